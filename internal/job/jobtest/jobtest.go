@@ -1,0 +1,135 @@
+// Package jobtest runs a job over a store in memory, as an engine would, for
+// the tests of jobs.
+package jobtest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// A Case is one step to run, alone: outputs of earlier steps are given as bytes.
+type Case struct {
+	Job    string
+	Func   job.Func
+	Params any
+	Seed   uint64
+	Shards int // 0 means 1
+	// Files are the experiment's named inputs.
+	Files map[string]fs.FS
+	// Upstream maps an input's name to the bytes of each upstream shard.
+	Upstream map[string][][]byte
+	Models   job.Models
+	InFlight int // 0 means 4
+}
+
+// A Result is what the shards of a case made.
+type Result struct {
+	Store   *store.Store
+	Records []store.Step // by shard
+}
+
+// Run runs every shard in turn and stops at the first error.
+func Run(t *testing.T, c Case) (*Result, error) {
+	t.Helper()
+	ctx := context.Background()
+	s := store.New(store.NewMem())
+	if c.Shards == 0 {
+		c.Shards = 1
+	}
+	if c.InFlight == 0 {
+		c.InFlight = 4
+	}
+	params, err := json.Marshal(c.Params)
+	must(t, err)
+	p := &plan.Plan{Version: plan.Version, Experiment: "test", Seed: c.Seed, Inputs: map[string]store.Digest{}}
+	step := plan.Step{Name: store.StepName(c.Job), Job: c.Job, Format: 1, Shards: c.Shards, Params: params}
+	for _, name := range slices.Sorted(maps.Keys(c.Files)) {
+		fsys := c.Files[name]
+		tree, err := s.PutTree(ctx, fsys)
+		must(t, err)
+		p.Inputs[name] = tree.Digest
+		step.Inputs = append(step.Inputs, plan.Input{Name: name, Source: name})
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Upstream)) {
+		shards := c.Upstream[name]
+		up := store.StepName("up-" + name)
+		p.Steps = append(p.Steps, plan.Step{Name: up, Job: "given", Format: 1, Shards: len(shards), Params: json.RawMessage("{}")})
+		step.Inputs = append(step.Inputs, plan.Input{Name: name, Step: up, Output: name})
+		for i, data := range shards {
+			d, err := s.PutBlob(ctx, data)
+			must(t, err)
+			must(t, s.CommitStep(ctx, store.Step{Run: "test-1", Step: up, Shard: i, WorkKey: store.WorkKey(fmt.Sprint(name, i)),
+				Outputs: []store.Artifact{{Name: name, Digest: d, Bytes: int64(len(data)), MediaType: job.JSONL}}}))
+		}
+	}
+	p.Steps = append(p.Steps, step)
+	raw, err := p.Encode()
+	must(t, err)
+	must(t, s.CreateRun(ctx, store.Run{ID: "test-1", Experiment: "test"}))
+	must(t, s.PutPlan(ctx, "test-1", raw))
+
+	env := job.Env{
+		Store: s, Models: c.Models, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Events: progress.NewJSON(io.Discard),
+		Now: func() time.Time { return time.Unix(0, 0) }, InFlight: c.InFlight,
+	}
+	res := &Result{Store: s}
+	for i := range c.Shards {
+		rec, err := job.Run(ctx, env, map[string]job.Func{c.Job: c.Func}, job.Shard{Run: "test-1", Step: step.Name, Shard: i})
+		if err != nil {
+			return res, err
+		}
+		res.Records = append(res.Records, rec)
+	}
+	return res, nil
+}
+
+// Output returns the bytes of an output over all shards.
+func (r *Result) Output(t *testing.T, name string) []byte {
+	t.Helper()
+	var artifacts []store.Artifact
+	for i := range r.Records {
+		a, err := r.Records[i].Output(name)
+		must(t, err)
+		artifacts = append(artifacts, a)
+	}
+	rc := r.Store.Concat(context.Background(), artifacts)
+	defer rc.Close()
+	data, err := io.ReadAll(rc)
+	must(t, err)
+	return data
+}
+
+// A ChatFunc is a Chatter made of a function.
+type ChatFunc func(ctx context.Context, req *llm.Request) (*llm.Response, error)
+
+// Chat calls f.
+func (f ChatFunc) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	return f(ctx, req)
+}
+
+// A Models opens every model as one function.
+type Models func(m llm.Model) (llm.Chatter, error)
+
+// Open calls f.
+func (f Models) Open(_ context.Context, m llm.Model) (llm.Chatter, error) { return f(m) }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,75 @@
+package job
+
+import (
+	"context"
+	"sync"
+
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/rows"
+)
+
+// A meter sums what a shard did so far, for progress and the step's record.
+type meter struct {
+	mu        sync.Mutex
+	total     int64
+	ended     int64
+	failed    int64
+	usage     llm.Usage
+	simulated bool
+}
+
+func (m *meter) plan(total int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.total = total
+}
+
+func (m *meter) done(state rows.State) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ended++
+	if state == rows.Failed {
+		m.failed++
+	}
+}
+
+// event returns the progress so far.
+func (m *meter) event(step string, shard int) progress.Event {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	usage := m.usage
+	return progress.Event{
+		Type: progress.Progress, Step: step, Shard: shard,
+		Done: m.ended, Total: m.total, Failed: m.failed, Usage: &usage, Simulated: m.simulated,
+	}
+}
+
+// wrap counts the calls to c.
+func (m *meter) wrap(c llm.Chatter, model llm.Model) llm.Chatter {
+	return &metered{c, m, model}
+}
+
+type metered struct {
+	llm.Chatter
+	meter *meter
+	model llm.Model
+}
+
+func (c *metered) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	resp, err := c.Chatter.Chat(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	usage := resp.Usage
+	usage.Calls = 1
+	if p := c.model.Price; p != nil && usage.Replayed == 0 {
+		usage.USD = (float64(usage.Prompt-usage.Cached)*p.Prompt + float64(usage.Cached)*p.Cached +
+			float64(usage.Completion)*p.Completion) / 1e6
+	}
+	c.meter.mu.Lock()
+	defer c.meter.mu.Unlock()
+	c.meter.usage = c.meter.usage.Add(usage)
+	c.meter.simulated = c.meter.simulated || c.model.Simulated()
+	return resp, nil
+}

@@ -1,0 +1,257 @@
+// Package job is what every job does around its own work: it reads its step
+// from the store, opens named inputs, commits named outputs all at once, and
+// reports progress. A job's package holds only what is its own.
+package job
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/seed"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// A Func is a job. It decodes its parameters, reads inputs, creates outputs and
+// returns; what it created is committed only when it returns nil. An error's
+// exit code is fault.Code's: bad data is permanent unless the error says otherwise.
+type Func func(ctx context.Context, t *Task) error
+
+// Media types of outputs.
+const (
+	JSON  = "application/json"
+	JSONL = "application/x-ndjson"
+	YAML  = "application/yaml"
+	HTML  = "text/html; charset=utf-8"
+)
+
+// A Task is one shard of a step, as its job sees it.
+type Task struct {
+	Step  *plan.Step
+	Shard int
+	Seed  uint64
+	Log   *slog.Logger
+	// InFlight is how many sessions or calls may be under way at once. Outputs
+	// must not depend on it.
+	InFlight int
+
+	store   *store.Store
+	sources map[string][]store.Artifact // step input → artifact of each upstream shard
+	trees   map[string]store.Digest     // step input → tree of a named input
+	models  Models
+	meter   *meter
+	outputs []*Output
+	publish string
+}
+
+// Models opens models; the process edge supplies it.
+type Models interface {
+	Open(ctx context.Context, m llm.Model) (llm.Chatter, error)
+}
+
+// Params decodes the step's parameters into a plan type.
+func (t *Task) Params(into any) error {
+	dec := json.NewDecoder(bytes.NewReader(t.Step.Params))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return fmt.Errorf("step %s: parameters: %w", t.Step.Name, err)
+	}
+	return nil
+}
+
+// Rand returns the generator of a path within this step. It depends on the
+// experiment's seed and the path alone, not on the shard.
+func (t *Task) Rand(path ...string) *rand.Rand {
+	return seed.New(t.Seed, append([]string{string(t.Step.Name)}, path...)...)
+}
+
+// Chat opens a model: limited, retried, recorded and metered.
+func (t *Task) Chat(ctx context.Context, m llm.Model) (llm.Chatter, error) {
+	c, err := t.models.Open(ctx, m)
+	if err != nil {
+		return nil, fmt.Errorf("step %s: %w", t.Step.Name, err)
+	}
+	return t.meter.wrap(c, m), nil
+}
+
+// Plan announces how many rows this shard has, for progress.
+func (t *Task) Plan(total int) { t.meter.plan(int64(total)) }
+
+// Done counts one row that ended, for progress.
+func (t *Task) Done(state rows.State) { t.meter.done(state) }
+
+// Has reports whether the step has an input of that name.
+func (t *Task) Has(name string) bool {
+	_, source := t.sources[name]
+	_, tree := t.trees[name]
+	return source || tree
+}
+
+// Artifacts returns what the upstream shards wrote, in shard order.
+func (t *Task) Artifacts(name string) ([]store.Artifact, error) {
+	a, ok := t.sources[name]
+	if !ok {
+		return nil, fmt.Errorf("step %s has no input %q from another step", t.Step.Name, name)
+	}
+	return a, nil
+}
+
+// Open streams an input from another step: all its shards' bytes, in shard
+// order, verified.
+func (t *Task) Open(ctx context.Context, name string) (io.ReadCloser, error) {
+	artifacts, err := t.Artifacts(name)
+	if err != nil {
+		return nil, err
+	}
+	return t.store.Concat(ctx, artifacts), nil
+}
+
+// ReadJSON decodes an input that is one JSON document.
+func (t *Task) ReadJSON(ctx context.Context, name string, into any) error {
+	r, err := t.Open(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return fmt.Errorf("input %s: %w", name, err)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("input %s: %w", name, err)
+	}
+	return nil
+}
+
+// Files opens a named input of the experiment as a read-only file system.
+// Reading a file verifies it.
+func (t *Task) Files(ctx context.Context, name string) (*store.TreeFS, error) {
+	tree, ok := t.trees[name]
+	if !ok {
+		return nil, fmt.Errorf("step %s has no outside input %q", t.Step.Name, name)
+	}
+	return t.store.OpenTree(ctx, tree)
+}
+
+// Lines calls fn with each line of a JSONL stream and its number from 1, without
+// the line's end. Empty lines are passed over; a line above 64 MiB is an error.
+func Lines(r io.Reader, fn func(n int, line []byte) error) error {
+	sc := bufio.NewScanner(r)
+	sc.Buffer(make([]byte, 0, 64<<10), 64<<20)
+	for n := 1; sc.Scan(); n++ {
+		if len(bytes.TrimSpace(sc.Bytes())) == 0 {
+			continue
+		}
+		if err := fn(n, sc.Bytes()); err != nil {
+			return err
+		}
+	}
+	return sc.Err()
+}
+
+// Decode reads a JSONL stream of T. what names it in errors: "what:line: …".
+// A row that is not JSON, such as one cut in half, is permanent bad data.
+func Decode[T any](r io.Reader, what string, fn func(n int, row *T) error) error {
+	return Lines(r, func(n int, line []byte) error {
+		row := new(T)
+		if err := json.Unmarshal(line, row); err != nil {
+			return fault.New(fault.Permanent, fmt.Errorf("%s:%d: not a JSON row: %w", what, n, err),
+				"mend or remove that line; nothing was changed")
+		}
+		return fn(n, row)
+	})
+}
+
+// An Output is a named output being written.
+type Output struct {
+	name      string
+	mediaType string
+	w         *bufio.Writer
+	blob      *store.BlobWriter
+	rows      int64
+}
+
+// Create starts an output. Nothing is visible before the job returns nil.
+func (t *Task) Create(name, mediaType string) *Output {
+	blob := t.store.NewBlob()
+	o := &Output{name: name, mediaType: mediaType, blob: blob, w: bufio.NewWriterSize(blob, 64<<10)}
+	t.outputs = append(t.outputs, o)
+	return o
+}
+
+// Write implements io.Writer.
+func (o *Output) Write(p []byte) (int, error) { return o.w.Write(p) }
+
+// Row writes v as one JSON line.
+func (o *Output) Row(v any) error {
+	enc := json.NewEncoder(o.w)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("output %s: %w", o.name, err)
+	}
+	o.rows++
+	return nil
+}
+
+// WriteJSON writes v as the one indented JSON document of an output.
+func (t *Task) WriteJSON(name string, v any) error {
+	o := t.Create(name, JSON)
+	enc := json.NewEncoder(o)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("output %s: %w", name, err)
+	}
+	return nil
+}
+
+// WriteRows writes the row ledger, checks it and returns its sums.
+func (t *Task) WriteRows(list []rows.Row) (rows.Counts, error) {
+	counts := rows.Counts{Stage: string(t.Step.Name)}
+	o := t.Create(plan.RowsOutput, JSONL)
+	for _, r := range list {
+		if err := errors.Join(counts.Add(r), o.Row(r)); err != nil {
+			return counts, err
+		}
+	}
+	return counts, nil
+}
+
+// SetRows says how many rows an output has that was not written with Row.
+func (o *Output) SetRows(n int64) { o.rows = n }
+
+// Publish asks for all outputs to be kept under exports/name as well, with real
+// file names, for trainers. It happens after they are committed.
+func (t *Task) Publish(name string) { t.publish = name }
+
+// commit uploads every output and returns their artifacts by order of creation.
+func (t *Task) commit(ctx context.Context) ([]store.Artifact, error) {
+	var out []store.Artifact
+	for _, o := range t.outputs {
+		if err := o.w.Flush(); err != nil {
+			return nil, fmt.Errorf("output %s: %w", o.name, err)
+		}
+		d, err := o.blob.Commit(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("output %s: %w", o.name, err)
+		}
+		out = append(out, store.Artifact{Name: o.name, Digest: d, Bytes: o.blob.Bytes(), Rows: o.rows, MediaType: o.mediaType})
+	}
+	return out, nil
+}
+
+func (t *Task) discard() {
+	for _, o := range t.outputs {
+		o.blob.Discard()
+	}
+}

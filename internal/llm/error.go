@@ -1,0 +1,43 @@
+package llm
+
+import (
+	"fmt"
+	"time"
+)
+
+// A Class says what can be done about a failed call. It is decided by status
+// and error code, never by message text.
+type Class int
+
+// The classes of failure.
+const (
+	Retryable Class = iota // 408, 409, 429, 5xx, 529, connection errors
+	Refused                // other 4xx: the request itself is at fault; fails its row
+	Denied                 // 401, 403, quota or credit 429: fails the run at once
+)
+
+// An Error is a call that failed.
+type Error struct {
+	Model      string // the experiment's name for it
+	Status     int    // HTTP status; 0 when no answer came
+	Code       string // the provider's error code, if any
+	Class      Class
+	RetryAfter time.Duration // what the server asked for; 0 when it did not
+	Err        error
+}
+
+func (e *Error) Error() string {
+	if e.Status == 0 {
+		return fmt.Sprintf("model %s: %v", e.Model, e.Err)
+	}
+	return fmt.Sprintf("model %s: HTTP %d %s: %v", e.Model, e.Status, e.Code, e.Err)
+}
+func (e *Error) Unwrap() error       { return e.Err }
+func (e *Error) Temporary() bool     { return e.Class == Retryable }
+func (e *Error) Configuration() bool { return e.Class == Denied }
+func (e *Error) Hint() string {
+	if e.Class == Denied {
+		return "check the API key's environment variable, the account's credit and the model's name, then run again: finished work is kept"
+	}
+	return ""
+}

@@ -1,0 +1,122 @@
+// Package llm is chat with a language model behind one small interface.
+// Providers (openai, sim, recorded) implement it; limiting, retrying, recording
+// and metering are wrappers of the same interface.
+package llm
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// A Chatter answers chat requests. It is safe for concurrent use.
+//
+// An error is an *Error when the provider answered or could not be reached;
+// other errors are ctx.Err() or a defect.
+type Chatter interface {
+	Chat(ctx context.Context, req *Request) (*Response, error)
+}
+
+// Roles of a message.
+const (
+	System    = "system"
+	User      = "user"
+	Assistant = "assistant"
+)
+
+// A Message is one turn of a conversation.
+type Message struct {
+	Role    string `json:"role"`
+	Content string `json:"content"`
+}
+
+// A Schema asks for an answer that is JSON of this shape.
+type Schema struct {
+	Name   string          `json:"name"` // "scene", "activity", …: also tells a sim which part it plays
+	Schema json.RawMessage `json:"schema"`
+}
+
+// A Request is everything that an answer may depend on, besides the model.
+// Messages are laid out for prefix caching: fixed text first, history
+// append-only, what changes last.
+type Request struct {
+	Messages []Message `json:"messages"`
+	Schema   *Schema   `json:"schema,omitempty"`
+	// Replicate tells apart requests that want independent answers to the same text.
+	Replicate int `json:"replicate,omitempty"`
+	// Seed is best effort with real providers, and exact with sim. It is below 2^53.
+	Seed uint64 `json:"seed,omitempty"`
+}
+
+// A Response is a model's answer.
+type Response struct {
+	Content      string `json:"content"`
+	FinishReason string `json:"finishReason"` // "stop", "length", …
+	Model        string `json:"model"`        // what the provider says answered
+	Usage        Usage  `json:"usage"`
+}
+
+// Usage counts tokens and calls.
+type Usage struct {
+	Calls      int64 `json:"calls"`
+	Prompt     int64 `json:"promptTokens"`
+	Cached     int64 `json:"cachedTokens"` // of Prompt, read from the provider's prefix cache
+	Completion int64 `json:"completionTokens"`
+	// Replayed counts the calls among Calls that the ledger answered.
+	Replayed int64 `json:"replayedCalls"`
+	// USD is the price of what was not replayed, where the config has prices.
+	USD float64 `json:"usd"`
+}
+
+// Add sums two usages.
+func (u Usage) Add(v Usage) Usage {
+	return Usage{
+		Calls: u.Calls + v.Calls, Prompt: u.Prompt + v.Prompt, Cached: u.Cached + v.Cached,
+		Completion: u.Completion + v.Completion, Replayed: u.Replayed + v.Replayed, USD: u.USD + v.USD,
+	}
+}
+
+// Providers of a model.
+const (
+	OpenAI   = "openai"   // any OpenAI-compatible base URL
+	Sim      = "sim"      // a seeded, rule-based stand-in; needs no key and no network
+	Recorded = "recorded" // answers from files; evaluate's candidates only
+)
+
+// A Model is one entry of an experiment's models: the identity of what answers.
+// It is plain data and part of work keys, so it holds no secret.
+type Model struct {
+	Name     string `json:"name"` // in the experiment
+	Provider string `json:"provider"`
+	// BaseURL and Model address an OpenAI-compatible endpoint.
+	BaseURL string `json:"baseURL,omitempty"`
+	Model   string `json:"model,omitempty"`
+	// KeyEnv names the environment variable that holds the API key.
+	KeyEnv string `json:"keyEnv,omitempty"`
+	// Unset sampling parameters are not sent.
+	Temperature *float64 `json:"temperature,omitempty"`
+	TopP        *float64 `json:"topP,omitempty"`
+	MaxTokens   int      `json:"maxTokens,omitempty"`
+	// Schema says how JSON answers are asked for: "json_schema" (default), "json_object" or "text".
+	Schema string `json:"schema,omitempty"`
+	Price  *Price `json:"price,omitempty"`
+	// Skill in [0,1] is how good a sim's judgement is.
+	Skill float64 `json:"skill,omitempty"`
+}
+
+// Simulated reports whether the model is a stand-in.
+func (m Model) Simulated() bool { return m.Provider == Sim }
+
+// Price is in US dollars per million tokens.
+type Price struct {
+	Prompt     float64 `json:"prompt"`
+	Cached     float64 `json:"cached,omitempty"`
+	Completion float64 `json:"completion"`
+}
+
+// Limits bound the calls to one model from one process; zero means unbounded.
+// They say how, not what: they are no part of a work key.
+type Limits struct {
+	Concurrency       int `json:"concurrency,omitempty"`
+	RequestsPerMinute int `json:"requestsPerMinute,omitempty"`
+	TokensPerMinute   int `json:"tokensPerMinute,omitempty"`
+}

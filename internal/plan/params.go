@@ -1,0 +1,136 @@
+package plan
+
+import "github.com/gymline/gymline/internal/llm"
+
+// The names of the jobs.
+const (
+	JobGenerate = "generate"
+	JobReward   = "reward"
+	JobExport   = "finetune-export"
+	JobPredict  = "predict"
+	JobEvaluate = "evaluate"
+	JobReport   = "report"
+)
+
+// The outputs that later steps read.
+const (
+	ScenesOutput   = "scenes.jsonl"   // generate: trace.Scene
+	EpisodesOutput = "episodes.jsonl" // generate: trace.Episode, ordered by scene and session
+	StatsOutput    = "stats.json"     // generate: generate.Stats
+	RowsOutput     = "rows.jsonl"     // generate, reward, finetune-export, predict: rows.Row
+	ModelOutput    = "model.json"     // reward: rewardmodel.Model
+	MetricsOutput  = "metrics.json"   // reward, evaluate
+	ManifestOutput = "manifest.json"  // finetune-export: what was exported, file by file
+	JudgedOutput   = "judged.jsonl"   // predict: evaluate.JudgedTrace, one trace a line
+	ReportOutput   = "report.html"    // report
+)
+
+// A File is a file of a named input.
+type File struct {
+	Input string `json:"input"` // the name of a step's input
+	Path  string `json:"path"`  // within it; "." for all of it
+}
+
+// Generate are the parameters of the job generate: the gym.
+type Generate struct {
+	// Seeds or Scenes is set: scenes are written by the Scenes model from seed
+	// tasks, or read finished from a file.
+	Seeds  *File `json:"seeds,omitempty"`
+	Scenes *File `json:"scenes,omitempty"`
+	// Count is how many scenes there are over all shards. With a scenes file, 0
+	// means all of them, and a larger count than the file has is refused.
+	Count int `json:"count"`
+	// Sessions is how many sessions each scene gets.
+	Sessions int `json:"sessions"`
+	// MaxEvents ends a session; Candidates is how many tasks the agent may
+	// propose a turn; ExecuteSteps bounds the operations of an accepted task.
+	MaxEvents    int `json:"maxEvents"`
+	Candidates   int `json:"candidates"`
+	ExecuteSteps int `json:"executeSteps"`
+	// Repairs bounds how often a malformed answer is sent back in conversation.
+	Repairs int       `json:"repairs"`
+	Models  GymModels `json:"models"`
+}
+
+// GymModels play the parts of the gym.
+type GymModels struct {
+	Scenes      llm.Model `json:"scenes"`
+	User        llm.Model `json:"user"`
+	Environment llm.Model `json:"environment"`
+	Agent       llm.Model `json:"agent"`
+}
+
+// Reward are the parameters of the job reward.
+type Reward struct {
+	// Gym says that the judged proposals of generate are training rows.
+	Gym bool `json:"gym"`
+	// ProactiveBench is the folder that holds reward_data/, if it is used.
+	ProactiveBench *File `json:"proactiveBench,omitempty"`
+	// TaskLambda and NeedLambda are the ridge penalties of the two models.
+	TaskLambda float64 `json:"taskLambda"`
+	NeedLambda float64 `json:"needLambda"`
+	// Folds is the number of trace-grouped cross-validation folds; 0 holds out one trace at a time.
+	Folds int `json:"folds"`
+	// Resamples and Confidence are of the metrics' trace bootstrap.
+	Resamples  int     `json:"resamples"`
+	Confidence float64 `json:"confidence"`
+}
+
+// Export are the parameters of the job finetune-export.
+type Export struct {
+	Gym            bool  `json:"gym"`
+	ProactiveBench *File `json:"proactiveBench,omitempty"`
+	// Families, Trainers and Sets span the files: every combination is written.
+	Families []string `json:"families"` // "llama3.1", "qwen2.5"
+	Trainers []string `json:"trainers"` // "llama-factory", "trl"
+	Sets     []string `json:"sets"`     // "agent" (SFT on accepted turns), "reward" (accept/reject judge)
+	// Validation is the share of traces held out, in [0,1).
+	Validation float64 `json:"validation"`
+	// MaxHistory bounds the events of a prompt; older ones are left out and the row counts as truncated. 0: no bound.
+	MaxHistory int `json:"maxHistory"`
+	// Candidates is how many tasks the agent's prompt allows, as in Generate.
+	Candidates int `json:"candidates"`
+}
+
+// Predict are the parameters of the job predict: shard i is candidate i
+// answering every benchmark event, each answer judged.
+type Predict struct {
+	Benchmark  File        `json:"benchmark"`
+	Candidates []Candidate `json:"candidates"`
+	Judge      Judge       `json:"judge"`
+	// Tasks is how many tasks a model may propose a turn.
+	Tasks   int `json:"tasks"`
+	Repairs int `json:"repairs"`
+}
+
+// A Candidate is a model, or the recorded answers of one.
+type Candidate struct {
+	Name     string     `json:"name"`
+	Model    *llm.Model `json:"model,omitempty"`
+	Recorded *File      `json:"recorded,omitempty"`
+}
+
+// Judge kinds.
+const (
+	JudgeRewardModel = "reward-model" // the model that the step reward trained
+	JudgeLLM         = "llm"          // the paper's accept/reject rule by a language model
+	JudgeRecorded    = "recorded"     // verdicts beside the recorded answers
+)
+
+// A Judge accepts or rejects answers.
+type Judge struct {
+	Kind  string     `json:"kind"`
+	Model *llm.Model `json:"model,omitempty"` // of JudgeLLM
+}
+
+// Evaluate are the parameters of the job evaluate: metrics over all candidates.
+type Evaluate struct {
+	Candidates []string `json:"candidates"`
+	Resamples  int      `json:"resamples"`
+	Confidence float64  `json:"confidence"`
+}
+
+// Report are the parameters of the job report.
+type Report struct {
+	Title string `json:"title"`
+}

@@ -1,0 +1,132 @@
+// Package plan is what a run will do, as plain data: the DAG of steps with
+// everything their outputs depend on. Engines and jobs read it; nothing in it
+// says where or how fast.
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/gymline/gymline/internal/canonical"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// Version is the plan format's version.
+const Version = 1
+
+// A Plan is a DAG of steps in topological order.
+type Plan struct {
+	Version    int          `json:"version"`
+	Experiment string       `json:"experiment"`       // its name
+	Digest     store.Digest `json:"experimentDigest"` // over the resolved spec and the inputs' content
+	Seed       uint64       `json:"seed"`
+	// Inputs maps a named input to the digest of its tree.
+	Inputs map[string]store.Digest `json:"inputs"`
+	Steps  []Step                  `json:"steps"`
+}
+
+// A Step is one job, run once for each shard.
+type Step struct {
+	Name   store.StepName `json:"name"`
+	Job    string         `json:"job"`
+	Format int            `json:"format"` // the job's output format; raising it invalidates its memo
+	Shards int            `json:"shards"`
+	// Params are the job's parameters, of the type that this package names after it.
+	Params json.RawMessage `json:"params"`
+	// Inputs are what the step reads; the steps they name must finish first.
+	Inputs []Input `json:"inputs"`
+}
+
+// An Input is a named input of the experiment, or an output of an earlier step
+// (of all its shards, in shard order).
+type Input struct {
+	Name   string         `json:"name"` // what the job calls it
+	Source string         `json:"source,omitempty"`
+	Step   store.StepName `json:"step,omitempty"`
+	Output string         `json:"output,omitempty"`
+}
+
+// After returns the names of the steps that must finish before s.
+func (s *Step) After() []store.StepName {
+	var after []store.StepName
+	seen := map[store.StepName]bool{}
+	for _, in := range s.Inputs {
+		if in.Step != "" && !seen[in.Step] {
+			seen[in.Step] = true
+			after = append(after, in.Step)
+		}
+	}
+	return after
+}
+
+// Step returns the step of that name, or nil.
+func (p *Plan) Step(name store.StepName) *Step {
+	for i := range p.Steps {
+		if p.Steps[i].Name == name {
+			return &p.Steps[i]
+		}
+	}
+	return nil
+}
+
+// Encode returns the plan's canonical JSON, which its digest is taken over.
+func (p *Plan) Encode() ([]byte, error) { return canonical.JSON(p) }
+
+// Decode reads a plan and refuses one of a later version.
+func Decode(data []byte) (*Plan, error) {
+	var p Plan
+	if err := json.Unmarshal(data, &p); err != nil {
+		return nil, fmt.Errorf("plan: %w", err)
+	}
+	if p.Version != Version {
+		return nil, fmt.Errorf("plan: version %d, and this gymline reads version %d", p.Version, Version)
+	}
+	return &p, nil
+}
+
+// A Resolved is one input of a shard with its content pinned.
+type Resolved struct {
+	Name    string         `json:"name"`
+	Digests []store.Digest `json:"digests"` // of every shard that wrote it, in order
+}
+
+// WorkKey identifies the work of one shard by all that its outputs depend on:
+// job, format, parameters, input digests, seed and position among the shards.
+func (s *Step) WorkKey(seed uint64, shard int, inputs []Resolved) (store.WorkKey, error) {
+	data, err := canonical.JSON(struct {
+		Job    string          `json:"job"`
+		Format int             `json:"format"`
+		Params json.RawMessage `json:"params"`
+		Inputs []Resolved      `json:"inputs"`
+		Seed   uint64          `json:"seed"`
+		Shard  int             `json:"shard"`
+		Shards int             `json:"shards"`
+	}{s.Job, s.Format, s.Params, inputs, seed, shard, s.Shards})
+	if err != nil {
+		return "", fmt.Errorf("work key of %s/%d: %w", s.Name, shard, err)
+	}
+	return store.WorkKey(store.DigestOf(data)), nil
+}
+
+// Ref is a command line's way to name an output: STEP/OUTPUT or STEP/SHARD/OUTPUT.
+type Ref struct {
+	Step   store.StepName
+	Shard  int // -1: all shards
+	Output string
+}
+
+// ParseRef reads a Ref. Output names may contain slashes.
+func ParseRef(s string) (Ref, error) {
+	step, rest, ok := strings.Cut(s, "/")
+	if !ok || step == "" || rest == "" {
+		return Ref{}, fmt.Errorf("%q: want STEP/OUTPUT or STEP/SHARD/OUTPUT", s)
+	}
+	if head, tail, ok := strings.Cut(rest, "/"); ok {
+		if n, err := strconv.Atoi(head); err == nil && n >= 0 {
+			return Ref{store.StepName(step), n, tail}, nil
+		}
+	}
+	return Ref{store.StepName(step), -1, rest}, nil
+}

@@ -1,0 +1,78 @@
+// Package progress is the one stream of events that a run gives off. Jobs write
+// it as JSON lines; the terminal and JSON printers both read it.
+package progress
+
+import (
+	"encoding/json"
+	"io"
+	"sync"
+
+	"github.com/gymline/gymline/internal/llm"
+)
+
+// Types of event.
+const (
+	RunOpened = "run-opened" // Run, Steps
+	StepState = "step-state" // Step, Shard, State, and with Failed: Cause, Hint, ExitCode
+	Progress  = "progress"   // Step, Shard, Done, Total, Usage
+	RunEnded  = "run-ended"  // Run, State
+)
+
+// States of a step's shard.
+const (
+	Running   = "Running"
+	Retrying  = "Retrying"
+	Reused    = "Reused"
+	Succeeded = "Succeeded"
+	Failed    = "Failed"
+	Cancelled = "Cancelled"
+)
+
+// An Event is one line of the stream; Type says which fields are set.
+type Event struct {
+	Type    string     `json:"type"`
+	Run     string     `json:"run,omitempty"`
+	Step    string     `json:"step,omitempty"`
+	Shard   int        `json:"shard,omitempty"`
+	State   string     `json:"state,omitempty"`
+	Attempt int        `json:"attempt,omitempty"`
+	Done    int64      `json:"done,omitempty"`  // rows that ended
+	Total   int64      `json:"total,omitempty"` // rows planned; 0 while unknown
+	Failed  int64      `json:"failed,omitempty"`
+	Usage   *llm.Usage `json:"usage,omitempty"` // so far, of this shard's attempt
+	// Simulated is set when a stand-in answered.
+	Simulated bool        `json:"simulated,omitempty"`
+	ExitCode  int         `json:"exitCode,omitempty"`
+	Cause     string      `json:"cause,omitempty"`
+	Hint      string      `json:"hint,omitempty"`
+	Steps     []StepShape `json:"steps,omitempty"`
+}
+
+// A StepShape announces a step of a run.
+type StepShape struct {
+	Step   string `json:"step"`
+	Shards int    `json:"shards"`
+}
+
+// A Sink takes events. Implementations are safe for concurrent use.
+type Sink interface{ Emit(Event) }
+
+// JSON is a Sink that writes one line an event.
+type JSON struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+// NewJSON returns a Sink that writes to w.
+func NewJSON(w io.Writer) *JSON { return &JSON{w: w} }
+
+// Emit writes the event; a broken pipe is not an error of the work's.
+func (j *JSON) Emit(e Event) {
+	line, err := json.Marshal(e)
+	if err != nil {
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	_, _ = j.w.Write(append(line, '\n'))
+}

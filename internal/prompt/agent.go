@@ -1,0 +1,113 @@
+// Package prompt holds the texts that more than one job sends: the proactive
+// agent's, which the gym, the export and the evaluation must share to the
+// letter, and the judge's. Texts are laid out for prefix caching: what is fixed
+// first, history append-only, what changes last.
+package prompt
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// Version changes with any text of this package; it is part of the formats of
+// the jobs that send them.
+const Version = 1
+
+const agentSystem = `You are a proactive assistant. You watch what a user does on a computer, one event at a time, and decide after each event whether to offer help.
+
+Propose a task only when you can name something concrete that the user needs now, that the events show, and that you can do for them. Stay silent when the user is getting on well, when the need is a guess, or when you have just offered the same thing. An offer that is not wanted costs the user's attention; a need that you miss costs their time.
+
+Answer every event with one JSON object: {"tasks": [...]}. List at most %d task(s), best first, each one sentence that starts with a verb and names the thing it acts on. Answer {"tasks": []} to stay silent.`
+
+// AgentSystem is the agent's system text when it may propose up to k tasks a turn.
+func AgentSystem(k int) string { return fmt.Sprintf(agentSystem, k) }
+
+// AgentEvent is the user message that shows the agent an event. feedback is what
+// the user made of the last proposal ("" when there was none or it is unknown).
+func AgentEvent(e trace.Event, feedback string) string {
+	var b strings.Builder
+	if feedback != "" {
+		fmt.Fprintf(&b, "[user] %s\n", feedback)
+	}
+	fmt.Fprintf(&b, "[%s] %s", e.Time, e.Text)
+	return b.String()
+}
+
+type agentAnswer struct {
+	Tasks []string `json:"tasks"`
+}
+
+// AgentAnswer is the agent's message that proposes tasks; none is silence.
+func AgentAnswer(tasks []string) string {
+	if tasks == nil {
+		tasks = []string{}
+	}
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(agentAnswer{tasks}) // strings always encode
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// AgentSchema is the shape of the agent's answers when it may propose up to k
+// tasks a turn. Its name is "proposal".
+func AgentSchema(k int) *llm.Schema {
+	return &llm.Schema{Name: "proposal", Schema: json.RawMessage(fmt.Sprintf(
+		`{"type":"object","properties":{"tasks":{"type":"array","items":{"type":"string"},"maxItems":%d}},"required":["tasks"],"additionalProperties":false}`, k))}
+}
+
+// An AgentReply is the agent's decoded answer; see llm.Ask.
+type AgentReply struct {
+	Tasks *[]string `json:"tasks"`
+}
+
+// Check says what is wrong with the reply, for repair, given the limit k.
+func (r *AgentReply) Check(k int) error {
+	if r.Tasks == nil {
+		return errors.New(`"tasks" is missing`)
+	}
+	if len(*r.Tasks) > k {
+		return fmt.Errorf("it lists %d tasks, and at most %d are allowed", len(*r.Tasks), k)
+	}
+	for _, t := range *r.Tasks {
+		if strings.TrimSpace(t) == "" {
+			return errors.New("a task is empty; answer an empty list to stay silent")
+		}
+	}
+	return nil
+}
+
+// AgentHistory is the whole conversation up to and including turn n of a trace:
+// system text, then event and answer in turn, ending on turn n's event. first is
+// the turn that the history starts at (0 for all of it).
+func AgentHistory(turns []trace.Turn, first, n, k int) []llm.Message {
+	msgs := []llm.Message{{Role: llm.System, Content: AgentSystem(k)}}
+	for i := first; i <= n; i++ {
+		feedback := ""
+		if i > first {
+			feedback = Feedback(turns[i-1])
+		}
+		msgs = append(msgs, llm.Message{Role: llm.User, Content: AgentEvent(turns[i].Event, feedback)})
+		if i < n {
+			msgs = append(msgs, llm.Message{Role: llm.Assistant, Content: AgentAnswer(turns[i].Proposals)})
+		}
+	}
+	return msgs
+}
+
+// Feedback is what the agent hears of the user's verdict on a turn's proposals;
+// silence gets none, so that the agent is never told what it missed.
+func Feedback(t trace.Turn) string {
+	if len(t.Proposals) == 0 || t.Judgement == nil {
+		return ""
+	}
+	if t.Judgement.Accepted {
+		return "accepted the offer"
+	}
+	return "declined the offer"
+}

@@ -1,0 +1,198 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+)
+
+// PutTree stores every regular file of fsys and the list of them. Names that
+// start with a dot are left out; a link or device is refused.
+func (s *Store) PutTree(ctx context.Context, fsys fs.FS) (Tree, error) {
+	var tree Tree
+	var files []TreeFile
+	err := fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if path != "." && strings.HasPrefix(d.Name(), ".") {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if d.IsDir() {
+			return nil
+		}
+		if !d.Type().IsRegular() {
+			return fmt.Errorf("%s is not a regular file: copy what it stands for to its place", path)
+		}
+		f, err := s.putFile(ctx, fsys, path)
+		if err != nil {
+			return err
+		}
+		files = append(files, f)
+		tree.Bytes += f.Bytes
+		return nil
+	})
+	if err != nil {
+		return Tree{}, err
+	}
+	slices.SortFunc(files, func(a, b TreeFile) int { return strings.Compare(a.Path, b.Path) })
+	data, err := encode(files)
+	if err != nil {
+		return Tree{}, err
+	}
+	tree.Files = len(files)
+	tree.Digest, err = s.PutBlob(ctx, data)
+	return tree, err
+}
+
+func (s *Store) putFile(ctx context.Context, fsys fs.FS, path string) (TreeFile, error) {
+	f, err := fsys.Open(path)
+	if err != nil {
+		return TreeFile{}, err
+	}
+	defer f.Close()
+	w := s.NewBlob()
+	defer w.Discard()
+	if _, err := io.Copy(w, f); err != nil {
+		return TreeFile{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	d, err := w.Commit(ctx)
+	return TreeFile{Path: path, Digest: d, Bytes: w.Bytes()}, err
+}
+
+// A TreeFS reads a stored tree.
+type TreeFS struct {
+	store *Store
+	files []TreeFile // sorted by path
+}
+
+// OpenTree opens the tree whose list is the blob d.
+func (s *Store) OpenTree(ctx context.Context, d Digest) (*TreeFS, error) {
+	data, err := s.ReadBlob(ctx, d)
+	if err != nil {
+		return nil, fmt.Errorf("input tree: %w", err)
+	}
+	t := &TreeFS{store: s}
+	if err := json.Unmarshal(data, &t.files); err != nil {
+		return nil, fmt.Errorf("input tree %s: %w", d, err)
+	}
+	return t, nil
+}
+
+// Files returns the files at or below dir ("." for all), sorted by path.
+func (t *TreeFS) Files(dir string) []TreeFile {
+	if dir == "." || dir == "" {
+		return t.files
+	}
+	var out []TreeFile
+	for _, f := range t.files {
+		if f.Path == dir || strings.HasPrefix(f.Path, dir+"/") {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Open streams one file, verified like any blob. An absent file's error wraps
+// fs.ErrNotExist.
+func (t *TreeFS) Open(ctx context.Context, path string) (io.ReadCloser, error) {
+	i, ok := slices.BinarySearchFunc(t.files, path, func(f TreeFile, p string) int { return strings.Compare(f.Path, p) })
+	if !ok {
+		return nil, fmt.Errorf("input file %s: %w", path, fs.ErrNotExist)
+	}
+	return t.store.OpenBlob(ctx, t.files[i].Digest)
+}
+
+// ReadFile returns one file's bytes.
+func (t *TreeFS) ReadFile(ctx context.Context, path string) ([]byte, error) {
+	r, err := t.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(r)
+}
+
+// Concat streams artifacts one after another, each verified to its end.
+func (s *Store) Concat(ctx context.Context, artifacts []Artifact) io.ReadCloser {
+	return &concat{ctx: ctx, store: s, rest: artifacts}
+}
+
+type concat struct {
+	ctx   context.Context // of the call that opened the stream; it lives no longer
+	store *Store
+	rest  []Artifact
+	cur   io.ReadCloser
+}
+
+func (c *concat) Read(p []byte) (int, error) {
+	for {
+		if c.cur == nil {
+			if len(c.rest) == 0 {
+				return 0, io.EOF
+			}
+			r, err := c.store.OpenBlob(c.ctx, c.rest[0].Digest)
+			if err != nil {
+				return 0, fmt.Errorf("%s: %w", c.rest[0].Name, err)
+			}
+			c.cur, c.rest = r, c.rest[1:]
+		}
+		n, err := c.cur.Read(p)
+		if errors.Is(err, io.EOF) {
+			c.cur.Close()
+			c.cur = nil
+			if n == 0 {
+				continue
+			}
+			err = nil
+		}
+		return n, err
+	}
+}
+
+func (c *concat) Close() error {
+	if c.cur == nil {
+		return nil
+	}
+	return c.cur.Close()
+}
+
+// Output returns the artifact of that name.
+func (r *Step) Output(name string) (Artifact, error) {
+	for _, a := range r.Outputs {
+		if a.Name == name {
+			return a, nil
+		}
+	}
+	return Artifact{}, fmt.Errorf("step %s/%d has no output %q", r.Step, r.Shard, name)
+}
+
+// Publish copies artifacts to exports/<name>/<digest>/<artifact name>, as plain
+// files for trainers, where <digest> is over the list of artifacts. The list
+// itself is written last, as gymline.json: files beside it are complete.
+func (s *Store) Publish(ctx context.Context, name string, artifacts []Artifact) error {
+	list, err := encode(artifacts)
+	if err != nil {
+		return err
+	}
+	prefix := "exports/" + name + "/" + string(DigestOf(list)) + "/"
+	for _, a := range artifacts {
+		data, err := s.ReadBlob(ctx, a.Digest)
+		if err != nil {
+			return fmt.Errorf("publish %s: %w", a.Name, err)
+		}
+		if err := s.bucket.Put(ctx, prefix+a.Name, bytes.NewReader(data), int64(len(data))); err != nil {
+			return fmt.Errorf("publish %s: %w", a.Name, err)
+		}
+	}
+	return s.put(ctx, prefix+"gymline.json", list)
+}
