@@ -1,6 +1,9 @@
 package plan
 
-import "github.com/gymline/gymline/internal/llm"
+import (
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/store"
+)
 
 // The names of the jobs.
 const (
@@ -16,7 +19,7 @@ const (
 const (
 	ScenesOutput   = "scenes.jsonl"   // generate: trace.Scene
 	EpisodesOutput = "episodes.jsonl" // generate: trace.Episode, ordered by scene and session
-	StatsOutput    = "stats.json"     // generate: generate.Stats
+	StatsOutput    = "stats.json"     // generate: trace.Stats
 	RowsOutput     = "rows.jsonl"     // generate, reward, finetune-export, predict: rows.Row
 	ModelOutput    = "model.json"     // reward: rewardmodel.Model
 	MetricsOutput  = "metrics.json"   // reward, evaluate
@@ -33,13 +36,13 @@ type File struct {
 
 // Generate are the parameters of the job generate: the gym.
 type Generate struct {
-	// Seeds or Scenes is set: scenes are written by the Scenes model from seed
-	// tasks, or read finished from a file.
-	Seeds  *File `json:"seeds,omitempty"`
+	// Scenes is a file of finished scenes: its first Limit (0: all of them) come
+	// first, and a limit above what it has is refused. Seeds are seed tasks, from
+	// which the Scenes model writes Count more. At least one is set.
 	Scenes *File `json:"scenes,omitempty"`
-	// Count is how many scenes there are over all shards. With a scenes file, 0
-	// means all of them, and a larger count than the file has is refused.
-	Count int `json:"count"`
+	Limit  int   `json:"limit,omitempty"`
+	Seeds  *File `json:"seeds,omitempty"`
+	Count  int   `json:"count"`
 	// Sessions is how many sessions each scene gets.
 	Sessions int `json:"sessions"`
 	// MaxEvents ends a session; Candidates is how many tasks the agent may
@@ -78,8 +81,11 @@ type Reward struct {
 
 // Export are the parameters of the job finetune-export.
 type Export struct {
-	Gym            bool  `json:"gym"`
-	ProactiveBench *File `json:"proactiveBench,omitempty"`
+	// Name is the experiment's name, which the files are published under. It and
+	// all else that outputs show is a parameter, so that work keys cover it.
+	Name           string `json:"name"`
+	Gym            bool   `json:"gym"`
+	ProactiveBench *File  `json:"proactiveBench,omitempty"`
 	// Families, Trainers and Sets span the files: every combination is written.
 	Families []string `json:"families"` // "llama3.1", "qwen2.5"
 	Trainers []string `json:"trainers"` // "llama-factory", "trl"
@@ -132,5 +138,7 @@ type Evaluate struct {
 
 // Report are the parameters of the job report.
 type Report struct {
-	Title string `json:"title"`
+	Title      string       `json:"title"`
+	Experiment string       `json:"experiment"`
+	Digest     store.Digest `json:"experimentDigest"`
 }

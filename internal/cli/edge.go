@@ -1,0 +1,91 @@
+// Package cli is the process edge: arguments, environment, streams, clock,
+// signals and exit codes are touched here and nowhere else, and what a person
+// sees of a run is printed here.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/gymline/gymline/internal/fault"
+)
+
+// An Edge is the world around the process.
+type Edge struct {
+	Args   []string // without the program's name
+	Getenv func(string) string
+	Stdout io.Writer
+	Stderr io.Writer
+	Now    func() time.Time
+	// Executable is the path of the running binary, for child processes.
+	Executable func() (string, error)
+	// Terminal says whether Stderr is one, and Width its columns.
+	Terminal bool
+	Width    func() int
+}
+
+// System returns the real edge.
+func System() *Edge {
+	fd := int(os.Stderr.Fd())
+	return &Edge{
+		Args: os.Args[1:], Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr, Now: time.Now,
+		Executable: os.Executable,
+		Terminal:   term.IsTerminal(fd) && os.Getenv("TERM") != "dumb",
+		Width: func() int {
+			if w, _, err := term.GetSize(fd); err == nil && w > 0 {
+				return w
+			}
+			return 80
+		},
+	}
+}
+
+// Main runs a command until it ends or a signal asks it to, prints its error,
+// and returns the exit code. A second signal ends the process at once.
+func (e *Edge) Main(run func(ctx context.Context) error) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	go func() {
+		<-ctx.Done()
+		stop()
+	}()
+	err := run(ctx)
+	if err == nil {
+		return fault.OK
+	}
+	code := fault.Code(err)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(e.Stderr, "gymline: interrupted; what was done is kept, and the same command goes on from there")
+		return fault.Interrupted
+	}
+	e.PrintError(err)
+	return code
+}
+
+// PrintError prints an error, indented where it has several lines, and its hint.
+func (e *Edge) PrintError(err error) {
+	fmt.Fprintf(e.Stderr, "gymline: %s\n", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+	if hint := fault.Hint(err); hint != "" {
+		fmt.Fprintf(e.Stderr, "  → %s\n", hint)
+	}
+}
+
+// Logger returns the process's logger: text on stderr, at the level that
+// GYMLINE_LOG names (debug, info, warn, error; default warn).
+func (e *Edge) Logger() *slog.Logger {
+	level := slog.LevelWarn
+	if s := e.Getenv("GYMLINE_LOG"); s != "" {
+		_ = level.UnmarshalText([]byte(s)) // an unknown name keeps the default
+	}
+	return slog.New(slog.NewTextHandler(e.Stderr, &slog.HandlerOptions{Level: level}))
+}

@@ -1,0 +1,282 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// The test binary is its own child: the job's name says how it behaves, and
+// what it did is in files under GYMLINE_TEST_DIR.
+func TestMain(m *testing.M) {
+	switch {
+	case os.Getenv("GYMLINE_TEST_ENGINE") != "":
+		engineProcess()
+	case os.Getenv("GYMLINE_TEST_DIR") != "":
+		childProcess()
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func childProcess() {
+	dir := os.Getenv("GYMLINE_TEST_DIR")
+	kind, step, shard := os.Args[2], os.Args[6], os.Args[8]
+	log := func(what string) {
+		f, _ := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		fmt.Fprintf(f, "%s %s/%s\n", what, step, shard)
+		f.Close()
+	}
+	tries, _ := filepath.Glob(filepath.Join(dir, step+"-"+shard+"-try*"))
+	os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%s-try%d", step, shard, len(tries))), []byte(strconv.Itoa(os.Getpid())), 0o600)
+	terms := make(chan os.Signal, 1)
+	if kind == "hang" || kind == "stubborn" {
+		signal.Notify(terms, syscall.SIGTERM)
+	}
+	log("start")
+	fail := func(code int, cause string) {
+		json.NewEncoder(os.Stdout).Encode(progress.Event{Type: progress.StepState, Step: step, State: progress.Failed, Cause: cause, ExitCode: code, Hint: "mend it"})
+		os.Exit(code)
+	}
+	switch kind {
+	case "ok":
+		time.Sleep(20 * time.Millisecond)
+	case "bad": // once its sibling is under way
+		for data := []byte(nil); !bytes.Contains(data, []byte("start slow")); {
+			data, _ = os.ReadFile(filepath.Join(dir, "log"))
+		}
+		fail(fault.Permanent, "row 7 is cut in half")
+	case "flaky":
+		if len(tries) < 2 {
+			fail(fault.Temporary, "the store is away")
+		}
+	case "down":
+		fail(fault.Temporary, "the store is away")
+	case "silent":
+		fmt.Fprintln(os.Stderr, "panic: at the disco")
+		os.Exit(2)
+	case "killed":
+		if len(tries) == 0 {
+			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		}
+	case "hang", "stubborn":
+		for range terms {
+			log("term")
+			if kind == "hang" {
+				os.Exit(fault.Interrupted)
+			}
+		}
+	case "env":
+		os.WriteFile(filepath.Join(dir, "env"), []byte(strings.Join(os.Environ(), "\n")), 0o600)
+	}
+	json.NewEncoder(os.Stdout).Encode(progress.Event{Type: progress.StepState, Step: step, State: progress.Succeeded})
+	log("end")
+	os.Exit(0)
+}
+
+type events struct {
+	mu   sync.Mutex
+	list []progress.Event
+}
+
+func (e *events) Emit(ev progress.Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.list = append(e.list, ev)
+}
+
+func (e *events) states(step string) (out []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, ev := range e.list {
+		if ev.Step == step && ev.Type == progress.StepState {
+			out = append(out, ev.State)
+		}
+	}
+	return out
+}
+
+func step(name, job string, shards int, after ...string) plan.Step {
+	s := plan.Step{Name: store.StepName(name), Job: job, Shards: shards}
+	for _, a := range after {
+		s.Inputs = append(s.Inputs, plan.Input{Name: a, Step: store.StepName(a), Output: "out"})
+	}
+	return s
+}
+
+func config(t *testing.T, dir string) Config {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Config{Binary: exe, Env: []string{"GYMLINE_TEST_DIR=" + dir, "GORACE=atexit_sleep_ms=0"}, Parallel: 2, Retries: 3,
+		Backoff: time.Millisecond, MaxBackoff: 4 * time.Millisecond, Grace: time.Second}
+}
+
+func run(t *testing.T, ctx context.Context, edit func(*Config), steps ...plan.Step) ([]store.Failure, error, *events, string) {
+	t.Helper()
+	dir := t.TempDir()
+	cfg := config(t, dir)
+	if edit != nil {
+		edit(&cfg)
+	}
+	sink := &events{}
+	failures, err := Run(ctx, cfg, &plan.Plan{Steps: steps}, "r-1", sink)
+	log, _ := os.ReadFile(filepath.Join(dir, "log"))
+	return failures, err, sink, string(log)
+}
+
+func TestDependenciesAndParallelism(t *testing.T) {
+	failures, err, _, log := run(t, context.Background(), func(c *Config) { c.Parallel = 3 },
+		step("a", "ok", 5), step("b", "ok", 2, "a"), step("c", "ok", 1, "a", "b"))
+	if err != nil || failures != nil {
+		t.Fatal(err, failures)
+	}
+	running, most, ended := 0, 0, map[string]int{}
+	for line := range strings.Lines(log) {
+		what, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+		s, _, _ := strings.Cut(name, "/")
+		if what == "end" {
+			running--
+			ended[s]++
+			continue
+		}
+		running++
+		most = max(most, running)
+		if s == "b" && ended["a"] < 5 || s == "c" && ended["b"] < 2 {
+			t.Errorf("%s started before the steps it reads had finished:\n%s", name, log)
+		}
+	}
+	if most > 3 || most < 2 {
+		t.Errorf("%d children ran at once, want at most 3 and more than 1", most)
+	}
+	if ended["a"] != 5 || ended["b"] != 2 || ended["c"] != 1 {
+		t.Errorf("ended: %v", ended)
+	}
+}
+
+func TestTemporaryFailureIsRetried(t *testing.T) {
+	failures, err, ev, _ := run(t, context.Background(), nil, step("a", "flaky", 1), step("b", "ok", 1, "a"))
+	if err != nil || failures != nil {
+		t.Fatal(err, failures)
+	}
+	if got := fmt.Sprint(ev.states("a")); got != "[Running Retrying Running Retrying Running Succeeded]" {
+		t.Error(got)
+	}
+}
+
+func TestRetriesEnd(t *testing.T) {
+	failures, _, ev, _ := run(t, context.Background(), nil, step("a", "down", 1), step("b", "ok", 1, "a"))
+	if len(failures) != 1 || failures[0].ExitCode != fault.Temporary || failures[0].Cause != "the store is away" {
+		t.Fatalf("%+v", failures)
+	}
+	if n := len(ev.states("a")); n != 8 {
+		t.Errorf("%d states, want 4 tries of 2", n)
+	}
+	if ev.states("b") != nil {
+		t.Error("b ran without its input")
+	}
+}
+
+func TestPermanentFailureStopsTheRun(t *testing.T) {
+	failures, err, ev, log := run(t, context.Background(), func(c *Config) { c.Parallel = 2 },
+		step("slow", "hang", 1), step("bad", "bad", 1), step("never", "ok", 3))
+	if err != nil || len(failures) != 1 {
+		t.Fatal(err, failures)
+	}
+	want := store.Failure{Step: "bad", Shard: 0, ExitCode: fault.Permanent, Cause: "row 7 is cut in half", Hint: "mend it"}
+	if failures[0] != want {
+		t.Errorf("%+v", failures[0])
+	}
+	if got := fmt.Sprint(ev.states("bad"), ev.states("slow")); got != "[Running Failed] [Running Cancelled]" {
+		t.Error(got)
+	}
+	if ev.states("never") != nil || !strings.Contains(log, "term slow/0") {
+		t.Errorf("the sibling was not asked to leave, or new work started:\n%s", log)
+	}
+}
+
+func TestSilentDeathGivesItsLastWords(t *testing.T) {
+	var stderr bytes.Buffer
+	failures, _, _, _ := run(t, context.Background(), func(c *Config) { c.Stderr = &stderr }, step("a", "silent", 1))
+	if len(failures) != 1 || failures[0].ExitCode != 2 || failures[0].Cause != "panic: at the disco" {
+		t.Fatalf("%+v", failures)
+	}
+	if stderr.String() != "panic: at the disco\n" {
+		t.Errorf("%q", stderr.String())
+	}
+}
+
+func TestKilledChildIsTriedAgain(t *testing.T) {
+	failures, err, ev, _ := run(t, context.Background(), nil, step("a", "killed", 1))
+	if err != nil || failures != nil {
+		t.Fatal(err, failures)
+	}
+	if got := fmt.Sprint(ev.states("a")); got != "[Running Retrying Running Succeeded]" {
+		t.Error(got)
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	for _, kind := range []string{"hang", "stubborn"} {
+		ctx, cancel := context.WithCancel(context.Background())
+		dir := t.TempDir()
+		cfg := config(t, dir)
+		cfg.Grace = 300 * time.Millisecond
+		go func() {
+			defer cancel()
+			for range 500 {
+				if log, _ := os.ReadFile(filepath.Join(dir, "log")); bytes.Contains(log, []byte("start")) {
+					return
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}()
+		sink := &events{}
+		failures, err := Run(ctx, cfg, &plan.Plan{Steps: []plan.Step{step("a", kind, 1)}}, "r-1", sink)
+		if err != context.Canceled || failures != nil {
+			t.Errorf("%s: %v %v", kind, err, failures)
+		}
+		if got := fmt.Sprint(sink.states("a")); got != "[Running Cancelled]" {
+			t.Errorf("%s: %s", kind, got)
+		}
+	}
+}
+
+func TestChildrenGetOnlyTheGivenEnvironment(t *testing.T) {
+	t.Setenv("GYMLINE_CANARY", "secret")
+	dir := t.TempDir()
+	cfg := config(t, dir)
+	cfg.Env = append(cfg.Env, "A=b")
+	if _, err := Run(context.Background(), cfg, &plan.Plan{Steps: []plan.Step{step("a", "env", 1)}}, "r-1", &events{}); err != nil {
+		t.Fatal(err)
+	}
+	env, _ := os.ReadFile(filepath.Join(dir, "env"))
+	if string(env) != "GYMLINE_TEST_DIR="+dir+"\nGORACE=atexit_sleep_ms=0\nA=b" {
+		t.Errorf("%s", env)
+	}
+}
+
+// engineProcess runs a hanging child from a process that the test kills.
+func engineProcess() {
+	exe, _ := os.Executable()
+	cfg := Config{Binary: exe, Env: []string{"GYMLINE_TEST_DIR=" + os.Getenv("GYMLINE_TEST_ENGINE")}, Parallel: 1, Grace: time.Second}
+	_, _ = Run(context.Background(), cfg, &plan.Plan{Steps: []plan.Step{step("a", "stubborn", 1)}}, "r-1", &events{})
+	os.Exit(0)
+}
