@@ -66,7 +66,7 @@ func Run(ctx context.Context, env Env, jobs map[string]Func, which Shard) (store
 		store: env.Store, models: env.Models, meter: &meter{},
 	}
 	rec := store.Step{Run: which.Run, Step: which.Step, Shard: which.Shard, Started: stamp(env.Now())}
-	inputs, err := Resolve(ctx, env.Store, p, step, func(name store.StepName, shard int) (store.Step, error) {
+	inputs, err := Resolve(p, step, func(name store.StepName, shard int) (store.Step, error) {
 		return env.Store.ReadStep(ctx, which.Run, name, shard)
 	})
 	if err != nil {
@@ -155,7 +155,7 @@ type Inputs struct {
 }
 
 // Resolve pins the inputs of a step through the records of the steps before it.
-func Resolve(ctx context.Context, s *store.Store, p *plan.Plan, step *plan.Step, record func(store.StepName, int) (store.Step, error)) (*Inputs, error) {
+func Resolve(p *plan.Plan, step *plan.Step, record func(store.StepName, int) (store.Step, error)) (*Inputs, error) {
 	in := &Inputs{Artifacts: map[string][]store.Artifact{}, Trees: map[string]store.Digest{}}
 	for _, want := range step.Inputs {
 		if want.Source != "" {

@@ -59,9 +59,9 @@ type Models interface {
 	Open(ctx context.Context, m llm.Model) (llm.Chatter, error)
 }
 
-// Params decodes the step's parameters into a plan type.
+// Params decodes this shard's parameters into a plan type.
 func (t *Task) Params(into any) error {
-	dec := json.NewDecoder(bytes.NewReader(t.Step.Params))
+	dec := json.NewDecoder(bytes.NewReader(t.Step.ParamsOf(t.Shard)))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
 		return fmt.Errorf("step %s: parameters: %w", t.Step.Name, err)

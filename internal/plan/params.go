@@ -57,10 +57,10 @@ type Generate struct {
 
 // GymModels play the parts of the gym.
 type GymModels struct {
-	Scenes      llm.Model `json:"scenes"`
-	User        llm.Model `json:"user"`
-	Environment llm.Model `json:"environment"`
-	Agent       llm.Model `json:"agent"`
+	Scenes      *llm.Model `json:"scenes,omitempty"` // set with Seeds
+	User        llm.Model  `json:"user"`
+	Environment llm.Model  `json:"environment"`
+	Agent       llm.Model  `json:"agent"`
 }
 
 // Reward are the parameters of the job reward.
@@ -98,12 +98,12 @@ type Export struct {
 	Candidates int `json:"candidates"`
 }
 
-// Predict are the parameters of the job predict: shard i is candidate i
-// answering every benchmark event, each answer judged.
+// Predict are the parameters of one shard of the job predict (see Step.Each):
+// one candidate answering every benchmark event, each answer judged.
 type Predict struct {
-	Benchmark  File        `json:"benchmark"`
-	Candidates []Candidate `json:"candidates"`
-	Judge      Judge       `json:"judge"`
+	Benchmark File      `json:"benchmark"`
+	Candidate Candidate `json:"candidate"`
+	Judge     Judge     `json:"judge"`
 	// Tasks is how many tasks a model may propose a turn.
 	Tasks   int `json:"tasks"`
 	Repairs int `json:"repairs"`

@@ -33,8 +33,11 @@ type Step struct {
 	Job    string         `json:"job"`
 	Format int            `json:"format"` // the job's output format; raising it invalidates its memo
 	Shards int            `json:"shards"`
-	// Params are the job's parameters, of the type that this package names after it.
-	Params json.RawMessage `json:"params"`
+	// Params are the job's parameters, of the type that this package names after
+	// it. When shards differ in kind, Each holds one set for each shard instead,
+	// and a shard's work depends on its own set, not on how many others there are.
+	Params json.RawMessage   `json:"params,omitempty"`
+	Each   []json.RawMessage `json:"each,omitempty"`
 	// Inputs are what the step reads; the steps they name must finish first.
 	Inputs []Input `json:"inputs"`
 }
@@ -59,6 +62,14 @@ func (s *Step) After() []store.StepName {
 		}
 	}
 	return after
+}
+
+// ParamsOf returns the parameters of one shard.
+func (s *Step) ParamsOf(shard int) json.RawMessage {
+	if s.Each != nil {
+		return s.Each[shard]
+	}
+	return s.Params
 }
 
 // Step returns the step of that name, or nil.
@@ -95,6 +106,10 @@ type Resolved struct {
 // WorkKey identifies the work of one shard by all that its outputs depend on:
 // job, format, parameters, input digests, seed and position among the shards.
 func (s *Step) WorkKey(seed uint64, shard int, inputs []Resolved) (store.WorkKey, error) {
+	position, of := shard, s.Shards
+	if s.Each != nil {
+		position, of = 0, 1
+	}
 	data, err := canonical.JSON(struct {
 		Job    string          `json:"job"`
 		Format int             `json:"format"`
@@ -103,7 +118,7 @@ func (s *Step) WorkKey(seed uint64, shard int, inputs []Resolved) (store.WorkKey
 		Seed   uint64          `json:"seed"`
 		Shard  int             `json:"shard"`
 		Shards int             `json:"shards"`
-	}{s.Job, s.Format, s.Params, inputs, seed, shard, s.Shards})
+	}{s.Job, s.Format, s.ParamsOf(shard), inputs, seed, position, of})
 	if err != nil {
 		return "", fmt.Errorf("work key of %s/%d: %w", s.Name, shard, err)
 	}

@@ -15,7 +15,7 @@ const (
 	RunOpened = "run-opened" // Run, Steps
 	StepState = "step-state" // Step, Shard, State, and with Failed: Cause, Hint, ExitCode
 	Progress  = "progress"   // Step, Shard, Done, Total, Usage
-	RunEnded  = "run-ended"  // Run, State
+	RunEnded  = "run-ended"  // Run, State, Report
 )
 
 // States of a step's shard.
@@ -46,6 +46,7 @@ type Event struct {
 	Cause     string      `json:"cause,omitempty"`
 	Hint      string      `json:"hint,omitempty"`
 	Steps     []StepShape `json:"steps,omitempty"`
+	Report    string      `json:"report,omitempty"` // with RunEnded: the HTML report's path
 }
 
 // A StepShape announces a step of a run.

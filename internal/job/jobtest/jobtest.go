@@ -26,6 +26,8 @@ type Case struct {
 	Job    string
 	Func   job.Func
 	Params any
+	// Each, when set, are the parameters of each shard instead.
+	Each   []any
 	Seed   uint64
 	Shards int // 0 means 1
 	// Files are the experiment's named inputs.
@@ -53,10 +55,15 @@ func Run(t *testing.T, c Case) (*Result, error) {
 	if c.InFlight == 0 {
 		c.InFlight = 4
 	}
-	params, err := json.Marshal(c.Params)
-	must(t, err)
 	p := &plan.Plan{Version: plan.Version, Experiment: "test", Seed: c.Seed, Inputs: map[string]store.Digest{}}
-	step := plan.Step{Name: store.StepName(c.Job), Job: c.Job, Format: 1, Shards: c.Shards, Params: params}
+	step := plan.Step{Name: store.StepName(c.Job), Job: c.Job, Format: 1, Shards: c.Shards}
+	if c.Each == nil {
+		step.Params = encode(t, c.Params)
+	}
+	for _, params := range c.Each {
+		step.Each = append(step.Each, encode(t, params))
+		step.Shards = len(c.Each)
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Files)) {
 		fsys := c.Files[name]
 		tree, err := s.PutTree(ctx, fsys)
@@ -87,7 +94,7 @@ func Run(t *testing.T, c Case) (*Result, error) {
 		Now: func() time.Time { return time.Unix(0, 0) }, InFlight: c.InFlight,
 	}
 	res := &Result{Store: s}
-	for i := range c.Shards {
+	for i := range step.Shards {
 		rec, err := job.Run(ctx, env, map[string]job.Func{c.Job: c.Func}, job.Shard{Run: "test-1", Step: step.Name, Shard: i})
 		if err != nil {
 			return res, err
@@ -132,4 +139,11 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func encode(t *testing.T, params any) json.RawMessage {
+	t.Helper()
+	raw, err := json.Marshal(params)
+	must(t, err)
+	return raw
 }

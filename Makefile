@@ -1,0 +1,32 @@
+# Everything that is not Go's own lands in .cache/, which may be deleted.
+CACHE    := $(CURDIR)/.cache
+MINIO    := $(CACHE)/minio
+LINTER   := $(CACHE)/golangci-lint
+GOTEST   := go test -race
+export GYMLINE_MINIO := $(MINIO)
+
+.PHONY: build test lint tidy bench docs clean
+
+build: ## the gymline binary
+	go build -o bin/gymline ./orchestrator
+
+test: $(MINIO) ## unit, fuzz seeds, command scripts and integration with real servers
+	$(GOTEST) ./...
+
+lint: $(LINTER) ## vet, golangci-lint with the arrows of the design, tidy modules
+	go vet ./...
+	$(LINTER) run ./...
+	go mod tidy -diff
+
+docs: ## regenerate what is generated: the config reference
+	go test ./internal/experiment -run Docs -update
+
+clean:
+	rm -rf bin $(CACHE)
+
+# The servers and tools that tests need, each from its own pinned module.
+$(MINIO): tools/minio/go.mod
+	cd tools/minio && go build -o $@ github.com/minio/minio
+
+$(LINTER): tools/golangci-lint/go.mod
+	cd tools/golangci-lint && go build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

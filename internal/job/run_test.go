@@ -1,0 +1,277 @@
+package job_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/job/jobtest"
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// world is a store with an open run of two steps: "make" with two shards, and
+// "join", which reads both.
+type world struct {
+	t      *testing.T
+	store  *store.Store
+	run    store.RunID
+	events *events
+	models job.Models
+}
+
+type events struct {
+	mu   sync.Mutex
+	list []progress.Event
+}
+
+func (e *events) Emit(ev progress.Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.list = append(e.list, ev)
+}
+
+func newWorld(t *testing.T) *world {
+	return &world{t: t, store: store.New(store.NewMem()), events: &events{}}
+}
+
+func (w *world) open(run store.RunID, fresh bool) {
+	w.t.Helper()
+	p := &plan.Plan{Version: plan.Version, Experiment: "test", Seed: 7, Steps: []plan.Step{
+		{Name: "make", Job: "make", Format: 1, Shards: 2, Params: []byte(`{"count":3}`)},
+		{Name: "join", Job: "join", Format: 1, Shards: 1, Params: []byte(`{}`), Inputs: []plan.Input{{Name: "parts", Step: "make", Output: "part.jsonl"}}},
+	}}
+	raw, err := p.Encode()
+	if err := errors.Join(err, w.store.CreateRun(context.Background(), store.Run{ID: run, Experiment: "test", Fresh: fresh}), w.store.PutPlan(context.Background(), run, raw)); err != nil {
+		w.t.Fatal(err)
+	}
+	w.run = run
+}
+
+func (w *world) do(ctx context.Context, step store.StepName, shard int, fn job.Func) (store.Step, error) {
+	env := job.Env{Store: w.store, Models: w.models, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Events: w.events,
+		Now: func() time.Time { return time.Unix(1, 0) }, Every: time.Millisecond, InFlight: 2}
+	return job.Run(ctx, env, map[string]job.Func{"make": fn, "join": fn}, job.Shard{Run: w.run, Step: step, Shard: shard})
+}
+
+func write(text string) job.Func {
+	return func(_ context.Context, t *job.Task) error {
+		o := t.Create("part.jsonl", job.JSONL)
+		return o.Row(map[string]any{"text": text, "shard": t.Shard})
+	}
+}
+
+func TestOutputsReachTheNextStepInShardOrder(t *testing.T) {
+	w := newWorld(t)
+	w.open("test-1", false)
+	for _, shard := range []int{1, 0} {
+		if _, err := w.do(t.Context(), "make", shard, write("hello")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rec, err := w.do(t.Context(), "join", 0, func(ctx context.Context, task *job.Task) error {
+		var params struct{}
+		if err := task.Params(&params); err != nil {
+			return err
+		}
+		in, err := task.Open(ctx, "parts")
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		_, err = io.Copy(task.Create("all.jsonl", job.JSONL), in)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, _ := w.store.ReadBlob(t.Context(), rec.Outputs[0].Digest)
+	if got, want := string(data), "{\"shard\":0,\"text\":\"hello\"}\n{\"shard\":1,\"text\":\"hello\"}\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if len(rec.Inputs) != 2 || rec.Inputs[1].Name != "make/1/part.jsonl" {
+		t.Errorf("inputs: %+v", rec.Inputs)
+	}
+}
+
+func TestAMissingInputIsNamed(t *testing.T) {
+	w := newWorld(t)
+	w.open("test-1", false)
+	_, err := w.do(t.Context(), "join", 0, write(""))
+	if !errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "step join needs make/0") {
+		t.Error(err)
+	}
+}
+
+func TestFinishedWorkIsReused(t *testing.T) {
+	w := newWorld(t)
+	calls := 0
+	count := func(ctx context.Context, task *job.Task) error { calls++; return write("x")(ctx, task) }
+	w.open("test-1", false)
+	first, err := w.do(t.Context(), "make", 0, count)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _ := w.do(t.Context(), "make", 0, count)
+	if calls != 1 || again.Finished != first.Finished {
+		t.Errorf("a second attempt of the same run worked again: %d calls", calls)
+	}
+	w.open("test-2", false)
+	reused, _ := w.do(t.Context(), "make", 0, count)
+	if calls != 1 || !reused.Reused || reused.Outputs[0] != first.Outputs[0] || reused.WorkKey != first.WorkKey {
+		t.Errorf("%d calls, %+v", calls, reused)
+	}
+	if other, _ := w.do(t.Context(), "make", 1, count); calls != 2 || other.Reused {
+		t.Errorf("another shard reused this one's work")
+	}
+	w.open("test-3", true)
+	if fresh, _ := w.do(t.Context(), "make", 0, count); calls != 3 || fresh.Reused {
+		t.Errorf("--fresh reused")
+	}
+}
+
+func TestWorkWhoseBytesAreGoneIsDoneAgain(t *testing.T) {
+	w := newWorld(t)
+	w.open("test-1", false)
+	key := store.WorkKey("")
+	rec, err := w.do(t.Context(), "make", 0, write("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key = rec.WorkKey
+	rec.Outputs[0].Digest = store.DigestOf([]byte("deleted"))
+	if err := w.store.PutMemo(t.Context(), rec); err != nil {
+		t.Fatal(err)
+	}
+	w.open("test-2", false)
+	again, err := w.do(t.Context(), "make", 0, write("x"))
+	if err != nil || again.Reused || again.WorkKey != key {
+		t.Errorf("%+v %v", again, err)
+	}
+}
+
+func TestNothingIsVisibleOfFailedWork(t *testing.T) {
+	w := newWorld(t)
+	w.open("test-1", false)
+	bad := errors.New("row 7 is cut in half")
+	_, err := w.do(t.Context(), "make", 0, func(ctx context.Context, task *job.Task) error {
+		return errors.Join(write("half")(ctx, task), bad)
+	})
+	if !errors.Is(err, bad) {
+		t.Fatal(err)
+	}
+	for key, err := range w.store.Bucket().List(t.Context(), "") {
+		if err != nil || !strings.HasPrefix(key, "runs/test-1/run.json") && !strings.HasPrefix(key, "runs/test-1/plan.json") {
+			t.Errorf("%s was left behind (%v)", key, err)
+		}
+	}
+}
+
+func TestRacingAttemptsAgree(t *testing.T) {
+	w := newWorld(t)
+	w.open("test-1", false)
+	var wg sync.WaitGroup
+	recs := make([]store.Step, 8)
+	for i := range recs {
+		wg.Go(func() {
+			var err error
+			if recs[i], err = w.do(t.Context(), "make", 0, write("x")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for _, rec := range recs {
+		if rec.Outputs[0].Digest != recs[0].Outputs[0].Digest || rec.WorkKey != recs[0].WorkKey {
+			t.Errorf("%+v", rec)
+		}
+	}
+}
+
+func TestUnknownStepsShardsAndJobs(t *testing.T) {
+	w := newWorld(t)
+	w.open("test-1", false)
+	for _, c := range []struct {
+		step  store.StepName
+		shard int
+	}{{"nothing", 0}, {"make", 2}, {"make", -1}} {
+		if _, err := w.do(t.Context(), c.step, c.shard, write("")); err == nil || errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%v: %v", c, err)
+		}
+	}
+	w.run = "test-9"
+	if _, err := w.do(t.Context(), "make", 0, write("")); !errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "test-9") {
+		t.Error(err)
+	}
+}
+
+func TestProgressCountsRowsAndCalls(t *testing.T) {
+	w := newWorld(t)
+	w.open("test-1", false)
+	w.models = jobtest.Models(func(llm.Model) (llm.Chatter, error) {
+		return jobtest.ChatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
+			return &llm.Response{Usage: llm.Usage{Prompt: 1000, Cached: 400, Completion: 100}}, nil
+		}), nil
+	})
+	model := llm.Model{Name: "m", Provider: llm.Sim, Price: &llm.Price{Prompt: 10, Cached: 1, Completion: 20}}
+	_, err := w.do(t.Context(), "make", 0, func(ctx context.Context, task *job.Task) error {
+		task.Plan(3)
+		c, err := task.Chat(ctx, model)
+		if err != nil {
+			return err
+		}
+		for _, s := range []rows.State{rows.Accepted, rows.Failed} {
+			if _, err := c.Chat(ctx, &llm.Request{}); err != nil {
+				return err
+			}
+			task.Done(s)
+		}
+		return write("x")(ctx, task)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := w.events.list[len(w.events.list)-1]
+	if last.Done != 2 || last.Total != 3 || last.Failed != 1 || !last.Simulated {
+		t.Errorf("%+v", last)
+	}
+	want := llm.Usage{Calls: 2, Prompt: 2000, Cached: 800, Completion: 200, USD: 2 * (600*10 + 400*1 + 100*20) / 1e6}
+	if *last.Usage != want {
+		t.Errorf("%+v", *last.Usage)
+	}
+}
+
+func TestRowsThatDoNotAddUpAreRefused(t *testing.T) {
+	w := newWorld(t)
+	w.open("test-1", false)
+	_, err := w.do(t.Context(), "make", 0, func(_ context.Context, task *job.Task) error {
+		_, err := task.WriteRows([]rows.Row{{Stage: "make", ID: "a", State: rows.Failed}})
+		return err
+	})
+	if err == nil || !strings.Contains(err.Error(), "without a cause") {
+		t.Error(err)
+	}
+}
+
+func TestDecodeNamesTheLine(t *testing.T) {
+	type row struct{ A int }
+	var got []int
+	err := job.Decode(strings.NewReader("{\"A\":1}\n\n{\"A\":2}\n{\"A\":"), "rows.jsonl", func(n int, r *row) error {
+		got = append(got, n, r.A)
+		return nil
+	})
+	if fmt.Sprint(got) != "[1 1 3 2]" || err == nil || !strings.HasPrefix(err.Error(), "rows.jsonl:4: ") || fault.Code(err) != fault.Permanent {
+		t.Errorf("%v %v", got, err)
+	}
+}

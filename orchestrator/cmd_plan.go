@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/experiment"
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/planner"
+	"github.com/gymline/gymline/internal/store"
+)
+
+type planOptions struct {
+	configFlags
+	output string
+}
+
+func newPlan(edge *cli.Edge) *cobra.Command {
+	var o planOptions
+	cmd := &cobra.Command{
+		Use:   "plan CONFIG",
+		Short: "Show what a run would do, and what it would reuse",
+		Long: `Show what a run would do: steps, shards, work keys, and what would be reused from
+the store. A work key is known once everything before it is. Nothing is written.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.config = args[0]
+			return runPlan(cmd.Context(), edge, o)
+		},
+	}
+	o.bind(cmd)
+	bindOutput(cmd, &o.output, "table", "json", "dot")
+	return cmd
+}
+
+// A plannedShard is one shard's row in the plan's table.
+type plannedShard struct {
+	Step    store.StepName `json:"step"`
+	Shard   int            `json:"shard"`
+	WorkKey store.WorkKey  `json:"workKey,omitempty"` // "" until the steps before it have run
+	Reused  bool           `json:"reused"`
+}
+
+func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
+	if err := checkOutput(o.output, "table", "json", "dot"); err != nil {
+		return err
+	}
+	e, profile, err := o.load()
+	if err != nil {
+		return err
+	}
+	digests, err := digestInputs(ctx, e)
+	if err != nil {
+		return err
+	}
+	p, err := planner.Plan(e, digests, formats)
+	if err != nil {
+		return err
+	}
+	if o.output == "dot" {
+		return writeDot(edge.Stdout, p)
+	}
+	shards, err := lookAhead(ctx, edge, profile, p)
+	if err != nil {
+		return err
+	}
+	if o.output == "json" {
+		return writeJSON(edge.Stdout, map[string]any{"plan": p, "shards": shards})
+	}
+	fmt.Fprintf(edge.Stdout, "%s  experiment %s\n\n", p.Experiment, p.Digest)
+	tw := tabwriter.NewWriter(edge.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "STEP\tWORK KEY\tREUSED\tREADS")
+	for _, s := range shards {
+		key, reused := "after the steps it reads", ""
+		if s.WorkKey != "" {
+			key, reused = short(store.Digest(s.WorkKey)), "no"
+		}
+		if s.Reused {
+			reused = "yes"
+		}
+		fmt.Fprintf(tw, "%s/%d\t%s\t%s\t%s\n", s.Step, s.Shard, key, reused, reads(p.Step(s.Step)))
+	}
+	return tw.Flush()
+}
+
+// digestInputs digests the inputs without storing them.
+func digestInputs(ctx context.Context, e *experiment.Experiment) (map[string]store.Digest, error) {
+	digests := map[string]store.Digest{}
+	return digests, eachInput(e, func(name string, fsys fs.FS) error {
+		tree, err := store.DigestTree(ctx, fsys)
+		digests[name] = tree.Digest
+		return err
+	})
+}
+
+// lookAhead finds what the store already has of a plan.
+func lookAhead(ctx context.Context, edge *cli.Edge, profile *experiment.Profile, p *plan.Plan) ([]plannedShard, error) {
+	st, err := readProfile(ctx, edge, profile)
+	if fault.Code(err) == fault.Config && profile.Spec.Store.Embedded != nil {
+		st, err = &openStore{Store: store.New(store.NewMem()), close: func() error { return nil }}, nil // no store yet
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer st.close()
+	known := map[string]store.Step{}
+	record := func(step store.StepName, shard int) (store.Step, error) {
+		rec, ok := known[fmt.Sprint(step, "/", shard)]
+		if !ok {
+			return rec, store.ErrNotFound
+		}
+		return rec, nil
+	}
+	var shards []plannedShard
+	for i := range p.Steps {
+		step := &p.Steps[i]
+		inputs, err := job.Resolve(p, step, record)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		for shard := range step.Shards {
+			row := plannedShard{Step: step.Name, Shard: shard}
+			if err == nil {
+				key, keyErr := step.WorkKey(p.Seed, shard, inputs.Resolved)
+				memo, memoErr := job.Memo(ctx, st.Store, key)
+				if err := errors.Join(keyErr, memoErr); err != nil {
+					return nil, err
+				}
+				row.WorkKey = key
+				if memo != nil {
+					row.Reused = true
+					known[fmt.Sprint(step.Name, "/", shard)] = *memo
+				}
+			}
+			shards = append(shards, row)
+		}
+	}
+	return shards, nil
+}
+
+func reads(s *plan.Step) string {
+	var list []string
+	for _, in := range s.Inputs {
+		if in.Source != "" {
+			list = append(list, "input "+in.Source)
+		} else {
+			list = append(list, fmt.Sprintf("%s/%s", in.Step, in.Output))
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// writeDot draws the plan for Graphviz.
+func writeDot(w io.Writer, p *plan.Plan) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "digraph %q {\n  rankdir=LR;\n  node [shape=box];\n", p.Experiment)
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		label := string(s.Name)
+		if s.Shards > 1 {
+			label += fmt.Sprintf(" ×%d", s.Shards)
+		}
+		fmt.Fprintf(&b, "  %q [label=%q];\n", s.Name, label)
+		for _, before := range s.After() {
+			fmt.Fprintf(&b, "  %q -> %q;\n", before, s.Name)
+		}
+	}
+	b.WriteString("}\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}

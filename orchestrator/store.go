@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/experiment"
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/store/embedded"
+	"github.com/gymline/gymline/internal/store/s3"
+)
+
+// The environment that tells a job where its store is.
+const (
+	envEndpoint  = "GYMLINE_STORE_ENDPOINT"
+	envBucket    = "GYMLINE_STORE_BUCKET"
+	envPrefix    = "GYMLINE_STORE_PREFIX"
+	envRegion    = "GYMLINE_STORE_REGION"
+	envAccessKey = "AWS_ACCESS_KEY_ID"
+	envSecretKey = "AWS_SECRET_ACCESS_KEY"
+)
+
+// An openStore is a profile's store, and what a job needs to open it too.
+type openStore struct {
+	*store.Store
+	config s3.Config
+	close  func() error
+}
+
+// env is the environment that storeFromEnv reads.
+func (o *openStore) env() []string {
+	c := o.config
+	return []string{
+		envEndpoint + "=" + c.Endpoint, envBucket + "=" + c.Bucket, envPrefix + "=" + c.Prefix, envRegion + "=" + c.Region,
+		envAccessKey + "=" + c.AccessKey, envSecretKey + "=" + string(c.SecretKey),
+	}
+}
+
+// openProfile opens a profile's store for reading and writing.
+func openProfile(ctx context.Context, edge *cli.Edge, p *experiment.Profile) (*openStore, error) {
+	return open(ctx, edge, p, embedded.Start)
+}
+
+// readProfile opens it for reading, beside a run that may be under way.
+func readProfile(ctx context.Context, edge *cli.Edge, p *experiment.Profile) (*openStore, error) {
+	if e := p.Spec.Store.Embedded; e != nil {
+		if _, err := os.Stat(e.Path); errors.Is(err, os.ErrNotExist) {
+			return nil, fault.New(fault.Config, fmt.Errorf("there is no store in %s", e.Path),
+				"start in the folder where 'gymline run' was, or name the store with --profile")
+		}
+	}
+	return open(ctx, edge, p, embedded.StartReadOnly)
+}
+
+func open(ctx context.Context, edge *cli.Edge, p *experiment.Profile, start func(context.Context, string) (*embedded.Server, error)) (*openStore, error) {
+	if e := p.Spec.Store.Embedded; e != nil {
+		server, err := start(ctx, filepath.Clean(e.Path))
+		if err != nil {
+			return nil, err
+		}
+		return &openStore{Store: store.New(server.Bucket()), config: server.Config(), close: server.Close}, nil
+	}
+	config, err := s3Config(edge.Getenv, p.Spec.Store.S3)
+	if err != nil {
+		return nil, err
+	}
+	bucket, err := s3.Open(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	return &openStore{Store: store.New(bucket), config: config, close: func() error { return nil }}, nil
+}
+
+func s3Config(getenv func(string) string, s *experiment.S3) (s3.Config, error) {
+	access, secret := getenv(s.AccessKey.Env), getenv(s.SecretKey.Env)
+	for name, value := range map[string]string{s.AccessKey.Env: access, s.SecretKey.Env: secret} {
+		if value == "" {
+			return s3.Config{}, fault.New(fault.Config, fmt.Errorf("the store's credentials: environment variable %s is not set", name),
+				"set "+name+", or name another variable in the profile")
+		}
+	}
+	return s3.Config{Endpoint: s.Endpoint, Bucket: s.Bucket, Prefix: s.Prefix, Region: s.Region, AccessKey: access, SecretKey: s3.Secret(secret)}, nil
+}
+
+// storeFromEnv opens the store of a job.
+func storeFromEnv(ctx context.Context, getenv func(string) string) (*store.Store, error) {
+	c := s3.Config{
+		Endpoint: getenv(envEndpoint), Bucket: getenv(envBucket), Prefix: getenv(envPrefix), Region: getenv(envRegion),
+		AccessKey: getenv(envAccessKey), SecretKey: s3.Secret(getenv(envSecretKey)),
+	}
+	if c.Endpoint == "" || c.Bucket == "" {
+		return nil, fault.New(fault.Config, errors.New("a job needs a store: "+envEndpoint+" and "+envBucket+" are not set"),
+			"use 'gymline run', which starts jobs itself")
+	}
+	bucket, err := s3.Open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return store.New(bucket), nil
+}
