@@ -24,7 +24,7 @@ func runValidate(edge *cli.Edge, files []string) error {
 	for _, file := range files {
 		data, err := readConfig(file)
 		if err == nil {
-			err = experiment.Validate(file, data)
+			_, err = experiment.LoadAny(file, data, experiment.Options{})
 		}
 		if err != nil {
 			problems = append(problems, err)

@@ -25,6 +25,7 @@ func (cfg Config) child(ctx context.Context, args []string, sink progress.Sink) 
 	defer runtime.UnlockOSThread()
 
 	cmd := exec.CommandContext(ctx, cfg.Binary, args...)
+	cmd.Args[0] = "gymline" // what a process list shows
 	cmd.Env = cfg.Env
 	cmd.SysProcAttr = processAttributes()
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/progress"
+)
+
+// A lab is a folder in which gymline runs as processes of its own.
+type lab struct {
+	t   *testing.T
+	dir string
+}
+
+func (l lab) command(args ...string) *exec.Cmd {
+	cmd := exec.Command("gymline", args...)
+	cmd.Dir = l.dir
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
+	return cmd
+}
+
+func (l lab) output(args ...string) string {
+	l.t.Helper()
+	cmd := l.command(args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		l.t.Fatalf("gymline %s: %v\n%s", strings.Join(args, " "), err, stderr.String())
+	}
+	return string(out)
+}
+
+func (l lab) digests(run string) string {
+	l.t.Helper()
+	lines, err := artifactLines([]byte(l.output("show", run, "-o", "json")))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return lines
+}
+
+// until runs gymline with -o json and sends it a signal at the first event that
+// at accepts; it returns how the process ended.
+func (l lab) until(sig syscall.Signal, at func(progress.Event) bool, args ...string) error {
+	l.t.Helper()
+	cmd := l.command(append(args, "-o", "json")...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		l.t.Fatal(err)
+	}
+	sent := false
+	for sc := bufio.NewScanner(out); sc.Scan(); {
+		var e progress.Event
+		if err := json.Unmarshal(sc.Bytes(), &e); err != nil {
+			l.t.Errorf("not an event: %s", sc.Text())
+		}
+		if !sent && at(e) {
+			sent = true
+			if err := cmd.Process.Signal(sig); err != nil {
+				l.t.Fatal(err)
+			}
+		}
+	}
+	err = cmd.Wait()
+	if !sent {
+		l.t.Fatal("the moment to send the signal never came")
+	}
+	return err
+}
+
+// The orchestrator is killed outright at several moments; the same command then
+// finishes, with the digests of an undisturbed run, and repeats no finished shard.
+func TestKillNine(t *testing.T) {
+	config := filepath.Join(repo(t), "configs", "quickstart.yaml")
+	calm := lab{t, t.TempDir()}
+	calm.output("run", config)
+	want := calm.digests("quickstart-1")
+
+	for name, at := range map[string]func(progress.Event) bool{
+		"as a step starts": func(e progress.Event) bool { return e.Step == "generate" && e.State == progress.Running },
+		"between steps":    func(e progress.Event) bool { return e.Step == "generate" && e.State == progress.Succeeded },
+		"late":             func(e progress.Event) bool { return e.Step == "predict" && e.State == progress.Succeeded },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := lab{t, t.TempDir()}
+			err := l.until(syscall.SIGKILL, at, "run", config)
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.ExitCode() != -1 {
+				t.Fatalf("it was to be killed: %v", err)
+			}
+			done := strings.Count(l.output("show", "quickstart-1"), "Succeeded")
+			again := l.output("run", config, "-o", "json")
+			if got := l.digests("quickstart-2"); got != want {
+				t.Errorf("digests differ from the undisturbed run's:\n%s\n%s", got, want)
+			}
+			if reused := strings.Count(again, `"state":"Reused"`); reused < done {
+				t.Errorf("%d shards were done before the kill, and %d reused after it", done, reused)
+			}
+		})
+	}
+}
+
+// An interrupt ends the run with its own exit code; what was done is kept.
+func TestInterrupt(t *testing.T) {
+	config := filepath.Join(repo(t), "configs", "quickstart.yaml")
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
+			l := lab{t, t.TempDir()}
+			err := l.until(sig, func(e progress.Event) bool { return e.State == progress.Succeeded && e.Step == "generate" }, "run", config)
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.ExitCode() != fault.Interrupted {
+				t.Fatalf("want exit code %d: %v", fault.Interrupted, err)
+			}
+			if list := l.output("list"); !strings.Contains(list, "Interrupted") {
+				t.Error(list)
+			}
+			if out := l.output("run", config, "-o", "json"); !strings.Contains(out, `"state":"Reused"`) {
+				t.Error("nothing was kept")
+			}
+		})
+	}
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/store/miniotest"
+)
+
+// The scripts run the test binary as gymline, children and all.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"gymline": func() { os.Exit(gymline(cli.System())) }})
+}
+
+// repo is the root of the checkout.
+func repo(t testing.TB) string {
+	t.Helper()
+	dir, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestScripts(t *testing.T) {
+	root := repo(t)
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("CONFIGS", filepath.Join(root, "configs"))
+			env.Setenv("GORACE", "atexit_sleep_ms=0")
+			env.Setenv("GYMLINE_LOG", "warn")
+			env.Setenv("WRONG_SECRET", "canary-secret-value")
+			env.Setenv("PROACTIVEBENCH", proactiveBench(root))
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"digests":    digests,
+			"digests-of": digestsOf,
+			"envsubst":   envsubst,
+			"exits":      exits,
+			"minio":      startMinIO(t),
+			"smalldisk":  smallDisk(t),
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "proactivebench" {
+				return proactiveBench(root) != "", nil
+			}
+			return false, fmt.Errorf("unknown condition %s", cond)
+		},
+	})
+}
+
+// digests RUN FILE writes "step/shard/output digest rows" lines of a run's artifacts.
+func digests(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: digests RUN FILE")
+	}
+	writeDigests(ts, args[1], "show", args[0], "-o", "json")
+}
+
+// digests-of PROFILE RUN FILE does so for a run in a profile's store.
+func digestsOf(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: digests-of PROFILE RUN FILE")
+	}
+	writeDigests(ts, args[2], "show", args[1], "-o", "json", "--profile", args[0])
+}
+
+func writeDigests(ts *testscript.TestScript, file string, show ...string) {
+	ts.Check(ts.Exec("gymline", show...))
+	lines, err := artifactLines([]byte(ts.ReadFile("stdout")))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(file), []byte(lines), 0o600))
+}
+
+// envsubst FILE replaces $NAME in a file.
+func envsubst(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: envsubst FILE")
+	}
+	text := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+// artifactLines lists what 'gymline show -o json' says of a run's outputs.
+func artifactLines(show []byte) (string, error) {
+	var doc struct {
+		Steps []shownStep `json:"steps"`
+	}
+	if err := json.Unmarshal(show, &doc); err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for _, s := range doc.Steps {
+		for _, o := range s.Outputs {
+			fmt.Fprintf(&b, "%s/%d/%s %s %d\n", s.Step, s.Shard, o.Name, o.Digest, o.Rows)
+		}
+	}
+	return b.String(), nil
+}
+
+// exits CODE COMMAND… runs a command that must end with that exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND…")
+	}
+	code := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		code = exit.ExitCode()
+	}
+	if fmt.Sprint(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// minio starts a real MinIO server and sets MINIO_URL, MINIO_USER and MINIO_PASSWORD.
+func startMinIO(t *testing.T) func(ts *testscript.TestScript, neg bool, args []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		server := miniotest.Start(t)
+		ts.Setenv("MINIO_URL", server.Endpoint)
+		ts.Setenv("MINIO_USER", server.AccessKey)
+		ts.Setenv("MINIO_PASSWORD", server.SecretKey)
+	}
+}
+
+// smalldisk DIR mounts a disk of 1 MiB at DIR; the script is skipped where that
+// is not allowed.
+func smallDisk(t *testing.T) func(ts *testscript.TestScript, neg bool, args []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		dir := ts.MkAbs(args[0])
+		ts.Check(os.MkdirAll(dir, 0o755))
+		if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", dir).CombinedOutput(); err != nil {
+			if os.Getenv("CI") == "true" && os.Getuid() == 0 {
+				ts.Fatalf("mount: %s", out)
+			}
+			t.Skipf("mounting a small disk is not allowed here: %s", out)
+		}
+		ts.Defer(func() { _ = exec.Command("umount", "-l", dir).Run() })
+	}
+}
+
+// proactiveBench is the folder of the real data, or "".
+func proactiveBench(root string) string {
+	dir := os.Getenv("GYMLINE_PROACTIVEBENCH")
+	if dir == "" {
+		dir = filepath.Join(root, "..", "shared", "data", "proactivebench")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "reward_data")); err != nil {
+		return ""
+	}
+	return dir
+}
