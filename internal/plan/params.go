@@ -24,7 +24,7 @@ const (
 	ModelOutput    = "model.json"     // reward: rewardmodel.Model
 	MetricsOutput  = "metrics.json"   // reward, evaluate
 	ManifestOutput = "manifest.json"  // finetune-export: what was exported, file by file
-	JudgedOutput   = "judged.jsonl"   // predict: evaluate.JudgedTrace, one trace a line
+	JudgedOutput   = "judged.jsonl"   // predict: trace.JudgedTrace, one trace a line
 	ReportOutput   = "report.html"    // report
 )
 

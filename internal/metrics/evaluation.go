@@ -1,0 +1,108 @@
+package metrics
+
+import "fmt"
+
+// Version is the version of the Evaluation format.
+const Version = 1
+
+// FewTraces is the number of traces below which intervals and tests of this
+// package run narrow, so that an Evaluation says so.
+const FewTraces = 30
+
+// An Evaluation is evaluate's metrics.json: candidates scored on the same judged
+// events, and every pair of them compared. Scores are in [0,1].
+type Evaluation struct {
+	Version int `json:"version"`
+	// Judge is who accepted or rejected: a plan.Judge kind, and for a language
+	// model its name in the experiment.
+	Judge      string `json:"judge"`
+	JudgeModel string `json:"judgeModel,omitempty"`
+	// Simulated is set when a stand-in answered or judged anywhere.
+	Simulated bool `json:"simulated"`
+	Traces    int  `json:"traces"`
+	// Events is the number of judged events, the same ones for every candidate.
+	Events int `json:"events"`
+	// Unjudged is how many benchmark events the judge gave no verdict on, and so
+	// nobody is scored on.
+	Unjudged   int     `json:"unjudged"`
+	Resamples  int     `json:"resamples"`
+	Confidence float64 `json:"confidence"`
+	// Detectable is the smallest difference in F1 that these traces would show
+	// between any two candidates in 80% of repetitions (the largest of the
+	// comparisons'); absent with fewer than two candidates or traces.
+	Detectable  *float64     `json:"detectable,omitempty"`
+	Warnings    []string     `json:"warnings"`
+	Candidates  []Candidate  `json:"candidates"`  // as the experiment lists them
+	Comparisons []Comparison `json:"comparisons"` // pairs in that order
+}
+
+// A Score is counts and what follows from them; its fields stand for the
+// methods of Counts that have their names.
+type Score struct {
+	Events int `json:"events"`
+	Counts
+	Recall     float64 `json:"recall"`
+	Precision  float64 `json:"precision"`
+	Accuracy   float64 `json:"accuracy"`
+	FalseAlarm float64 `json:"falseAlarm"`
+	F1         float64 `json:"f1"`
+}
+
+// ScoreOf scores counts.
+func ScoreOf(c Counts) Score {
+	return Score{
+		Events: c.N(), Counts: c, Recall: c.Recall(), Precision: c.Precision(),
+		Accuracy: c.Accuracy(), FalseAlarm: c.FalseAlarm(), F1: c.F1(),
+	}
+}
+
+// A Candidate is one system's result.
+type Candidate struct {
+	Name string `json:"name"`
+	Score
+	// F1CI is the trace-bootstrap interval of F1 at the evaluation's confidence.
+	F1CI [2]float64 `json:"f1CI"`
+	// Unanswered is how many events a recorded model has no answer for: they
+	// count as silence, like all others.
+	Unanswered int `json:"unanswered"`
+	// Failed is how many answers stayed malformed after every repair: no
+	// proposal reached the user, so they count as silence too.
+	Failed    int  `json:"failed"`
+	Simulated bool `json:"simulated"`
+	// Domains are in alphabetical order, ByTrace in the benchmark's.
+	Domains []Group `json:"domains"`
+	ByTrace []Group `json:"byTrace"`
+}
+
+// A Group is a part of the events: a domain or a trace.
+type Group struct {
+	Name   string `json:"name"`
+	Domain string `json:"domain,omitempty"` // of a trace
+	Score
+}
+
+// A Comparison is candidate B against candidate A on the same traces.
+type Comparison struct {
+	A string `json:"a"`
+	B string `json:"b"`
+	// Delta is F1(B) - F1(A), and CI its trace-bootstrap interval.
+	Delta float64    `json:"delta"`
+	CI    [2]float64 `json:"ci"`
+	// P is of the trace randomisation test; PHolm is adjusted for all
+	// comparisons of the evaluation, and Different says that PHolm is at most
+	// 1-confidence.
+	P         float64 `json:"p"`
+	PHolm     float64 `json:"pHolm"`
+	Different bool    `json:"different"`
+	// Detectable is the smallest true difference that these traces would show
+	// in 80% of repetitions, before the adjustment; absent below two traces.
+	Detectable *float64 `json:"detectable,omitempty"`
+}
+
+// Few returns the warning for an evaluation on too few traces, or "".
+func Few(traces int) string {
+	if traces >= FewTraces {
+		return ""
+	}
+	return fmt.Sprintf("%d traces are few: below about %d, intervals come out too narrow, and only large differences can be found", traces, FewTraces)
+}

@@ -1,0 +1,60 @@
+package metrics
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// F1StandardError is the trace-clustered standard error of F1(b)-F1(a), given
+// each trace's counts of both systems; a nil b gives that of F1(a) alone. With
+// a = 2TP and b = 2TP+FP+FN in each of C traces and F = Σa/Σb, a trace's
+// linearised residual is r = (a - F·b)/Σb, and Var ≈ C/(C-1)·Σr², where for a
+// difference r is that of b less that of a. ok is false below two traces.
+func F1StandardError(a, b []Counts) (se float64, ok bool) {
+	if len(a) < 2 {
+		return 0, false
+	}
+	ra := residuals(a)
+	if b != nil {
+		for i, r := range residuals(b) {
+			ra[i] = r - ra[i]
+		}
+	}
+	var sum float64
+	for _, r := range ra {
+		sum += r * r
+	}
+	c := float64(len(a))
+	return math.Sqrt(c / (c - 1) * sum), true
+}
+
+func residuals(traces []Counts) []float64 {
+	r := make([]float64, len(traces))
+	total := Sum(traces)
+	weight := float64(2*total.TP + total.FP + total.FN)
+	if weight == 0 {
+		return r
+	}
+	f := total.F1()
+	for i, c := range traces {
+		r[i] = (float64(2*c.TP) - f*float64(2*c.TP+c.FP+c.FN)) / weight
+	}
+	return r
+}
+
+// Power is the chance that Detectable's difference is found.
+const Power = 0.8
+
+// Detectable is the smallest true difference in F1 that traces like these would
+// show in 80% of repetitions (Power) at the two-sided level 1-confidence:
+// (t(1-α/2) + t(0.8))·SE with C-1 degrees of freedom, after Miller 2024
+// (arXiv 2411.00640). ok is false below two traces.
+func Detectable(a, b []Counts, confidence float64) (difference float64, ok bool) {
+	se, ok := F1StandardError(a, b)
+	if !ok {
+		return 0, false
+	}
+	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(len(a) - 1)}
+	return (t.Quantile(1-(1-confidence)/2) + t.Quantile(Power)) * se, true
+}

@@ -1,0 +1,99 @@
+package metrics
+
+import (
+	"cmp"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+)
+
+// Bootstrap is the percentile interval of a statistic over resampled units, such
+// as traces (Efron 1979). stat gets the indices of a draw with replacement, as
+// many as there are units, and must not keep the slice; two systems are compared
+// by computing both on one draw. Confidence is in (0,1), resamples at least 1.
+// With no units both bounds are the statistic of an empty draw.
+func Bootstrap(rng *rand.Rand, units, resamples int, confidence float64, statistic func(draw []int) float64) (lo, hi float64) {
+	if units == 0 {
+		v := statistic(nil)
+		return v, v
+	}
+	draw, values := make([]int, units), make([]float64, resamples)
+	for r := range values {
+		for i := range draw {
+			draw[i] = rng.IntN(units)
+		}
+		values[r] = statistic(draw)
+	}
+	slices.Sort(values)
+	tail := (1 - confidence) / 2
+	return stat.Quantile(tail, stat.Empirical, values, nil), stat.Quantile(1-tail, stat.Empirical, values, nil)
+}
+
+// Interval is the trace-bootstrap interval of a score, given each trace's counts.
+func Interval(rng *rand.Rand, traces []Counts, resamples int, confidence float64, score func(Counts) float64) (lo, hi float64) {
+	return Bootstrap(rng, len(traces), resamples, confidence, func(draw []int) float64 {
+		return score(pick(traces, draw))
+	})
+}
+
+// DifferenceInterval is the trace-bootstrap interval of score(b)-score(a), both
+// on the same draws. a[i] and b[i] are of the same trace.
+func DifferenceInterval(rng *rand.Rand, a, b []Counts, resamples int, confidence float64, score func(Counts) float64) (lo, hi float64) {
+	return Bootstrap(rng, len(a), resamples, confidence, func(draw []int) float64 {
+		return score(pick(b, draw)) - score(pick(a, draw))
+	})
+}
+
+func pick(traces []Counts, draw []int) Counts {
+	var sum Counts
+	for _, i := range draw {
+		sum = sum.Add(traces[i])
+	}
+	return sum
+}
+
+// tie is how far apart two differences may lie and still be the same: rounding.
+const tie = 1e-12
+
+// Randomisation tests whether two systems score alike on the same traces. It
+// returns delta = score(b)-score(a) over all traces, and the two-sided p-value:
+// each round swaps the systems' counts in every trace by a fair coin, and
+// p = (1+#{|Δ*| ≥ |Δ|})/(rounds+1) (Noreen 1989; Yeh 2000). Whole traces are
+// swapped, so it holds its level however correlated the events within one are.
+func Randomisation(rng *rand.Rand, a, b []Counts, rounds int, score func(Counts) float64) (delta, p float64) {
+	delta = score(Sum(b)) - score(Sum(a))
+	extreme := 0
+	for range rounds {
+		var x, y Counts
+		for i := range a {
+			if rng.Uint64()&1 == 0 {
+				x, y = x.Add(a[i]), y.Add(b[i])
+			} else {
+				x, y = x.Add(b[i]), y.Add(a[i])
+			}
+		}
+		if math.Abs(score(y)-score(x)) >= math.Abs(delta)-tie {
+			extreme++
+		}
+	}
+	return delta, float64(1+extreme) / float64(rounds+1)
+}
+
+// Holm adjusts p-values for being looked at together, keeping the chance of any
+// false finding at the level they are compared with (Holm 1979). The result is
+// in the order of p, each at least its p and at most 1.
+func Holm(p []float64) []float64 {
+	order := make([]int, len(p))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p[a], p[b]) })
+	adjusted, most := make([]float64, len(p)), 0.0
+	for rank, i := range order {
+		most = max(most, float64(len(p)-rank)*p[i])
+		adjusted[i] = min(1, most)
+	}
+	return adjusted
+}

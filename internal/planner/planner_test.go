@@ -1,0 +1,162 @@
+package planner
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gymline/gymline/internal/experiment"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/store"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+var formats = map[string]int{
+	plan.JobGenerate: 1, plan.JobReward: 1, plan.JobExport: 1, plan.JobPredict: 1, plan.JobEvaluate: 1, plan.JobReport: 1,
+}
+
+func load(t *testing.T, text string, set ...string) *experiment.Experiment {
+	t.Helper()
+	e, err := experiment.Load("test.yaml", []byte(text), experiment.Options{Set: set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+var inputs = map[string]store.Digest{"samples": store.DigestOf([]byte("samples")), "bench": store.DigestOf([]byte("bench"))}
+
+// Each testdata/*.yaml is an experiment whose plan is pinned beside it.
+func TestGolden(t *testing.T) {
+	files, _ := filepath.Glob("testdata/*.yaml")
+	if len(files) < 3 {
+		t.Fatal("the experiments are missing")
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Plan(load(t, string(data)), inputs, formats)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := p.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got bytes.Buffer
+		if err := json.Indent(&got, raw, "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		got.WriteByte('\n')
+		golden := strings.TrimSuffix(file, ".yaml") + ".plan.json"
+		if *update {
+			if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got.Bytes(), want) {
+			t.Errorf("%s: the plan differs from %s; see it with -update and git diff", file, golden)
+		}
+	}
+}
+
+const small = `
+apiVersion: gymline/v1alpha1
+kind: Experiment
+metadata: {name: small}
+spec:
+  inputs: {bench: {path: here}}
+  models: {a: {provider: sim}, b: {provider: sim, skill: 0.1}}
+  evaluate:
+    benchmark: {input: bench, path: .}
+    candidates: [{name: a, model: a}]
+    judge: {model: b}
+`
+
+func TestDigestCoversContentNotPlace(t *testing.T) {
+	digest := func(text string, in map[string]store.Digest, set ...string) store.Digest {
+		d, err := Digest(load(t, text, set...), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	base := digest(small, inputs)
+	if digest(strings.Replace(small, "path: here", "path: there", 1), inputs) != base {
+		t.Error("the digest depends on where an input lies")
+	}
+	if digest(small+"  statistics: {resamples: 2000}\n", inputs) != base {
+		t.Error("a default that is spelt out changes the digest")
+	}
+	for name, other := range map[string]store.Digest{
+		"an input's content": digest(small, map[string]store.Digest{"bench": store.DigestOf([]byte("other"))}),
+		"the name":           digest(strings.Replace(small, "name: small", "name: other", 1), inputs),
+		"an override":        digest(small, inputs, "seed=2"),
+		"a model":            digest(strings.Replace(small, "skill: 0.1", "skill: 0.2", 1), inputs),
+	} {
+		if other == base {
+			t.Errorf("the digest does not cover %s", name)
+		}
+	}
+	if digest(strings.Replace(small, "  evaluate:", "  seed: 2\n  evaluate:", 1), inputs) != digest(small, inputs, "seed=2") {
+		t.Error("--set differs from writing the same in the file")
+	}
+}
+
+// Another candidate must not change the work of those that are there.
+func TestCandidatesArePlannedApart(t *testing.T) {
+	keys := func(text string) map[string]store.WorkKey {
+		p, err := Plan(load(t, text), inputs, formats)
+		if err != nil {
+			t.Fatal(err)
+		}
+		step := p.Step(plan.JobPredict)
+		out := map[string]store.WorkKey{}
+		for shard := range step.Shards {
+			var params plan.Predict
+			if err := json.Unmarshal(step.ParamsOf(shard), &params); err != nil {
+				t.Fatal(err)
+			}
+			if out[params.Candidate.Name], err = step.WorkKey(p.Seed, shard, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return out
+	}
+	one := keys(small)
+	two := keys(strings.Replace(small, "[{name: a, model: a}]", "[{name: first, model: b}, {name: a, model: a}]", 1))
+	if len(two) != 2 || one["a"] != two["a"] || two["a"] == two["first"] {
+		t.Errorf("%v %v", one, two)
+	}
+}
+
+func TestStepsAreInTopologicalOrder(t *testing.T) {
+	files, _ := filepath.Glob("testdata/*.yaml")
+	for _, file := range files {
+		data, _ := os.ReadFile(file)
+		p, err := Plan(load(t, string(data)), inputs, formats)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[store.StepName]bool{}
+		for _, s := range p.Steps {
+			for _, before := range s.After() {
+				if !seen[before] {
+					t.Errorf("%s: %s comes before %s, which it reads", file, s.Name, before)
+				}
+			}
+			seen[s.Name] = true
+		}
+	}
+}

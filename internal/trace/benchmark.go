@@ -1,0 +1,136 @@
+package trace
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/gymline/gymline/internal/fault"
+)
+
+// A JudgedTrace is one line of predict's judged.jsonl: what a candidate did
+// after every event of one benchmark trace, and the verdicts.
+type JudgedTrace struct {
+	Candidate string `json:"candidate"`
+	// Simulated is set when a stand-in answered or judged.
+	Simulated bool `json:"simulated"`
+	// Judge is the kind of judge, JudgeModel the name of a language model's.
+	Judge      string `json:"judge"`
+	JudgeModel string `json:"judgeModel,omitempty"`
+	// Unanswered and Failed index the turns that count as silence because a
+	// recorded model has no answer there, or a model's answer was unusable.
+	Unanswered []int `json:"unanswered,omitempty"`
+	Failed     []int `json:"failed,omitempty"`
+	// Trace has the benchmark's own events. A turn without a judgement is one
+	// that the judge gave no verdict on.
+	Trace Trace `json:"trace"`
+}
+
+// splitsFile lies beside ProactiveBench's traces and is none.
+const splitsFile = "splits.json"
+
+// benchmarkDomains maps a file name's prefix to the domain's name, where they differ.
+var benchmarkDomains = map[string]string{"code": "coding"}
+
+// ReadBenchmark reads traces in the layout of ProactiveBench's test_data: each
+// file a JSON list of {"observation": {"time", "event"}}; what else its entries
+// hold is ignored, and so is splits.json. A trace's ID is its file's name
+// without ".json", and its domain what comes before the first "_" there. Traces
+// come in the order of paths, with neither proposals nor judgements.
+func ReadBenchmark(ctx context.Context, files Opener, paths []string) ([]Trace, error) {
+	var traces []Trace
+	seen := map[string]string{}
+	for _, p := range paths {
+		if path.Ext(p) != ".json" || path.Base(p) == splitsFile {
+			continue
+		}
+		t, err := readBenchmarkTrace(ctx, files, p)
+		if err != nil {
+			return nil, fmt.Errorf("benchmark: %w", err)
+		}
+		if other, ok := seen[t.ID]; ok {
+			return nil, fmt.Errorf("benchmark: %s and %s are both the trace %q; give them different file names", other, p, t.ID)
+		}
+		seen[t.ID] = p
+		traces = append(traces, t)
+	}
+	if len(traces) == 0 {
+		return nil, fault.New(fault.Permanent, errors.New("benchmark: the folder holds no trace (*.json)"),
+			"name the folder that holds the trace files themselves, such as test_data")
+	}
+	return traces, nil
+}
+
+func readBenchmarkTrace(ctx context.Context, files Opener, p string) (Trace, error) {
+	t := Trace{ID: strings.TrimSuffix(path.Base(p), ".json")}
+	if prefix, _, ok := strings.Cut(t.ID, "_"); ok {
+		t.Domain = prefix
+		if name, ok := benchmarkDomains[prefix]; ok {
+			t.Domain = name
+		}
+	}
+	var entries []struct {
+		Observation *Event `json:"observation"`
+	}
+	if err := readJSONFile(ctx, files, p, &entries); err != nil {
+		return t, err
+	}
+	if len(entries) == 0 {
+		return t, fmt.Errorf("%s: no events", p)
+	}
+	for i, e := range entries {
+		if err := checkObservation(e.Observation); err != nil {
+			return t, fmt.Errorf("%s: entry %d: %w", p, i, err)
+		}
+		t.Turns = append(t.Turns, Turn{Event: *e.Observation, Proposals: []string{}})
+	}
+	return t, nil
+}
+
+// checkObservation says what an entry's observation lacks.
+func checkObservation(e *Event) error {
+	if e == nil {
+		return errors.New("observation: missing; want {time, event}")
+	}
+	if strings.TrimSpace(e.Text) == "" {
+		return errors.New("observation.event: missing or empty")
+	}
+	if _, _, err := ParseTime(e.Time); err != nil {
+		return fmt.Errorf("observation.time: %w", err)
+	}
+	return nil
+}
+
+// readJSONFile decodes a file that is one JSON document. What is wrong with it
+// is reported as file:line.
+func readJSONFile(ctx context.Context, files Opener, p string, into any) error {
+	r, err := files.Open(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p, err)
+	}
+	err = json.Unmarshal(data, into)
+	if err == nil {
+		return nil
+	}
+	offset := int64(-1)
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		offset = e.Offset
+	} else if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		offset = e.Offset
+	}
+	line := 1
+	if offset > 0 {
+		line += bytes.Count(bytes.TrimRight(data[:min(offset, int64(len(data)))], "\r\n"), []byte("\n"))
+	}
+	return fault.New(fault.Permanent, fmt.Errorf("%s:%d: %w", p, line, err), "mend the file or fetch it again; nothing was changed")
+}

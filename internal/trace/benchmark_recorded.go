@@ -1,0 +1,191 @@
+package trace
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gymline/gymline/internal/fault"
+)
+
+// A Verdict is a published verdict on one proposal, or on silence.
+type Verdict struct {
+	Accepted bool   `json:"accepted"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+// An Answer is what a recorded model did after one benchmark event.
+type Answer struct {
+	// Answered is false where the recording has nothing for the event.
+	Answered bool
+	// Tasks are the proposals in the recording's order; none is silence.
+	Tasks []string
+	// Verdicts has one verdict for each task, or one for silence; it is nil
+	// where none was published.
+	Verdicts []Verdict
+}
+
+// ReadRecorded reads a model's recorded answers from dir, which holds a file
+// of each benchmark trace's name, and returns answers[i][j] to the event of
+// benchmark[i].Turns[j]. Files of other traces are passed over.
+//
+// A file is a JSON list of {"observation", "agent_response", "judgement"}.
+// agent_response is a list of tasks; an empty list, null, and entries that are
+// null, "null", "None" or blank propose nothing. judgement is optional: a list
+// of true, false or {"accepted", "reason"}, one for each entry of
+// agent_response, and one for silence.
+//
+// An entry belongs to the benchmark event of the same time and text, or else to
+// the first event of that time which no other entry took, because published
+// recordings lack some events and word others differently. An entry that
+// belongs to none is an error, and so is a missing file; an event without an
+// entry, or whose entry lacks agent_response, is unanswered.
+func ReadRecorded(ctx context.Context, files Opener, dir string, benchmark []Trace) ([][]Answer, error) {
+	answers := make([][]Answer, len(benchmark))
+	for i := range benchmark {
+		p := path.Join(dir, benchmark[i].ID+".json")
+		a, err := readRecordedTrace(ctx, files, p, benchmark[i].Turns)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fault.New(fault.Permanent, fmt.Errorf("recorded answers: no file %s for the trace %q: %w", p, benchmark[i].ID, err),
+				"a recorded candidate needs one file for each benchmark trace, of the same name")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("recorded answers: %w", err)
+		}
+		answers[i] = a
+	}
+	return answers, nil
+}
+
+type recordedEntry struct {
+	Observation *Event          `json:"observation"`
+	Response    json.RawMessage `json:"agent_response"`
+	Judgement   json.RawMessage `json:"judgement"`
+}
+
+func readRecordedTrace(ctx context.Context, files Opener, p string, turns []Turn) ([]Answer, error) {
+	var entries []recordedEntry
+	if err := readJSONFile(ctx, files, p, &entries); err != nil {
+		return nil, err
+	}
+	for i, e := range entries {
+		if e.Observation == nil {
+			return nil, fmt.Errorf("%s: entry %d: observation: missing; want {time, event}", p, i)
+		}
+	}
+	places, err := align(entries, turns)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p, err)
+	}
+	answers := make([]Answer, len(turns))
+	for i, e := range entries {
+		a, err := e.answer()
+		if err != nil {
+			return nil, fmt.Errorf("%s: entry %d: %w", p, i, err)
+		}
+		answers[places[i]] = a
+	}
+	return answers, nil
+}
+
+// align finds the turn that each entry belongs to. Equal texts go first, so
+// that of several events at one time the missing one is told from the others.
+func align(entries []recordedEntry, turns []Turn) ([]int, error) {
+	places := slices.Repeat([]int{-1}, len(entries))
+	taken := make([]bool, len(turns))
+	for _, sameText := range []bool{true, false} {
+		for i, e := range entries {
+			if places[i] >= 0 {
+				continue
+			}
+			for j, t := range turns {
+				if !taken[j] && t.Event.Time == e.Observation.Time && (!sameText || t.Event.Text == e.Observation.Text) {
+					places[i], taken[j] = j, true
+					break
+				}
+			}
+		}
+	}
+	if i := slices.Index(places, -1); i >= 0 {
+		return nil, fmt.Errorf("entry %d: the benchmark trace has no event at %s left for it (%q)", i, entries[i].Observation.Time, entries[i].Observation.Text)
+	}
+	return places, nil
+}
+
+// answer reads an entry's response and verdicts.
+func (e *recordedEntry) answer() (Answer, error) {
+	if e.Response == nil {
+		return Answer{}, nil
+	}
+	var response []*string
+	if err := json.Unmarshal(e.Response, &response); err != nil {
+		return Answer{}, errors.New("agent_response: want a list of tasks, or null")
+	}
+	verdicts, err := e.verdicts()
+	if err != nil {
+		return Answer{}, err
+	}
+	// Silence may be written as no entry at all, and then still has one verdict.
+	if n := max(1, len(response)); verdicts != nil && len(verdicts) != n {
+		return Answer{}, fmt.Errorf("judgement: %d verdicts, want %d: one for each entry of agent_response, and one for silence", len(verdicts), n)
+	}
+	a := Answer{Answered: true}
+	var kept []Verdict
+	for i, task := range response {
+		if task == nil || Silence(*task) {
+			continue
+		}
+		a.Tasks = append(a.Tasks, *task)
+		if verdicts != nil {
+			kept = append(kept, verdicts[i])
+		}
+	}
+	a.Verdicts = kept
+	if len(a.Tasks) == 0 && verdicts != nil {
+		a.Verdicts = verdicts[:1]
+	}
+	return a, nil
+}
+
+// verdicts reads an entry's judgement; nil when there is none.
+func (e *recordedEntry) verdicts() ([]Verdict, error) {
+	if e.Judgement == nil {
+		return nil, nil
+	}
+	var list []json.RawMessage
+	if err := json.Unmarshal(e.Judgement, &list); err != nil {
+		return nil, errors.New("judgement: want a list of verdicts")
+	}
+	var verdicts []Verdict
+	for i, raw := range list {
+		var v Verdict
+		if json.Unmarshal(raw, &v.Accepted) != nil || bytes.Equal(raw, []byte("null")) {
+			var object struct {
+				Accepted *bool  `json:"accepted"`
+				Reason   string `json:"reason"`
+			}
+			if json.Unmarshal(raw, &object) != nil || object.Accepted == nil {
+				return nil, fmt.Errorf(`judgement[%d]: want true, false or {"accepted": true or false, "reason": text}`, i)
+			}
+			v = Verdict{*object.Accepted, object.Reason}
+		}
+		verdicts = append(verdicts, v)
+	}
+	return verdicts, nil
+}
+
+// Silence reports whether a task is one of the words that models write for none:
+// "null", "None" or nothing but space.
+func Silence(task string) bool {
+	switch strings.ToLower(strings.TrimSpace(task)) {
+	case "", "null", "none":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,172 @@
+package trace
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/gymline/gymline/internal/fault"
+)
+
+// ProactiveBench is the Source of rows that ReadRewardData reads.
+const ProactiveBench = "proactivebench"
+
+// maxRewardLine bounds one row's JSON, in bytes.
+const maxRewardLine = 64 << 20
+
+// An Opener opens files of a named input; an absent file's error wraps fs.ErrNotExist.
+type Opener interface {
+	Open(ctx context.Context, path string) (io.ReadCloser, error)
+}
+
+// A RewardRow is one line of ProactiveBench's reward data: a usable row, or
+// the cause why it is none.
+type RewardRow struct {
+	// ID is file:line, such as "train_data.jsonl:12".
+	ID string
+	// Judged is set when Cause is empty.
+	Judged Judged
+	// Cause names the field that is missing or wrong and what is wanted.
+	Cause string
+}
+
+// ReadRewardData streams reward_data/train_data.jsonl and then test_data.jsonl
+// of the ProactiveBench folder dir into fn, line by line. A row whose fields
+// are missing or wrong comes with its cause. A line that is not a whole JSON
+// object, such as one cut in half, is a permanent error that names file:line,
+// because the file was damaged and nothing says what else it lost. One of the
+// two files may be absent; without train rows a file of test rows is all there is.
+func ReadRewardData(ctx context.Context, files Opener, dir string, fn func(RewardRow) error) error {
+	found := false
+	for _, split := range []string{"train", "test"} {
+		name := split + "_data.jsonl"
+		r, err := files.Open(ctx, path.Join(dir, "reward_data", name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reward data: %w", err)
+		}
+		found = true
+		err = readRewardFile(r, name, split, fn)
+		r.Close()
+		if err != nil {
+			return err
+		}
+	}
+	if !found {
+		return fault.New(fault.Permanent, fmt.Errorf("no reward_data/train_data.jsonl or test_data.jsonl below %q of the input", dir),
+			"point the input at the folder that holds reward_data/")
+	}
+	return nil
+}
+
+// readRewardFile reads one file; split is given to every row.
+func readRewardFile(r io.Reader, name, split string, fn func(RewardRow) error) error {
+	sc := bufio.NewScanner(r)
+	sc.Buffer(make([]byte, 0, 64<<10), maxRewardLine)
+	line := 0
+	for sc.Scan() {
+		line++
+		if len(bytes.TrimSpace(sc.Bytes())) == 0 {
+			continue
+		}
+		row := RewardRow{ID: fmt.Sprintf("%s:%d", name, line)}
+		var raw map[string]json.RawMessage
+		if err := json.Unmarshal(sc.Bytes(), &raw); err != nil {
+			return fault.New(fault.Permanent, fmt.Errorf("reward data %s: not a whole JSON row: %w", row.ID, err),
+				"fetch the file again, or mend or remove that line; nothing was changed")
+		}
+		var err error
+		if row.Judged, err = rewardRow(raw); err != nil {
+			row.Cause = err.Error()
+		}
+		row.Judged.Split = split
+		if err := fn(row); err != nil {
+			return err
+		}
+	}
+	if err := sc.Err(); err != nil {
+		if errors.Is(err, bufio.ErrTooLong) {
+			return fault.New(fault.Permanent, fmt.Errorf("reward data %s:%d: the line is longer than %d MiB", name, line+1, maxRewardLine>>20),
+				"write one row a line")
+		}
+		return fmt.Errorf("reward data %s:%d: %w", name, line+1, err)
+	}
+	return nil
+}
+
+// rewardRow checks one row field by field. Its error is a row's cause.
+func rewardRow(raw map[string]json.RawMessage) (Judged, error) {
+	j := Judged{Source: ProactiveBench}
+	if err := field(raw, "obs", "a list of {time, event}", &j.History); err != nil {
+		return j, err
+	}
+	if len(j.History) == 0 {
+		return j, errors.New("field obs: empty; want at least one event")
+	}
+	for i, e := range j.History {
+		if e.Text == "" {
+			return j, fmt.Errorf("field obs[%d].event: missing or empty", i)
+		}
+		if _, _, err := ParseTime(e.Time); err != nil {
+			return j, fmt.Errorf("field obs[%d].time: want unix seconds or \"Day N, hh:mm AM\"", i)
+		}
+	}
+	if _, ok := raw["pred_task"]; !ok {
+		return j, errors.New("field pred_task: missing; want a task or null")
+	}
+	if string(raw["pred_task"]) != "null" {
+		if err := field(raw, "pred_task", "a task or null", &j.Task); err != nil {
+			return j, err
+		}
+		if strings.TrimSpace(*j.Task) == "" {
+			return j, errors.New("field pred_task: empty; want a task or null")
+		}
+	}
+	if err := field(raw, "valid", "true or false", &j.Accepted); err != nil {
+		return j, err
+	}
+	if h := string(raw["help_needed"]); h != "" && h != "null" {
+		j.HelpNeeded = new(bool)
+		if err := field(raw, "help_needed", "true or false", j.HelpNeeded); err != nil {
+			return j, err
+		}
+	}
+	// Beside silence, annotation tells who selected nothing: no verdict on a proposal.
+	if a := string(raw["annotation"]); a != "" && a != "null" && j.Task != nil {
+		if err := field(raw, "annotation", "a list of true or false", &j.Votes); err != nil {
+			return j, err
+		}
+	}
+	j.Trace = rewardTrace(j.History[0])
+	return j, nil
+}
+
+// field decodes a required field; want says what it must be.
+func field(raw map[string]json.RawMessage, name, want string, into any) error {
+	data, ok := raw[name]
+	if !ok || string(data) == "null" {
+		return fmt.Errorf("field %s: missing; want %s", name, want)
+	}
+	if json.Unmarshal(data, into) != nil {
+		return fmt.Errorf("field %s: want %s", name, want)
+	}
+	return nil
+}
+
+// rewardTrace names the trace that starts with an event. The rows carry no
+// trace of their own, but every history is a prefix of its trace.
+func rewardTrace(first Event) string {
+	sum := sha256.Sum256([]byte(first.Time + "\x00" + first.Text))
+	return "pb-" + hex.EncodeToString(sum[:6])
+}

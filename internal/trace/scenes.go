@@ -1,0 +1,182 @@
+package trace
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+)
+
+// ReadScenes reads a YAML list of finished scenes:
+//
+//   - environment: {theme, description, entities: […], agent_ops: […], events_example: […]}
+//     user: {description, goal}
+//     domain: optional
+//
+// An operation is a signature, "file.open(path)", or a mapping of its action,
+// parameters and description, which becomes one. A scene that does not name its
+// domain gets one by its goal and theme; see sceneDomain. The scenes have no ID.
+// name stands for the file in errors, each of which is permanent and says
+// file:line:column.
+func ReadScenes(name string, data []byte) ([]Scene, error) {
+	var file []sceneEntry
+	if err := readYAML(name, data, &file); err != nil {
+		return nil, err
+	}
+	var out []Scene
+	for _, e := range file {
+		s, err := e.scene(name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	if len(out) == 0 {
+		return nil, complain(name, nil, "it holds no scene")
+	}
+	return out, nil
+}
+
+// A sceneEntry is a scene as files have it.
+type sceneEntry struct {
+	pos   *token.Position
+	value struct {
+		Domain      text `yaml:"domain"`
+		Environment struct {
+			Theme       text        `yaml:"theme"`
+			Description text        `yaml:"description"`
+			Entities    []text      `yaml:"entities"`
+			Operations  []operation `yaml:"agent_ops"`
+			Examples    []text      `yaml:"events_example"`
+		} `yaml:"environment"`
+		User struct {
+			Description text `yaml:"description"`
+			Goal        text `yaml:"goal"`
+		} `yaml:"user"`
+	}
+}
+
+// UnmarshalYAML implements yaml.NodeUnmarshaler.
+func (e *sceneEntry) UnmarshalYAML(node ast.Node) error {
+	e.pos = node.GetToken().Position
+	return yaml.NodeToValue(node, &e.value, yaml.Strict())
+}
+
+func (e *sceneEntry) scene(file string) (Scene, error) {
+	env, user := e.value.Environment, e.value.User
+	var ops []text
+	for _, op := range env.Operations {
+		ops = append(ops, text(op))
+	}
+	if err := noneBlank(file, env.Entities, ops, env.Examples); err != nil {
+		return Scene{}, err
+	}
+	s := Scene{
+		Domain: DomainName(e.value.Domain.Text),
+		User:   User{Description: strings.TrimSpace(user.Description.Text), Goal: strings.TrimSpace(user.Goal.Text)},
+		Environment: Environment{
+			Theme: strings.TrimSpace(env.Theme.Text), Description: strings.TrimSpace(env.Description.Text),
+			Entities: texts(env.Entities), Operations: texts(ops), Examples: texts(env.Examples),
+		},
+	}
+	if s.Domain == "" {
+		s.Domain = sceneDomain(s.User.Goal, s.Environment.Theme)
+	}
+	if err := s.Check(); err != nil {
+		return Scene{}, complain(file, e.pos, err.Error())
+	}
+	return s, nil
+}
+
+// Check says what a scene lacks for a session to be run in it.
+func (s *Scene) Check() error {
+	switch {
+	case s.User.Goal == "":
+		return fmt.Errorf("the user has no goal")
+	case s.User.Description == "":
+		return fmt.Errorf("the user has no description")
+	case s.Environment.Description == "":
+		return fmt.Errorf("the environment has no description")
+	case len(s.Environment.Entities) == 0:
+		return fmt.Errorf("the environment has no entities")
+	case len(s.Environment.Operations) == 0:
+		return fmt.Errorf("the environment has no operations for the agent")
+	}
+	for _, op := range s.Environment.Operations {
+		if OperationName(op) == "" {
+			return fmt.Errorf("the operation %q is not a call, such as file.open(path)", op)
+		}
+	}
+	return nil
+}
+
+// OperationName returns what stands before the parenthesis in an operation or a
+// call of one, such as "file.open"; "" when that is no name.
+func OperationName(call string) string {
+	name, _, ok := strings.Cut(call, "(")
+	name = strings.TrimSpace(name)
+	if !ok || !operationName.MatchString(name) {
+		return ""
+	}
+	return name
+}
+
+var operationName = regexp.MustCompile(`^[\pL_][\pL\pN_.\-]*$`)
+
+// An operation is a signature, or a mapping that is turned into one.
+type operation text
+
+// UnmarshalYAML implements yaml.NodeUnmarshaler.
+func (o *operation) UnmarshalYAML(node ast.Node) error {
+	o.pos = node.GetToken().Position
+	if _, ok := node.(ast.MapNode); !ok {
+		return yaml.NodeToValue(node, &o.Text)
+	}
+	var m struct {
+		Action      string `yaml:"action"`
+		Description string `yaml:"description"`
+		Parameters  any    `yaml:"parameters"` // a list of names, or a mapping from names to types
+	}
+	if err := yaml.NodeToValue(node, &m, yaml.UseOrderedMap()); err != nil {
+		return err
+	}
+	var params []string
+	switch list := m.Parameters.(type) {
+	case []any:
+		for _, p := range list {
+			params = append(params, fmt.Sprint(p))
+		}
+	case yaml.MapSlice:
+		for _, p := range list {
+			params = append(params, fmt.Sprint(p.Key))
+		}
+	}
+	o.Text = fmt.Sprintf("%s(%s)", m.Action, strings.Join(params, ", "))
+	if m.Description != "" {
+		o.Text += ": " + m.Description
+	}
+	return nil
+}
+
+// sceneDomain tells the domain of a scene that does not name it, among
+// ProactiveBench's three: "coding" when its goal or theme speaks of programming,
+// "writing" when its goal is to research or write something, else "daily".
+func sceneDomain(goal, theme string) string {
+	switch {
+	case strings.HasSuffix(theme, "assistant"):
+		return DomainName(theme)
+	case codingWords.MatchString(goal), codingWords.MatchString(theme):
+		return "coding"
+	case writingWords.MatchString(goal):
+		return "writing"
+	}
+	return "daily"
+}
+
+var (
+	codingWords  = regexp.MustCompile(`(?i)\b(cod(e|ing)|script|algorithm|python|javascript|java|ruby|go|sql|html|css|react|vue(\.js)?|swiftui|flask|api|multi-thread(ed|ing)|(software|web|backend) development)\b`)
+	writingWords = regexp.MustCompile(`(?i)\b(writ(e|ing)|draft|report|article|essay|blog|literature|content|proposal|research|compar(e|ing|ison)|analy[sz]e|analysis|investigate)\b`)
+)

@@ -1,0 +1,97 @@
+package evaluate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/prompt"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// readAnswers takes the answers of a recorded candidate.
+func (p *prediction) readAnswers(ctx context.Context) error {
+	from := p.candidate.Recorded
+	files, err := p.task.Files(ctx, from.Input)
+	if err != nil {
+		return err
+	}
+	if p.recorded, err = trace.ReadRecorded(ctx, files, from.Path, p.traces); err != nil {
+		return fmt.Errorf("input %s: %w", from.Input, err)
+	}
+	for i, answers := range p.recorded {
+		for j, a := range answers {
+			p.ends[i][j].unanswered = !a.Answered
+			if len(a.Tasks) > 0 {
+				p.traces[i].Turns[j].Proposals = a.Tasks
+			}
+		}
+	}
+	return nil
+}
+
+// ask has a model answer every event: traces side by side, each in order.
+func (p *prediction) ask(ctx context.Context) error {
+	chat, err := p.task.Chat(ctx, *p.candidate.Model)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, p.task.InFlight))
+	for i := range p.traces {
+		group.Go(func() error {
+			for j := range p.traces[i].Turns {
+				if err := p.answer(ctx, chat, i, j); err != nil {
+					return fmt.Errorf("%s: %w", eventName(p.traces[i].ID, j), err)
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// answer has the model answer one event. An agent whose answer stays unusable
+// made no proposal: the turn is silence, and counted as failed.
+func (p *prediction) answer(ctx context.Context, chat llm.Chatter, i, j int) error {
+	turns, k := p.traces[i].Turns, max(1, p.params.Tasks)
+	reply, err := llm.Ask(ctx, chat, &llm.Request{
+		Messages: prompt.AgentHistory(turns, 0, j, k), Schema: prompt.AgentSchema(k), Seed: p.seed("agent", i, j),
+	}, p.params.Repairs, func(r *prompt.AgentReply) error { return r.Check(k) })
+	if cause := unusable(err, causeMalformed, causeRefused); cause != "" {
+		p.task.Log.Warn("answer not used", "candidate", p.candidate.Name, "event", eventName(p.traces[i].ID, j), "err", err)
+		p.ends[i][j] = end{failed: cause, unusable: true}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, task := range *reply.Tasks {
+		if !trace.Silence(task) {
+			turns[j].Proposals = append(turns[j].Proposals, task)
+		}
+	}
+	return nil
+}
+
+// unusable returns the cause of an error that ends a row and not the step, or "".
+func unusable(err error, malformed, refused string) string {
+	if _, ok := errors.AsType[*llm.Malformed](err); ok {
+		return malformed
+	}
+	if e, ok := errors.AsType[*llm.Error](err); ok && e.Class == llm.Refused {
+		return refused
+	}
+	return ""
+}
+
+// seed is of one event and part, the same for every candidate, so that one
+// proposal gets one verdict whoever made it.
+func (p *prediction) seed(part string, i, j int, more ...string) uint64 {
+	at := append([]string{part, p.traces[i].ID, strconv.Itoa(j)}, more...)
+	return p.task.Rand(at...).Uint64N(1 << 53)
+}

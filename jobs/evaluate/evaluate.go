@@ -1,0 +1,75 @@
+package evaluate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// judgedInput is what predict's shards wrote.
+const judgedInput = "judged"
+
+// Run is the job evaluate: it scores all candidates on the same judged events,
+// compares every pair, and writes metrics.json (metrics.Evaluation).
+func Run(ctx context.Context, t *job.Task) error {
+	var params plan.Evaluate
+	if err := t.Params(&params); err != nil {
+		return err
+	}
+	results, err := readJudged(ctx, t, params.Candidates)
+	if err != nil {
+		return err
+	}
+	if err := sameEvents(results); err != nil {
+		return fault.New(fault.Permanent, err,
+			"let a judge score every event (the reward model or a language model), or evaluate these candidates apart")
+	}
+	t.Plan(len(results))
+	return t.WriteJSON(plan.MetricsOutput, evaluation(t, params, results))
+}
+
+// A result is one candidate's judged traces, in the benchmark's order.
+type result struct {
+	name   string
+	traces []trace.JudgedTrace
+	counts []metrics.Counts // by trace
+}
+
+// readJudged returns the results in the order of names.
+func readJudged(ctx context.Context, t *job.Task, names []string) ([]result, error) {
+	if len(names) == 0 {
+		return nil, errors.New("evaluate: no candidates")
+	}
+	results := make([]result, len(names))
+	for i, name := range names {
+		results[i].name = name
+	}
+	r, err := t.Open(ctx, judgedInput)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	err = job.Decode(r, plan.JudgedOutput, func(n int, line *trace.JudgedTrace) error {
+		i := slices.Index(names, line.Candidate)
+		if i < 0 {
+			return fmt.Errorf("%s:%d: candidate %q is not one of %q", plan.JudgedOutput, n, line.Candidate, names)
+		}
+		var c metrics.Counts
+		for _, turn := range line.Trace.Turns {
+			if turn.Judgement != nil {
+				c = c.Add(metrics.Of(len(turn.Proposals) > 0, turn.Judgement.Accepted))
+			}
+		}
+		results[i].traces = append(results[i].traces, *line)
+		results[i].counts = append(results[i].counts, c)
+		return nil
+	})
+	return results, err
+}

@@ -1,0 +1,236 @@
+package evaluate
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/gymline/gymline/internal/job/jobtest"
+	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+func runEvaluate(t *testing.T, names []string, shards ...[]byte) (*jobtest.Result, error) {
+	return jobtest.Run(t, jobtest.Case{
+		Job: plan.JobEvaluate, Func: Run, Seed: 5, Upstream: map[string][][]byte{judgedInput: shards},
+		Params: plan.Evaluate{Candidates: names, Resamples: 500, Confidence: .95},
+	})
+}
+
+func evaluate(t *testing.T, names []string, shards ...[]byte) metrics.Evaluation {
+	t.Helper()
+	res, err := runEvaluate(t, names, shards...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e metrics.Evaluation
+	if err := json.Unmarshal(res.Output(t, plan.MetricsOutput), &e); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func evaluated(t *testing.T, names []string, judged []trace.JudgedTrace) metrics.Evaluation {
+	t.Helper()
+	return evaluate(t, names, encode(t, judged))
+}
+
+func encode(t *testing.T, judged []trace.JudgedTrace) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	for _, j := range judged {
+		if err := json.NewEncoder(&b).Encode(j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.Bytes()
+}
+
+// outcomes writes a candidate's traces from words of letters: P and p are a
+// proposal accepted and rejected, S and s silence accepted and rejected, and
+// "-" is silence without a verdict.
+func outcomes(name string, words ...string) []trace.JudgedTrace {
+	var list []trace.JudgedTrace
+	for i, word := range words {
+		tr := trace.Trace{ID: fmt.Sprintf("trace_%02d", i), Domain: []string{"coding", "writing"}[i%2]}
+		for j, letter := range word {
+			turn := trace.Turn{Event: trace.Event{Time: fmt.Sprint(j), Text: fmt.Sprint("event ", j)}, Proposals: []string{}}
+			if strings.ContainsRune("Pp", letter) {
+				turn.Proposals = []string{"Do it."}
+			}
+			if letter != '-' {
+				turn.Judgement = &trace.Judgement{Accepted: strings.ContainsRune("PS", letter)}
+			}
+			tr.Turns = append(tr.Turns, turn)
+		}
+		list = append(list, trace.JudgedTrace{Candidate: name, Judge: plan.JudgeLLM, JudgeModel: "judge", Trace: tr})
+	}
+	return list
+}
+
+func TestRunScores(t *testing.T) {
+	e := evaluated(t, []string{"a"}, outcomes("a", "PPPpps", "PSSSss", "Pp"))
+	c := e.Candidates[0]
+	if want := (metrics.Counts{TP: 5, FP: 3, TN: 3, FN: 3}); c.Counts != want || c.Events != 14 || e.Events != 14 || e.Traces != 3 {
+		t.Errorf("%+v, want %+v", c.Counts, want)
+	}
+	if c.F1 != 10.0/16 || c.Recall != 5.0/8 || c.Accuracy != 8.0/14 || c.FalseAlarm != 3.0/8 {
+		t.Errorf("%+v", c.Score)
+	}
+	if !(c.F1CI[0] < c.F1 && c.F1 < c.F1CI[1]) {
+		t.Errorf("F1 %v in %v", c.F1, c.F1CI)
+	}
+	if len(c.Domains) != 2 || c.Domains[0].Counts.Add(c.Domains[1].Counts) != c.Counts || c.Domains[1].Name != "writing" || c.Domains[1].TN != 3 {
+		t.Errorf("domains %+v", c.Domains)
+	}
+	if len(c.ByTrace) != 3 || c.ByTrace[2].Name != "trace_02" || c.ByTrace[2].Domain != "coding" || c.ByTrace[2].TP != 1 {
+		t.Errorf("traces %+v", c.ByTrace)
+	}
+	if len(e.Comparisons) != 0 || e.Detectable != nil {
+		t.Error("one candidate has nothing to be compared with")
+	}
+	if len(e.Warnings) != 1 || !strings.Contains(e.Warnings[0], "3 traces are few") {
+		t.Errorf("warnings %q", e.Warnings)
+	}
+}
+
+func TestRunMetricsJSON(t *testing.T) {
+	res, err := runEvaluate(t, []string{"a", "b"}, encode(t, outcomes("a", "PPp", "Ps")), encode(t, outcomes("b", "ppp", "PS")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := res.Output(t, plan.MetricsOutput)
+	var doc struct {
+		Candidates  []map[string]json.RawMessage
+		Comparisons []map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"name", "events", "tp", "fp", "tn", "fn", "recall", "precision", "accuracy", "falseAlarm", "f1", "f1CI"} {
+		if doc.Candidates[0][key] == nil {
+			t.Errorf("candidates lack %q:\n%s", key, raw)
+		}
+	}
+	var ci []float64
+	if json.Unmarshal(doc.Candidates[0]["f1CI"], &ci) != nil || len(ci) != 2 {
+		t.Errorf("f1CI is %s", doc.Candidates[0]["f1CI"])
+	}
+	for _, key := range []string{"a", "b", "delta", "ci", "p", "pHolm", "different", "detectable"} {
+		if doc.Comparisons[0][key] == nil {
+			t.Errorf("comparisons lack %q:\n%s", key, raw)
+		}
+	}
+}
+
+func repeat(n int, words ...string) []string {
+	var list []string
+	for i := range n {
+		list = append(list, words[i%len(words)])
+	}
+	return list
+}
+
+func TestRunCompares(t *testing.T) {
+	good, bad := repeat(32, "PPPPS", "PPPSp", "PPPPP"), repeat(32, "Ppppp", "PPpps", "ppppp")
+	same := repeat(32, "PPPPP", "PPPPS", "PPPSp")
+	e := evaluate(t, []string{"good", "bad", "same"},
+		encode(t, outcomes("good", good...)), encode(t, outcomes("bad", bad...)), encode(t, outcomes("same", same...)))
+	if len(e.Comparisons) != 3 {
+		t.Fatalf("%d comparisons", len(e.Comparisons))
+	}
+	byPair := map[string]metrics.Comparison{}
+	for _, c := range e.Comparisons {
+		byPair[c.A+"-"+c.B] = c
+		if c.PHolm < c.P || c.Detectable == nil || *c.Detectable > *e.Detectable || !(c.CI[0] <= c.Delta && c.Delta <= c.CI[1]) {
+			t.Errorf("%+v, overall %v", c, *e.Detectable)
+		}
+	}
+	drop, none := byPair["good-bad"], byPair["good-same"]
+	if !drop.Different || drop.Delta >= 0 || drop.CI[1] >= 0 || drop.P > .01 {
+		t.Errorf("good against bad: %+v", drop)
+	}
+	if none.Different || none.PHolm < .05 {
+		t.Errorf("good against same: %+v", none)
+	}
+	if math.Abs(drop.Delta-(e.Candidates[1].F1-e.Candidates[0].F1)) > 1e-12 {
+		t.Errorf("delta %v", drop.Delta)
+	}
+	if len(e.Warnings) != 0 {
+		t.Errorf("32 judged traces give warnings: %q", e.Warnings)
+	}
+}
+
+func TestRunIsTheSameForACandidateWhoeverIsBeside(t *testing.T) {
+	a, b := outcomes("a", repeat(9, "PPps", "PSs")...), outcomes("b", repeat(9, "ppSs", "pPs")...)
+	alone, beside := evaluated(t, []string{"a"}, a), evaluated(t, []string{"b", "a"}, append(a, b...))
+	if alone.Candidates[0].F1CI != beside.Candidates[1].F1CI || beside.Candidates[0].Name != "b" {
+		t.Errorf("%+v and %+v", alone.Candidates[0], beside.Candidates[1])
+	}
+}
+
+func TestRunCarriesItsCaveats(t *testing.T) {
+	a, b := outcomes("a", "PP-", "ps"), outcomes("b", "PP-", "ps")
+	a[1].Simulated, b[0].Unanswered, b[1].Failed = true, []int{0, 2}, []int{1}
+	e := evaluated(t, []string{"a", "b"}, append(a, b...))
+	if !e.Simulated || !e.Candidates[0].Simulated || e.Candidates[1].Simulated {
+		t.Errorf("simulated: %v, %v, %v", e.Simulated, e.Candidates[0].Simulated, e.Candidates[1].Simulated)
+	}
+	if e.Unjudged != 1 || e.Events != 4 || e.Candidates[1].Unanswered != 2 || e.Candidates[1].Failed != 1 {
+		t.Errorf("%+v", e)
+	}
+	all := strings.Join(e.Warnings, "\n")
+	for _, want := range []string{"2 traces are few", "1 of 5 events have no verdict", "without a recorded answer count as silence: b 2 of 5", "could not be used count as silence: b 1 of 5", "simulated"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("warnings lack %q:\n%s", want, all)
+		}
+	}
+}
+
+func TestRunRefusesDifferentEvents(t *testing.T) {
+	full := outcomes("a", "PPp", "PsS")
+	otherText := outcomes("b", "PPp", "PsS")
+	otherText[1].Trace.Turns[2].Event.Text = "something else"
+	otherJudge := outcomes("b", "PPp", "PsS")
+	otherJudge[0].JudgeModel = "someone"
+	for _, c := range []struct {
+		name string
+		b    []trace.JudgedTrace
+		want string
+	}{
+		{"an event without a verdict", outcomes("b", "PPp", "Ps-"), `candidates "a" and "b" are scored on different events, so their scores cannot be compared; only "a" has trace_01/2`},
+		{"a trace less", outcomes("b", "PPp"), `only "a" has trace_01/0, trace_01/1, trace_01/2`},
+		{"a trace more", outcomes("b", "PPp", "PsS", "P"), `only "b" has trace_02/0`},
+		{"many events", outcomes("b", "---", "---", "PPPPPPPPPP"), `only "b" has trace_02/0, trace_02/1, trace_02/2, trace_02/3, trace_02/4, trace_02/5, trace_02/6, trace_02/7 and 2 more`},
+		{"another event in its place", otherText, `only "a" has trace_01/2; only "b" has trace_01/2`},
+		{"nothing", nil, `only "a" has trace_00/0`},
+		{"another judge", otherJudge, `different judges: "llm" "judge" and "llm" "someone"`},
+		{"a trace twice", append(outcomes("b", "PPp", "PsS"), outcomes("b", "PPp")...), `candidate "b" has the trace "trace_00" twice`},
+		{"a stranger", outcomes("c", "PPp", "PsS"), `judged.jsonl:3: candidate "c" is not one of ["a" "b"]`},
+	} {
+		_, err := runEvaluate(t, []string{"a", "b"}, encode(t, full), encode(t, c.b))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+	if _, err := runEvaluate(t, []string{"a"}, nil); err == nil || !strings.Contains(err.Error(), `"a" has no judged traces`) {
+		t.Errorf("nothing judged: %v", err)
+	}
+	if _, err := runEvaluate(t, []string{"a"}, encode(t, full)[:150]); err == nil || !strings.Contains(err.Error(), "judged.jsonl:1: not a JSON row") {
+		t.Errorf("cut in half: %v", err)
+	}
+}
+
+// The order of traces must agree too, because comparisons pair them by position.
+func TestRunPairsTracesByID(t *testing.T) {
+	a, b := outcomes("a", repeat(6, "PPPP", "pppp")...), outcomes("b", repeat(6, "PPPP", "pppp")...)
+	b[0], b[1] = b[1], b[0]
+	_, err := runEvaluate(t, []string{"a", "b"}, encode(t, a), encode(t, b))
+	if err == nil || !strings.Contains(err.Error(), "order") {
+		t.Errorf("traces in another order: %v", err)
+	}
+}

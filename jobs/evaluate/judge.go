@@ -1,0 +1,163 @@
+package evaluate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/prompt"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// A verdict is on one proposal, or on silence.
+type verdict struct {
+	accepted bool
+	score    *float64 // in [0,1]; nil when the judge has none
+	reason   string
+}
+
+// A judge gives the verdict on proposal k of a turn, or on silence when task is
+// nil. It is safe for concurrent use and depends on its arguments alone. The
+// error may be errNoVerdict.
+type judge func(ctx context.Context, i, j, k int, history []trace.Event, task *string) (verdict, error)
+
+var errNoVerdict = errors.New("no recorded verdict")
+
+// judgeAll judges every turn, as many at once as may be in flight.
+func (p *prediction) judgeAll(ctx context.Context) error {
+	by, err := p.newJudge(ctx)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, p.task.InFlight))
+	for i := range p.traces {
+		history := make([]trace.Event, len(p.traces[i].Turns))
+		for j := range history {
+			history[j] = p.traces[i].Turns[j].Event
+		}
+		for j := range history {
+			group.Go(func() error {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if err := p.judgeTurn(ctx, by, i, j, history[:j+1:j+1]); err != nil {
+					return fmt.Errorf("%s: judge: %w", eventName(p.traces[i].ID, j), err)
+				}
+				p.task.Done(p.row(i, j).State)
+				return nil
+			})
+		}
+	}
+	return group.Wait()
+}
+
+// judgeTurn accepts a turn when the judge accepts any of its proposals, and
+// names the first such. Otherwise the verdict is that of the proposal which
+// scored highest, the first of equals.
+func (p *prediction) judgeTurn(ctx context.Context, by judge, i, j int, history []trace.Event) error {
+	turn := &p.traces[i].Turns[j]
+	tasks := []*string{nil}
+	if len(turn.Proposals) > 0 {
+		tasks = nil
+		for k := range turn.Proposals {
+			tasks = append(tasks, &turn.Proposals[k])
+		}
+	}
+	var result *trace.Judgement
+	for k, task := range tasks {
+		v, err := by(ctx, i, j, k, history, task)
+		cause := unusable(err, causeJudge, causeJudgeCall)
+		if errors.Is(err, errNoVerdict) {
+			cause = causeNoVerdict
+		}
+		if cause != "" {
+			p.task.Log.Warn("not judged", "candidate", p.candidate.Name, "event", eventName(p.traces[i].ID, j), "err", err)
+			p.ends[i][j].failed = cause
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		now := &trace.Judgement{Accepted: v.accepted, Score: v.score, Reason: v.reason}
+		if v.accepted && task != nil {
+			now.Task = &k
+		}
+		if result == nil || now.Accepted || score(now) > score(result) {
+			result = now
+		}
+		if v.accepted {
+			break
+		}
+	}
+	turn.Judgement = result
+	return nil
+}
+
+func score(j *trace.Judgement) float64 {
+	if j.Score == nil {
+		return 0
+	}
+	return *j.Score
+}
+
+func (p *prediction) newJudge(ctx context.Context) (judge, error) {
+	switch p.params.Judge.Kind {
+	case plan.JudgeLLM:
+		return p.languageModel(ctx)
+	case plan.JudgeRecorded:
+		return p.published()
+	case plan.JudgeRewardModel:
+		return p.rewardModel(ctx)
+	}
+	return nil, fmt.Errorf("unknown judge %q", p.params.Judge.Kind)
+}
+
+// languageModel judges by the paper's rule.
+func (p *prediction) languageModel(ctx context.Context) (judge, error) {
+	if p.params.Judge.Model == nil {
+		return nil, errors.New("the judge has no model")
+	}
+	chat, err := p.task.Chat(ctx, *p.params.Judge.Model)
+	if err != nil {
+		return nil, fmt.Errorf("judge: %w", err)
+	}
+	p.simulated = p.simulated || p.params.Judge.Model.Simulated()
+	schema := prompt.JudgeSchema()
+	return func(ctx context.Context, i, j, k int, history []trace.Event, task *string) (verdict, error) {
+		v, err := llm.Ask(ctx, chat, &llm.Request{
+			Messages: prompt.JudgeMessages(history, task), Schema: schema, Seed: p.seed("judge", i, j, strconv.Itoa(k)),
+		}, p.params.Repairs, (*prompt.Verdict).Check)
+		if err != nil {
+			return verdict{}, err
+		}
+		return verdict{accepted: *v.Accepted, reason: v.Reason}, nil
+	}, nil
+}
+
+// published takes the verdicts beside the recorded answers.
+func (p *prediction) published() (judge, error) {
+	found := false
+	for _, answers := range p.recorded {
+		for _, a := range answers {
+			found = found || a.Verdicts != nil
+		}
+	}
+	if !found {
+		return nil, fault.New(fault.Permanent, errors.New("the judge is recorded, and no recorded answer has a judgement beside it"),
+			"put a judgement list beside each agent_response, or let the reward model or a language model judge")
+	}
+	return func(_ context.Context, i, j, k int, _ []trace.Event, _ *string) (verdict, error) {
+		a := p.recorded[i][j]
+		if a.Verdicts == nil {
+			return verdict{}, errNoVerdict
+		}
+		return verdict{accepted: a.Verdicts[k].Accepted, reason: a.Verdicts[k].Reason}, nil
+	}, nil
+}

@@ -1,0 +1,53 @@
+package evaluate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/rewardmodel"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// modelInput is the reward model that the step reward trained.
+const modelInput = "model"
+
+// rewardModel judges by the trained model, at its own threshold.
+func (p *prediction) rewardModel(ctx context.Context) (judge, error) {
+	model, err := readModel(ctx, p.task)
+	if err != nil {
+		return nil, err
+	}
+	p.simulated = p.simulated || model.Training.Simulated
+	// One scorer a trace takes each of its events apart once.
+	scorers, locks := make([]*rewardmodel.Scorer, len(p.traces)), make([]sync.Mutex, len(p.traces))
+	for i := range scorers {
+		scorers[i] = model.Scorer()
+	}
+	return func(_ context.Context, i, _, _ int, history []trace.Event, task *string) (verdict, error) {
+		locks[i].Lock()
+		defer locks[i].Unlock()
+		v := scorers[i].Score(history, task)
+		return verdict{accepted: v.Accepted, score: &v.Score, reason: v.Reason}, nil
+	}, nil
+}
+
+func readModel(ctx context.Context, t *job.Task) (*rewardmodel.Model, error) {
+	if !t.Has(modelInput) {
+		return nil, errors.New("the judge is the reward model, and the step has no input " + modelInput)
+	}
+	r, err := t.Open(ctx, modelInput)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", plan.ModelOutput, err)
+	}
+	return rewardmodel.Load(data)
+}

@@ -1,0 +1,171 @@
+// Package evaluate is the jobs predict and evaluate: a candidate answers every
+// benchmark event and each answer is judged; then all candidates are scored on
+// the same events and compared.
+package evaluate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+
+	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/prompt"
+	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// The formats of the two jobs' outputs; raising one invalidates its memo. What
+// predict writes depends on the texts that it sends.
+const (
+	PredictFormat = 100 + prompt.Version
+	Format        = 1
+)
+
+// Causes in predict's row ledger.
+const (
+	causeUnanswered = "no recorded answer: counted as silence"
+	causeMalformed  = "malformed answer: counted as silence"
+	causeRefused    = "the model's provider refused the request: counted as silence"
+	causeNoVerdict  = "no recorded verdict: not scored"
+	causeJudge      = "malformed verdict: not scored"
+	causeJudgeCall  = "the judge's provider refused the request: not scored"
+)
+
+// Predict is the job predict. A shard is one candidate; its outputs are
+// judged.jsonl (trace.JudgedTrace, in the benchmark's order) and rows.jsonl (one
+// row an event).
+//
+// All answers are made before any is judged: a candidate sees its own earlier
+// answers and no verdict on them.
+func Predict(ctx context.Context, t *job.Task) error {
+	var params plan.Predict
+	if err := t.Params(&params); err != nil {
+		return err
+	}
+	benchmark, err := readBenchmark(ctx, t, params.Benchmark)
+	if err != nil {
+		return err
+	}
+	p := newPrediction(t, params, benchmark)
+	t.Plan(p.events)
+	switch {
+	case p.candidate.Recorded != nil:
+		err = p.readAnswers(ctx)
+	case p.candidate.Model != nil:
+		err = p.ask(ctx)
+	default:
+		err = errors.New("neither a model nor recorded answers")
+	}
+	if err != nil {
+		return fmt.Errorf("candidate %s: %w", p.candidate.Name, err)
+	}
+	if err := p.judgeAll(ctx); err != nil {
+		return fmt.Errorf("candidate %s: %w", p.candidate.Name, err)
+	}
+	return p.write()
+}
+
+// readBenchmark reads the traces right in a folder of a named input.
+func readBenchmark(ctx context.Context, t *job.Task, from plan.File) ([]trace.Trace, error) {
+	files, err := t.Files(ctx, from.Input)
+	if err != nil {
+		return nil, err
+	}
+	traces, err := trace.ReadBenchmark(ctx, files, folder(files, from.Path))
+	if err != nil {
+		return nil, fmt.Errorf("input %s, path %s: %w", from.Input, from.Path, err)
+	}
+	return traces, nil
+}
+
+func folder(files *store.TreeFS, dir string) []string {
+	dir = path.Clean(dir)
+	var paths []string
+	for _, f := range files.Files(dir) {
+		if path.Dir(f.Path) == dir {
+			paths = append(paths, f.Path)
+		}
+	}
+	return paths
+}
+
+// A prediction is one candidate's pass over the benchmark.
+type prediction struct {
+	task      *job.Task
+	params    plan.Predict
+	candidate plan.Candidate
+	traces    []trace.Trace    // proposals and judgements are filled in
+	recorded  [][]trace.Answer // of a recorded candidate
+	ends      [][]end          // by trace and turn
+	events    int
+	simulated bool
+}
+
+// An end is how a turn fared, besides its verdict.
+type end struct {
+	unanswered bool   // a recorded model has no answer
+	failed     string // why a model's answer, or the verdict, could not be used
+	unusable   bool   // failed tells of the answer
+}
+
+func newPrediction(t *job.Task, params plan.Predict, benchmark []trace.Trace) *prediction {
+	p := &prediction{task: t, params: params, candidate: params.Candidate, traces: benchmark}
+	for _, b := range benchmark {
+		p.ends = append(p.ends, make([]end, len(b.Turns)))
+		p.events += len(b.Turns)
+	}
+	p.simulated = p.candidate.Model != nil && p.candidate.Model.Simulated()
+	return p
+}
+
+// write makes the outputs.
+func (p *prediction) write() error {
+	judged := p.task.Create(plan.JudgedOutput, job.JSONL)
+	var ledger []rows.Row
+	for i, tr := range p.traces {
+		line := trace.JudgedTrace{
+			Candidate: p.candidate.Name, Simulated: p.simulated, Judge: p.params.Judge.Kind, Trace: tr,
+		}
+		if m := p.params.Judge.Model; m != nil {
+			line.JudgeModel = m.Name
+		}
+		for j, e := range p.ends[i] {
+			if e.unanswered {
+				line.Unanswered = append(line.Unanswered, j)
+			}
+			if e.unusable {
+				line.Failed = append(line.Failed, j)
+			}
+			ledger = append(ledger, p.row(i, j))
+		}
+		if err := judged.Row(line); err != nil {
+			return err
+		}
+	}
+	_, err := p.task.WriteRows(ledger)
+	return err
+}
+
+// row is an event's row: it yields one event to score if it was judged.
+func (p *prediction) row(i, j int) rows.Row {
+	e := p.ends[i][j]
+	r := rows.Row{Stage: string(p.task.Step.Name), ID: p.candidate.Name + "/" + eventName(p.traces[i].ID, j), State: rows.Accepted, Cause: e.failed}
+	if p.traces[i].Turns[j].Judgement != nil {
+		r.Yields = 1
+	}
+	switch {
+	case e.failed == causeNoVerdict:
+		r.State = rows.Rejected
+	case e.failed != "":
+		r.State = rows.Failed
+	case e.unanswered:
+		r.Cause = causeUnanswered
+	}
+	return r
+}
+
+func eventName(traceID string, turn int) string { return traceID + "/" + strconv.Itoa(turn) }
