@@ -31,16 +31,29 @@ func repo(t testing.TB) string {
 	return dir
 }
 
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { scripts(t, "testdata/script", nil) }
+
+// The same against a real MinIO server.
+func TestMinIOScripts(t *testing.T) {
+	server := miniotest.Start(t)
+	scripts(t, "testdata/minio", map[string]string{
+		"MINIO_URL": server.Endpoint, "MINIO_USER": server.AccessKey, "MINIO_PASSWORD": string(server.SecretKey),
+	})
+}
+
+func scripts(t *testing.T, dir string, vars map[string]string) {
 	root := repo(t)
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir: dir,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("CONFIGS", filepath.Join(root, "configs"))
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			env.Setenv("GYMLINE_LOG", "warn")
 			env.Setenv("WRONG_SECRET", "canary-secret-value")
 			env.Setenv("PROACTIVEBENCH", proactiveBench(root))
+			for name, value := range vars {
+				env.Setenv(name, value)
+			}
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -48,7 +61,6 @@ func TestScripts(t *testing.T) {
 			"digests-of": digestsOf,
 			"envsubst":   envsubst,
 			"exits":      exits,
-			"minio":      startMinIO(t),
 			"smalldisk":  smallDisk(t),
 		},
 		Condition: func(cond string) (bool, error) {
@@ -124,16 +136,6 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if fmt.Sprint(code) != args[0] {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
-	}
-}
-
-// minio starts a real MinIO server and sets MINIO_URL, MINIO_USER and MINIO_PASSWORD.
-func startMinIO(t *testing.T) func(ts *testscript.TestScript, neg bool, args []string) {
-	return func(ts *testscript.TestScript, neg bool, args []string) {
-		server := miniotest.Start(t)
-		ts.Setenv("MINIO_URL", server.Endpoint)
-		ts.Setenv("MINIO_USER", server.AccessKey)
-		ts.Setenv("MINIO_PASSWORD", server.SecretKey)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/gymline/gymline/internal/cli"
@@ -48,32 +47,38 @@ func openProfile(ctx context.Context, edge *cli.Edge, p *experiment.Profile) (*o
 
 // readProfile opens it for reading, beside a run that may be under way.
 func readProfile(ctx context.Context, edge *cli.Edge, p *experiment.Profile) (*openStore, error) {
-	if e := p.Spec.Store.Embedded; e != nil {
-		if _, err := os.Stat(e.Path); errors.Is(err, os.ErrNotExist) {
-			return nil, fault.New(fault.Config, fmt.Errorf("there is no store in %s", e.Path),
-				"start in the folder where 'gymline run' was, or name the store with --profile")
-		}
+	o, err := open(ctx, edge, p, embedded.StartReadOnly)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fault.New(fault.Config, fmt.Errorf("there is no store in %s", p.Spec.Store.Embedded.Path),
+			"go to the folder where 'gymline run' was, or name the store with --profile")
 	}
-	return open(ctx, edge, p, embedded.StartReadOnly)
+	return o, err
 }
 
 func open(ctx context.Context, edge *cli.Edge, p *experiment.Profile, start func(context.Context, string) (*embedded.Server, error)) (*openStore, error) {
+	o := &openStore{close: func() error { return nil }}
 	if e := p.Spec.Store.Embedded; e != nil {
 		server, err := start(ctx, filepath.Clean(e.Path))
 		if err != nil {
 			return nil, err
 		}
-		return &openStore{Store: store.New(server.Bucket()), config: server.Config(), close: server.Close}, nil
+		o.close = server.Close
+		o.config = s3.Config{
+			Endpoint: server.Endpoint(), Bucket: server.Bucket(), AccessKey: server.AccessKey(), SecretKey: server.SecretKey(),
+		}
+	} else {
+		config, err := s3Config(edge.Getenv, p.Spec.Store.S3)
+		if err != nil {
+			return nil, err
+		}
+		o.config = config
 	}
-	config, err := s3Config(edge.Getenv, p.Spec.Store.S3)
+	bucket, err := s3.Open(ctx, o.config)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, o.close())
 	}
-	bucket, err := s3.Open(ctx, config)
-	if err != nil {
-		return nil, err
-	}
-	return &openStore{Store: store.New(bucket), config: config, close: func() error { return nil }}, nil
+	o.Store = store.New(bucket)
+	return o, nil
 }
 
 func s3Config(getenv func(string) string, s *experiment.S3) (s3.Config, error) {

@@ -48,6 +48,10 @@ func (b *builder) export(x *experiment.Export) {
 		Families: x.Families, Trainers: x.Trainers, Sets: x.Sets, Validation: x.Validation, MaxHistory: x.MaxHistory,
 		Candidates: 1,
 	}
+	// The agent is trained with the system text that it was or will be asked with.
+	if v := b.e.Spec.Evaluate; v != nil {
+		p.Candidates = v.Tasks
+	}
 	if g := b.e.Spec.Generate; g != nil && x.Data.Gym {
 		p.Candidates = g.Candidates
 	}

@@ -1,0 +1,248 @@
+// Package finetuneexport turns judged turns into training files: one data set
+// of conversations for each task, written for every trainer and model family,
+// with each planned row accounted for. Its memory grows with the number of
+// traces and rows, not with their text.
+package finetuneexport
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/prompt"
+	"github.com/gymline/gymline/internal/rows"
+)
+
+// Format is the version of this job's outputs.
+const Format = 1
+
+// The causes of rows that are left out; docs/export.md explains each.
+const (
+	causeTestSplit = "held out by its source as test data"
+	causeNoAnswer  = "no accepted answer is known"
+	causeSameTurn  = "its turn is exported from another row"
+	causeDuplicate = "duplicate of an earlier row"
+	causeControl   = "its text holds a control token of a chat template"
+)
+
+// controlToken matches what tokenizers of both families read as structure
+// wherever it stands, so that text could end its own turn.
+var controlToken = regexp.MustCompile(`<\|[A-Za-z0-9_]+\|>`)
+
+// Run is the job.
+func Run(ctx context.Context, t *job.Task) error {
+	var p plan.Export
+	if err := t.Params(&p); err != nil {
+		return err
+	}
+	e, err := newExporter(t, p)
+	if err != nil {
+		return err
+	}
+	src := sources{t, p}
+	if err := src.each(ctx, e.survey, e.planExcluded); err != nil {
+		return err
+	}
+	e.splits.settle()
+	t.Plan(e.planned * len(e.sets))
+	if err := src.each(ctx, e.export, e.exclude); err != nil {
+		return err
+	}
+	if err := e.finish(); err != nil {
+		return err
+	}
+	t.Publish(p.Name)
+	return nil
+}
+
+// An exporter writes the files of one run of the job.
+type exporter struct {
+	task    *job.Task
+	params  plan.Export
+	targets []target // trainers × families
+	sets    []*set
+	splits  *splits
+	planned int // rows of the sources, for each set
+
+	files  *files
+	ledger *file
+	traces *file
+	seen   map[[16]byte]bool // digests of the rows written
+	tally  map[string]*SourceInfo
+}
+
+// A set is one of the tasks that models are trained on.
+type set struct {
+	SetInfo
+	outcomes func(*session) []outcome
+	system   string
+}
+
+func newExporter(t *job.Task, p plan.Export) (*exporter, error) {
+	e := &exporter{
+		task: t, params: p, files: &files{task: t, data: map[string]*file{}}, seen: map[[16]byte]bool{}, tally: map[string]*SourceInfo{},
+		splits: newSplits(p.Validation, func(unit string) float64 { return t.Rand("split", unit).Float64() }),
+	}
+	var err error
+	if e.targets, err = targets(p.Trainers, p.Families); err != nil {
+		return nil, configuration(err)
+	}
+	for _, name := range p.Sets {
+		s := &set{SetInfo: SetInfo{Name: name, Classes: map[string]map[string]int{}, Rows: rows.Counts{Stage: string(t.Step.Name)}}}
+		switch name {
+		case agentSet:
+			s.system = prompt.AgentSystem(p.Candidates)
+			s.outcomes = func(x *session) []outcome { return agentOutcomes(x, p.Candidates, p.MaxHistory) }
+		case rewardSet:
+			s.system = prompt.JudgeSystem
+			s.outcomes = func(x *session) []outcome { return rewardOutcomes(x, p.MaxHistory) }
+		default:
+			return nil, configuration(fmt.Errorf("set %q: want %s or %s", name, agentSet, rewardSet))
+		}
+		s.Tokens = TokenForecast{Estimate: tokenEstimate, Cutoff: cutoff, Over: map[string]int{}}
+		e.sets = append(e.sets, s)
+	}
+	switch {
+	case len(e.sets) == 0:
+		return nil, configuration(errors.New("no set is asked for"))
+	case p.Validation < 0 || p.Validation >= 1:
+		return nil, configuration(fmt.Errorf("validation %g: want a share of at least 0 and below 1", p.Validation))
+	case p.Candidates < 1 || p.MaxHistory < 0:
+		return nil, configuration(fmt.Errorf("candidates %d, maxHistory %d: want at least 1 and 0", p.Candidates, p.MaxHistory))
+	}
+	e.ledger = e.files.create(plan.RowsOutput, job.JSONL)
+	e.traces = e.files.create(tracesFile, job.JSONL)
+	return e, nil
+}
+
+func configuration(err error) error {
+	return fault.New(fault.Config, fmt.Errorf("finetune-export: %w", err), "mend the section export of the experiment")
+}
+
+// survey counts what there is and draws the splits.
+func (e *exporter) survey(s *session) error {
+	if !e.splits.add(s) {
+		return fault.New(fault.Permanent, fmt.Errorf("trace %s of %s occurs twice", s.trace, s.source),
+			"every trace needs an ID of its own, because splits go by it")
+	}
+	info := e.source(s.source)
+	info.Traces++
+	info.Rows += len(s.rows)
+	if s.simulated {
+		info.Simulated++
+	}
+	e.planned += len(s.rows)
+	return nil
+}
+
+func (e *exporter) planExcluded(x excluded) error {
+	e.source(x.source).Rows++
+	e.planned++
+	return nil
+}
+
+func (e *exporter) source(name string) *SourceInfo {
+	if e.tally[name] == nil {
+		e.tally[name] = &SourceInfo{Name: name}
+	}
+	return e.tally[name]
+}
+
+// export writes one session's rows of every set.
+func (e *exporter) export(s *session) error {
+	split := e.splits.of(s)
+	line := traceLine{Source: s.source, Trace: s.trace, Split: split, Rows: map[string]int{}}
+	for _, set := range e.sets {
+		for _, o := range set.outcomes(s) {
+			n, err := e.settle(set, split, o)
+			if err != nil {
+				return err
+			}
+			line.Rows[set.Name] += n
+		}
+	}
+	return e.traces.row(line)
+}
+
+// exclude accounts for a row that belongs to no session.
+func (e *exporter) exclude(x excluded) error {
+	for _, set := range e.sets {
+		if err := e.end(set, rows.Row{ID: x.id, State: x.state, Cause: x.cause}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle decides a row's end, writes it if it is used, and returns how many
+// lines that gave.
+func (e *exporter) settle(set *set, split string, o outcome) (int, error) {
+	row := rows.Row{ID: o.id, State: rows.Rejected, Cause: o.cause}
+	if o.cause == "" {
+		switch digest := digestOf(o.messages); {
+		case hasControlToken(o.messages):
+			row.Cause = causeControl
+		case e.seen[digest]:
+			row.Cause = causeDuplicate
+		default:
+			e.seen[digest] = true
+			row.State, row.Yields = rows.Accepted, 1
+			if o.cut {
+				row.State, row.Cause = rows.Truncated, fmt.Sprintf("history cut to its last %d events", e.params.MaxHistory)
+			}
+			if err := e.write(set, split, o); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return row.Yields, e.end(set, row)
+}
+
+// write adds a line to the set's file of every target.
+func (e *exporter) write(set *set, split string, o outcome) error {
+	for _, to := range e.targets {
+		f := e.files.rowsFile(to.dataPath(set.Name, split), func(info *FileInfo) {
+			info.Trainer, info.Family, info.Set, info.Split = to.trainer.name, to.family.name, set.Name, split
+			info.Template, info.System = to.trainer.template(to.family), digestText(to.trainer.system(to.family, set.system))
+		})
+		if err := f.row(to.trainer.row(to.family, o.messages)); err != nil {
+			return err
+		}
+	}
+	set.count(split, o)
+	return nil
+}
+
+// end enters a row into the ledger.
+func (e *exporter) end(set *set, row rows.Row) error {
+	row.Stage, row.ID = string(e.task.Step.Name), set.Name+"/"+row.ID
+	if err := set.Rows.Add(row); err != nil {
+		return err
+	}
+	e.task.Done(row.State)
+	return e.ledger.row(row)
+}
+
+func hasControlToken(messages []llm.Message) bool {
+	for _, m := range messages {
+		if controlToken.MatchString(m.Content) {
+			return true
+		}
+	}
+	return false
+}
+
+// digestOf identifies a row by its messages: 128 bits of sha256, since millions
+// of them are held. The system text tells the sets apart.
+func digestOf(messages []llm.Message) [16]byte {
+	data, _ := json.Marshal(messages) // strings always encode
+	sum := sha256.Sum256(data)
+	return [16]byte(sum[:])
+}

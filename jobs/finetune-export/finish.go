@@ -1,0 +1,161 @@
+package finetuneexport
+
+import (
+	_ "embed"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/prompt"
+)
+
+// cardFile is the dataset card, where Hugging Face's loader looks for configs.
+const (
+	cardFile = "README.md"
+	markdown = "text/markdown; charset=utf-8"
+)
+
+//go:embed cards.md.tmpl
+var cardText string
+
+var cards = template.Must(template.New("cards").Parse(cardText))
+
+// finish writes what goes by the rows: recipes, indexes, card and manifest.
+func (e *exporter) finish() error {
+	for _, s := range e.sets {
+		if s.written(train) == 0 {
+			return fault.New(fault.Permanent, fmt.Errorf("finetune-export: the set %s has no training row (%s)", s.Name, causes(s.Rows.Causes)),
+				"generate more sessions, add data, or lower export.validation")
+		}
+	}
+	for _, to := range e.targets {
+		if err := e.recipes(to); err != nil {
+			return err
+		}
+	}
+	m := e.manifest()
+	card := e.files.create(cardFile, markdown)
+	if err := cards.ExecuteTemplate(card, "export", e.card(m)); err != nil {
+		return fmt.Errorf("output %s: %w", cardFile, err)
+	}
+	m.Files = e.files.infos()
+	return e.task.WriteJSON(plan.ManifestOutput, m)
+}
+
+// causes lists counted causes for an error.
+func causes(counts map[string]int) string {
+	if len(counts) == 0 {
+		return "no judged row came in"
+	}
+	var list []string
+	for _, cause := range slices.Sorted(maps.Keys(counts)) {
+		list = append(list, fmt.Sprintf("%d × %s", counts[cause], cause))
+	}
+	return strings.Join(list, ", ")
+}
+
+// recipes writes a target's training files and its index of data files.
+func (e *exporter) recipes(to target) error {
+	for _, s := range e.sets {
+		x := training{to, e.params.Name, s.Name, s.written(validation) > 0, e.task.Seed}
+		data, err := yaml.Marshal(to.trainer.recipe(x))
+		if err != nil {
+			return fmt.Errorf("output %s: %w", to.recipePath(s.Name), err)
+		}
+		f := e.files.create(to.recipePath(s.Name), job.YAML)
+		f.info.Trainer, f.info.Family, f.info.Set = to.trainer.name, to.family.name, s.Name
+		if _, err := fmt.Fprintf(f, "# In the export's root folder: %s %s\n%s", to.trainer.command, f.info.Path, data); err != nil {
+			return err
+		}
+	}
+	f := e.files.create(to.folder()+"/"+to.trainer.index, to.trainer.indexType)
+	f.info.Trainer, f.info.Family = to.trainer.name, to.family.name
+	if err := to.trainer.writeIndex(f, e.dataFiles(to)); err != nil {
+		return fmt.Errorf("output %s: %w", f.info.Path, err)
+	}
+	return nil
+}
+
+// dataFiles lists what a target has data files for.
+func (e *exporter) dataFiles(to target) []dataSet {
+	var list []dataSet
+	for _, s := range e.sets {
+		d := dataSet{Name: s.Name}
+		for _, split := range []string{train, validation} {
+			if s.written(split) > 0 {
+				d.Files = append(d.Files, dataFile{split, to.dataFile(s.Name, split)})
+			}
+		}
+		list = append(list, d)
+	}
+	return list
+}
+
+func (e *exporter) manifest() *Manifest {
+	m := &Manifest{
+		Format: Format, Experiment: e.params.Name,
+		Prompt: PromptInfo{prompt.Version, e.params.Candidates, e.params.MaxHistory},
+		Split:  SplitInfo{e.params.Validation, e.task.Seed, e.splits.counts()},
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.tally)) {
+		m.Sources = append(m.Sources, *e.tally[name])
+		m.Simulated = m.Simulated || e.tally[name].Simulated > 0
+	}
+	for _, s := range e.sets {
+		s.System = digestText(s.system)
+		m.Sets = append(m.Sets, s.SetInfo)
+	}
+	return m
+}
+
+// A card is what the dataset card shows.
+type card struct {
+	*Manifest
+	Size     string // Hugging Face's class of size
+	Configs  []dataSet
+	Commands []string // each starts one training
+}
+
+func (e *exporter) card(m *Manifest) card {
+	c := card{Manifest: m}
+	n := 0
+	for _, s := range e.sets {
+		n += s.Rows.Yields
+	}
+	c.Size = sizeClass(n)
+	for _, to := range e.targets {
+		for _, d := range e.dataFiles(to) {
+			c.Commands = append(c.Commands, to.trainer.command+" "+to.recipePath(d.Name))
+			d.Name = to.label() + "-" + d.Name
+			for i := range d.Files {
+				d.Files[i].Path = to.folder() + "/" + d.Files[i].Path
+			}
+			c.Configs = append(c.Configs, d)
+		}
+	}
+	return c
+}
+
+// sizeClass is the tag that Hugging Face lists a data set of n rows under.
+func sizeClass(n int) string {
+	switch {
+	case n < 1e3:
+		return "n<1K"
+	case n < 1e4:
+		return "1K<n<10K"
+	case n < 1e5:
+		return "10K<n<100K"
+	case n < 1e6:
+		return "100K<n<1M"
+	case n < 1e7:
+		return "1M<n<10M"
+	}
+	return "n>10M"
+}

@@ -1,0 +1,185 @@
+package finetuneexport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// gym is the source of the episodes that the step generate wrote.
+const gym = "gym"
+
+// A session is one trace of a source with its judged rows.
+type session struct {
+	source, trace string
+	// scene is what sessions may share, so that it must not be in both splits.
+	scene     string
+	simulated bool
+	// turns are what the agent's conversation is made of: each event with the
+	// answer that stands in the history.
+	turns []trace.Turn
+	rows  []judged // by turn
+}
+
+// A judged row is a source's row within its session.
+type judged struct {
+	trace.Judged
+	id     string // unique among all sources
+	turn   int
+	reason string // of the verdict, "" when unknown
+}
+
+// An excluded row of a source belongs to no session.
+type excluded struct {
+	source, id string
+	state      rows.State
+	cause      string
+}
+
+// sources read the inputs, in the same order each time.
+type sources struct {
+	task   *job.Task
+	params plan.Export
+}
+
+// each calls session and exclude with all that the inputs hold.
+func (s sources) each(ctx context.Context, do func(*session) error, exclude func(excluded) error) error {
+	if s.params.Gym {
+		if err := s.gym(ctx, do); err != nil {
+			return err
+		}
+	}
+	if s.params.ProactiveBench != nil {
+		return s.proactiveBench(ctx, do, exclude)
+	}
+	return nil
+}
+
+func (s sources) gym(ctx context.Context, do func(*session) error) error {
+	r, err := s.task.Open(ctx, "episodes")
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return job.Decode(r, plan.EpisodesOutput, func(n int, e *trace.Episode) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := checkEpisode(e); err != nil {
+			return fault.New(fault.Permanent, fmt.Errorf("%s:%d: %w", plan.EpisodesOutput, n, err), "generate the episodes again with --fresh")
+		}
+		session := gymSession(e)
+		if len(session.rows) == 0 {
+			return nil
+		}
+		return do(session)
+	})
+}
+
+func checkEpisode(e *trace.Episode) error {
+	if e.ID == "" {
+		return errors.New("the episode has no id")
+	}
+	for n, turn := range e.Turns {
+		if j := turn.Judgement; j != nil && j.Task != nil && (*j.Task < 0 || *j.Task >= len(turn.Proposals)) {
+			return fmt.Errorf("episode %s, turn %d: the verdict is on task %d of %d", e.ID, n, *j.Task, len(turn.Proposals))
+		}
+	}
+	return nil
+}
+
+// gymSession keeps the agent's own answers as its history.
+func gymSession(e *trace.Episode) *session {
+	s := &session{source: gym, trace: e.ID, scene: e.Scene, simulated: e.Simulated, turns: e.Turns}
+	list := e.Judged(gym) // one row for each judged turn
+	for n, turn := range e.Turns {
+		if turn.Judgement == nil {
+			continue
+		}
+		s.rows = append(s.rows, judged{list[len(s.rows)], fmt.Sprintf("%s/%d", e.ID, n), n, turn.Judgement.Reason})
+	}
+	return s
+}
+
+// proactiveBench gathers the rows, which come shuffled, into their traces. The
+// published data is small, so it is held in memory.
+func (s sources) proactiveBench(ctx context.Context, do func(*session) error, exclude func(excluded) error) error {
+	files, err := s.task.Files(ctx, s.params.ProactiveBench.Input)
+	if err != nil {
+		return err
+	}
+	var order []*session
+	byTrace := map[string]*session{}
+	err = trace.ReadRewardData(ctx, files, s.params.ProactiveBench.Path, func(r trace.RewardRow) error {
+		switch {
+		case r.Cause != "":
+			return exclude(excluded{trace.ProactiveBench, r.ID, rows.Failed, r.Cause})
+		case r.Judged.Split == "test":
+			return exclude(excluded{trace.ProactiveBench, r.ID, rows.Rejected, causeTestSplit})
+		}
+		x := byTrace[r.Judged.Trace]
+		if x == nil {
+			x = &session{source: trace.ProactiveBench, trace: r.Judged.Trace}
+			byTrace[x.trace] = x
+			order = append(order, x)
+		}
+		x.rows = append(x.rows, judged{Judged: r.Judged, id: r.ID, turn: len(r.Judged.History) - 1})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, x := range order {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := x.assemble(exclude); err != nil {
+			return err
+		}
+		if err := do(x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// assemble makes the trace out of rows that each hold a beginning of it. The
+// rows know no agent, so the history answers as the set teaches to answer: what
+// a model trained on it will find there when it is evaluated on its own answers.
+func (x *session) assemble(exclude func(excluded) error) error {
+	var events []trace.Event
+	for _, r := range x.rows {
+		if len(r.History) > len(events) {
+			events = r.History
+		}
+	}
+	kept := x.rows[:0]
+	for _, r := range x.rows {
+		if !slices.Equal(r.History, events[:len(r.History)]) {
+			if err := exclude(excluded{x.source, r.id, rows.Failed, "its events are not a beginning of its trace"}); err != nil {
+				return err
+			}
+			continue
+		}
+		kept = append(kept, r)
+	}
+	x.rows = kept
+	slices.SortStableFunc(x.rows, func(a, b judged) int { return a.turn - b.turn })
+	x.turns = make([]trace.Turn, len(events))
+	for i, e := range events {
+		x.turns[i].Event = e
+	}
+	for turn := range x.byTurn() {
+		if _, tasks := answer(turn); len(tasks) > 0 {
+			x.turns[turn[0].turn].Proposals = tasks
+		}
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package finetuneexport
+
+import (
+	"io"
+
+	"github.com/gymline/gymline/internal/llm"
+)
+
+// trl writes prompt and completion, so that the loss is on the completion
+// alone. It renders rows with the model's own chat template.
+var trl = trainer{
+	name:     "trl",
+	template: func(family) string { return "" },
+	system:   func(f family, text string) string { return f.text(text) },
+	row: func(f family, messages []llm.Message) any {
+		shown := make([]llm.Message, len(messages))
+		for i, m := range messages {
+			shown[i] = llm.Message{Role: m.Role, Content: f.text(m.Content)}
+		}
+		last := len(shown) - 1
+		return promptCompletion{shown[:last], shown[last:]}
+	},
+	recipe:  trlRecipe,
+	command: "trl sft --config",
+	index:   cardFile, indexType: markdown,
+	writeIndex: func(w io.Writer, sets []dataSet) error { return cards.ExecuteTemplate(w, "folder", sets) },
+}
+
+type promptCompletion struct {
+	Prompt     []llm.Message `json:"prompt"`
+	Completion []llm.Message `json:"completion"`
+}
+
+// A trlConfig is a training file. TRL passes over keys it does not know, so a
+// misspelt one would be lost without a word.
+type trlConfig struct {
+	Model        string   `yaml:"model_name_or_path"`
+	DType        string   `yaml:"dtype"`
+	UsePEFT      bool     `yaml:"use_peft"`
+	LoraR        int      `yaml:"lora_r"`
+	LoraAlpha    int      `yaml:"lora_alpha"`
+	LoraDropout  float64  `yaml:"lora_dropout"`
+	LoraTargets  []string `yaml:"lora_target_modules"`
+	DatasetName  string   `yaml:"dataset_name"`   // a folder with a dataset card
+	DatasetConf  string   `yaml:"dataset_config"` // one config of that card
+	TrainSplit   string   `yaml:"dataset_train_split"`
+	TestSplit    string   `yaml:"dataset_test_split,omitempty"`
+	MaxLength    int      `yaml:"max_length"`
+	Completion   bool     `yaml:"completion_only_loss"`
+	Packing      bool     `yaml:"packing"`
+	OutputDir    string   `yaml:"output_dir"`
+	LoggingSteps int      `yaml:"logging_steps"`
+	SaveStrategy string   `yaml:"save_strategy"`
+	EvalStrategy string   `yaml:"eval_strategy,omitempty"`
+	ReportTo     string   `yaml:"report_to"`
+	schedule     `yaml:",inline"`
+}
+
+func trlRecipe(x training) any {
+	c := trlConfig{
+		Model: x.family.model, DType: "bfloat16", UsePEFT: true,
+		LoraR: loraRank, LoraAlpha: loraAlpha, LoraDropout: loraDropout, LoraTargets: []string{"all-linear"},
+		DatasetName: x.folder(), DatasetConf: x.set, TrainSplit: train,
+		MaxLength: cutoff, Completion: true, OutputDir: x.output(), LoggingSteps: 10, SaveStrategy: "epoch", ReportTo: "none",
+		schedule: x.schedule(),
+	}
+	if x.validated {
+		c.TestSplit, c.EvalStrategy = validation, "epoch"
+	}
+	return c
+}
