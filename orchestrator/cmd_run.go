@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"time"
 
@@ -94,7 +95,7 @@ func runRun(ctx context.Context, edge *cli.Edge, o runOptions) (err error) {
 		return runErr
 	case len(failures) > 0:
 		f := failures[0]
-		return fault.New(f.ExitCode, fmt.Errorf("run %s failed in %s/%d: %s", id, f.Step, f.Shard, f.Cause), f.Hint)
+		return printer.failed(fault.New(f.ExitCode, fmt.Errorf("run %s failed in %s/%d: %s", id, f.Step, f.Shard, f.Cause), f.Hint))
 	case o.output == "json":
 		return nil
 	}
@@ -195,23 +196,30 @@ func childConfig(edge *cli.Edge, profile *experiment.Profile, p *plan.Plan, st *
 // A printer shows a run's events, and its jobs' logs between them.
 type printer interface {
 	progress.Sink
-	Write(p []byte) (int, error)
+	io.Writer
 	Close()
+	// failed is given the error of a run that failed, and returns it for the edge.
+	failed(error) error
 }
 
 func (o runOptions) printer(edge *cli.Edge) printer {
 	if o.output == "json" {
-		return jsonPrinter{progress.NewJSON(edge.Stdout), edge}
+		return jsonPrinter{progress.NewJSON(edge.Stdout), edge.Stderr}
 	}
-	return cli.NewTerminal(edge.Stderr, cli.TerminalOptions{
+	return textPrinter{cli.NewTerminal(edge.Stderr, cli.TerminalOptions{
 		Width: edge.Width, Live: edge.Terminal, Color: edge.Terminal && edge.Getenv("NO_COLOR") == "", Now: edge.Now,
-	})
+	})}
 }
+
+type textPrinter struct{ *cli.Terminal }
+
+// failed marks the error as told: the terminal prints every failure itself.
+func (textPrinter) failed(err error) error { return cli.Shown(err) }
 
 type jsonPrinter struct {
 	*progress.JSON
-	edge *cli.Edge
+	io.Writer
 }
 
-func (p jsonPrinter) Write(b []byte) (int, error) { return p.edge.Stderr.Write(b) }
-func (jsonPrinter) Close()                        {}
+func (jsonPrinter) Close()                 {}
+func (jsonPrinter) failed(err error) error { return err }

@@ -68,9 +68,19 @@ func (e *Edge) Main(run func(ctx context.Context) error) int {
 		fmt.Fprintln(e.Stderr, "gymline: interrupted; what was done is kept, and the same command goes on from there")
 		return fault.Interrupted
 	}
-	e.PrintError(err)
+	if _, ok := errors.AsType[shown](err); !ok {
+		e.PrintError(err)
+	}
 	return code
 }
+
+// Shown marks an error that a person has already been told of, so that Main
+// only exits with its code.
+func Shown(err error) error { return shown{err} }
+
+type shown struct{ error }
+
+func (s shown) Unwrap() error { return s.error }
 
 // PrintError prints an error, indented where it has several lines, and its hint.
 func (e *Edge) PrintError(err error) {

@@ -14,7 +14,7 @@ type Stats struct {
 type Tally struct {
 	Scenes     int `json:"scenes"` // with at least one episode
 	Sessions   int `json:"sessions"`
-	Simulated  int `json:"simulated"` // sessions that a stand-in had part in
+	Simulated  int `json:"simulated"`  // sessions that a stand-in had part in
 	Activities int `json:"activities"` // of the user
 	Events     int `json:"events"`
 	Failures   int `json:"failures"` // events that report something going wrong

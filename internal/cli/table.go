@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/gymline/gymline/internal/metrics"
+)
+
+// WriteF1Table writes the final table of a run, best F1 first and scores in
+// percent, with what a reader must know before comparing them.
+func WriteF1Table(w io.Writer, e *metrics.Evaluation) {
+	ranked := slices.Clone(e.Candidates)
+	slices.SortStableFunc(ranked, func(a, b metrics.Candidate) int { return cmp.Compare(b.F1, a.F1) })
+
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.Style().Options = table.OptionsNoBordersAndSeparators
+	t.Style().Options.SeparateHeader = true
+	t.Style().Format.Header = text.FormatDefault
+	t.Style().Box.PaddingLeft, t.Style().Box.PaddingRight = "", "  "
+	ci := fmt.Sprintf("[%.4g%% CI]", 100*e.Confidence)
+	t.AppendHeader(table.Row{"candidate", "events", "TP", "FP", "TN", "FN", "recall", "precision", "accuracy", "false alarm", "F1", ci})
+	right := make([]table.ColumnConfig, 0, 10)
+	for n := 2; n <= 12; n++ {
+		right = append(right, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	t.SetColumnConfigs(right)
+	for _, c := range ranked {
+		name := clean(c.Name)
+		if c.Simulated {
+			name += " *"
+		}
+		t.AppendRow(table.Row{name, count(int64(c.Events)), c.TP, c.FP, c.TN, c.FN,
+			percent(c.Recall), percent(c.Precision), percent(c.Accuracy), percent(c.FalseAlarm), percent(c.F1),
+			fmt.Sprintf("[%s, %s]", percent(c.F1CI[0]), percent(c.F1CI[1]))})
+	}
+	var b strings.Builder
+	for line := range strings.Lines(t.Render() + "\n") {
+		b.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	b.WriteString("\n")
+	for _, note := range notesOf(e) {
+		b.WriteString(note + "\n")
+	}
+	_, _ = io.WriteString(w, b.String())
+}
+
+// notesOf says how far the table can be trusted.
+func notesOf(e *metrics.Evaluation) []string {
+	judge := clean(e.Judge)
+	if e.JudgeModel != "" {
+		judge += " " + clean(e.JudgeModel)
+	}
+	notes := []string{fmt.Sprintf("%s in %s, judged by %s. Scores in percent.",
+		plural(e.Events, "event"), plural(e.Traces, "trace"), judge)}
+	if slices.ContainsFunc(e.Candidates, func(c metrics.Candidate) bool { return c.Simulated }) {
+		notes = append(notes, "* a stand-in answered or judged")
+	}
+	for _, warning := range e.Warnings {
+		notes = append(notes, "! "+clean(warning))
+	}
+	return notes
+}
+
+// percent is a score in [0,1] in percent, to one decimal.
+func percent(score float64) string { return fmt.Sprintf("%.1f", 100*score) }

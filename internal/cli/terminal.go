@@ -1,0 +1,265 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/progress"
+)
+
+const (
+	redrawEvery = 100 * time.Millisecond // of the live lines
+	reportEvery = 5 * time.Second        // of each step's progress line, when not live
+)
+
+// TerminalOptions say what the terminal can do.
+type TerminalOptions struct {
+	// Width returns the columns of a line now; nil, or a width below 1, means 80.
+	Width func() int
+	// Color allows ANSI colours, and Live lines that are redrawn in place.
+	Color bool
+	Live  bool
+	// Now is the clock that rates, durations and estimates are read from.
+	Now func() time.Time
+}
+
+// A Terminal prints a run's events for people: live, one line a step that is
+// redrawn in place; otherwise a line for each change of state and now and then
+// one of progress. It is safe for concurrent use.
+type Terminal struct {
+	opts TerminalOptions
+	stop chan struct{}
+	once sync.Once // closes stop
+	done sync.WaitGroup
+
+	mu       sync.Mutex
+	w        io.Writer
+	steps    []*stepView
+	opened   time.Time
+	failures []progress.Event
+	drawn    []string // the live lines now on the screen
+	over     bool     // the run ended or the terminal was closed
+}
+
+// NewTerminal returns a printer to w. Close ends it.
+func NewTerminal(w io.Writer, opts TerminalOptions) *Terminal {
+	t := &Terminal{w: w, opts: opts, opened: opts.Now(), stop: make(chan struct{})}
+	if opts.Live {
+		t.done.Go(t.redraw)
+	}
+	return t
+}
+
+// redraw draws the live lines, so that no burst of events can flood a terminal.
+func (t *Terminal) redraw() {
+	tick := time.NewTicker(redrawEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-t.stop:
+			return
+		case <-tick.C:
+			t.mu.Lock()
+			if !t.over {
+				t.print("")
+			}
+			t.mu.Unlock()
+		}
+	}
+}
+
+// Emit takes an event of the run.
+func (t *Terminal) Emit(e progress.Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.over {
+		return
+	}
+	now := t.opts.Now()
+	switch e.Type {
+	case progress.RunOpened:
+		t.opened = now
+		for _, s := range e.Steps {
+			t.step(s.Step).grow(s.Shards)
+		}
+		t.print(fmt.Sprintf("Run %s: %s\n", clean(e.Run), plural(len(e.Steps), "step")))
+	case progress.StepState:
+		t.changed(t.step(e.Step), e, now)
+	case progress.Progress:
+		s := t.step(e.Step)
+		s.progress(e, now)
+		if !t.opts.Live && now.Sub(s.reported) >= reportEvery {
+			s.reported = now
+			t.print(t.plainLine(s, now))
+		}
+	case progress.RunEnded:
+		t.finish(e.State, now)
+	}
+}
+
+// changed takes a shard's change of state.
+func (t *Terminal) changed(s *stepView, e progress.Event, now time.Time) {
+	before := s.state()
+	s.change(e, now)
+	after, said := s.state(), ""
+	name := s.shardName(e.Shard)
+	switch e.State {
+	case progress.Retrying:
+		said = fmt.Sprintf("%s: retrying%s\n", name, because(e))
+	case progress.Failed:
+		t.failures = append(t.failures, e)
+		if !t.opts.Live {
+			said = fmt.Sprintf("%s: failed%s\n", name, because(e))
+		}
+	default:
+		if !t.opts.Live && after != before {
+			s.reported = now
+			said = t.plainLine(s, now)
+		}
+	}
+	if said != "" {
+		t.print(said)
+	}
+}
+
+// finish prints the last state of every step, the failures in full, and one
+// line about the whole run.
+func (t *Terminal) finish(state string, now time.Time) {
+	var b strings.Builder
+	for _, e := range t.failures {
+		b.WriteString(t.failure(e))
+	}
+	parts := []string{fmt.Sprintf("%s in %s", t.paint(colorOf(state), state), duration(now.Sub(t.opened)))}
+	var usage llm.Usage
+	simulated := false
+	for _, s := range t.steps {
+		usage = usage.Add(s.sum().usage)
+		simulated = simulated || s.simulated
+	}
+	if usage.Calls > 0 {
+		calls := plural(int(usage.Calls), "call")
+		if usage.Replayed > 0 {
+			calls += fmt.Sprintf(" (%s replayed)", count(usage.Replayed))
+		}
+		parts = append(parts, calls, tokens(usage)+" tokens")
+	}
+	if usage.USD > 0 {
+		parts = append(parts, dollars(usage.USD))
+	}
+	if simulated {
+		parts = append(parts, "simulated")
+	}
+	b.WriteString(strings.Join(parts, " · ") + "\n")
+	t.print("")
+	t.drawn, t.over = nil, true
+	t.print(b.String())
+}
+
+// failure says in full what went wrong and what to do, wrapped to the width.
+func (t *Terminal) failure(e progress.Event) string {
+	var b strings.Builder
+	head := fmt.Sprintf("%s %s failed", glyph(progress.Failed, 0), t.step(e.Step).shardName(e.Shard))
+	if e.ExitCode != 0 {
+		head += fmt.Sprintf(" (exit %d)", e.ExitCode)
+	}
+	b.WriteString("\n" + t.paint(colorOf(progress.Failed), head) + "\n")
+	for _, part := range []struct{ prefix, text string }{{"", e.Cause}, {"→ ", e.Hint}} {
+		if part.text == "" {
+			continue
+		}
+		wrapped := text.WrapSoft(part.prefix+clean(part.text), max(t.width()-3, 20))
+		for line := range strings.SplitSeq(strings.TrimRight(wrapped, "\n"), "\n") {
+			b.WriteString("  " + strings.TrimRight(line, " ") + "\n")
+		}
+	}
+	return b.String() + "\n"
+}
+
+// Write prints log lines above the live ones.
+func (t *Terminal) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := string(p)
+	if !strings.HasSuffix(s, "\n") {
+		s += "\n"
+	}
+	t.print(s)
+	return len(p), nil
+}
+
+// Close draws the last state and leaves the cursor below it, on a line of its
+// own. Later events are dropped.
+func (t *Terminal) Close() {
+	t.mu.Lock()
+	if !t.over {
+		t.print("")
+		t.drawn, t.over = nil, true
+	}
+	t.mu.Unlock()
+	t.once.Do(func() { close(t.stop) })
+	t.done.Wait()
+}
+
+// print writes lines above the live lines and draws those again, all in one
+// write. Nothing is erased before it is overwritten, so nothing flickers.
+func (t *Terminal) print(above string) {
+	if !t.opts.Live || t.over {
+		_, _ = io.WriteString(t.w, above)
+		return
+	}
+	frame := t.frame()
+	if above == "" && slices.Equal(frame, t.drawn) {
+		return
+	}
+	var b bytes.Buffer
+	if up := t.height(t.drawn); up > 0 {
+		fmt.Fprintf(&b, "\r\x1b[%dA", up)
+	}
+	for line := range strings.Lines(above) {
+		b.WriteString(strings.TrimSuffix(line, "\n") + "\x1b[K\n")
+	}
+	for _, line := range frame {
+		b.WriteString(line + "\x1b[K\n")
+	}
+	b.WriteString("\x1b[J")
+	t.drawn = frame
+	_, _ = t.w.Write(b.Bytes())
+}
+
+// height is how many rows the drawn lines take, some wrapped if the window shrank.
+func (t *Terminal) height(lines []string) int {
+	rows, width := 0, t.width()
+	for _, line := range lines {
+		rows += max(1, (text.StringWidthWithoutEscSequences(line)+width-1)/width)
+	}
+	return rows
+}
+
+func (t *Terminal) width() int {
+	if t.opts.Width != nil {
+		if w := t.opts.Width(); w > 0 {
+			return w
+		}
+	}
+	return 80
+}
+
+// step returns the view of a step, which a stream may mention unannounced.
+func (t *Terminal) step(name string) *stepView {
+	for _, s := range t.steps {
+		if s.name == name {
+			return s
+		}
+	}
+	s := &stepView{name: name}
+	t.steps = append(t.steps, s)
+	return s
+}

@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/gymline/gymline/internal/progress"
+)
+
+// The columns of a live line, from left to right.
+const (
+	colName = iota
+	colBar
+	colRows
+	colFailed
+	colRate
+	colTokens
+	colUSD
+	colTime
+	colNote
+	columns
+)
+
+// In a narrow window columns give way in this order.
+var giveWay = []int{colUSD, colBar, colTokens, colRate, colNote, colFailed, colTime}
+
+// A cell is a column's text; its width is counted before it is coloured.
+type cell struct{ text, color string }
+
+// frame lays the steps out as aligned lines that fit the width.
+func (t *Terminal) frame() []string {
+	now, limit := t.opts.Now(), t.width()-1
+	table := make([][columns]cell, len(t.steps))
+	var widths [columns]int
+	for i, s := range t.steps {
+		table[i] = t.cells(s, now)
+		name := &table[i][colName].text
+		*name = text.Trim(*name, max(limit/2, 10))
+		for c, cell := range table[i] {
+			if c != colNote || table[i][colTime].text != "" {
+				widths[c] = max(widths[c], text.StringWidth(cell.text))
+			}
+		}
+	}
+	total := -2
+	for _, w := range widths {
+		if w > 0 {
+			total += w + 2
+		}
+	}
+	for _, c := range giveWay {
+		if total > limit && widths[c] > 0 {
+			total -= widths[c] + 2
+			widths[c] = 0
+		}
+	}
+	lines := make([]string, len(table))
+	for i, cells := range table {
+		lines[i] = text.Trim(t.line(cells, widths), limit)
+	}
+	return lines
+}
+
+// line joins a step's cells, padded to the columns' widths: names, bars and
+// notes to the left, figures to the right. A width of 0 leaves a column out.
+func (t *Terminal) line(cells [columns]cell, widths [columns]int) string {
+	if cells[colTime].text == "" { // it has not begun: nothing but a note
+		pad := strings.Repeat(" ", widths[colName]-text.StringWidth(cells[colName].text))
+		return t.paint(cells[colName].color, cells[colName].text) + pad + "  " + t.paint(cells[colNote].color, cells[colNote].text)
+	}
+	var b strings.Builder
+	gap := ""
+	for c, cell := range cells {
+		if widths[c] == 0 {
+			continue
+		}
+		pad := strings.Repeat(" ", widths[c]-text.StringWidth(cell.text))
+		left := c == colName || c == colBar || c == colNote
+		if !left {
+			gap, pad = gap+pad, ""
+		}
+		if cell.text != "" {
+			b.WriteString(gap + t.paint(cell.color, cell.text))
+			gap = ""
+		}
+		gap += pad + "  "
+	}
+	return b.String()
+}
+
+// cells says how a step stands.
+func (t *Terminal) cells(s *stepView, now time.Time) (c [columns]cell) {
+	state, sum := s.state(), s.sum()
+	c[colName] = cell{glyph(state, now.Sub(t.opened)) + " " + clean(s.name), colorOf(state)}
+	if state == "" {
+		c[colNote] = cell{"waiting", dim}
+		return c
+	}
+	if state == progress.Reused {
+		c[colNote] = cell{"reused", dim}
+		return c
+	}
+	if sum.total > 0 {
+		c[colBar] = cell{bar(sum.done, sum.total), barColor(state)}
+	}
+	if sum.total > 0 || sum.done > 0 {
+		c[colRows] = cell{text: rowsOf(sum) + " rows"}
+	}
+	if sum.failed > 0 {
+		c[colFailed] = cell{count(sum.failed) + " failed", red}
+	}
+	c[colRate] = cell{text: rateOf(s, now)}
+	if sum.usage.Calls > 0 {
+		c[colTokens] = cell{text: tokens(sum.usage) + " tokens"}
+	}
+	if sum.usage.USD > 0 {
+		c[colUSD] = cell{text: dollars(sum.usage.USD)}
+	}
+	if s.started.IsZero() { // cancelled before it began
+		c[colNote] = cell{strings.ToLower(state), dim}
+		return c
+	}
+	c[colTime] = cell{text: timeOf(s, now)}
+	c[colNote] = cell{strings.Join(notes(s, state, sum), ", "), dim}
+	return c
+}
+
+// plainLine says how a step stands in one line for a log.
+func (t *Terminal) plainLine(s *stepView, now time.Time) string {
+	state, sum := s.state(), s.sum()
+	said := []string{strings.ToLower(state)}
+	if state == progress.Running && sum.total == 0 && len(s.shards) > 1 {
+		said = append(said, plural(len(s.shards), "shard"))
+	}
+	if sum.total > 0 || sum.done > 0 {
+		said = append(said, rowsOf(sum)+" rows")
+	}
+	if sum.failed > 0 {
+		said = append(said, count(sum.failed)+" failed")
+	}
+	if rate := rateOf(s, now); rate != "" {
+		said = append(said, rate)
+	}
+	if sum.usage.Calls > 0 {
+		said = append(said, tokens(sum.usage)+" tokens")
+	}
+	if sum.usage.USD > 0 {
+		said = append(said, dollars(sum.usage.USD))
+	}
+	if over(state) && !s.started.IsZero() {
+		said = append(said, "in "+timeOf(s, now))
+	} else if _, ok := s.eta(now); ok && state == progress.Running {
+		said = append(said, timeOf(s, now))
+	}
+	for _, n := range notes(s, state, sum) {
+		if !strings.EqualFold(n, state) {
+			said = append(said, n)
+		}
+	}
+	return clean(s.name) + ": " + strings.Join(said, ", ") + "\n"
+}
+
+func notes(s *stepView, state string, sum stepSum) []string {
+	var notes []string
+	if state == progress.Retrying || state == progress.Cancelled {
+		notes = append(notes, strings.ToLower(state))
+	}
+	if sum.reused > 0 && sum.reused < len(s.shards) {
+		notes = append(notes, fmt.Sprintf("%d of %d shards reused", sum.reused, len(s.shards)))
+	}
+	if s.simulated {
+		notes = append(notes, "simulated")
+	}
+	return notes
+}
+
+func rowsOf(sum stepSum) string {
+	switch {
+	case sum.total == 0:
+		return count(sum.done)
+	case sum.guessed:
+		return count(sum.done) + "/~" + count(sum.total)
+	}
+	return count(sum.done) + "/" + count(sum.total)
+}
+
+// rateOf is calls/s, or rows/s in a step that calls no model.
+func rateOf(s *stepView, now time.Time) string {
+	rowsPerSec, callsPerSec := s.rates(now)
+	switch {
+	case callsPerSec > 0:
+		return rate(callsPerSec) + " calls/s"
+	case rowsPerSec > 0 && s.sum().usage.Calls == 0:
+		return rate(rowsPerSec) + " rows/s"
+	}
+	return ""
+}
+
+// timeOf is the time left while it can be told, else the time taken.
+func timeOf(s *stepView, now time.Time) string {
+	if !s.ended.IsZero() {
+		return duration(s.ended.Sub(s.started))
+	}
+	if left, ok := s.eta(now); ok {
+		return "ETA " + duration(left)
+	}
+	return duration(now.Sub(s.started))
+}

@@ -1,0 +1,143 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// A bar is one whole cut into coloured parts.
+type bar struct {
+	Name, Value, Title string
+	Parts              []part
+}
+
+type part struct {
+	X, Width, Middle string
+	Label            string // "" where it would not fit
+	Class            string
+}
+
+// fits is the share of the width, in percent, from which a part has room for its label.
+const fits = 8
+
+// A share is a part of a bar before it is placed.
+type share struct {
+	what, class string
+	n           int
+}
+
+func barOf(name, value string, shares []share) bar {
+	total := 0
+	for _, s := range shares {
+		total += s.n
+	}
+	b := bar{Name: name, Value: value, Title: name + ":"}
+	at := 0.0
+	for i, s := range shares {
+		if i > 0 {
+			b.Title += ","
+		}
+		b.Title += fmt.Sprintf(" %s %s", humanize.Comma(int64(s.n)), s.what)
+		if s.n == 0 {
+			continue
+		}
+		width := 100 * float64(s.n) / float64(total)
+		p := part{X: percent(at), Width: percent(width), Middle: percent(at + width/2), Class: s.class}
+		if width >= fits {
+			p.Label = humanize.Comma(int64(s.n))
+		}
+		b.Parts = append(b.Parts, p)
+		at += width
+	}
+	return b
+}
+
+// outcomeBars shows what became of every event: first the proposals, then the silences.
+func outcomeBars(e *metrics.Evaluation) []bar {
+	var bars []bar
+	for _, c := range ranked(e) {
+		bars = append(bars, barOf(c.Name, plural(c.Events, "event"), []share{
+			{outcomes["TP"], "tp", c.TP}, {outcomes["FP"], "fp", c.FP}, {outcomes["FN"], "fn", c.FN}, {outcomes["TN"], "tn", c.TN},
+		}))
+	}
+	return bars
+}
+
+// A gymRow is a domain of the gym, or all of them.
+type gymRow struct {
+	Name string
+	*trace.Tally
+}
+
+// gymRows are the domains in alphabetical order, then all together.
+func gymRows(s *trace.Stats) []gymRow {
+	var list []gymRow
+	for _, name := range slices.Sorted(maps.Keys(s.Domains)) {
+		list = append(list, gymRow{name, s.Domains[name]})
+	}
+	return append(list, gymRow{"all domains", &s.Tally})
+}
+
+// gymBars shows the acceptance of proposals by domain.
+func gymBars(s *trace.Stats) []bar {
+	var bars []bar
+	for _, r := range gymRows(s) {
+		if r.Proposals == 0 {
+			continue
+		}
+		bars = append(bars, barOf(r.Name, pct(r.AcceptanceRate)+"% accepted", []share{
+			{"accepted", "tp", r.ProposalsAccepted}, {"rejected", "fp", r.ProposalsRejected},
+		}))
+	}
+	return bars
+}
+
+// ledgerBars shows how the planned rows of each stage ended.
+func ledgerBars(ledger []rows.Counts) []bar {
+	var bars []bar
+	for _, c := range ledger {
+		bars = append(bars, barOf(c.Stage, plural(c.Planned, "row"), []share{
+			{"accepted", "used", c.Accepted}, {"truncated", "cut", c.Truncated}, {"rejected", "left", c.Rejected}, {"failed", "fp", c.Failed},
+		}))
+	}
+	return bars
+}
+
+// A cause is why rows of a stage were not simply accepted.
+type cause struct {
+	Stage, Cause string
+	Rows         int
+}
+
+// maxCauses bounds the causes listed for one stage.
+const maxCauses = 15
+
+// causes lists them by stage, the most frequent first.
+func causes(ledger []rows.Counts) []cause {
+	var list []cause
+	for _, c := range ledger {
+		names := slices.Sorted(maps.Keys(c.Causes))
+		slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(c.Causes[b], c.Causes[a]) })
+		rest := cause{Stage: c.Stage}
+		for i, name := range names {
+			if i < maxCauses {
+				list = append(list, cause{c.Stage, cut(name, 300), c.Causes[name]})
+			} else {
+				rest.Rows += c.Causes[name]
+			}
+		}
+		if rest.Rows > 0 {
+			rest.Cause = plural(len(names)-maxCauses, "rarer cause")
+			list = append(list, rest)
+		}
+	}
+	return list
+}

@@ -1,0 +1,109 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/plan"
+)
+
+var funcs = template.FuncMap{
+	"pct":         pct,
+	"count":       func(n int) string { return humanize.Comma(int64(n)) },
+	"count64":     humanize.Comma,
+	"bytes":       func(n int64) string { return humanize.IBytes(uint64(max(n, 0))) },
+	"auc":         func(v float64) string { return fmt.Sprintf("%.3f", v) },
+	"decimal":     func(v float64) string { return fmt.Sprintf("%.1f", v) },
+	"score":       func(v *float64) string { return fmt.Sprintf("%.2f", *v) },
+	"p":           pValue,
+	"signed":      signed,
+	"interval":    interval,
+	"plural":      plural,
+	"confidence":  func(c float64) string { return fmt.Sprintf("%.4g%%", 100*c) },
+	"outcome":     func(o string) string { return outcomes[o] },
+	"judge":       judge,
+	"tiles":       tiles,
+	"ranked":      ranked,
+	"domains":     domains,
+	"f1Plot":      f1Plot,
+	"scatter":     scatterOf,
+	"outcomeBars": outcomeBars,
+	"deltaPlot":   deltaPlot,
+	"differing":   differing,
+	"rewardPlot":  rewardPlot,
+	"judgements":  judgements,
+	"gymBars":     gymBars,
+	"gymRows":     gymRows,
+	"ledgerBars":  ledgerBars,
+	"causes":      causes,
+}
+
+// outcomes explains the cells of the confusion matrix.
+var outcomes = map[string]string{
+	"TP": "proposal accepted", "FP": "proposal rejected", "TN": "rightly silent", "FN": "help missed",
+}
+
+// judge says who accepted and rejected.
+func judge(e *metrics.Evaluation) string {
+	switch e.Judge {
+	case plan.JudgeRewardModel:
+		return "the reward model of this run"
+	case plan.JudgeRecorded:
+		return "recorded verdicts"
+	case plan.JudgeLLM:
+		return "the language model " + e.JudgeModel
+	}
+	return e.Judge
+}
+
+// pct is a share in [0,1] in percent, to one decimal.
+func pct(v float64) string { return fmt.Sprintf("%.1f", 100*v) }
+
+// interval is a pair of shares in percent.
+func interval(ci [2]float64) string { return "[" + pct(ci[0]) + ", " + pct(ci[1]) + "]" }
+
+// signed is a difference of shares in percentage points, with a real minus.
+func signed(v float64) string {
+	s := fmt.Sprintf("%+.1f", 100*v)
+	if s == "-0.0" {
+		s = "+0.0"
+	}
+	return strings.Replace(s, "-", "−", 1)
+}
+
+func pValue(p float64) string {
+	if p < 0.001 {
+		return "<0.001"
+	}
+	return fmt.Sprintf("%.3f", p)
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return humanize.Comma(int64(n)) + " " + noun + "s"
+}
+
+// percent writes a position as SVG takes it. What is not finite goes to 0, so
+// that no number can break a chart.
+func percent(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		v = 0
+	}
+	return fmt.Sprintf("%.2f%%", v)
+}
+
+// cut shortens text that would drown a page, and shows that it did.
+func cut(s string, limit int) string {
+	r := []rune(s)
+	if len(r) <= limit {
+		return s
+	}
+	return strings.TrimSpace(string(r[:limit-1])) + "…"
+}

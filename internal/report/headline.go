@@ -1,0 +1,91 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/gymline/gymline/internal/metrics"
+)
+
+// A tile is one of the page's first figures.
+type tile struct{ Name, Value, Note string }
+
+// tiles picks the figures that a reader looks for first.
+func tiles(d *Data) []tile {
+	var list []tile
+	if e := d.Evaluation; e != nil && len(e.Candidates) > 0 {
+		best := ranked(e)[0]
+		list = append(list, tile{"Highest F1", pct(best.F1), best.Name + " " + interval(best.F1CI)},
+			tile{"Judged events", humanize.Comma(int64(e.Events)), plural(e.Traces, "trace") + ", " + plural(len(e.Candidates), "candidate")})
+	}
+	if d.Reward != nil {
+		held := d.Reward.TraceHeldOut
+		list = append(list, tile{"Reward model F1", pct(held.F1), fmt.Sprintf("AUC %.3f, whole traces held out", held.AUC)})
+	}
+	if d.Gym != nil {
+		list = append(list, tile{"Gym sessions", humanize.Comma(int64(d.Gym.Sessions)),
+			plural(d.Gym.Events, "event") + ", " + pct(d.Gym.AcceptanceRate) + "% of proposals accepted"})
+	}
+	if d.Export != nil {
+		list = append(list, tile{"Exported files", humanize.Comma(int64(len(d.Export.Files))), d.Export.Summary})
+	}
+	return list
+}
+
+// differing says how many pairs differ beyond chance.
+func differing(e *metrics.Evaluation) string {
+	n := 0
+	for _, c := range e.Comparisons {
+		if c.Different {
+			n++
+		}
+	}
+	pairs := plural(len(e.Comparisons), "pair")
+	switch n {
+	case 0:
+		return "None of the " + pairs + " differs beyond chance."
+	case 1:
+		return "1 of the " + pairs + " differs beyond chance."
+	}
+	return fmt.Sprintf("%d of the %s differ beyond chance.", n, pairs)
+}
+
+// A domainTable has the F1 of every candidate in every domain.
+type domainTable struct {
+	Names []string
+	Rows  []domainRow
+}
+
+type domainRow struct {
+	Candidate string
+	Cells     []*metrics.Group // nil where the candidate has no such domain
+}
+
+func domains(e *metrics.Evaluation) domainTable {
+	seen := map[string]bool{}
+	for _, c := range e.Candidates {
+		for _, g := range c.Domains {
+			seen[g.Name] = true
+		}
+	}
+	t := domainTable{Names: slices.Sorted(maps.Keys(seen))}
+	if len(t.Names) < 2 {
+		return domainTable{}
+	}
+	for _, c := range ranked(e) {
+		row := domainRow{Candidate: c.Name}
+		for _, name := range t.Names {
+			i := slices.IndexFunc(c.Domains, func(g metrics.Group) bool { return g.Name == name })
+			var cell *metrics.Group
+			if i >= 0 {
+				cell = &c.Domains[i]
+			}
+			row.Cells = append(row.Cells, cell)
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}

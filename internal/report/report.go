@@ -1,0 +1,97 @@
+// Package report renders a run as one self-contained HTML page with charts. It
+// computes no result: every number comes in through Data, and here it is only
+// ordered, placed and formatted. The same Data gives the same bytes.
+package report
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io"
+
+	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/rewardmodel"
+	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// Data is all that a report shows. Parts that are nil or empty are left out.
+type Data struct {
+	Title string
+	// Experiment, Digest and Seed say what was run.
+	Experiment string
+	Digest     string
+	Seed       uint64
+	// Simulated is set when a stand-in model answered or judged anywhere.
+	Simulated bool
+
+	Evaluation *metrics.Evaluation
+	Reward     *rewardmodel.Metrics
+	Gym        *trace.Stats
+	Export     *Export
+	Ledger     []rows.Counts // in the order of the line
+	Samples    *Samples
+}
+
+// A Fact is a labelled value.
+type Fact struct{ Name, Value string }
+
+// Export is what was written for trainers.
+type Export struct {
+	Summary string // in a few words
+	Facts   []Fact
+	Files   []ExportFile
+}
+
+// An ExportFile is one file; Rows is 0 where rows mean nothing.
+type ExportFile struct {
+	Path        string
+	Rows, Bytes int64
+	Note        string
+}
+
+// Samples are some benchmark traces with every candidate's answers, to browse.
+type Samples struct {
+	Traces []SampleTrace
+	// Note says how the sample was cut from all there is.
+	Note string
+}
+
+// A SampleTrace is one trace.
+type SampleTrace struct {
+	ID, Domain string
+	Turns      []SampleTurn
+	Cut        int // turns left out at the end
+}
+
+// A SampleTurn is an event and the answers to it, in the candidates' order.
+type SampleTurn struct {
+	Time, Event string
+	Answers     []Answer
+}
+
+// An Answer is what a candidate did after an event. No proposal means silence.
+type Answer struct {
+	Candidate string
+	Proposals []string
+	Outcome   string // "TP", "FP", "TN", "FN", or "" when not judged
+	Score     *float64
+	Reason    string
+	Note      string // "no answer recorded", …
+}
+
+//go:embed page
+var files embed.FS
+
+var page = template.Must(template.New("page.html").Funcs(funcs).ParseFS(files, "page/*"))
+
+// Write renders d. Nothing is written when it fails.
+func Write(w io.Writer, d *Data) error {
+	var b bytes.Buffer
+	if err := page.Execute(&b, d); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}

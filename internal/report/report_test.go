@@ -1,0 +1,279 @@
+package report
+
+import (
+	"bytes"
+	"flag"
+	"io"
+	"math"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/rows"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+func render(t *testing.T, d *Data) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Write(&b, d); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestGolden(t *testing.T) {
+	got := render(t, fixture())
+	const path = "testdata/report.golden.html"
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("the page differs from %s; look at it in a browser, then go test -update", path)
+	}
+}
+
+func TestSameDataSameBytes(t *testing.T) {
+	first := render(t, fixture())
+	for range 20 {
+		if render(t, fixture()) != first {
+			t.Fatal("the same data gave other bytes")
+		}
+	}
+}
+
+func TestHostileTextStaysText(t *testing.T) {
+	d := fixture()
+	d.Title, d.Experiment, d.Digest = hostile, hostile, hostile
+	d.Evaluation.Judge, d.Evaluation.JudgeModel = hostile, hostile
+	d.Evaluation.Warnings = []string{hostile}
+	for i := range d.Evaluation.Candidates {
+		c := &d.Evaluation.Candidates[i]
+		c.Name, c.Domains[0].Name, c.ByTrace[0].Name = hostile, hostile, hostile
+	}
+	d.Evaluation.Comparisons[0].A = hostile
+	d.Reward.Warnings, d.Reward.TraceHeldOut.Note, d.Reward.Leakage.Note, d.Reward.Data[0].Source = []string{hostile}, hostile, hostile, hostile
+	d.Gym.Domains[hostile] = d.Gym.Domains["coding"]
+	d.Export.Facts[0], d.Export.Summary = Fact{hostile, hostile}, hostile
+	d.Export.Files[0].Path, d.Export.Files[0].Note = hostile, hostile
+	d.Ledger[0].Stage, d.Ledger[0].Causes = hostile, map[string]int{hostile: 3}
+	for i := range d.Samples.Traces[0].Turns {
+		turn := &d.Samples.Traces[0].Turns[i]
+		turn.Time, turn.Event = hostile, hostile
+		for k := range turn.Answers {
+			turn.Answers[k] = Answer{Candidate: hostile, Proposals: []string{hostile}, Outcome: hostile, Reason: hostile, Note: hostile}
+		}
+	}
+	got := render(t, d)
+	for _, bad := range []string{"<script", "<img", "onerror=alert(1)>", `"quoted"`, "ZgotmplZ"} {
+		if strings.Contains(got, bad) {
+			t.Errorf("%s reached the page unescaped", bad)
+		}
+	}
+	if !strings.Contains(got, "&lt;/script&gt;&lt;script&gt;") {
+		t.Error("the text itself is gone")
+	}
+}
+
+func TestPageAsksForNothing(t *testing.T) {
+	d := fixture()
+	d.Samples = nil // whose text may name anything
+	got := render(t, d)
+	for _, bad := range []string{"//", "url(", "@import", "<script", "<link", "<iframe", "src=", "srcset="} {
+		if strings.Contains(got, bad) {
+			t.Errorf("the page holds %q", bad)
+		}
+	}
+}
+
+var (
+	tags  = regexp.MustCompile(`<(/?)([a-z][a-z0-9]*)((?:[^<>"]|"[^"]*")*)>`)
+	empty = map[string]bool{"meta": true, "line": true, "circle": true, "rect": true, "path": true}
+)
+
+// Every element that opens closes, every anchor leads somewhere, and no id is used twice.
+func TestPageIsWellFormed(t *testing.T) {
+	for name, d := range map[string]*Data{"full": fixture(), "empty": {Title: "nothing"}, "evaluation alone": {Title: "x", Evaluation: fixtureEvaluation()}} {
+		got := render(t, d)
+		var open []string
+		ids := map[string]bool{}
+		for _, m := range tags.FindAllStringSubmatch(got, -1) {
+			closing, tag, attrs := m[1] == "/", m[2], m[3]
+			if id := regexp.MustCompile(` id="([^"]*)"`).FindStringSubmatch(attrs); id != nil {
+				if ids[id[1]] {
+					t.Errorf("%s: id %q twice", name, id[1])
+				}
+				ids[id[1]] = true
+			}
+			switch {
+			case empty[tag]:
+			case !closing:
+				open = append(open, tag)
+			case len(open) == 0 || open[len(open)-1] != tag:
+				t.Fatalf("%s: </%s> closes %v", name, tag, open)
+			default:
+				open = open[:len(open)-1]
+			}
+		}
+		if len(open) > 0 {
+			t.Errorf("%s: never closed: %v", name, open)
+		}
+		for _, m := range regexp.MustCompile(`href="#([^"]*)"`).FindAllStringSubmatch(got, -1) {
+			if !ids[m[1]] {
+				t.Errorf("%s: the link to #%s leads nowhere", name, m[1])
+			}
+		}
+		for _, m := range regexp.MustCompile(`<svg[^>]*>(.{7})?`).FindAllStringSubmatch(got, -1) {
+			if !strings.Contains(m[0], `aria-hidden="true"`) && (!strings.Contains(m[0], `role="img"`) || m[1] != "<title>" && m[1] != "<title ") {
+				t.Errorf("%s: a drawing without a title: %s", name, m[0])
+			}
+		}
+	}
+}
+
+func TestSimulatedIsSaidFirst(t *testing.T) {
+	d := fixture()
+	got := render(t, d)
+	if said := strings.Index(got, "<strong>Simulated.</strong>"); said < 0 || said > strings.Index(got, `<dl class="tiles">`) {
+		t.Error("a simulated run does not say so before its figures")
+	}
+	d.Simulated = false
+	if strings.Contains(render(t, d), "<strong>Simulated.</strong>") {
+		t.Error("a run of real models is called simulated")
+	}
+}
+
+func TestCandidatesAreRankedWithoutReordering(t *testing.T) {
+	d := fixture()
+	before := d.Evaluation.Candidates[0].Name
+	got := render(t, d)
+	if d.Evaluation.Candidates[0].Name != before {
+		t.Error("rendering reordered the data")
+	}
+	last := 2.0
+	for _, c := range ranked(d.Evaluation) {
+		if c.F1 > last {
+			t.Errorf("%s with F1 %v stands after one with %v", c.Name, c.F1, last)
+		}
+		last = c.F1
+		if !strings.Contains(got, "<b>"+pct(c.F1)+"</b>") {
+			t.Errorf("F1 %s of %s is not on the page", pct(c.F1), c.Name)
+		}
+	}
+}
+
+func TestBrokenNumbersDoNotBreakThePage(t *testing.T) {
+	d := fixture()
+	e := d.Evaluation
+	e.Candidates[0].Score = metrics.Score{}
+	e.Candidates[0].F1CI = [2]float64{0, 0}
+	e.Candidates[1].F1 = math.NaN()
+	e.Candidates[1].Recall = math.Inf(1)
+	d.Ledger = append(d.Ledger, rows.Counts{Stage: "empty"})
+	got := render(t, d)
+	for _, attr := range regexp.MustCompile(` (?:x|y|x1|x2|y1|y2|cx|cy|width|d)="[^"]*"`).FindAllString(got, -1) {
+		if strings.Contains(attr, "NaN") || strings.Contains(attr, "Inf") {
+			t.Fatalf("a position that is no number: %s", attr)
+		}
+	}
+}
+
+func TestAxisHoldsItsValues(t *testing.T) {
+	for _, c := range []struct {
+		values []float64
+		lo, hi float64
+		want   []float64 // ends of the axis, number of ticks
+	}{
+		{[]float64{0.52, 0.71}, 0, 1, []float64{0.50, 0.75, 6}},
+		{[]float64{0.5, 0.93}, 0, 1, []float64{0.5, 1.0, 6}},
+		{[]float64{0, 1}, 0, 1, []float64{0, 1, 6}},
+		{[]float64{1, 1}, 0, 1, []float64{0.95, 1, 2}},
+		{[]float64{0, 0}, 0, 1, []float64{0, 0.05, 2}},
+		{[]float64{0, -0.21, 0.18}, -1, 1, []float64{-0.3, 0.2, 6}},
+	} {
+		s, ticks := scaleOf(c.values, c.lo, c.hi)
+		if math.Abs(s.lo-c.want[0]) > 1e-9 || math.Abs(s.hi-c.want[1]) > 1e-9 || len(ticks) != int(c.want[2]) {
+			t.Errorf("%v: axis %v to %v with %d ticks, want %v", c.values, s.lo, s.hi, len(ticks), c.want)
+		}
+	}
+}
+
+func TestBarsFillTheirWidth(t *testing.T) {
+	b := barOf("x", "", []share{{"a", "tp", 1}, {"none", "fp", 0}, {"b", "fn", 99}})
+	if len(b.Parts) != 2 || b.Parts[0].Width != "1.00%" || b.Parts[1].X != "1.00%" || b.Parts[1].Width != "99.00%" {
+		t.Errorf("parts %+v", b.Parts)
+	}
+	if b.Parts[0].Label != "" || b.Parts[1].Label != "99" {
+		t.Errorf("labels %q, %q: want none on the sliver", b.Parts[0].Label, b.Parts[1].Label)
+	}
+	if b.Title != "x: 1 a, 0 none, 99 b" {
+		t.Errorf("title %q", b.Title)
+	}
+}
+
+func TestScatterLabelsDoNotCoverEachOther(t *testing.T) {
+	e := &metrics.Evaluation{}
+	for i := range 12 { // all but on one spot
+		e.Candidates = append(e.Candidates, metrics.Candidate{Name: "candidate-" + strings.Repeat("x", i%5),
+			Score: metrics.Score{Recall: 0.6 + 0.002*float64(i), Precision: 0.55 + 0.003*float64(i%4), F1: 0.57}})
+	}
+	s := scatterOf(e)
+	boxes := make([]box, len(s.Points))
+	labelled := 0
+	for i, p := range s.Points {
+		if p.Label == "" {
+			continue
+		}
+		labelled++
+		width := widthOf(p.Label)
+		x0 := p.LabelX
+		switch p.Anchor {
+		case "end":
+			x0 -= width
+		case "middle":
+			x0 -= width / 2
+		}
+		boxes[i] = box{x0 + 0.1, p.LabelY - 4 - glyphHeight/2 + 0.1, x0 + width - 0.1, p.LabelY - 4 + glyphHeight/2 - 0.1}
+		if boxes[i].x0 < s.Left-1 || boxes[i].x1 > s.Right+1 {
+			t.Errorf("label %d leaves the plot: %+v", i, boxes[i])
+		}
+		for j := range i {
+			if boxes[i].meets(boxes[j]) {
+				t.Errorf("label %d covers label %d", i, j)
+			}
+		}
+	}
+	if labelled < 8 {
+		t.Errorf("only %d of 12 dots have their label", labelled)
+	}
+}
+
+func TestCausesAreBounded(t *testing.T) {
+	c := rows.Counts{Stage: "generate", Causes: map[string]int{"common": 50}}
+	for i := range 40 {
+		c.Causes[strings.Repeat("x", i+1)] = 1
+	}
+	got := causes([]rows.Counts{c})
+	if len(got) != maxCauses+1 || got[0].Cause != "common" || got[maxCauses] != (cause{"generate", "26 rarer causes", 26}) {
+		t.Errorf("%d causes, the last %+v", len(got), got[len(got)-1])
+	}
+}
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+
+func TestWriteReportsAFullDisk(t *testing.T) {
+	if err := Write(broken{}, fixture()); err == nil {
+		t.Error("no error")
+	}
+}

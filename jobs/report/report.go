@@ -1,0 +1,121 @@
+// Package report is the job that gathers what the steps of a run wrote and
+// renders it as one HTML page. Every input is optional: a page has the sections
+// that the run has results for.
+package report
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/plan"
+	page "github.com/gymline/gymline/internal/report"
+	"github.com/gymline/gymline/internal/rewardmodel"
+	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// Format is the version of the job's output; raising it renders pages anew.
+const Format = 1
+
+// Run writes report.html.
+func Run(ctx context.Context, t *job.Task) error {
+	t.Plan(1)
+	var p plan.Report
+	if err := t.Params(&p); err != nil {
+		return err
+	}
+	d := &page.Data{Title: p.Title, Experiment: p.Experiment, Digest: string(p.Digest), Seed: t.Seed}
+	for _, gather := range []func(context.Context, *job.Task, *page.Data) error{
+		evaluation, reward, gym, export, ledger, samples,
+	} {
+		if err := gather(ctx, t, d); err != nil {
+			return err
+		}
+	}
+	if err := page.Write(t.Create(plan.ReportOutput, job.HTML), d); err != nil {
+		return err
+	}
+	t.Done(rows.Accepted)
+	return nil
+}
+
+func evaluation(ctx context.Context, t *job.Task, d *page.Data) error {
+	if !t.Has("metrics") {
+		return nil
+	}
+	d.Evaluation = &metrics.Evaluation{}
+	err := t.ReadJSON(ctx, "metrics", d.Evaluation)
+	d.Simulated = d.Simulated || d.Evaluation.Simulated
+	return err
+}
+
+func reward(ctx context.Context, t *job.Task, d *page.Data) error {
+	if !t.Has("reward-metrics") {
+		return nil
+	}
+	d.Reward = &rewardmodel.Metrics{}
+	err := t.ReadJSON(ctx, "reward-metrics", d.Reward)
+	d.Simulated = d.Simulated || d.Reward.Simulated
+	return err
+}
+
+// gym merges the statistics of generate's shards, one JSON document each.
+func gym(ctx context.Context, t *job.Task, d *page.Data) error {
+	const name = "generate-stats"
+	if !t.Has(name) {
+		return nil
+	}
+	r, err := t.Open(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	d.Gym = &trace.Stats{}
+	for dec := json.NewDecoder(r); ; {
+		var shard trace.Stats
+		err := dec.Decode(&shard)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("input %s: %w", name, err)
+		}
+		d.Gym.Merge(&shard)
+	}
+	d.Simulated = d.Simulated || d.Gym.Simulated > 0
+	return nil
+}
+
+// ledger sums the rows of every stage, in the order of the line.
+func ledger(ctx context.Context, t *job.Task, d *page.Data) error {
+	for _, stage := range []struct{ input, name string }{
+		{"generate-rows", plan.JobGenerate}, {"reward-rows", plan.JobReward},
+		{"export-rows", plan.JobExport}, {"predict-rows", plan.JobPredict},
+	} {
+		if !t.Has(stage.input) {
+			continue
+		}
+		counts := rows.Counts{Stage: stage.name}
+		err := each(ctx, t, stage.input, func(_ int, r *rows.Row) error { return counts.Add(*r) })
+		if err != nil {
+			return err
+		}
+		d.Ledger = append(d.Ledger, counts)
+	}
+	return nil
+}
+
+// each calls fn with every row of a JSONL input, over all its shards.
+func each[T any](ctx context.Context, t *job.Task, input string, fn func(n int, row *T) error) error {
+	r, err := t.Open(ctx, input)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return job.Decode(r, input, fn)
+}

@@ -1,0 +1,105 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gymline/gymline/internal/job"
+	page "github.com/gymline/gymline/internal/report"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// What a page holds of the judged traces, so that it opens in a moment whatever
+// the benchmark's size.
+const (
+	maxTraces = 3
+	maxTurns  = 40
+	maxText   = 500 // letters of an event, proposal or reason
+)
+
+// samples lays every candidate's answers to the first traces side by side.
+func samples(ctx context.Context, t *job.Task, d *page.Data) error {
+	if !t.Has("judged") {
+		return nil
+	}
+	s := &page.Samples{}
+	at := map[string]int{} // trace ID → index in s.Traces, or -1 when left out
+	err := each(ctx, t, "judged", func(_ int, j *trace.JudgedTrace) error {
+		d.Simulated = d.Simulated || j.Simulated
+		i, seen := at[j.Trace.ID]
+		if !seen {
+			i = -1
+			if len(s.Traces) < maxTraces {
+				i = len(s.Traces)
+				s.Traces = append(s.Traces, sampleOf(&j.Trace))
+			}
+			at[j.Trace.ID] = i
+		}
+		if i >= 0 {
+			answer(&s.Traces[i], j)
+		}
+		return nil
+	})
+	if err != nil || len(s.Traces) == 0 {
+		return err
+	}
+	s.Note = fmt.Sprintf("What every candidate did after each event, and the verdict. The page holds the first %d of %d traces, at most %d events of each and %d letters of a text; judged.jsonl has them all.",
+		len(s.Traces), len(at), maxTurns, maxText)
+	d.Samples = s
+	return nil
+}
+
+func sampleOf(t *trace.Trace) page.SampleTrace {
+	s := page.SampleTrace{ID: t.ID, Domain: t.Domain, Cut: max(len(t.Turns)-maxTurns, 0)}
+	for _, turn := range t.Turns[:min(len(t.Turns), maxTurns)] {
+		s.Turns = append(s.Turns, page.SampleTurn{Time: turn.Event.Time, Event: cut(turn.Event.Text)})
+	}
+	return s
+}
+
+// answer adds what a candidate did in a trace.
+func answer(s *page.SampleTrace, j *trace.JudgedTrace) {
+	for i := range s.Turns {
+		if i >= len(j.Trace.Turns) {
+			return
+		}
+		turn := &j.Trace.Turns[i]
+		a := page.Answer{Candidate: j.Candidate}
+		for _, p := range turn.Proposals {
+			a.Proposals = append(a.Proposals, cut(p))
+		}
+		if v := turn.Judgement; v != nil {
+			a.Outcome, a.Score, a.Reason = outcome(len(turn.Proposals) > 0, v.Accepted), v.Score, cut(v.Reason)
+		}
+		switch {
+		case slices.Contains(j.Unanswered, i):
+			a.Note = "No answer was recorded; it counts as silence."
+		case slices.Contains(j.Failed, i):
+			a.Note = "The answer stayed malformed; it counts as silence."
+		}
+		s.Turns[i].Answers = append(s.Turns[i].Answers, a)
+	}
+}
+
+// outcome names the cell of the confusion matrix, as package metrics defines it.
+func outcome(proposed, accepted bool) string {
+	switch {
+	case proposed && accepted:
+		return "TP"
+	case proposed:
+		return "FP"
+	case accepted:
+		return "TN"
+	}
+	return "FN"
+}
+
+// cut shortens a text that is too long for the page, and shows that it did.
+func cut(s string) string {
+	if letters := []rune(s); len(letters) > maxText {
+		return strings.TrimSpace(string(letters[:maxText-1])) + "…"
+	}
+	return s
+}
