@@ -76,7 +76,10 @@ func runJob(ctx context.Context, edge *cli.Edge, o jobOptions) error {
 		state.State, state.Cause, state.Hint, state.ExitCode = progress.Failed, err.Error(), fault.Hint(err), fault.Code(err)
 	}
 	sink.Emit(state)
-	return err
+	if err != nil {
+		return cli.Shown(err) // the event tells of it
+	}
+	return nil
 }
 
 func doJob(ctx context.Context, edge *cli.Edge, o jobOptions, sink progress.Sink) (rec store.Step, err error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,7 @@ func runValidate(edge *cli.Edge, files []string) error {
 	for _, file := range files {
 		data, err := readConfig(file)
 		if err == nil {
-			_, err = experiment.LoadAny(file, data, experiment.Options{})
+			_, err = experiment.LoadAny(file, data, experiment.Options{Stat: os.Stat})
 		}
 		if err != nil {
 			problems = append(problems, err)

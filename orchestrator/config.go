@@ -37,7 +37,7 @@ func bindProfile(cmd *cobra.Command, profile *string) {
 }
 
 func (f *configFlags) load() (*experiment.Experiment, *experiment.Profile, error) {
-	opts := experiment.Options{Set: f.set, Inputs: map[string]string{}}
+	opts := experiment.Options{Set: f.set, Inputs: map[string]string{}, NeedInputs: true, Stat: os.Stat}
 	for _, in := range f.inputs {
 		name, path, ok := strings.Cut(in, "=")
 		if !ok || name == "" || path == "" {
@@ -74,22 +74,10 @@ func readConfig(file string) ([]byte, error) {
 	return data, fault.New(fault.Config, err, "give the path of a YAML file")
 }
 
-// eachInput calls fn with every named input of the experiment, by name. A file
-// is given as a folder that holds it alone.
+// eachInput calls fn with every named input of the experiment, by name.
 func eachInput(e *experiment.Experiment, fn func(name string, fsys fs.FS) error) error {
 	for _, name := range slices.Sorted(maps.Keys(e.Spec.Inputs)) {
 		path := e.Spec.Inputs[name].Path
-		hint := fmt.Sprintf("give it with --input %s=PATH", name)
-		if path == "" {
-			return fault.New(fault.Config, fmt.Errorf("input %s has no path", name), hint)
-		}
-		info, err := os.Stat(path)
-		if err != nil {
-			return fault.New(fault.Config, fmt.Errorf("input %s: %w", name, err), hint)
-		}
-		if !info.IsDir() {
-			return fault.New(fault.Config, fmt.Errorf("input %s: %s is not a folder", name, path), hint)
-		}
 		if err := fn(name, os.DirFS(path)); err != nil {
 			return inputError(name, path, err)
 		}

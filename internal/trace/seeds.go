@@ -132,10 +132,31 @@ func readYAML(name string, data []byte, into any) error {
 	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
 		return complain(name, nil, "the file is empty")
 	}
+	var only plain
+	ast.Walk(&only, file.Docs[0].Body)
+	if only.odd != nil {
+		return complain(name, only.odd.Position, fmt.Sprintf("%q: tags, anchors, aliases and merges have no use here", only.odd.Value))
+	}
 	if err := yaml.NodeToValue(file.Docs[0].Body, into, yaml.Strict()); err != nil {
 		return located(name, err)
 	}
 	return nil
+}
+
+// plain finds the first node that is no plain data. The YAML package panics on
+// some of them, and aliases can blow a small file up.
+type plain struct{ odd *token.Token }
+
+// Visit implements ast.Visitor.
+func (p *plain) Visit(node ast.Node) ast.Visitor {
+	switch node.(type) {
+	case *ast.TagNode, *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode:
+		p.odd = node.GetToken()
+	}
+	if p.odd != nil {
+		return nil
+	}
+	return p
 }
 
 // located turns an error of the YAML package into file:line:column.

@@ -1,0 +1,196 @@
+package experiment
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// reservedInputs are what steps call the outputs of other steps that they read,
+// beside the experiment's inputs.
+var reservedInputs = []string{"episodes", "judged", "model"}
+
+// checkExperiment holds what no single field can tell: how the parts go together.
+func (l *loader) checkExperiment(e *Experiment) {
+	l.checkReferences(&e.Spec)
+	resolvePrices(e.Spec.Models)
+	if e.Spec.Generate != nil {
+		l.checkGenerate(e.Spec.Generate)
+	}
+	if e.Spec.Reward != nil {
+		l.checkData(&e.Spec, e.Spec.Reward.Data, "spec.reward.data")
+		if path := "spec.reward.folds"; l.ok(path) && e.Spec.Reward.Folds == 1 {
+			l.add(l.at(path), path, "one fold leaves nothing to train on", "give 2 or more, or 0 to leave out one trace at a time")
+		}
+	}
+	if e.Spec.Export != nil {
+		l.checkData(&e.Spec, e.Spec.Export.Data, "spec.export.data")
+	}
+	if e.Spec.Evaluate != nil {
+		l.checkEvaluate(&e.Spec)
+	}
+}
+
+func (l *loader) checkReferences(s *Spec) {
+	used := map[string]bool{}
+	for _, ref := range l.refs {
+		names := slices.Sorted(maps.Keys(s.Models))
+		if ref.kind == "input" {
+			names = slices.Sorted(maps.Keys(s.Inputs))
+			used[ref.name] = true
+		}
+		if !slices.Contains(names, ref.name) {
+			l.add(l.at(ref.path), ref.path, fmt.Sprintf("no %s is called %q", ref.kind, clip(ref.name)),
+				suggest(ref.name, names, fmt.Sprintf("declare it under spec.%ss", ref.kind)))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Inputs)) {
+		path := "spec.inputs." + name
+		if slices.Contains(reservedInputs, name) {
+			l.add(l.at(path), path, "is a name that gymline uses itself", "give the input another name")
+		} else if !used[name] && !l.bad[path] {
+			l.add(l.at(path), path, "is not used, and would be copied into every run", "remove it, or refer to it")
+		}
+	}
+}
+
+// resolvePrices gives cached tokens the price of others where a file says nothing.
+func resolvePrices(models map[string]Model) {
+	for _, m := range models {
+		if m.Price != nil && m.Price.Cached == nil {
+			m.Price.Cached = &m.Price.Prompt
+		}
+	}
+}
+
+func (l *loader) checkGenerate(g *Generate) {
+	const path = "spec.generate.scenes"
+	s := g.Scenes
+	if s.Seeds == nil {
+		if !l.bad[path] && (l.ok(path+".model") || l.ok(path+".count") && s.Count > 0) {
+			l.add(l.at(path), path, "has model or count, which are for scenes written from seeds", "add seeds, or remove them; limit bounds the scenes of file")
+		}
+	} else if !l.bad[path] {
+		if _, given := l.where[path+".model"]; !given {
+			l.add(l.at(path), path+".model", "is missing", "name the model that writes scenes from seeds")
+		}
+		if !l.bad[path+".count"] && s.Count == 0 {
+			l.add(l.at(path+".count"), path+".count", "no scenes would be written from seeds", "give 1 or more, or remove seeds")
+		}
+	}
+	if s.File == nil && l.ok(path+".limit") && s.Limit > 0 {
+		l.add(l.at(path+".limit"), path+".limit", "bounds the scenes of file, and there is none", "remove it; count is the number of scenes written from seeds")
+	}
+	known := s.File == nil || s.Limit > 0
+	most := s.Count
+	if s.File != nil {
+		most += s.Limit
+	}
+	if shards := "spec.generate.shards"; known && most > 0 && l.ok(shards) && !l.bad[path+".limit"] && g.Shards > most {
+		l.add(l.at(shards), shards, fmt.Sprintf("%d shards for %d scenes leave some without work", g.Shards, most), fmt.Sprintf("give at most %d", most))
+	}
+}
+
+func (l *loader) checkData(s *Spec, d Data, path string) {
+	gym := path + ".gym"
+	switch {
+	case d.Gym && s.Generate == nil:
+		l.add(l.at(gym), gym, "needs the section generate, which is not there", "add generate, or remove gym")
+	case l.ok(gym) && !d.Gym && !l.given(path+".proactivebench"):
+		l.add(l.at(gym), path, "leaves no data", "write gym: true, or add proactivebench")
+	}
+}
+
+func (l *loader) checkEvaluate(s *Spec) {
+	e, first := s.Evaluate, map[string]int{}
+	for i, c := range e.Candidates {
+		path := fmt.Sprintf("spec.evaluate.candidates[%d]", i)
+		if before, twice := first[c.Name]; twice && c.Name != "" {
+			l.add(l.at(path+".name"), path+".name", fmt.Sprintf("%q is also candidate %d", clip(c.Name), before), "give each candidate a name of its own")
+		} else {
+			first[c.Name] = i
+		}
+		if e.Judge.Recorded && c.Model != "" {
+			l.add(l.at(path+".model"), path+".model", "has no recorded verdicts, and judge is recorded", "use recorded, or another judge")
+		}
+	}
+	if judge := "spec.evaluate.judge.rewardModel"; e.Judge.RewardModel && s.Reward == nil {
+		l.add(l.at(judge), judge, "needs the section reward, which is not there", "add reward, or use another judge")
+	}
+}
+
+func (l *loader) checkProfile(p *Profile) {
+	if !l.given("spec.store") {
+		p.Spec.Store.Embedded = defaultEmbedded()
+	}
+	r := p.Spec.Retries
+	if path := "spec.retries.maxBackoff"; !l.bad[path] && !l.bad["spec.retries.backoff"] && r.MaxBackoff < r.Backoff {
+		l.add(l.at(path), path, fmt.Sprintf("%s is less than backoff, %s", r.MaxBackoff, r.Backoff), "raise maxBackoff or lower backoff")
+	}
+}
+
+// resolveInputs makes paths of inputs ready to open, and looks at them if asked to.
+func (l *loader) resolveInputs(e *Experiment, opts Options) {
+	for _, name := range slices.Sorted(maps.Keys(opts.Inputs)) {
+		at := place{file: "--input " + clip(name) + "=" + clip(opts.Inputs[name])}
+		if _, declared := e.Spec.Inputs[name]; !declared {
+			names := slices.Sorted(maps.Keys(e.Spec.Inputs))
+			l.add(at, "", fmt.Sprintf("no input is called %q", clip(name)), suggest(name, names, "declare it under spec.inputs"))
+			continue
+		}
+		path := "spec.inputs." + name + ".path"
+		if opts.Inputs[name] == "" {
+			l.add(at, path, "is empty", "write --input NAME=PATH")
+		}
+		l.where[path] = at
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Spec.Inputs)) {
+		path := "spec.inputs." + name + ".path"
+		in := e.Spec.Inputs[name]
+		if given := opts.Inputs[name]; given != "" {
+			in.Path = given
+		} else if in.Path != "" {
+			in.Path = filepath.Join(filepath.Dir(l.file), filepath.FromSlash(in.Path))
+		}
+		e.Spec.Inputs[name] = in
+		if in.Path == "" && opts.NeedInputs && !l.bad[path] && !l.bad["spec.inputs."+name] {
+			l.add(l.at(path), path, "is given neither here nor on the command line", fmt.Sprintf("add --input %s=PATH", name))
+		}
+		if in.Path != "" && opts.Stat != nil {
+			l.stat(path, in.Path, "folder", opts)
+		}
+	}
+	if opts.Stat == nil {
+		return
+	}
+	for _, f := range l.files {
+		in := e.Spec.Inputs[f.file.Input]
+		if in.Path == "" || l.bad["spec.inputs."+f.file.Input+".path"] || l.bad[f.path+".path"] {
+			continue
+		}
+		l.stat(f.path+".path", filepath.Join(in.Path, filepath.FromSlash(f.file.Path)), f.is, opts)
+	}
+}
+
+// stat reports a path that is absent or of the wrong kind.
+func (l *loader) stat(field, path, is string, opts Options) {
+	info, err := opts.Stat(path)
+	switch {
+	case err != nil:
+		cause := err.Error()
+		if _, after, ok := strings.Cut(cause, path+": "); ok {
+			cause = after
+		}
+		l.add(l.at(field), field, fmt.Sprintf("%s cannot be read: %s", path, cause), "correct the path, or put the data there")
+	case info.IsDir() != (is == "folder"):
+		l.add(l.at(field), field, fmt.Sprintf("%s is not a %s", path, is), "give the path of a "+is)
+	}
+}
+
+// given reports whether the file has path, well or badly.
+func (l *loader) given(path string) bool {
+	_, ok := l.where[path]
+	return ok
+}

@@ -1,0 +1,87 @@
+package experiment
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/gymline/gymline/internal/llm"
+)
+
+// A Profile is where and how fast experiments run. It changes no artifact.
+type Profile struct {
+	_          struct{}    `doc:"A profile says where experiments run and how fast. The same experiment gives the same artifacts under any profile."`
+	APIVersion string      `json:"apiVersion" required:"true" enum:"gymline/v1alpha1" doc:"Version of the file's format."`
+	Kind       string      `json:"kind" required:"true" enum:"Profile" doc:"Kind of file."`
+	Metadata   Metadata    `json:"metadata" required:"true" doc:"What the profile is called."`
+	Spec       ProfileSpec `json:"spec" required:"true" doc:"Where and how fast; {} is the default of every field."`
+}
+
+// ProfileSpec is a profile's content.
+type ProfileSpec struct {
+	_           struct{}          `doc:"Where and how fast."`
+	Store       Storage           `json:"store" doc:"Where artifacts are kept; embedded in .gymline unless given."`
+	Engine      string            `json:"engine" default:"local" enum:"local" doc:"What runs the steps: this machine."`
+	Parallelism Parallelism       `json:"parallelism" doc:"How much is done at once."`
+	Retries     Retries           `json:"retries" doc:"What happens when the store, the network or a provider fails for a while."`
+	Limits      map[string]Limits `json:"limits,omitempty" keys:"name" doc:"Bounds on the calls to a model, by its name in the experiment."`
+}
+
+// Storage is exactly one of its fields.
+type Storage struct {
+	_        struct{}  `doc:"Where artifacts are kept." exactly:"embedded,s3"`
+	Embedded *Embedded `json:"embedded,omitempty" doc:"An S3 server inside gymline, over a folder of this machine."`
+	S3       *S3       `json:"s3,omitempty" doc:"A MinIO or other S3 server."`
+}
+
+// Embedded is the store inside the process.
+type Embedded struct {
+	_    struct{} `doc:"The store inside gymline."`
+	Path string   `json:"path" default:".gymline" rule:"text" doc:"Its folder; a relative one is under the working directory."`
+}
+
+// S3 addresses a bucket.
+type S3 struct {
+	_         struct{}  `doc:"A bucket of an S3 server."`
+	Endpoint  string    `json:"endpoint" required:"true" rule:"endpoint" doc:"URL of the server, without a path."`
+	Bucket    string    `json:"bucket" required:"true" rule:"bucket" doc:"Name of the bucket."`
+	Prefix    string    `json:"prefix" default:"" rule:"prefix" doc:"Put before every key, so that a bucket can be shared."`
+	Region    string    `json:"region" default:"us-east-1" rule:"text" doc:"The server's region."`
+	AccessKey SecretRef `json:"accessKey" required:"true" doc:"The access key's ID, by reference."`
+	SecretKey SecretRef `json:"secretKey" required:"true" doc:"The secret key, by reference."`
+}
+
+// Parallelism bounds what is done at once.
+type Parallelism struct {
+	_        struct{} `doc:"How much is done at once."`
+	Shards   int      `json:"shards" default:"2" min:"1" max:"1000" doc:"Processes at once, each at work on one shard."`
+	InFlight int      `json:"inFlight" default:"64" min:"1" max:"100000" doc:"Sessions or calls in flight in each process."`
+}
+
+// Retries says how often and how patiently a shard that failed for a while is run again.
+type Retries struct {
+	_          struct{} `doc:"How often and how patiently a shard is run again."`
+	Limit      int      `json:"limit" default:"4" min:"0" max:"100" doc:"Further attempts after the first."`
+	Backoff    Duration `json:"backoff" default:"1s" min:"0" max:"1h" doc:"Pause before the second attempt; each pause doubles the last."`
+	MaxBackoff Duration `json:"maxBackoff" default:"30s" min:"0" max:"1h" doc:"The longest pause; not below backoff."`
+}
+
+// Limits bound the calls to one model from one process.
+type Limits struct {
+	_                 struct{} `doc:"Bounds on the calls to one model from one process; what is left out is unbounded."`
+	Concurrency       int      `json:"concurrency,omitempty" min:"1" max:"100000" doc:"Calls in flight."`
+	RequestsPerMinute int      `json:"requestsPerMinute,omitempty" min:"1" max:"10000000" doc:"Calls a minute."`
+	TokensPerMinute   int      `json:"tokensPerMinute,omitempty" min:"1" max:"10000000000" doc:"Prompt and answer tokens a minute."`
+}
+
+// Identity returns the limits as the llm package knows them.
+func (l Limits) Identity() llm.Limits {
+	return llm.Limits{Concurrency: l.Concurrency, RequestsPerMinute: l.RequestsPerMinute, TokensPerMinute: l.TokensPerMinute}
+}
+
+// A Duration is written like 500ms, 30s or 1m30s.
+type Duration time.Duration
+
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// MarshalJSON writes d as files do.
+func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }

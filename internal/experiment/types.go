@@ -1,0 +1,212 @@
+// Package experiment reads the two files that users write: an Experiment says
+// what to run, a Profile says where. Reading is strict, reports all problems at
+// once, each with its position, and never shows a secret.
+//
+// The struct tags are the one source of what a field means: the decoder, the
+// JSON Schema and docs/config.md all read them.
+//
+//	doc       what the field (or, on a blank field, the type) means
+//	default   its value when the file leaves it out
+//	required  "true": the file must give it
+//	min, max  inclusive bounds; above, below: exclusive ones
+//	enum      the values allowed, separated by commas
+//	rule      the form of a text (rule.go); keys: that of a mapping's keys
+//	ref       "model" or "input": the text names one
+//	is        "file" or "folder": what a File must be
+//	when      "key=value": the field belongs to that value of a sibling alone
+//	exactly, atLeast   on a blank field: how many of those keys a file gives
+package experiment
+
+import "github.com/gymline/gymline/internal/llm"
+
+// V1Alpha1 is the one version of both kinds so far.
+const V1Alpha1 = "gymline/v1alpha1"
+
+// The kinds of file.
+const (
+	KindExperiment = "Experiment"
+	KindProfile    = "Profile"
+)
+
+// An Experiment is what to run, with its defaults resolved. It is read-only.
+type Experiment struct {
+	_          struct{} `doc:"An experiment says what to run. Its digest identifies it everywhere; where it runs is the profile's business."`
+	APIVersion string   `json:"apiVersion" required:"true" enum:"gymline/v1alpha1" doc:"Version of the file's format."`
+	Kind       string   `json:"kind" required:"true" enum:"Experiment" doc:"Kind of file."`
+	Metadata   Metadata `json:"metadata" required:"true" doc:"What the experiment is called."`
+	Spec       Spec     `json:"spec" required:"true" doc:"What to run. Of the sections generate, reward, export and evaluate, those that are present run."`
+}
+
+// Metadata names a file's content.
+type Metadata struct {
+	_           struct{} `doc:"The name and an optional description."`
+	Name        string   `json:"name" required:"true" rule:"label" doc:"Names the runs (NAME-1, NAME-2, …)."`
+	Description string   `json:"description,omitempty" doc:"For readers; in a report it is the title."`
+}
+
+// A Spec is the part of an experiment that its digest is taken over, as
+// canonical JSON, together with the content of its inputs.
+type Spec struct {
+	_          struct{}         `doc:"The sections of the line, and what they share." atLeast:"generate,reward,export,evaluate"`
+	Seed       uint64           `json:"seed" default:"1" min:"0" max:"9007199254740991" doc:"Seeds everything that is random."`
+	Inputs     map[string]Input `json:"inputs,omitempty" keys:"name" doc:"Outside data by name. Each input is copied into the store when a run opens, and its content is part of the experiment's digest."`
+	Models     map[string]Model `json:"models,omitempty" keys:"name" doc:"Language models by the name that the sections use. A model that no section uses is allowed, so that --set can choose among them."`
+	Generate   *Generate        `json:"generate,omitempty" doc:"Play sessions in the gym."`
+	Reward     *Reward          `json:"reward,omitempty" doc:"Train the model that accepts or rejects a proposal."`
+	Export     *Export          `json:"export,omitempty" doc:"Write data sets for fine-tuning."`
+	Evaluate   *Evaluate        `json:"evaluate,omitempty" doc:"Score candidates on a benchmark."`
+	Statistics Statistics       `json:"statistics" doc:"How uncertainty is computed, in reward and evaluate."`
+}
+
+// An Input is a folder of outside data.
+type Input struct {
+	_ struct{} `doc:"A folder of outside data."`
+	// Path is ready to open: what --input said, or the file's path joined to
+	// the file's folder; "" if neither gave one. It is no part of the digest.
+	Path string `json:"-" yaml:"path" rule:"path" doc:"Folder, relative to this file. Without it, every run gives --input NAME=PATH."`
+}
+
+// A File is a file or folder of an input.
+type File struct {
+	_     struct{} `doc:"A file or folder of an input."`
+	Input string   `json:"input" required:"true" ref:"input" doc:"Name of the input."`
+	Path  string   `json:"path" required:"true" rule:"path" doc:"Path within it; \".\" is all of it."`
+}
+
+// A SecretRef says where a secret is found; it never holds one.
+type SecretRef struct {
+	_   struct{} `doc:"Where a secret is found. Files hold references, never secrets."`
+	Env string   `json:"env" required:"true" rule:"env" doc:"Name of the environment variable that holds it."`
+}
+
+// A Model is a language model, real or simulated.
+type Model struct {
+	_           struct{}   `doc:"A language model: any OpenAI-compatible endpoint, or a simulated one that needs neither key nor network."`
+	Provider    string     `json:"provider" required:"true" enum:"sim,openai" doc:"openai is any OpenAI-compatible endpoint; sim is a seeded, rule-based stand-in."`
+	Skill       *float64   `json:"skill,omitempty" when:"provider=sim" default:"0.8" min:"0" max:"1" doc:"How good the stand-in's judgement is."`
+	BaseURL     string     `json:"baseURL,omitempty" when:"provider=openai" required:"true" rule:"url" doc:"The endpoint, usually ending in /v1."`
+	Model       string     `json:"model,omitempty" when:"provider=openai" required:"true" rule:"text" doc:"The endpoint's own name of the model."`
+	APIKey      *SecretRef `json:"apiKey,omitempty" when:"provider=openai" doc:"The key, by reference. Leave it out where the endpoint wants none."`
+	Temperature *float64   `json:"temperature,omitempty" when:"provider=openai" min:"0" max:"2" doc:"Sampling temperature; not sent unless given."`
+	TopP        *float64   `json:"topP,omitempty" when:"provider=openai" above:"0" max:"1" doc:"Nucleus sampling; not sent unless given."`
+	MaxTokens   int        `json:"maxTokens,omitempty" when:"provider=openai" min:"1" max:"1000000" doc:"Bound of an answer, in tokens; not sent unless given."`
+	Schema      string     `json:"schema,omitempty" when:"provider=openai" default:"json_schema" enum:"json_schema,json_object,text" doc:"How answers that must be JSON are asked for; use the first that the endpoint supports."`
+	Price       *Price     `json:"price,omitempty" when:"provider=openai" doc:"What tokens cost, for estimates and accounts."`
+}
+
+// Identity returns the model as the plan and the providers know it.
+func (m Model) Identity(name string) llm.Model {
+	id := llm.Model{
+		Name: name, Provider: m.Provider, BaseURL: m.BaseURL, Model: m.Model,
+		Temperature: m.Temperature, TopP: m.TopP, MaxTokens: m.MaxTokens, Schema: m.Schema,
+	}
+	if m.Skill != nil {
+		id.Skill = *m.Skill
+	}
+	if m.APIKey != nil {
+		id.KeyEnv = m.APIKey.Env
+	}
+	if m.Price != nil {
+		id.Price = &llm.Price{Prompt: m.Price.Prompt, Cached: *m.Price.Cached, Completion: m.Price.Completion}
+	}
+	return id
+}
+
+// A Price is in US dollars per million tokens.
+type Price struct {
+	_          struct{} `doc:"US dollars per million tokens."`
+	Prompt     float64  `json:"prompt" required:"true" min:"0" max:"100000" doc:"For prompt tokens."`
+	Cached     *float64 `json:"cached" min:"0" max:"100000" doc:"For prompt tokens read from the provider's cache; as prompt unless given."`
+	Completion float64  `json:"completion" required:"true" min:"0" max:"100000" doc:"For the answer's tokens."`
+}
+
+// Generate configures the gym.
+type Generate struct {
+	_            struct{}  `doc:"The gym: scenes, and sessions played in them."`
+	Scenes       Scenes    `json:"scenes" required:"true" doc:"Where the scenes come from."`
+	Sessions     int       `json:"sessions" default:"1" min:"1" max:"100000" doc:"Sessions played in each scene."`
+	Shards       int       `json:"shards" default:"1" min:"1" max:"10000" doc:"Processes that the scenes are divided among. More shards than scenes are refused where the file tells how many there are."`
+	Models       GymModels `json:"models" required:"true" doc:"Who plays."`
+	MaxEvents    int       `json:"maxEvents" default:"20" min:"1" max:"10000" doc:"Events after which a session ends, if its goal is not met before."`
+	Candidates   int       `json:"candidates" default:"1" min:"1" max:"10" doc:"Tasks that the agent may propose after an event."`
+	ExecuteSteps int       `json:"executeSteps" default:"3" min:"0" max:"100" doc:"Operations that carry out an accepted task, at most."`
+	Repairs      int       `json:"repairs" default:"2" min:"0" max:"10" doc:"Times that a malformed answer is sent back before its row fails."`
+}
+
+// Scenes are the finished scenes of a file, then Count more written from seeds.
+type Scenes struct {
+	_     struct{} `doc:"Finished scenes of a file, scenes that a model writes from seed tasks, or both: the file's come first." atLeast:"file,seeds"`
+	File  *File    `json:"file,omitempty" is:"file" doc:"Finished scenes, as YAML."`
+	Limit int      `json:"limit" default:"0" min:"0" max:"1000000" doc:"Scenes taken from the front of file; 0 is all of them."`
+	Seeds *File    `json:"seeds,omitempty" is:"file" doc:"Seed tasks by domain, as YAML."`
+	Model string   `json:"model,omitempty" ref:"model" doc:"Model that writes scenes from seeds; required with seeds."`
+	Count int      `json:"count" default:"0" min:"0" max:"1000000" doc:"Scenes written from seeds; at least 1 with seeds, and 0 without."`
+}
+
+// GymModels names the models that play the parts.
+type GymModels struct {
+	_           struct{} `doc:"The models that play the parts, by name."`
+	User        string   `json:"user" required:"true" ref:"model" doc:"Acts toward a goal, and accepts or rejects proposals."`
+	Environment string   `json:"environment" required:"true" ref:"model" doc:"Turns activities into events."`
+	Agent       string   `json:"agent" required:"true" ref:"model" doc:"Proposes a task after an event, or none."`
+}
+
+// Data says which judged proposals are rows.
+type Data struct {
+	_              struct{} `doc:"Which judged proposals are rows; both may be." atLeast:"gym,proactivebench"`
+	Gym            bool     `json:"gym" default:"false" doc:"Those of this experiment's generate."`
+	ProactiveBench *File    `json:"proactivebench,omitempty" is:"folder" doc:"Those of ProactiveBench: the folder that holds reward_data/."`
+}
+
+// Reward configures the reward model.
+type Reward struct {
+	_          struct{} `doc:"The model that accepts or rejects proposals."`
+	Data       Data     `json:"data" required:"true" doc:"What it learns from."`
+	TaskLambda float64  `json:"taskLambda" default:"300" above:"0" max:"1000000000" doc:"Ridge penalty of the part that judges proposed tasks."`
+	NeedLambda float64  `json:"needLambda" default:"100" above:"0" max:"1000000000" doc:"Ridge penalty of the part that judges silence."`
+	Folds      int      `json:"folds" default:"0" min:"0" max:"1000" doc:"Folds of cross-validation over whole traces, 2 or more; 0 leaves out one trace at a time."`
+}
+
+// Export configures finetune-export.
+type Export struct {
+	_          struct{} `doc:"Data sets for fine-tuning: one for each combination of family, trainer and set."`
+	Data       Data     `json:"data" required:"true" doc:"What is exported."`
+	Families   []string `json:"families" default:"llama3.1,qwen2.5" enum:"llama3.1,qwen2.5" doc:"Model families."`
+	Trainers   []string `json:"trainers" default:"llama-factory,trl" enum:"llama-factory,trl" doc:"Trainers whose files are written."`
+	Sets       []string `json:"sets" default:"agent,reward" enum:"agent,reward" doc:"agent teaches proposing tasks, reward teaches judging them."`
+	Validation float64  `json:"validation" default:"0.1" min:"0" below:"1" doc:"Share of the traces that is held out for validation."`
+	MaxHistory int      `json:"maxHistory" default:"0" min:"0" max:"100000" doc:"Newest events that a prompt keeps; 0 keeps all."`
+}
+
+// Evaluate configures the benchmark.
+type Evaluate struct {
+	_          struct{}    `doc:"Candidates × benchmark × judge."`
+	Benchmark  File        `json:"benchmark" required:"true" is:"folder" doc:"Folder of recorded activity, one trace a file."`
+	Candidates []Candidate `json:"candidates" required:"true" doc:"Who is scored, on the same events."`
+	Judge      Judge       `json:"judge" required:"true" doc:"Who accepts or rejects their proposals."`
+	Tasks      int         `json:"tasks" default:"1" min:"1" max:"10" doc:"Tasks that a model may propose after an event."`
+	Repairs    int         `json:"repairs" default:"2" min:"0" max:"10" doc:"Times that a malformed answer is sent back before its row fails."`
+}
+
+// A Candidate is a model, or the recorded answers of one.
+type Candidate struct {
+	_        struct{} `doc:"Who is scored." exactly:"model,recorded"`
+	Name     string   `json:"name" required:"true" rule:"title" doc:"Name in tables and reports."`
+	Model    string   `json:"model,omitempty" ref:"model" doc:"A model of this experiment, by name."`
+	Recorded *File    `json:"recorded,omitempty" is:"folder" doc:"Folder of recorded answers, one file for each trace of the benchmark."`
+}
+
+// A Judge is the trained reward model, a language model, or verdicts on record.
+type Judge struct {
+	_           struct{} `doc:"Who accepts or rejects proposals." exactly:"rewardModel,model,recorded"`
+	RewardModel bool     `json:"rewardModel,omitempty" enum:"true" doc:"The model that reward trains."`
+	Model       string   `json:"model,omitempty" ref:"model" doc:"A language model, by name, with the paper's rule."`
+	Recorded    bool     `json:"recorded,omitempty" enum:"true" doc:"The verdicts recorded beside the answers; every candidate is then recorded."`
+}
+
+// Statistics configures the bootstrap over traces.
+type Statistics struct {
+	_          struct{} `doc:"The bootstrap over whole traces."`
+	Resamples  int      `json:"resamples" default:"2000" min:"100" max:"1000000" doc:"Resamples of the bootstrap."`
+	Confidence float64  `json:"confidence" default:"0.95" min:"0.5" below:"1" doc:"Confidence of intervals."`
+}

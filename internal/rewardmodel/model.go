@@ -1,0 +1,153 @@
+// Package rewardmodel is a small linear model that accepts or rejects what a
+// proactive agent did after a user's event: features of the words, the timing
+// and the task, ridge regression, and a threshold. It trains the same bytes from
+// the same rows, judges in time linear in the history, and says why.
+package rewardmodel
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// Format is the version of the model's JSON. It covers the meaning of every
+// feature name; docs/reward-model.md is the specification.
+const Format = 1
+
+// A Model is a fitted reward model: reward's output model.json.
+type Model struct {
+	Format int `json:"format"`
+	// Task predicts whether a proposal is accepted, Need whether any help is
+	// wanted; both in [0,1] after clipping. Silence scores 1 - Need.
+	Task Linear `json:"task"`
+	Need Linear `json:"need"`
+	// Threshold is the score from which a row is accepted.
+	Threshold  float64    `json:"threshold"`
+	Vocabulary Vocabulary `json:"vocabulary"`
+	Training   Training   `json:"training"`
+
+	taskFeatures []feature[*offer] // of Task.Columns
+	needFeatures []feature[*moment]
+}
+
+// Training is where a model comes from and what it reached.
+type Training struct {
+	Traces     int     `json:"traces"`
+	Proposals  int     `json:"proposals"`
+	Turns      int     `json:"turns"` // with a known need
+	TaskLambda float64 `json:"taskLambda"`
+	NeedLambda float64 `json:"needLambda"`
+	Folds      int     `json:"folds"`
+	// Simulated is set when a stand-in made or judged any row.
+	Simulated bool `json:"simulated"`
+	// TraceHeldOut sums up the honest protocol; see Metrics.
+	TraceHeldOut Summary `json:"traceHeldOut"`
+}
+
+// A Summary is a protocol in a line.
+type Summary struct {
+	Rows     int     `json:"n"`
+	F1       float64 `json:"f1"`
+	Accuracy float64 `json:"accuracy"`
+	AUC      float64 `json:"auc"`
+}
+
+// Load reads a model of this or an older format. A model may lack features that
+// this version knows, but not hold others.
+func Load(data []byte) (*Model, error) {
+	var head struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return nil, fmt.Errorf("reward model: not JSON: %w", err)
+	}
+	if head.Format < 1 || head.Format > Format {
+		return nil, fmt.Errorf("reward model: format %d is not one of 1 to %d: use the gymline that wrote it, or train again", head.Format, Format)
+	}
+	m := new(Model)
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(m); err != nil {
+		return nil, fmt.Errorf("reward model: %w", err)
+	}
+	if err := m.bind(); err != nil {
+		return nil, fmt.Errorf("reward model: %w", err)
+	}
+	return m, nil
+}
+
+// bind finds the features that the columns name.
+func (m *Model) bind() (err error) {
+	if m.taskFeatures, err = bind(m.Task.Columns, taskFeatures); err != nil {
+		return fmt.Errorf("task model: %w", err)
+	}
+	if m.needFeatures, err = bind(m.Need.Columns, needFeatures); err != nil {
+		return fmt.Errorf("need model: %w", err)
+	}
+	return nil
+}
+
+func bind[T any](columns []Column, known []feature[T]) ([]feature[T], error) {
+	out := make([]feature[T], len(columns))
+	for i, c := range columns {
+		k := slices.IndexFunc(known, func(f feature[T]) bool { return f.name == c.Name })
+		if k < 0 {
+			return nil, fmt.Errorf("unknown feature %q: another version of gymline wrote it; train again", c.Name)
+		}
+		if c.Scale <= 0 {
+			return nil, fmt.Errorf("feature %q: scale %v is not above 0", c.Name, c.Scale)
+		}
+		out[i] = known[k]
+	}
+	return out, nil
+}
+
+// A Verdict is what the model says to one row.
+type Verdict struct {
+	Score    float64 `json:"score"` // in [0,1]
+	Accepted bool    `json:"accepted"`
+	Reason   string  `json:"reason"`
+}
+
+// Score judges a task (nil is silence) proposed after a history.
+func (m *Model) Score(history []trace.Event, task *string) Verdict {
+	return m.Scorer().Score(history, task)
+}
+
+// A Scorer judges many rows that share events, such as the turns of one trace:
+// each distinct sentence is taken apart once. It is not for concurrent use.
+type Scorer struct {
+	model *Model
+	read  reader
+}
+
+// Scorer returns a Scorer. It holds every sentence it saw, so use one a trace.
+func (m *Model) Scorer() *Scorer { return &Scorer{m, reader{}} }
+
+// Score is as Model.Score. Before any event there is nothing to help with:
+// silence is accepted and any task rejected.
+func (s *Scorer) Score(history []trace.Event, task *string) Verdict {
+	if len(history) == 0 {
+		return Verdict{Score: flag(task == nil), Accepted: task == nil, Reason: "no event has happened yet"}
+	}
+	at := newMoment(s.read.events(history), &s.model.Vocabulary)
+	score, why := s.model.judge(at, s.read, task)
+	v := Verdict{Score: score, Accepted: score >= s.model.Threshold}
+	v.Reason = reason(v, s.model.Threshold, why)
+	return v
+}
+
+// judge scores a row and says what each feature adds to the score.
+func (m *Model) judge(at *moment, read reader, task *string) (score float64, why []part) {
+	if task != nil {
+		x := values(m.taskFeatures, newOffer(at, read.text(*task)))
+		parts, sum := m.Task.contributions(x)
+		return clip(sum), explain(m.taskFeatures, m.Task.Columns, x, parts, 1)
+	}
+	x := values(m.needFeatures, at)
+	parts, sum := m.Need.contributions(x)
+	return 1 - clip(sum), explain(m.needFeatures, m.Need.Columns, x, parts, -1)
+}

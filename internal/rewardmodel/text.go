@@ -1,0 +1,219 @@
+package rewardmodel
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// A text is an event's or a task's sentence, taken apart once for all features.
+type text struct {
+	words   []string // in order, stemmed, without stop words
+	set     []string // sorted, distinct
+	bigrams []string // sorted, distinct pairs of neighbouring words
+	quoted  []string // sorted, distinct words between quotes
+	grams   []gram   // sorted by hash
+	norm    float64  // Euclidean length of grams
+	cues    uint32   // bit i: cues[i] occurs
+}
+
+// A gram counts a character 4-gram by its hash.
+type gram struct {
+	hash  uint32
+	count float64
+}
+
+// newText takes a sentence apart.
+func newText(s string) *text {
+	t := &text{}
+	raw := split(s)
+	for _, w := range raw {
+		t.cues |= cueWords[w]
+		if w = stem(w); !stopWords[w] {
+			t.words = append(t.words, w)
+		}
+	}
+	t.set = distinct(t.words)
+	for i := 1; i < len(t.words); i++ {
+		t.bigrams = append(t.bigrams, t.words[i-1]+" "+t.words[i])
+	}
+	t.bigrams = distinct(t.bigrams)
+	for _, q := range quotes(s) {
+		for _, w := range split(q) {
+			if w = stem(w); !stopWords[w] {
+				t.quoted = append(t.quoted, w)
+			}
+		}
+	}
+	t.quoted = distinct(t.quoted)
+	t.grams, t.norm = charGrams(s)
+	return t
+}
+
+// split lower-cases s and cuts it into runs of a-z, runs of 0-9 and single
+// Chinese characters; everything else separates.
+func split(s string) []string {
+	var out []string
+	start, kind := 0, 0 // the run under way; kind 0 is none
+	s = strings.ToLower(s)
+	for i, r := range s {
+		k := 0
+		switch {
+		case r >= 'a' && r <= 'z':
+			k = 1
+		case r >= '0' && r <= '9':
+			k = 2
+		case r >= 0x4e00 && r <= 0x9fff:
+			k = 3
+		}
+		if kind != 0 && (k != kind || k == 3) {
+			out = append(out, s[start:i])
+			kind = 0
+		}
+		if k != 0 && kind == 0 {
+			start, kind = i, k
+		}
+	}
+	if kind != 0 {
+		out = append(out, s[start:])
+	}
+	return out
+}
+
+// suffixes are tried longest first, so that -edly goes before -ed and -ly.
+var suffixes = []string{"edly", "ing", "ed", "es", "ly", "s"}
+
+// stem strips one suffix where at least 3 letters remain.
+func stem(w string) string {
+	for _, s := range suffixes {
+		if len(w) >= len(s)+3 && strings.HasSuffix(w, s) {
+			return w[:len(w)-len(s)]
+		}
+	}
+	return w
+}
+
+// stopWords are listed as stem leaves them.
+var stopWords = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(`a an the and or but if then than so of in on at to for from by with about into over
+		after before between out up down off is are was were be been being am do does did has have had having it its this
+		that these those there here he she they them his her their user users i you your we our my me who whom which what
+		when where why how can could will would shall should may might must not no nor as while during within through via
+		using use some any each other another more most such only own same too very just also s t`) {
+		m[stem(w)] = true
+		m[w] = true
+	}
+	return m
+}()
+
+// quotes returns what stands between quotation marks of one kind. An apostrophe
+// inside a word opens nothing.
+func quotes(s string) []string {
+	var out []string
+	closing, start := rune(0), 0
+	prev := ' '
+	for i, r := range s {
+		switch {
+		case closing != 0 && r == closing:
+			if i > start {
+				out = append(out, s[start:i])
+			}
+			closing = 0
+		case closing == 0:
+			switch r {
+			case '\'', '`':
+				if !unicode.IsLetter(prev) && !unicode.IsDigit(prev) {
+					closing, start = r, i+1
+				}
+			case '"':
+				closing, start = '"', i+1
+			case '“':
+				closing, start = '”', i+len("“")
+			}
+		}
+		prev = r
+	}
+	return out
+}
+
+// charGrams counts the 4-grams of the lower-cased letters and digits of s, with
+// one space for whatever stands between them, and returns their vector's length.
+func charGrams(s string) ([]gram, float64) {
+	var runes []rune
+	space := true
+	for _, r := range strings.ToLower(s) {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			runes, space = append(runes, r), false
+		} else if !space {
+			runes, space = append(runes, ' '), true
+		}
+	}
+	if space && len(runes) > 0 {
+		runes = runes[:len(runes)-1]
+	}
+	var hashes []uint32
+	for i := 0; i+4 <= len(runes); i++ {
+		h := uint32(2166136261) // FNV-1a over the runes
+		for _, r := range runes[i : i+4] {
+			h = (h ^ uint32(r)) * 16777619
+		}
+		hashes = append(hashes, h)
+	}
+	slices.Sort(hashes)
+	var out []gram
+	for i, h := range hashes {
+		if i == 0 || h != hashes[i-1] {
+			out = append(out, gram{hash: h})
+		}
+		out[len(out)-1].count++
+	}
+	sum := 0.0
+	for _, g := range out {
+		sum += g.count * g.count
+	}
+	return out, math.Sqrt(sum)
+}
+
+// cosine compares two texts by their 4-grams: 0 nothing shared, 1 the same.
+func cosine(a, b *text) float64 {
+	if a.norm == 0 || b.norm == 0 {
+		return 0
+	}
+	dot := 0.0
+	for i, j := 0, 0; i < len(a.grams) && j < len(b.grams); {
+		switch {
+		case a.grams[i].hash < b.grams[j].hash:
+			i++
+		case a.grams[i].hash > b.grams[j].hash:
+			j++
+		default:
+			dot += a.grams[i].count * b.grams[j].count
+			i, j = i+1, j+1
+		}
+	}
+	return dot / (a.norm * b.norm)
+}
+
+// distinct sorts a copy of words and drops repeats.
+func distinct(words []string) []string {
+	out := slices.Clone(words)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// shared calls fn with each word of two sorted sets that is in both.
+func shared(a, b []string, fn func(word string)) {
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		switch c := strings.Compare(a[i], b[j]); {
+		case c < 0:
+			i++
+		case c > 0:
+			j++
+		default:
+			fn(a[i])
+			i, j = i+1, j+1
+		}
+	}
+}
