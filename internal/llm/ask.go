@@ -44,8 +44,12 @@ func Ask[T any](ctx context.Context, c Chatter, req *Request, repairs int, check
 		if try >= repairs {
 			return nil, &Malformed{Schema: req.Schema.Name, Raw: resp.Content, Err: err}
 		}
+		said := resp.Content
+		if strings.TrimSpace(said) == "" {
+			said = "(no answer)" // several providers refuse a history with an empty text
+		}
 		r.Messages = append(slices.Clip(slices.Clone(r.Messages)),
-			Message{Assistant, resp.Content},
+			Message{Assistant, said},
 			Message{User, fmt.Sprintf("That answer cannot be used: %v. Answer again with one JSON object that matches the schema %q and nothing else.", err, req.Schema.Name)})
 	}
 }
@@ -61,9 +65,17 @@ func decode(resp *Response, into any) error {
 	if start < 0 || end < start {
 		return errors.New("it holds no JSON object")
 	}
-	dec := json.NewDecoder(strings.NewReader(text[start : end+1]))
-	if err := dec.Decode(into); err != nil {
-		return err
+	err := json.NewDecoder(strings.NewReader(text[start : end+1])).Decode(into)
+	// The reason becomes part of the next request, and so of its key in the
+	// ledger: the words are ours, that no Go release may change.
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("%q must not be a JSON %s", e.Field, e.Value)
+	}
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("its JSON is broken at byte %d", e.Offset)
+	}
+	if err != nil {
+		return errors.New("its JSON object is not closed")
 	}
 	return nil
 }

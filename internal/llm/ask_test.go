@@ -1,0 +1,154 @@
+package llm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// A talker gives one answer after another and keeps what it was asked.
+type talker struct {
+	answers []Response
+	asked   []Request
+}
+
+func (c *talker) Chat(_ context.Context, req *Request) (*Response, error) {
+	c.asked = append(c.asked, *req)
+	if len(c.asked) > len(c.answers) {
+		return nil, &Error{Model: "m", Status: 500, Err: errors.New("no more")}
+	}
+	return &c.answers[len(c.asked)-1], nil
+}
+
+type verdict struct {
+	Accepted *bool    `json:"accepted"`
+	Reasons  []string `json:"reasons"`
+}
+
+func (v *verdict) check() error {
+	if v.Accepted == nil {
+		return errors.New(`"accepted" is missing`)
+	}
+	return nil
+}
+
+func question() *Request {
+	return &Request{
+		Messages: append(make([]Message, 0, 8), Message{System, "Judge."}, Message{User, "Is it?"}),
+		Schema:   &Schema{Name: "verdict", Schema: json.RawMessage(`{}`)}, Seed: 3, Replicate: 2,
+	}
+}
+
+func say(texts ...string) (out []Response) {
+	for _, t := range texts {
+		out = append(out, Response{Content: t, FinishReason: "stop"})
+	}
+	return out
+}
+
+func TestAskDecodes(t *testing.T) {
+	for name, text := range map[string]string{
+		"plain":  `{"accepted":true}`,
+		"spaces": "\n {\"accepted\" : true }\n",
+		"fence":  "Here it is:\n```json\n{\"accepted\":true}\n```\nGood luck.",
+		"prose":  `I think {"accepted":true} fits.`,
+		"more":   `{"accepted":true,"extra":{"a":[1,{}]}}`,
+	} {
+		c := &talker{answers: say(text)}
+		v, err := Ask(t.Context(), c, question(), 0, (*verdict).check)
+		if err != nil || !*v.Accepted {
+			t.Errorf("%s: %v, %v", name, v, err)
+		}
+	}
+}
+
+// TestAskRepairs: each kind of unusable answer is sent back with its reason.
+func TestAskRepairs(t *testing.T) {
+	cut := Response{Content: `{"accepted":true}`, FinishReason: "length"}
+	tests := map[string]struct {
+		answer Response
+		reason string
+	}{
+		"prose":      {say("yes")[0], "it holds no JSON object"},
+		"empty":      {say("")[0], "it holds no JSON object"},
+		"backwards":  {say("} {")[0], "it holds no JSON object"},
+		"list":       {say("[true]")[0], "it holds no JSON object"},
+		"cut off":    {cut, "it was cut off at the token limit"},
+		"not closed": {say(`{"accepted":true,"x":{"y":1}`)[0], "its JSON object is not closed"},
+		"broken":     {say(`{"accepted":yes}`)[0], "its JSON is broken at byte 13"},
+		"wrong type": {say(`{"accepted":"yes"}`)[0], `"accepted" must not be a JSON string`},
+		"deep type":  {say(`{"reasons":[1]}`)[0], `"reasons" must not be a JSON number`},
+		"refused":    {say(`{"Reasons":[]}`)[0], `"accepted" is missing`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			req := question()
+			c := &talker{answers: []Response{tt.answer, say(`{"accepted":false}`)[0]}}
+			v, err := Ask(t.Context(), c, req, 1, (*verdict).check)
+			if err != nil || *v.Accepted || v.Reasons != nil {
+				t.Fatalf("%+v, %v", v, err)
+			}
+			if !reflect.DeepEqual(req, question()) || len(req.Messages[:4][2].Content) != 0 {
+				t.Errorf("the caller's request was changed: %+v", req.Messages[:4])
+			}
+			second := c.asked[1]
+			said := tt.answer.Content
+			if said == "" {
+				said = "(no answer)"
+			}
+			want := append(question().Messages, Message{Assistant, said}, Message{User,
+				"That answer cannot be used: " + tt.reason + `. Answer again with one JSON object that matches the schema "verdict" and nothing else.`})
+			if !reflect.DeepEqual(second.Messages, want) || second.Seed != 3 || second.Replicate != 2 || second.Schema.Name != "verdict" {
+				t.Errorf("repair asks %+v\nwant %+v", second.Messages, want)
+			}
+		})
+	}
+}
+
+func TestAskGivesUp(t *testing.T) {
+	for repairs := range 3 {
+		c := &talker{answers: say("a", "b", "c", "d")}
+		_, err := Ask[verdict](t.Context(), c, question(), repairs, nil)
+		m, ok := errors.AsType[*Malformed](err)
+		if !ok || len(c.asked) != repairs+1 || m.Raw != c.answers[repairs].Content || m.Schema != "verdict" || !strings.Contains(err.Error(), "no JSON object") {
+			t.Errorf("%d repairs: %d calls, %v", repairs, len(c.asked), err)
+		}
+		if n := len(c.asked[repairs].Messages); n != 2+2*repairs {
+			t.Errorf("%d repairs: the last request has %d messages", repairs, n)
+		}
+	}
+}
+
+func TestAskPassesFailuresOn(t *testing.T) {
+	c := &talker{answers: say("not JSON")}
+	_, err := Ask[verdict](t.Context(), c, question(), 5, nil)
+	if e, ok := errors.AsType[*Error](err); !ok || e.Status != 500 || len(c.asked) != 2 {
+		t.Errorf("%d calls, %v", len(c.asked), err)
+	}
+}
+
+// FuzzAsk: whatever a model answers, Ask decodes it or gives a reason that can be sent.
+func FuzzAsk(f *testing.F) {
+	for _, text := range []string{`{"accepted":true}`, "```json\n{}\n```", `{`, `}{`, `{"accepted":1e999}`, `{"reasons":["\ud800"]}`, "{\xff}", `{"a":{"a":{"a":[`, `{"ACCEPTED":null}{}`} {
+		f.Add(text, "stop")
+	}
+	f.Add(`{"accepted":true}`, "length")
+	f.Fuzz(func(t *testing.T, text, finish string) {
+		c := &talker{answers: []Response{{Content: text, FinishReason: finish}}}
+		v, err := Ask(t.Context(), c, question(), 0, (*verdict).check)
+		if err == nil {
+			if v.Accepted == nil || !strings.Contains(text, "{") {
+				t.Errorf("%q was decoded to %+v", text, v)
+			}
+			return
+		}
+		m, ok := errors.AsType[*Malformed](err)
+		if !ok || m.Raw != text || m.Err.Error() == "" || len(m.Err.Error()) > len(text)+200 || utf8.ValidString(text) && !utf8.ValidString(err.Error()) {
+			t.Errorf("%q: %v", text, err)
+		}
+	})
+}

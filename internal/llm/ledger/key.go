@@ -1,0 +1,83 @@
+package ledger
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/gymline/gymline/internal/canonical"
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/llm/openai"
+)
+
+// An Identity is everything about a model that its answers depend on. Its name
+// in the experiment, its price and its key's variable are no part of it.
+type Identity struct {
+	Provider    string   `json:"provider"`
+	BaseURL     string   `json:"baseURL"`
+	Model       string   `json:"model"`
+	Temperature *float64 `json:"temperature,omitempty"`
+	TopP        *float64 `json:"topP,omitempty"`
+	MaxTokens   int      `json:"maxTokens,omitempty"`
+	Schema      string   `json:"schema"`
+}
+
+// IdentityOf returns a model's identity, with defaults filled in.
+func IdentityOf(m llm.Model) Identity {
+	return Identity{
+		Provider: m.Provider, BaseURL: openai.BaseURL(m), Model: m.Model,
+		Temperature: m.Temperature, TopP: m.TopP, MaxTokens: m.MaxTokens, Schema: openai.Mode(m),
+	}
+}
+
+// A Key identifies an exchange: sha256 over the identity's digest and the
+// canonical request, which includes the replicate.
+type Key [sha256.Size]byte
+
+func (k Key) String() string { return hex.EncodeToString(k[:]) }
+
+// A keyList is written as one string of 64 hex digits a key, which a reader of
+// a million takes in whole.
+type keyList []Key
+
+func (l keyList) MarshalText() ([]byte, error) {
+	out := make([]byte, 0, len(l)*2*sha256.Size)
+	for _, k := range l {
+		out = hex.AppendEncode(out, k[:])
+	}
+	return out, nil
+}
+
+func (l *keyList) UnmarshalText(text []byte) error {
+	if len(text)%(2*sha256.Size) != 0 {
+		return fmt.Errorf("%d hex digits are no list of keys", len(text))
+	}
+	*l = make(keyList, len(text)/(2*sha256.Size))
+	for i := range *l {
+		if _, err := hex.Decode((*l)[i][:], text[i*2*sha256.Size:(i+1)*2*sha256.Size]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// digest returns the sha256 of the identity's canonical JSON.
+func (id Identity) digest() ([sha256.Size]byte, error) {
+	data, err := canonical.JSON(id)
+	if err != nil {
+		return [sha256.Size]byte{}, fmt.Errorf("ledger: model identity: %w", err)
+	}
+	return sha256.Sum256(data), nil
+}
+
+// keyOf returns a request's canonical JSON and its key under an identity.
+func keyOf(identity [sha256.Size]byte, req *llm.Request) (canon []byte, key Key, err error) {
+	if canon, err = canonicalRequest(req); err != nil {
+		return nil, Key{}, fmt.Errorf("ledger: request: %w", err)
+	}
+	h := sha256.New()
+	h.Write(identity[:])
+	h.Write(canon)
+	h.Sum(key[:0])
+	return canon, key, nil
+}

@@ -1,0 +1,133 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/llm"
+)
+
+// An answer is one line of a segment's answers: a response, or the failure of a
+// request that the provider refused.
+type answer struct {
+	Response *llm.Response `json:"response,omitempty"`
+	Error    *refusal      `json:"error,omitempty"`
+	// ElapsedMS is the time from asking to the answer, waits and retries
+	// included, in milliseconds.
+	ElapsedMS int64 `json:"elapsedMs"`
+}
+
+// A refusal is an *llm.Error of class llm.Refused. It fails its row, so a replay
+// must meet it again; a run that may call the model asks anew.
+type refusal struct {
+	Status  int    `json:"status"`
+	Code    string `json:"code,omitempty"`
+	Message string `json:"message"`
+}
+
+type recorder struct {
+	ledger *Ledger
+	book   *book
+	model  string // the experiment's name for it
+	next   llm.Chatter
+}
+
+func (r *recorder) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	canon, key, err := keyOf(r.book.digest, req)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		found, at, flight, leader := r.book.begin(key, r.ledger.opt.ReplayOnly)
+		switch {
+		case found != nil: // not yet written
+			return r.replay(found, "not yet written")
+		case at != nil:
+			line, err := r.book.read(ctx, at, key)
+			if err != nil {
+				return nil, err
+			}
+			return r.replay(line, r.book.objectKey(at.digest))
+		case r.ledger.opt.ReplayOnly:
+			return nil, fault.New(fault.Permanent, fmt.Errorf("model %s: request %s: %w", r.model, key, ErrMiss),
+				"replay with the config, inputs and gymline version that were recorded, or run without replay-only to call the model")
+		case leader:
+			resp, err := r.call(ctx, canon, key, req)
+			if err == nil {
+				shared := *resp // the caller may change its own
+				flight.resp = &shared
+			}
+			flight.err = err
+			r.book.land(key, flight)
+			return resp, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-flight.done:
+		}
+		if errors.Is(flight.err, context.Canceled) || errors.Is(flight.err, context.DeadlineExceeded) {
+			continue // the one who called gave up, and nobody else did
+		}
+		if flight.err != nil {
+			return nil, flight.err
+		}
+		return replayed(*flight.resp), nil
+	}
+}
+
+// call asks the model and records the exchange.
+func (r *recorder) call(ctx context.Context, canon []byte, key Key, req *llm.Request) (*llm.Response, error) {
+	start := r.ledger.opt.Now()
+	resp, err := r.next.Chat(ctx, req)
+	a := answer{ElapsedMS: r.ledger.opt.Now().Sub(start).Milliseconds()}
+	switch e, ok := errors.AsType[*llm.Error](err); {
+	case err == nil:
+		// What is used now must be what a replay decodes later.
+		resp.Content = strings.ToValidUTF8(resp.Content, "\uFFFD")
+		a.Response = resp
+	case ok && e.Class == llm.Refused:
+		a.Error = &refusal{e.Status, e.Code, strings.ToValidUTF8(e.Err.Error(), "\uFFFD")}
+	default:
+		return nil, err
+	}
+	line, encErr := json.Marshal(a)
+	if encErr != nil {
+		return nil, fmt.Errorf("ledger: answer: %w", encErr)
+	}
+	waiting, recErr := r.book.record(key, canon, line, a.Error != nil)
+	if recErr == nil {
+		recErr = r.ledger.relieve(ctx, waiting)
+	}
+	if recErr != nil {
+		return nil, recErr
+	}
+	return resp, err
+}
+
+// replay decodes a recorded answer; where names its place in errors.
+func (r *recorder) replay(line []byte, where string) (*llm.Response, error) {
+	var a answer
+	if err := json.Unmarshal(line, &a); err != nil {
+		return nil, damaged(where, "answer", err)
+	}
+	switch {
+	case a.Error != nil:
+		return nil, &llm.Error{Model: r.model, Status: a.Error.Status, Code: a.Error.Code, Class: llm.Refused, Err: errors.New(a.Error.Message)}
+	case a.Response != nil:
+		return replayed(*a.Response), nil
+	}
+	return nil, damaged(where, "answer with neither response nor error", nil)
+}
+
+func replayed(resp llm.Response) *llm.Response {
+	resp.Usage.Replayed = 1
+	return &resp
+}

@@ -1,0 +1,147 @@
+package openai
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/sashabaranov/go-openai"
+
+	"github.com/gymline/gymline/internal/llm"
+)
+
+// What is read of a body, in bytes.
+const (
+	maxAnswer = 16 << 20
+	maxError  = 64 << 10
+)
+
+// An exchange is the HTTP side of one call, below the client: it mends the
+// body, adds the key, bounds what is read and turns failures into *llm.Error
+// while the status and headers are still at hand.
+type exchange struct {
+	*chatter
+	messages []openai.ChatCompletionMessage
+	status   int // 0 until an answer came
+	header   http.Header
+	body     []byte
+}
+
+// Do implements the client's HTTPDoer.
+func (x *exchange) Do(req *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	body = x.mend(body)
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	req.ContentLength = int64(len(body))
+	if s := x.key.secret(); s != "" {
+		req.Header.Set("Authorization", "Bearer "+s)
+	}
+	resp, err := x.http.Do(req)
+	if err != nil {
+		return nil, x.unreachable(err)
+	}
+	defer resp.Body.Close()
+	x.status, x.header = resp.StatusCode, resp.Header
+	ok := resp.StatusCode >= 200 && resp.StatusCode < 300
+	limit := maxError
+	if ok {
+		limit = maxAnswer
+	}
+	// The body is read to its end, so that the connection can be used again.
+	x.body, err = io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1))
+	if !ok {
+		return nil, x.failed()
+	}
+	if err != nil {
+		return nil, x.unreachable(err)
+	}
+	if len(x.body) > limit {
+		return nil, &llm.Error{Model: x.model.Name, Status: x.status, Code: "too_large", Class: llm.Refused,
+			Err: fmt.Errorf("the answer is larger than %d bytes", limit)}
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(x.body))
+	return resp, nil
+}
+
+// mend adds the sampling parameters, and the empty contents that the client
+// leaves out though servers require them.
+func (x *exchange) mend(body []byte) []byte {
+	from := 0
+	for _, m := range x.messages {
+		if m.Content != "" {
+			continue
+		}
+		// Quotes within strings are escaped, and messages come before anything
+		// raw, so the next match is this message.
+		bare := []byte(`{"role":"` + m.Role + `"}`)
+		if i := bytes.Index(body[from:], bare); i >= 0 {
+			cut := from + i + len(bare) - 1
+			from = cut
+			body = append(body[:cut:cut], append([]byte(`,"content":""`), body[cut:]...)...)
+		}
+	}
+	if len(x.sampling) == 0 {
+		return body
+	}
+	body = append(bytes.TrimSuffix(bytes.TrimSpace(body), []byte("}")), ',')
+	return append(append(body, x.sampling...), '}')
+}
+
+// unreachable is the error for a call that got no whole answer.
+func (x *exchange) unreachable(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err // leaves the URL out
+	}
+	code := "no_answer"
+	if x.status != 0 {
+		code = "damaged_body"
+	}
+	var timeout interface{ Timeout() bool }
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
+		code = "timeout"
+	}
+	return &llm.Error{Model: x.model.Name, Status: x.status, Code: code, Class: llm.Retryable,
+		Err: fmt.Errorf("call %s: %s", x.host(), x.key.scrub(err.Error()))}
+}
+
+func (x *exchange) host() string {
+	if u, err := url.Parse(x.config.BaseURL); err == nil {
+		return u.Host
+	}
+	return ""
+}
+
+// failed is the error that an answer describes.
+func (x *exchange) failed() *llm.Error {
+	e := &llm.Error{Model: x.model.Name, Status: x.status, RetryAfter: retryAfter(x.header)}
+	d := describe(x.body)
+	if x.status < 300 && d.status != 0 {
+		e.Status = d.status // an error in a 2xx answer
+	}
+	e.Code = x.key.scrub(d.code)
+	e.Class = classify(e.Status, d.code, d.kind)
+	message := strings.TrimSpace(x.key.scrub(d.message))
+	switch {
+	case x.status >= 300 && x.status < 400:
+		message = "the server redirects elsewhere; set baseURL to the address that answers"
+	case message == "" && x.status < 300:
+		message = "the answer holds no choice"
+	case message == "":
+		message = http.StatusText(e.Status)
+	}
+	const most = 500
+	if len(message) > most {
+		message = strings.ToValidUTF8(message[:most], "") + "…"
+	}
+	e.Err = errors.New(message)
+	return e
+}

@@ -1,0 +1,122 @@
+// Package openai answers chat requests through any OpenAI-compatible endpoint.
+// It sends exactly what the model's config sets, and every failure is an
+// *llm.Error that says whether another try may help.
+package openai
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/sashabaranov/go-openai"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/llm"
+)
+
+// DefaultBaseURL is where a model without a base URL is called.
+const DefaultBaseURL = "https://api.openai.com/v1"
+
+// BaseURL returns the endpoint of m, without a slash at its end.
+func BaseURL(m llm.Model) string {
+	if m.BaseURL == "" {
+		return DefaultBaseURL
+	}
+	return strings.TrimRight(m.BaseURL, "/")
+}
+
+// New returns the chatter of a model. client's Timeout bounds each call. New
+// fails only for a model or key that can never be used.
+func New(m llm.Model, key Key, client *http.Client) (llm.Chatter, error) {
+	u, err := url.Parse(BaseURL(m))
+	switch {
+	case err != nil, u.Host == "", u.Scheme != "http" && u.Scheme != "https":
+		return nil, fault.New(fault.Config, fmt.Errorf("model %s: baseURL is not an http(s) URL", m.Name),
+			"give the URL up to and including its version, e.g. "+DefaultBaseURL)
+	case u.User != nil || u.RawQuery != "":
+		return nil, fault.New(fault.Config, fmt.Errorf("model %s: baseURL holds a user, password or query", m.Name),
+			"put the key into an environment variable and name it in apiKey")
+	}
+	for _, r := range key.secret() {
+		if r <= ' ' || r > '~' {
+			return nil, fault.New(fault.Config, fmt.Errorf("model %s: the API key holds a character that no HTTP header may carry", m.Name),
+				"set "+m.KeyEnv+" to the key alone, without spaces, quotes or line breaks within")
+		}
+	}
+	sampling, err := samplingJSON(m)
+	if err != nil {
+		return nil, fault.New(fault.Config, fmt.Errorf("model %s: %w", m.Name, err), "")
+	}
+	calls := *client
+	// A redirect would turn the POST into a GET or carry the key elsewhere.
+	calls.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	config := openai.DefaultConfig("") // the key is added below the client, which prints what it holds
+	config.BaseURL = BaseURL(m)
+	return &chatter{model: m, key: key, http: &calls, config: config, sampling: sampling}, nil
+}
+
+type chatter struct {
+	model    llm.Model
+	key      Key
+	http     *http.Client
+	config   openai.ClientConfig
+	sampling []byte // members of the request's JSON object, or none
+}
+
+func (c *chatter) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	wire := c.request(req)
+	x := &exchange{chatter: c, messages: wire.Messages}
+	config := c.config
+	config.HTTPClient = x
+	resp, err := openai.NewClientWithConfig(config).CreateChatCompletion(ctx, wire)
+	if err != nil {
+		return nil, c.failure(ctx, x, err)
+	}
+	if len(resp.Choices) == 0 {
+		return nil, x.failed() // some proxies send an error with status 200
+	}
+	out := &llm.Response{
+		Content:      c.key.scrubAnswer(text(resp.Choices[0].Message)),
+		FinishReason: string(resp.Choices[0].FinishReason),
+		Model:        resp.Model,
+		Usage:        llm.Usage{Calls: 1, Prompt: int64(resp.Usage.PromptTokens), Completion: int64(resp.Usage.CompletionTokens)},
+	}
+	if d := resp.Usage.PromptTokensDetails; d != nil {
+		out.Usage.Cached = int64(d.CachedTokens)
+	}
+	return out, nil
+}
+
+// text returns what a message says, in whichever field the provider put it. A
+// refusal is an answer: the caller's check sends it back or fails the row.
+func text(m openai.ChatCompletionMessage) string {
+	if m.Content != "" {
+		return m.Content
+	}
+	var b strings.Builder
+	for _, part := range m.MultiContent {
+		b.WriteString(part.Text)
+	}
+	if b.Len() == 0 {
+		return m.Refusal
+	}
+	return b.String()
+}
+
+// failure turns what the client returned into the contract's errors.
+func (c *chatter) failure(ctx context.Context, x *exchange, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if e, ok := errors.AsType[*llm.Error](err); ok {
+		return e
+	}
+	if x.status == 0 {
+		return fmt.Errorf("model %s: build request: %w", c.model.Name, err)
+	}
+	return &llm.Error{Model: c.model.Name, Status: x.status, Code: "damaged_body", Class: llm.Retryable,
+		Err: fmt.Errorf("the answer is not the JSON of a chat completion: %s", c.key.scrub(err.Error()))}
+}

@@ -1,0 +1,74 @@
+package openai
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/gymline/gymline/internal/llm"
+)
+
+// TestWire pins every byte that is sent.
+func TestWire(t *testing.T) {
+	talk := []llm.Message{{Role: llm.System, Content: "Be <brief> & \"kind\"."}, {Role: llm.User, Content: "é\n1"}}
+	tests := map[string]struct {
+		model llm.Model
+		req   llm.Request
+	}{
+		"bare":             {llm.Model{Model: "m"}, llm.Request{Messages: talk}},
+		"temperature-zero": {llm.Model{Model: "m", Temperature: ptr(0.0)}, llm.Request{Messages: talk}},
+		"all-sampling": {llm.Model{Model: "m", Temperature: ptr(0.7), TopP: ptr(0.123456789), MaxTokens: 512},
+			llm.Request{Messages: talk, Seed: 7}},
+		"reasoning":             {llm.Model{Model: "openai/gpt-5-mini", MaxTokens: 512}, llm.Request{Messages: talk}},
+		"reasoning-temperature": {llm.Model{Model: "o3", Temperature: ptr(0.5)}, llm.Request{Messages: talk}}, // sent: the server decides
+		"seed-replicate":        {llm.Model{Model: "m"}, llm.Request{Messages: talk, Seed: 1<<53 - 1, Replicate: 3}},
+		"json-schema":           {llm.Model{Model: "m", Temperature: ptr(0.0)}, llm.Request{Messages: talk, Schema: schema}},
+		"json-object":           {llm.Model{Model: "m", Schema: "json_object"}, llm.Request{Messages: talk, Schema: schema}},
+		"text":                  {llm.Model{Model: "m", Schema: "text"}, llm.Request{Messages: talk, Schema: schema}},
+		"text-no-system":        {llm.Model{Model: "m", Schema: "text"}, llm.Request{Messages: talk[1:], Schema: schema}},
+		"text-two-system":       {llm.Model{Model: "m", Schema: "text"}, llm.Request{Messages: append(talk[:2:2], llm.Message{Role: llm.System, Content: "Again."}, llm.Message{Role: llm.User, Content: "2"}), Schema: schema}},
+		"empty-contents": {llm.Model{Model: "m", MaxTokens: 1}, llm.Request{Messages: []llm.Message{{Role: llm.System}, {Role: llm.User}, {Role: llm.Assistant},
+			{Role: llm.User, Content: `{"role":"user"}`}, {Role: llm.User}}, Schema: &llm.Schema{Name: "s", Schema: json.RawMessage(`{"default":{"role":"user"}}`)}}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var got []byte
+			m := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				got, _ = io.ReadAll(r.Body)
+				if r.Method != "POST" || r.URL.Path != "/v1/chat/completions" || r.Header.Get("Authorization") != "Bearer "+canary ||
+					r.Header.Get("Content-Type") != "application/json" || r.ContentLength != int64(len(got)) {
+					t.Errorf("%s %s %v length %d", r.Method, r.URL.Path, r.Header, r.ContentLength)
+				}
+				fmt.Fprint(w, reply("ok"))
+			})
+			m.Model, m.Temperature, m.TopP, m.MaxTokens, m.Schema = tt.model.Model, tt.model.Temperature, tt.model.TopP, tt.model.MaxTokens, tt.model.Schema
+			before, _ := json.Marshal(tt.req)
+			if _, err := dial(t, m).Chat(t.Context(), &tt.req); err != nil {
+				t.Fatal(err)
+			}
+			if after, _ := json.Marshal(tt.req); string(after) != string(before) {
+				t.Errorf("Chat changed its request:\n%s\n%s", before, after)
+			}
+			if !json.Valid(got) {
+				t.Errorf("not JSON: %s", got)
+			}
+			golden := filepath.Join("testdata", "wire", name+".json")
+			if *update {
+				if err := os.WriteFile(golden, append(got, '\n'), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got)+"\n" != string(want) {
+				t.Errorf("sent\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}

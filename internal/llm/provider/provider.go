@@ -1,0 +1,170 @@
+// Package provider opens the models of an experiment: each once, with its
+// limits, retries and ledger around it.
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gymline/gymline/internal/canonical"
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/llm/ledger"
+	"github.com/gymline/gymline/internal/llm/limit"
+	"github.com/gymline/gymline/internal/llm/openai"
+	"github.com/gymline/gymline/internal/llm/retry"
+	"github.com/gymline/gymline/internal/seed"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// Options are what the process edge gives to its models.
+type Options struct {
+	// Bucket keeps the ledger; nil records nothing.
+	Bucket store.Bucket
+	// Getenv reads the variables that API keys are in.
+	Getenv func(string) string
+	// Limits are by the model's name in the experiment.
+	Limits map[string]llm.Limits
+	// Sim makes the stand-in of a model whose provider is sim.
+	Sim func(llm.Model) llm.Chatter
+	// ReplayOnly answers from the ledger alone: no key is read, no call is made.
+	ReplayOnly bool
+	Now        func() time.Time
+	// Sleep waits between tries and for limits; nil means retry.Sleep.
+	Sleep func(context.Context, time.Duration) error
+	// Retry is the policy for failures that may pass; the zero Policy means retry.Default.
+	Retry retry.Policy
+	// JitterSeed tells processes apart whose waits should differ. Nothing that
+	// is digested depends on it.
+	JitterSeed uint64
+	// FlushEvery is how often the ledger is written; 0 means DefaultFlush.
+	FlushEvery time.Duration
+	Log        *slog.Logger
+}
+
+// DefaultFlush is how much recorded time a crash may lose.
+const DefaultFlush = 2 * time.Second
+
+// A Set is the models that a process has open. It is safe for concurrent use.
+type Set struct {
+	opt    Options
+	client *http.Client
+	ledger *ledger.Ledger // nil without a bucket
+
+	mu   sync.Mutex
+	open map[string]llm.Chatter // by the model's canonical JSON
+}
+
+// New returns an empty set. Close it, whatever happens.
+func New(opt Options) *Set {
+	if opt.Sleep == nil {
+		opt.Sleep = retry.Sleep
+	}
+	if opt.Retry == (retry.Policy{}) {
+		opt.Retry = retry.Default
+	}
+	if opt.FlushEvery == 0 {
+		opt.FlushEvery = DefaultFlush
+	}
+	s := &Set{opt: opt, client: openai.NewHTTPClient(), open: map[string]llm.Chatter{}}
+	if opt.Bucket != nil {
+		s.ledger = ledger.New(ledger.Options{
+			Bucket: opt.Bucket, Now: opt.Now, Log: opt.Log, Every: opt.FlushEvery, ReplayOnly: opt.ReplayOnly,
+		})
+	}
+	return s
+}
+
+// Open returns the chatter of a model; the same model gets the same chatter,
+// so that its limits hold for the whole process.
+func (s *Set) Open(ctx context.Context, m llm.Model) (llm.Chatter, error) {
+	id, err := canonical.JSON(m)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", m.Name, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c, ok := s.open[string(id)]; ok {
+		return c, nil
+	}
+	c, err := s.build(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	s.open[string(id)] = c
+	return c, nil
+}
+
+func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
+	switch m.Provider {
+	case llm.Sim:
+		// A sim is a pure function of the request: recording it would keep what
+		// can always be had again.
+		return s.opt.Sim(m), nil
+	case llm.OpenAI:
+	case llm.Recorded:
+		return nil, fault.New(fault.Config, fmt.Errorf("model %s: provider %q answers from files and takes no requests", m.Name, m.Provider),
+			"use it as an evaluation candidate, or choose another provider")
+	default:
+		return nil, fault.New(fault.Config, fmt.Errorf("model %s: unknown provider %q", m.Name, m.Provider),
+			fmt.Sprintf("use %q or %q", llm.OpenAI, llm.Sim))
+	}
+	if s.opt.ReplayOnly {
+		if s.ledger == nil {
+			return nil, fault.New(fault.Config, errors.New("a replay needs a store"), "name the store that the run was recorded in")
+		}
+		return s.ledger.Wrap(ctx, m, nil)
+	}
+	key, err := s.key(m)
+	if err != nil {
+		return nil, err
+	}
+	c, err := openai.New(m, key, s.client)
+	if err != nil {
+		return nil, err
+	}
+	c = limit.Wrap(c, s.opt.Limits[m.Name], limit.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep})
+	c = retry.Wrap(c, s.opt.Retry, retry.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep, Jitter: s.jitter(m.Name)}, s.opt.Log)
+	if s.ledger == nil {
+		return c, nil
+	}
+	return s.ledger.Wrap(ctx, m, c)
+}
+
+// key reads the model's API key. A model without one, such as a local
+// server's, sends none.
+func (s *Set) key(m llm.Model) (openai.Key, error) {
+	if m.KeyEnv == "" {
+		return openai.Key{}, nil
+	}
+	secret := s.opt.Getenv(m.KeyEnv)
+	if secret == "" {
+		return openai.Key{}, fault.New(fault.Config, fmt.Errorf("model %s: the environment variable %s is not set", m.Name, m.KeyEnv),
+			"set "+m.KeyEnv+" to the API key of "+openai.BaseURL(m)+", or remove apiKey if that server needs none")
+	}
+	return openai.NewKey(secret), nil
+}
+
+func (s *Set) jitter(name string) func() float64 {
+	var mu sync.Mutex
+	r := seed.New(s.opt.JitterSeed, "retry", name)
+	return func() float64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return r.Float64()
+	}
+}
+
+// Close writes what the ledger still holds. ctx bounds how long that may take.
+func (s *Set) Close(ctx context.Context) error {
+	defer s.client.CloseIdleConnections()
+	if s.ledger == nil {
+		return nil
+	}
+	return s.ledger.Close(ctx)
+}

@@ -1,0 +1,355 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/llm/ledger"
+	"github.com/gymline/gymline/internal/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var _ job.Models = (*Set)(nil)
+
+const canary = "sk-proj-CANARY0123456789abcdef"
+
+// A server speaks the chat completions API: it echoes the last message, and
+// fails a request's first calls as its text says ("fail 2").
+type server struct {
+	*httptest.Server
+	calls, inFlight, most atomic.Int64
+	gate                  chan struct{} // when set, a call waits for it
+
+	mu    sync.Mutex
+	tries map[string]int
+}
+
+func newServer(t *testing.T) *server {
+	s := &server{tries: map[string]int{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *server) serve(w http.ResponseWriter, r *http.Request) {
+	s.calls.Add(1)
+	n := s.inFlight.Add(1)
+	defer s.inFlight.Add(-1)
+	for m := s.most.Load(); n > m && !s.most.CompareAndSwap(m, n); m = s.most.Load() {
+	}
+	var req struct {
+		Messages []llm.Message `json:"messages"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+		http.Error(w, err.Error(), 400)
+		return
+	}
+	if s.gate != nil {
+		select {
+		case <-s.gate:
+		case <-r.Context().Done():
+			return
+		}
+	}
+	text := req.Messages[len(req.Messages)-1].Content
+	s.mu.Lock()
+	s.tries[text]++
+	try := s.tries[text]
+	s.mu.Unlock()
+	var fails int
+	if _, err := fmt.Sscanf(text, "fail %d", &fails); err == nil && try <= fails {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(429)
+		fmt.Fprintf(w, `{"error":{"message":"slow down, %s","code":"rate_limit_exceeded"}}`, r.Header.Get("Authorization"))
+		return
+	}
+	fmt.Fprintf(w, `{"model":"m","choices":[{"message":{"content":%q},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":2}}`,
+		fmt.Sprintf("call %d: %s", s.calls.Load(), text))
+}
+
+func (s *server) model() llm.Model {
+	return llm.Model{Name: "gpt", Provider: llm.OpenAI, BaseURL: s.URL + "/v1", Model: "m", KeyEnv: "TEST_KEY"}
+}
+
+// A sleeper stands in for time, which stands still: what was asked for is kept.
+type sleeper struct {
+	mu    sync.Mutex
+	slept []time.Duration
+}
+
+func (s *sleeper) sleep(ctx context.Context, d time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slept = append(s.slept, d)
+	return ctx.Err()
+}
+
+func noon() time.Time { return time.Date(2024, 6, 3, 12, 0, 0, 0, time.UTC) }
+
+func newSet(t *testing.T, b store.Bucket, edit ...func(*Options)) *Set {
+	t.Helper()
+	opt := Options{
+		Bucket: b, Log: slog.New(slog.DiscardHandler), Now: noon, Sleep: new(sleeper).sleep,
+		Getenv: func(name string) string { return map[string]string{"TEST_KEY": canary + "\n"}[name] },
+		Sim:    func(m llm.Model) llm.Chatter { return simulated{m} },
+	}
+	for _, e := range edit {
+		e(&opt)
+	}
+	s := New(opt)
+	t.Cleanup(func() { _ = s.Close(context.Background()) })
+	return s
+}
+
+type simulated struct{ model llm.Model }
+
+func (s simulated) Chat(_ context.Context, req *llm.Request) (*llm.Response, error) {
+	return &llm.Response{Content: "simulated"}, nil
+}
+
+func openModel(t *testing.T, s *Set, m llm.Model) llm.Chatter {
+	t.Helper()
+	c, err := s.Open(t.Context(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func ask(text string) *llm.Request {
+	return &llm.Request{Messages: []llm.Message{{Role: llm.System, Content: "Be kind."}, {Role: llm.User, Content: text}}}
+}
+
+// TestLine runs 200 calls at once through everything, then replays them with
+// the server gone.
+func TestLine(t *testing.T) {
+	srv, bucket := newServer(t), store.NewMem()
+	s := newSet(t, bucket, func(o *Options) { o.Limits = map[string]llm.Limits{"gpt": {Concurrency: 16}} })
+	c := openModel(t, s, srv.model())
+	const n = 200
+	text := func(i int) string { return fmt.Sprintf("fail %d, request %d", i%4, i) }
+	all := func(c llm.Chatter) []llm.Response {
+		out := make([]llm.Response, n)
+		var wg sync.WaitGroup
+		for i := range n {
+			wg.Go(func() {
+				resp, err := c.Chat(t.Context(), ask(text(i)))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				out[i] = *resp
+			})
+		}
+		wg.Wait()
+		return out
+	}
+	want := all(c)
+	if t.Failed() {
+		return
+	}
+	if most := srv.most.Load(); most > 16 {
+		t.Errorf("%d calls in flight, and 16 are allowed", most)
+	}
+	if calls := srv.calls.Load(); calls != n*10/4 {
+		t.Errorf("%d calls, want %d", calls, n*10/4)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	srv.Close()
+	replay := newSet(t, bucket, func(o *Options) {
+		o.ReplayOnly, o.Getenv = true, func(string) string { t.Error("a replay read the environment"); return "" }
+	})
+	got := all(openModel(t, replay, srv.model()))
+	for i := range got {
+		want[i].Usage.Replayed = 1
+		if got[i] != want[i] || !strings.HasSuffix(got[i].Content, text(i)) {
+			t.Errorf("request %d: replayed %+v, want %+v", i, got[i], want[i])
+		}
+	}
+	if _, err := openModel(t, replay, srv.model()).Chat(t.Context(), ask("another")); !errors.Is(err, ledger.ErrMiss) {
+		t.Errorf("a miss: %v", err)
+	}
+}
+
+// TestRetryAfterIsHonoured: every wait is what the server asked for, and jitter.
+func TestRetryAfterIsHonoured(t *testing.T) {
+	srv, clock := newServer(t), &sleeper{}
+	s := newSet(t, nil, func(o *Options) { o.Sleep = clock.sleep })
+	if _, err := openModel(t, s, srv.model()).Chat(t.Context(), ask("fail 3")); err != nil {
+		t.Fatal(err)
+	}
+	if len(clock.slept) != 3 {
+		t.Fatalf("slept %v", clock.slept)
+	}
+	for i, d := range clock.slept {
+		if d < 7*time.Second || d >= 7*time.Second+time.Second<<i {
+			t.Errorf("wait %d: %v", i, d)
+		}
+	}
+}
+
+// TestStillFailing: what the job gets is temporary, and shows no key.
+func TestStillFailing(t *testing.T) {
+	srv, bucket := newServer(t), store.NewMem()
+	var logs strings.Builder
+	s := newSet(t, bucket, func(o *Options) {
+		o.Log = slog.New(slog.NewTextHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	_, err := openModel(t, s, srv.model()).Chat(t.Context(), ask("fail 99"))
+	if e, ok := errors.AsType[*llm.Error](err); !ok || e.Status != 429 || fault.Code(err) != fault.Temporary || srv.calls.Load() != 8 {
+		t.Errorf("%d calls, %v", srv.calls.Load(), err)
+	}
+	if text := logs.String() + fmt.Sprintf("%v %+v %#v", err, err, s); strings.Contains(text, "CANARY") || !strings.Contains(text, "attempt=1") {
+		t.Errorf("shows the key or does not log: %s", text)
+	}
+}
+
+func TestOpen(t *testing.T) {
+	srv := newServer(t)
+	s := newSet(t, store.NewMem())
+	m := srv.model()
+	if openModel(t, s, m) != openModel(t, s, m) {
+		t.Error("a model is opened twice, and has its limits twice")
+	}
+	other := m
+	other.Model = "m2"
+	if openModel(t, s, m) == openModel(t, s, other) {
+		t.Error("two models are one")
+	}
+	if _, ok := openModel(t, s, llm.Model{Name: "sim", Provider: llm.Sim}).(simulated); !ok {
+		t.Error("a sim is wrapped")
+	}
+	keyless := m
+	keyless.KeyEnv = ""
+	noEnv := newSet(t, nil, func(o *Options) { o.Getenv = func(string) string { t.Error("the environment was read"); return "" } })
+	if _, err := openModel(t, noEnv, keyless).Chat(t.Context(), ask("x")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	good := llm.Model{Name: "gpt", Provider: llm.OpenAI, BaseURL: "http://127.0.0.1:1", Model: "m"}
+	tests := map[string]struct {
+		edit   func(*llm.Model)
+		opt    func(*Options)
+		text   string
+		inHint string
+	}{
+		"no key":            {func(m *llm.Model) { m.KeyEnv = "MISSING_KEY" }, nil, "MISSING_KEY is not set", "set MISSING_KEY"},
+		"key of two lines":  {func(m *llm.Model) { m.KeyEnv = "TEST_KEY" }, func(o *Options) { o.Getenv = func(string) string { return canary + "\nx" } }, "no HTTP header", "set TEST_KEY"},
+		"bad URL":           {func(m *llm.Model) { m.BaseURL = "localhost:8080" }, nil, "baseURL", "https://"},
+		"recorded":          {func(m *llm.Model) { m.Provider = llm.Recorded }, nil, "answers from files", "candidate"},
+		"unknown provider":  {func(m *llm.Model) { m.Provider = "magic" }, nil, `"magic"`, "openai"},
+		"replay from where": {func(*llm.Model) {}, func(o *Options) { o.ReplayOnly = true }, "needs a store", "store"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m := good
+			tt.edit(&m)
+			s := newSet(t, nil, func(o *Options) {
+				if tt.opt != nil {
+					tt.opt(o)
+				}
+			})
+			_, err := s.Open(t.Context(), m)
+			if fault.Code(err) != fault.Config || !strings.Contains(err.Error(), tt.text) || !strings.Contains(fault.Hint(err), tt.inHint) ||
+				strings.Contains(err.Error()+fault.Hint(err), "CANARY") {
+				t.Errorf("got %v (hint: %s)", err, fault.Hint(err))
+			}
+		})
+	}
+}
+
+// TestDamagedLedgerStopsOpen: a run does not pay again for what it cannot read.
+func TestDamagedLedgerStopsOpen(t *testing.T) {
+	srv, bucket := newServer(t), store.NewMem()
+	s := newSet(t, bucket)
+	if _, err := openModel(t, s, srv.model()).Chat(t.Context(), ask("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for key, err := range bucket.List(t.Context(), "ledger/") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := bucket.Put(t.Context(), key, strings.NewReader("damaged"), 7); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := newSet(t, bucket).Open(t.Context(), srv.model()); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), key) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// TestCancel: calls in flight end when their context does.
+func TestCancel(t *testing.T) {
+	srv := newServer(t)
+	srv.gate = make(chan struct{})
+	s := newSet(t, store.NewMem(), func(o *Options) { o.Limits = map[string]llm.Limits{"gpt": {Concurrency: 4}} })
+	c := openModel(t, s, srv.model())
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for i := range 32 { // 4 in flight, the others waiting for a place or for the same answer
+		wg.Go(func() {
+			if _, err := c.Chat(ctx, ask(fmt.Sprint(i/2))); err != context.Canceled {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	for srv.inFlight.Load() < 4 {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	wg.Wait()
+	if n := srv.calls.Load(); n != 4 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+// BenchmarkLine is the CPU of one call through limits, retries and ledger.
+func BenchmarkLine(b *testing.B) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, `{"model":"m","choices":[{"message":{"content":"ok"},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":2}}`)
+	}))
+	defer srv.Close()
+	s := New(Options{Bucket: store.NewMem(), Log: slog.New(slog.DiscardHandler), Now: time.Now, Getenv: func(string) string { return canary },
+		Limits: map[string]llm.Limits{"gpt": {Concurrency: 64, RequestsPerMinute: 1e9, TokensPerMinute: 1e9}}})
+	c, err := s.Open(b.Context(), llm.Model{Name: "gpt", Provider: llm.OpenAI, BaseURL: srv.URL, Model: "m", KeyEnv: "K"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	text := strings.Repeat("some words of a prompt, ", 170)
+	var n atomic.Int64
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := c.Chat(b.Context(), ask(fmt.Sprint(n.Add(1), text))); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	if err := s.Close(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+}

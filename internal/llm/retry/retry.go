@@ -1,0 +1,97 @@
+// Package retry tries a chat request again after a failure that may pass:
+// exponential backoff with full jitter, at least as long as the server asks for.
+package retry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/gymline/gymline/internal/llm"
+)
+
+// A Policy bounds the tries of one request.
+type Policy struct {
+	Attempts int           // calls at most, the first included
+	Base     time.Duration // the first wait is drawn from [0, Base), and the bound doubles each time
+	Max      time.Duration // the bound's own bound
+	// Elapsed bounds the time from the first call to the start of the last. A
+	// server that asks to wait beyond it fails the request at once.
+	Elapsed time.Duration
+}
+
+// Default outlasts a provider's rate window of a minute and a short outage.
+var Default = Policy{Attempts: 8, Base: time.Second, Max: 30 * time.Second, Elapsed: 5 * time.Minute}
+
+// A Clock is the time that waits are measured in. Jitter gives numbers in
+// [0,1) and is safe for concurrent use.
+type Clock struct {
+	Now    func() time.Time
+	Sleep  func(ctx context.Context, d time.Duration) error
+	Jitter func() float64
+}
+
+// Wrap returns next with retries of failures whose class is llm.Retryable. What
+// is still failing at the end is the last call's *llm.Error.
+func Wrap(next llm.Chatter, p Policy, c Clock, log *slog.Logger) llm.Chatter {
+	return &retrier{next, p, c, log}
+}
+
+type retrier struct {
+	next   llm.Chatter
+	policy Policy
+	clock  Clock
+	log    *slog.Logger
+}
+
+func (r *retrier) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	start := r.clock.Now()
+	for attempt := 1; ; attempt++ {
+		resp, err := r.next.Chat(ctx, req)
+		if err == nil {
+			return resp, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		e, ok := errors.AsType[*llm.Error](err)
+		if !ok || e.Class != llm.Retryable {
+			return nil, err
+		}
+		wait := r.wait(attempt, e.RetryAfter)
+		if attempt >= r.policy.Attempts || r.clock.Now().Add(wait).Sub(start) > r.policy.Elapsed {
+			last := *e
+			last.Err = fmt.Errorf("%w (after %d attempts)", e.Err, attempt)
+			return nil, &last
+		}
+		r.log.Debug("model call failed, trying again", "model", e.Model, "status", e.Status, "code", e.Code, "attempt", attempt, "wait", wait)
+		if err := r.clock.Sleep(ctx, wait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// wait returns how long to wait after the attempt of that number (from 1). The
+// jitter comes on top of what the server asks for, so that callers who were
+// turned away together do not come back together.
+func (r *retrier) wait(attempt int, asked time.Duration) time.Duration {
+	bound := r.policy.Max
+	if shift := attempt - 1; shift < 32 {
+		bound = min(bound, r.policy.Base<<shift)
+	}
+	return asked + time.Duration(r.clock.Jitter()*float64(bound))
+}
+
+// Sleep waits for d, or until ctx ends and then returns its error.
+func Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
