@@ -62,7 +62,7 @@ AWS_SECRET_ACCESS_KEY name. Events are JSON lines on stdout, logs go to stderr.
 // no artifact.
 type Execution struct {
 	InFlight int                   `json:"inFlight"`
-	Limits   map[string]llm.Limits `json:"limits,omitempty"`
+	Models   map[string]llm.Access `json:"models,omitempty"`
 }
 
 func runJob(ctx context.Context, edge *cli.Edge, o jobOptions) error {
@@ -103,7 +103,7 @@ func doJob(ctx context.Context, edge *cli.Edge, o jobOptions, sink progress.Sink
 	}
 	log := edge.Logger()
 	models := provider.New(provider.Options{
-		Bucket: st.Bucket(), Getenv: edge.Getenv, Limits: how.Limits, Sim: sim.New, Now: edge.Now, Log: log,
+		Bucket: st.Bucket(), Getenv: edge.Getenv, Access: how.Models, Sim: sim.New, Now: edge.Now, Log: log,
 	})
 	defer func() {
 		// An interrupted job still flushes what was paid for.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -73,11 +74,12 @@ func runRun(ctx context.Context, edge *cli.Edge, o runOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	config, err := childConfig(edge, profile, p, st)
+	how := execution(e, profile)
+	config, err := childConfig(edge, profile, how, st)
 	if err != nil {
 		return err
 	}
-	id, err := openRun(ctx, edge, st.Store, p, trees, profile, o.fresh)
+	id, err := openRun(ctx, edge, st.Store, p, trees, how, o.fresh)
 	if err != nil {
 		return err
 	}
@@ -102,16 +104,35 @@ func runRun(ctx context.Context, edge *cli.Edge, o runOptions) (err error) {
 	return summary(ctx, edge, st.Store, p, ended)
 }
 
+// execution is how the profile and the experiment's models say to run.
+func execution(e *experiment.Experiment, profile *experiment.Profile) Execution {
+	how := Execution{InFlight: profile.Spec.Parallelism.InFlight, Models: map[string]llm.Access{}}
+	for name, m := range e.Spec.Models {
+		a := m.Access()
+		a.Limits = profile.Spec.Limits[name].Identity()
+		how.Models[name] = a
+	}
+	return how
+}
+
+// keyEnvs are the variables that hold the models' API keys, sorted.
+func (x Execution) keyEnvs() []string {
+	var names []string
+	for _, a := range x.Models {
+		if a.KeyEnv != "" {
+			names = append(names, a.KeyEnv)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // openRun claims the next free ID of the experiment and writes the run's
 // record, then its plan.
-func openRun(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Plan, trees map[string]store.Tree, profile *experiment.Profile, fresh bool) (store.RunID, error) {
+func openRun(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Plan, trees map[string]store.Tree, how Execution, fresh bool) (store.RunID, error) {
 	raw, err := p.Encode()
 	if err != nil {
 		return "", err
-	}
-	how := Execution{InFlight: profile.Spec.Parallelism.InFlight, Limits: map[string]llm.Limits{}}
-	for name, l := range profile.Spec.Limits {
-		how.Limits[name] = l.Identity()
 	}
 	execution, err := json.Marshal(how)
 	if err != nil {
@@ -171,17 +192,13 @@ var childEnv = []string{
 	"GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK", "GORACE", "GOCOVERDIR",
 }
 
-func childConfig(edge *cli.Edge, profile *experiment.Profile, p *plan.Plan, st *openStore) (local.Config, error) {
+func childConfig(edge *cli.Edge, profile *experiment.Profile, how Execution, st *openStore) (local.Config, error) {
 	binary, err := edge.Executable()
 	if err != nil {
 		return local.Config{}, fault.New(fault.Internal, fmt.Errorf("find gymline's own binary: %w", err), "")
 	}
 	env := st.env()
-	keys, err := plan.KeyEnvs(p)
-	if err != nil {
-		return local.Config{}, err
-	}
-	for _, name := range append(keys, childEnv...) {
+	for _, name := range append(how.keyEnvs(), childEnv...) {
 		if v := edge.Getenv(name); v != "" {
 			env = append(env, name+"="+v)
 		}

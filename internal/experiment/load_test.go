@@ -120,11 +120,14 @@ func TestFull(t *testing.T) {
 	zero, topP := 0.0, 0.9
 	want := llm.Model{
 		Name: "large", Provider: llm.OpenAI, BaseURL: "https://api.openai.com/v1", Model: "meta-llama/Meta-Llama-3.1-8B-Instruct-AWQ-INT4",
-		KeyEnv: "OPENAI_API_KEY", Temperature: &zero, TopP: &topP, MaxTokens: 512, Schema: "json_object",
-		Price: &llm.Price{Prompt: 0.15, Cached: 0.075, Completion: 0.6},
+		Temperature: &zero, TopP: &topP, MaxTokens: 512, Schema: "json_object",
 	}
 	if got := e.Spec.Models["large"].Identity("large"); !reflect.DeepEqual(got, want) {
 		t.Errorf("identity %+v, want %+v", got, want)
+	}
+	access := llm.Access{KeyEnv: "OPENAI_API_KEY", Price: &llm.Price{Prompt: 0.15, Cached: 0.075, Completion: 0.6}}
+	if got := e.Spec.Models["large"].Access(); !reflect.DeepEqual(got, access) {
+		t.Errorf("access %+v, want %+v", got, access)
 	}
 	if got := e.Spec.Models["sim"].Identity("sim"); !reflect.DeepEqual(got, llm.Model{Name: "sim", Provider: llm.Sim}) {
 		t.Errorf("identity of a simulated model without skill: %+v", got)

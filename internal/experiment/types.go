@@ -103,13 +103,19 @@ func (m Model) Identity(name string) llm.Model {
 	if m.Skill != nil {
 		id.Skill = *m.Skill
 	}
+	return id
+}
+
+// Access returns how the model is reached and paid.
+func (m Model) Access() llm.Access {
+	var a llm.Access
 	if m.APIKey != nil {
-		id.KeyEnv = m.APIKey.Env
+		a.KeyEnv = m.APIKey.Env
 	}
 	if m.Price != nil {
-		id.Price = &llm.Price{Prompt: m.Price.Prompt, Cached: *m.Price.Cached, Completion: m.Price.Completion}
+		a.Price = &llm.Price{Prompt: m.Price.Prompt, Cached: *m.Price.Cached, Completion: m.Price.Completion}
 	}
-	return id
+	return a
 }
 
 // A Price is in US dollars per million tokens.

@@ -63,10 +63,6 @@ func (c *metered) Chat(ctx context.Context, req *llm.Request) (*llm.Response, er
 	}
 	usage := resp.Usage
 	usage.Calls = 1
-	if p := c.model.Price; p != nil && usage.Replayed == 0 {
-		usage.USD = (float64(usage.Prompt-usage.Cached)*p.Prompt + float64(usage.Cached)*p.Cached +
-			float64(usage.Completion)*p.Completion) / 1e6
-	}
 	c.meter.mu.Lock()
 	defer c.meter.mu.Unlock()
 	c.meter.usage = c.meter.usage.Add(usage)

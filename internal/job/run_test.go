@@ -221,10 +221,10 @@ func TestProgressCountsRowsAndCalls(t *testing.T) {
 	w.open("test-1", false)
 	w.models = jobtest.Models(func(llm.Model) (llm.Chatter, error) {
 		return jobtest.ChatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
-			return &llm.Response{Usage: llm.Usage{Prompt: 1000, Cached: 400, Completion: 100}}, nil
+			return &llm.Response{Usage: llm.Usage{Prompt: 1000, Cached: 400, Completion: 100, USD: 0.5}}, nil
 		}), nil
 	})
-	model := llm.Model{Name: "m", Provider: llm.Sim, Price: &llm.Price{Prompt: 10, Cached: 1, Completion: 20}}
+	model := llm.Model{Name: "m", Provider: llm.Sim}
 	_, err := w.do(t.Context(), "make", 0, func(ctx context.Context, task *job.Task) error {
 		task.Plan(3)
 		c, err := task.Chat(ctx, model)
@@ -246,7 +246,7 @@ func TestProgressCountsRowsAndCalls(t *testing.T) {
 	if last.Done != 2 || last.Total != 3 || last.Failed != 1 || !last.Simulated {
 		t.Errorf("%+v", last)
 	}
-	want := llm.Usage{Calls: 2, Prompt: 2000, Cached: 800, Completion: 200, USD: 2 * (600*10 + 400*1 + 100*20) / 1e6}
+	want := llm.Usage{Calls: 2, Prompt: 2000, Cached: 800, Completion: 200, USD: 1}
 	if *last.Usage != want {
 		t.Errorf("%+v", *last.Usage)
 	}

@@ -83,28 +83,34 @@ const (
 )
 
 // A Model is one entry of an experiment's models: the identity of what answers.
-// It is plain data and part of work keys, so it holds no secret.
+// It is plain data and part of work keys; what changes no answer is in Access.
 type Model struct {
 	Name     string `json:"name"` // in the experiment
 	Provider string `json:"provider"`
 	// BaseURL and Model address an OpenAI-compatible endpoint.
 	BaseURL string `json:"baseURL,omitempty"`
 	Model   string `json:"model,omitempty"`
-	// KeyEnv names the environment variable that holds the API key.
-	KeyEnv string `json:"keyEnv,omitempty"`
 	// Unset sampling parameters are not sent.
 	Temperature *float64 `json:"temperature,omitempty"`
 	TopP        *float64 `json:"topP,omitempty"`
 	MaxTokens   int      `json:"maxTokens,omitempty"`
 	// Schema says how JSON answers are asked for: "json_schema" (default), "json_object" or "text".
 	Schema string `json:"schema,omitempty"`
-	Price  *Price `json:"price,omitempty"`
 	// Skill in [0,1] is how good a sim's judgement is.
 	Skill float64 `json:"skill,omitempty"`
 }
 
 // Simulated reports whether the model is a stand-in.
 func (m Model) Simulated() bool { return m.Provider == Sim }
+
+// Access is how a model is reached, paid and paced. It changes no answer, so it
+// is no part of a Model, and it holds no secret.
+type Access struct {
+	// KeyEnv names the environment variable that holds the API key; "" sends none.
+	KeyEnv string `json:"keyEnv,omitempty"`
+	Price  *Price `json:"price,omitempty"`
+	Limits Limits `json:"limits,omitzero"`
+}
 
 // Price is in US dollars per million tokens.
 type Price struct {
@@ -114,7 +120,6 @@ type Price struct {
 }
 
 // Limits bound the calls to one model from one process; zero means unbounded.
-// They say how, not what: they are no part of a work key.
 type Limits struct {
 	Concurrency       int `json:"concurrency,omitempty"`
 	RequestsPerMinute int `json:"requestsPerMinute,omitempty"`

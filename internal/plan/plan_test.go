@@ -136,14 +136,3 @@ func TestParseRef(t *testing.T) {
 		}
 	}
 }
-
-func TestKeyEnvs(t *testing.T) {
-	p := &Plan{Steps: []Step{
-		{Params: json.RawMessage(`{"models":{"user":{"provider":"openai","keyEnv":"B_KEY"},"agent":{"provider":"sim"}}}`)},
-		{Each: []json.RawMessage{json.RawMessage(`{"candidate":{"model":{"provider":"openai","keyEnv":"A_KEY"}}}`), json.RawMessage(`[{"provider":"openai","keyEnv":"B_KEY"}]`)}},
-	}}
-	got, err := KeyEnvs(p)
-	if err != nil || strings.Join(got, " ") != "A_KEY B_KEY" {
-		t.Error(got, err)
-	}
-}

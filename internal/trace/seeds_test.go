@@ -61,7 +61,7 @@ func TestBadSeedsSayWhere(t *testing.T) {
 		{"same domain under two names", twoDomains + "writing: {tasks: [x], sample_events: [y]}\n", `s.yaml:9:1: the domain "writing" stands here a second time`},
 		{"task is a list", "a:\n  tasks: [[x]]\n  sample_events: [y]\n", "s.yaml:2:"},
 		{"alias", "a: &x {tasks: [b], sample_events: [c]}\nb: *x\n", `s.yaml:1:4: "&": tags, anchors`},
-		{"tag", "a:\n  tasks: !!seq x\n", `s.yaml:2:10: "!!seq": tags, anchors`},
+		{"tag", "a:\n  tasks: !mine x\n", `s.yaml:2:10: "!mine": tags, anchors`},
 		{"cut in half", twoDomains[:40], "s.yaml:"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

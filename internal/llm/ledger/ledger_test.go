@@ -294,25 +294,6 @@ func TestModelsShareByIdentity(t *testing.T) {
 	closeLedger(t, l)
 }
 
-// TestNoSecretsKept: the ledger names no environment variable.
-func TestNoSecretsKept(t *testing.T) {
-	bucket := store.NewMem()
-	l := open(t, bucket)
-	m := model
-	m.KeyEnv = "VERY_SECRET_NAME"
-	c, err := l.Wrap(t.Context(), m, &provider{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	chat(t, c, ask("x"))
-	closeLedger(t, l)
-	for _, key := range segments(t, bucket) {
-		if text := decoded(t, bucket, key); !strings.Contains(text, "answer 1") || strings.Contains(text, m.KeyEnv) {
-			t.Errorf("%s:\n%s", key, text)
-		}
-	}
-}
-
 func stored(t *testing.T, b store.Bucket, key string) []byte {
 	t.Helper()
 	r, err := b.Get(t.Context(), key)

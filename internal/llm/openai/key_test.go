@@ -21,7 +21,7 @@ func TestNewRefuses(t *testing.T) {
 		"two keys":  {"https://example.com", canary + "\n" + canary},
 		"quoted":    {"https://example.com", "“" + canary + "”"},
 	} {
-		_, err := New(llm.Model{Name: "m", BaseURL: tt.url, KeyEnv: "K"}, NewKey(tt.key), NewHTTPClient())
+		_, err := New(llm.Model{Name: "m", BaseURL: tt.url}, NewKey(tt.key), NewHTTPClient())
 		if err == nil || fault.Code(err) != fault.Config || fault.Hint(err) == "" || strings.Contains(err.Error()+fault.Hint(err), canary) {
 			t.Errorf("%s: got %v", name, err)
 		}

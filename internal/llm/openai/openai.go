@@ -43,7 +43,7 @@ func New(m llm.Model, key Key, client *http.Client) (llm.Chatter, error) {
 	for _, r := range key.secret() {
 		if r <= ' ' || r > '~' {
 			return nil, fault.New(fault.Config, fmt.Errorf("model %s: the API key holds a character that no HTTP header may carry", m.Name),
-				"set "+m.KeyEnv+" to the key alone, without spaces, quotes or line breaks within")
+				"set the environment variable of its apiKey to the key alone, without spaces, quotes or line breaks within")
 		}
 	}
 	sampling, err := samplingJSON(m)

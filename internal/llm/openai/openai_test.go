@@ -27,7 +27,7 @@ func serve(t *testing.T, h http.HandlerFunc) llm.Model {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
-	return llm.Model{Name: "gpt", Provider: llm.OpenAI, BaseURL: s.URL + "/v1/", Model: "gpt-4o-mini", KeyEnv: "OPENAI_API_KEY"}
+	return llm.Model{Name: "gpt", Provider: llm.OpenAI, BaseURL: s.URL + "/v1/", Model: "gpt-4o-mini"}
 }
 
 func dial(t *testing.T, m llm.Model) llm.Chatter {

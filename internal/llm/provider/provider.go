@@ -28,8 +28,8 @@ type Options struct {
 	Bucket store.Bucket
 	// Getenv reads the variables that API keys are in.
 	Getenv func(string) string
-	// Limits are by the model's name in the experiment.
-	Limits map[string]llm.Limits
+	// Access is by the model's name in the experiment.
+	Access map[string]llm.Access
 	// Sim makes the stand-in of a model whose provider is sim.
 	Sim func(llm.Model) llm.Chatter
 	// ReplayOnly answers from the ledger alone: no key is read, no call is made.
@@ -96,6 +96,7 @@ func (s *Set) Open(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	if err != nil {
 		return nil, err
 	}
+	c = priced(c, s.opt.Access[m.Name].Price)
 	s.open[string(id)] = c
 	return c, nil
 }
@@ -120,7 +121,8 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 		}
 		return s.ledger.Wrap(ctx, m, nil)
 	}
-	key, err := s.key(m)
+	access := s.opt.Access[m.Name]
+	key, err := s.key(m, access.KeyEnv)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +130,7 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	if err != nil {
 		return nil, err
 	}
-	c = limit.Wrap(c, s.opt.Limits[m.Name], limit.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep})
+	c = limit.Wrap(c, access.Limits, limit.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep})
 	c = retry.Wrap(c, s.opt.Retry, retry.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep, Jitter: s.jitter(m.Name)}, s.opt.Log)
 	if s.ledger == nil {
 		return c, nil
@@ -138,14 +140,14 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 
 // key reads the model's API key. A model without one, such as a local
 // server's, sends none.
-func (s *Set) key(m llm.Model) (openai.Key, error) {
-	if m.KeyEnv == "" {
+func (s *Set) key(m llm.Model, env string) (openai.Key, error) {
+	if env == "" {
 		return openai.Key{}, nil
 	}
-	secret := s.opt.Getenv(m.KeyEnv)
+	secret := s.opt.Getenv(env)
 	if secret == "" {
-		return openai.Key{}, fault.New(fault.Config, fmt.Errorf("model %s: the environment variable %s is not set", m.Name, m.KeyEnv),
-			"set "+m.KeyEnv+" to the API key of "+openai.BaseURL(m)+", or remove apiKey if that server needs none")
+		return openai.Key{}, fault.New(fault.Config, fmt.Errorf("model %s: the environment variable %s is not set", m.Name, env),
+			"set "+env+" to the API key of "+openai.BaseURL(m)+", or remove apiKey if that server needs none")
 	}
 	return openai.NewKey(secret), nil
 }

@@ -85,7 +85,7 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) model() llm.Model {
-	return llm.Model{Name: "gpt", Provider: llm.OpenAI, BaseURL: s.URL + "/v1", Model: "m", KeyEnv: "TEST_KEY"}
+	return llm.Model{Name: "gpt", Provider: llm.OpenAI, BaseURL: s.URL + "/v1", Model: "m"}
 }
 
 // A sleeper stands in for time, which stands still: what was asked for is kept.
@@ -108,6 +108,7 @@ func newSet(t *testing.T, b store.Bucket, edit ...func(*Options)) *Set {
 	opt := Options{
 		Bucket: b, Log: slog.New(slog.DiscardHandler), Now: noon, Sleep: new(sleeper).sleep,
 		Getenv: func(name string) string { return map[string]string{"TEST_KEY": canary + "\n"}[name] },
+		Access: map[string]llm.Access{"gpt": {KeyEnv: "TEST_KEY"}},
 		Sim:    func(m llm.Model) llm.Chatter { return simulated{m} },
 	}
 	for _, e := range edit {
@@ -141,7 +142,9 @@ func ask(text string) *llm.Request {
 // the server gone.
 func TestLine(t *testing.T) {
 	srv, bucket := newServer(t), store.NewMem()
-	s := newSet(t, bucket, func(o *Options) { o.Limits = map[string]llm.Limits{"gpt": {Concurrency: 16}} })
+	s := newSet(t, bucket, func(o *Options) {
+		o.Access = map[string]llm.Access{"gpt": {KeyEnv: "TEST_KEY", Limits: llm.Limits{Concurrency: 16}}}
+	})
 	c := openModel(t, s, srv.model())
 	const n = 200
 	text := func(i int) string { return fmt.Sprintf("fail %d, request %d", i%4, i) }
@@ -238,10 +241,11 @@ func TestOpen(t *testing.T) {
 	if _, ok := openModel(t, s, llm.Model{Name: "sim", Provider: llm.Sim}).(simulated); !ok {
 		t.Error("a sim is wrapped")
 	}
-	keyless := m
-	keyless.KeyEnv = ""
-	noEnv := newSet(t, nil, func(o *Options) { o.Getenv = func(string) string { t.Error("the environment was read"); return "" } })
-	if _, err := openModel(t, noEnv, keyless).Chat(t.Context(), ask("x")); err != nil {
+	noEnv := newSet(t, nil, func(o *Options) {
+		o.Access = nil
+		o.Getenv = func(string) string { t.Error("the environment was read"); return "" }
+	})
+	if _, err := openModel(t, noEnv, m).Chat(t.Context(), ask("x")); err != nil {
 		t.Error(err)
 	}
 }
@@ -254,8 +258,8 @@ func TestOpenRefuses(t *testing.T) {
 		text   string
 		inHint string
 	}{
-		"no key":            {func(m *llm.Model) { m.KeyEnv = "MISSING_KEY" }, nil, "MISSING_KEY is not set", "set MISSING_KEY"},
-		"key of two lines":  {func(m *llm.Model) { m.KeyEnv = "TEST_KEY" }, func(o *Options) { o.Getenv = func(string) string { return canary + "\nx" } }, "no HTTP header", "set TEST_KEY"},
+		"no key":            {func(*llm.Model) {}, func(o *Options) { o.Access = map[string]llm.Access{"gpt": {KeyEnv: "MISSING_KEY"}} }, "MISSING_KEY is not set", "set MISSING_KEY"},
+		"key of two lines":  {func(*llm.Model) {}, func(o *Options) { o.Getenv = func(string) string { return canary + "\nx" } }, "no HTTP header", "key alone"},
 		"bad URL":           {func(m *llm.Model) { m.BaseURL = "localhost:8080" }, nil, "baseURL", "https://"},
 		"recorded":          {func(m *llm.Model) { m.Provider = llm.Recorded }, nil, "answers from files", "candidate"},
 		"unknown provider":  {func(m *llm.Model) { m.Provider = "magic" }, nil, `"magic"`, "openai"},
@@ -306,7 +310,9 @@ func TestDamagedLedgerStopsOpen(t *testing.T) {
 func TestCancel(t *testing.T) {
 	srv := newServer(t)
 	srv.gate = make(chan struct{})
-	s := newSet(t, store.NewMem(), func(o *Options) { o.Limits = map[string]llm.Limits{"gpt": {Concurrency: 4}} })
+	s := newSet(t, store.NewMem(), func(o *Options) {
+		o.Access = map[string]llm.Access{"gpt": {KeyEnv: "TEST_KEY", Limits: llm.Limits{Concurrency: 4}}}
+	})
 	c := openModel(t, s, srv.model())
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
@@ -335,8 +341,8 @@ func BenchmarkLine(b *testing.B) {
 	}))
 	defer srv.Close()
 	s := New(Options{Bucket: store.NewMem(), Log: slog.New(slog.DiscardHandler), Now: time.Now, Getenv: func(string) string { return canary },
-		Limits: map[string]llm.Limits{"gpt": {Concurrency: 64, RequestsPerMinute: 1e9, TokensPerMinute: 1e9}}})
-	c, err := s.Open(b.Context(), llm.Model{Name: "gpt", Provider: llm.OpenAI, BaseURL: srv.URL, Model: "m", KeyEnv: "K"})
+		Access: map[string]llm.Access{"gpt": {KeyEnv: "K", Limits: llm.Limits{Concurrency: 64, RequestsPerMinute: 1e9, TokensPerMinute: 1e9}}}})
+	c, err := s.Open(b.Context(), llm.Model{Name: "gpt", Provider: llm.OpenAI, BaseURL: srv.URL, Model: "m"})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,0 +1,191 @@
+package sim
+
+import (
+	"math"
+	"strings"
+)
+
+type entity struct {
+	Name  string `json:"name"`
+	State string `json:"state"`
+}
+
+type event struct {
+	Text     string   `json:"event"`
+	Actor    string   `json:"actor"`
+	Seconds  float64  `json:"seconds"`
+	Failure  bool     `json:"failure"`
+	Entities []entity `json:"entities"`
+}
+
+type events struct {
+	Events []event `json:"events"`
+}
+
+// events turns the person's activity into what can be observed: the activity
+// itself, and then what follows from it.
+func (c *call) events() events {
+	news := c.question()
+	act := labelled(news, "The person:")
+	trouble := strings.Contains(news, "goes wrong")
+	system := c.system()
+	things := bullets(system, "Things here:")
+	k := kitOf(labelled(system, "Where this is:"), things)
+
+	main, other := c.pair(things)
+	for _, t := range things {
+		if t != main && strings.Contains(act, t) {
+			main, other = t, main
+			break
+		}
+	}
+	topic := topicOf(act, things)
+	write := func(form string) string {
+		return fill(form, "entity", main, "other", other, "topic", topic, "error", fill(c.one(k.errors), "topic", topic))
+	}
+
+	first := event{Text: thirdPerson(act), Actor: "user", Entities: c.change(main, k.states, topic)}
+	if first.Text == "" {
+		first.Text = write(c.one(k.steps))
+	}
+	out := []event{first}
+	more := c.rng.IntN(3)
+	if trouble {
+		more = max(more, 1)
+	}
+	for i := range more {
+		e := event{Actor: "user", Entities: []entity{}}
+		switch {
+		case trouble && i == more-1:
+			e = event{Text: write(c.one(k.failures)), Actor: "environment", Failure: true, Entities: c.change(main, k.troubles, topic)}
+		case c.chance(0.1):
+			e.Text, e.Actor = write(c.one(notices)), "environment"
+		case c.chance(0.3):
+			e.Text = write(c.one(k.repeats))
+		default:
+			e.Text, e.Entities = write(c.one(k.steps)), c.change(main, k.states, topic)
+		}
+		out = append(out, e)
+	}
+	for i := range out {
+		out[i].Seconds = c.seconds(out[i].Actor)
+	}
+	return events{out}
+}
+
+// topicOf is what an activity is about, besides the names of things.
+func topicOf(act string, things []string) string {
+	act = strings.TrimPrefix(act, "I ")
+	if q := quotes(act); len(q) > 0 {
+		act = q[0]
+	}
+	for _, t := range things {
+		act = strings.ReplaceAll(act, t, ",")
+	}
+	if s := subject(act); s != "" {
+		return s
+	}
+	return "the task"
+}
+
+// change says that a thing now is in one of the states.
+func (c *call) change(name string, states []string, topic string) []entity {
+	return []entity{{name, fill(c.one(states), "topic", topic)}}
+}
+
+// seconds draws a time between events: people take longer than programs.
+func (c *call) seconds(actor string) float64 {
+	mean := 25.0
+	if actor != "user" {
+		mean = 4
+	}
+	return math.Round(10*max(0.3, c.rng.ExpFloat64()*mean)) / 10
+}
+
+// thirdPerson turns "I open the file and look for it." into "The user opens the
+// file and looks for it.".
+func thirdPerson(act string) string {
+	rest, ok := strings.CutPrefix(act, "I ")
+	if !ok {
+		return act
+	}
+	fields := strings.Fields(rest)
+	quoted := false
+	for i, w := range fields {
+		if !quoted && (i == 0 || fields[i-1] == "and") {
+			if i == 0 || verbs[stem(strings.ToLower(w))] {
+				fields[i] = conjugate(w)
+			}
+		}
+		if !quoted && w == "my" {
+			fields[i] = "their"
+		}
+		if strings.Count(w, "'")%2 == 1 {
+			quoted = !quoted
+		}
+	}
+	return "The user " + strings.Join(fields, " ")
+}
+
+func conjugate(verb string) string {
+	switch {
+	case verb == "have":
+		return "has"
+	case verb == "am":
+		return "is"
+	case strings.HasSuffix(verb, "y") && len(verb) > 1 && !strings.ContainsRune("aeiou", rune(verb[len(verb)-2])):
+		return verb[:len(verb)-1] + "ies"
+	case strings.HasSuffix(verb, "ch"), strings.HasSuffix(verb, "sh"), strings.HasSuffix(verb, "ss"), strings.HasSuffix(verb, "x"), strings.HasSuffix(verb, "o"):
+		return verb + "es"
+	}
+	return verb + "s"
+}
+
+type result struct {
+	Result   string   `json:"result"`
+	OK       bool     `json:"ok"`
+	Text     string   `json:"event"`
+	Seconds  float64  `json:"seconds"`
+	Entities []entity `json:"entities"`
+}
+
+// result answers an operation of the agent's; one in ten does not work.
+func (c *call) result() result {
+	news := c.question()
+	task, made := labelled(news, "The assistant's task:"), labelled(news, "The assistant calls:")
+	name, _, _ := strings.Cut(made, "(")
+	topic := briefly(task)
+	main, _ := c.pair(bullets(c.system(), "Things here:"))
+	r := result{OK: !c.chance(0.1), Seconds: c.seconds("agent"), Entities: []entity{}}
+	form, answer := c.one(operationEvents), c.one(operationResults)
+	if !r.OK {
+		form, answer = c.one(brokenEvents), c.one(brokenResults)
+	} else if c.chance(0.5) {
+		r.Entities = c.change(main, []string{"updated for {topic}", "shows what the agent found on {topic}", "open, {topic} filled in"}, topic)
+	}
+	slots := []string{"name", name, "topic", topic, "entity", main}
+	r.Text, r.Result = fill(form, slots...), fill(answer, slots...)
+	return r
+}
+
+var (
+	notices = []string{
+		"A notification from {other} appears: 'You have 2 unread messages'.",
+		"A reminder pops up on top of {entity}: 'Call at half past'.",
+		"{other} shows that an update is ready to install.",
+		"An e-mail arrives with the subject 'Notes on {topic}'.",
+	}
+	operationEvents = []string{
+		"The agent runs {name} for '{topic}' and shows the outcome in {entity}.",
+		"The agent calls {name} on '{topic}'; it finishes.",
+		"The agent uses {name} and adds a short summary of '{topic}'.",
+	}
+	operationResults = []string{
+		"Done: 3 passages on {topic}.", "Done: {topic} was updated.", "Found two matches for {topic}; the first was used.", "Saved.",
+	}
+	brokenEvents = []string{
+		"The agent tries {name} for '{topic}', which stops with an error.",
+		"The agent calls {name}, but gets no answer for '{topic}'.",
+	}
+	brokenResults = []string{"Error: no such item.", "Error: timed out after 30 s.", "Error: access denied."}
+)

@@ -1,0 +1,367 @@
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/prompt"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+func schema(name string) *llm.Schema { return &llm.Schema{Name: name} }
+
+func chat(t testing.TB, m llm.Model, req *llm.Request) *llm.Response {
+	t.Helper()
+	resp, err := New(m).Chat(context.Background(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp
+}
+
+const userText = `You play a person.
+
+Who you are: Ada, 51.
+Your goal: Write a Ruby script to tidy the brass catalogue.
+Where you are: Workshop. A bench with a laptop and a code editor.
+Around you:
+- Visual Studio Code
+- Terminal`
+
+func TestSameRequestSameAnswer(t *testing.T) {
+	m := llm.Model{Name: "a", Provider: llm.Sim, Skill: 0.5}
+	req := func(seed uint64, text string) *llm.Request {
+		return &llm.Request{Schema: schema("activity"), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: text}}}
+	}
+	first := chat(t, m, req(1, "What do you do?"))
+	if again := chat(t, m, req(1, "What do you do?")); *again != *first {
+		t.Errorf("%+v, then %+v", first, again)
+	}
+	answers := map[string]bool{}
+	for i := range uint64(40) {
+		answers[chat(t, m, req(i, "What do you do?")).Content] = true
+	}
+	if len(answers) < 10 {
+		t.Errorf("%d different answers to 40 seeds", len(answers))
+	}
+	for name, other := range map[string]*llm.Response{
+		"text":  chat(t, m, req(1, "What do you do now?")),
+		"name":  chat(t, llm.Model{Name: "b", Skill: 0.5}, req(1, "What do you do?")),
+		"skill": chat(t, llm.Model{Name: "a", Skill: 0.6}, req(1, "What do you do?")),
+	} {
+		if other.Content == first.Content {
+			t.Errorf("the answer does not depend on the %s", name)
+		}
+	}
+	// ⌈bytes/4⌉ tokens for each message and for the answer.
+	want := int64((len(userText)+3)/4 + (len("What do you do?")+3)/4)
+	if u := first.Usage; u.Prompt != want || u.Completion != int64((len(first.Content)+3)/4) || u.Calls != 1 || u.Cached != 0 {
+		t.Errorf("usage %+v, want %d prompt tokens", u, want)
+	}
+}
+
+func TestMalformedIsRareAndRepairable(t *testing.T) {
+	m := llm.Model{Name: "a", Skill: 0.5}
+	malformed := 0
+	const n = 20000
+	for i := range n {
+		req := &llm.Request{Schema: schema("activity"), Seed: uint64(i), Messages: []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: "Next?"}}}
+		if content := chat(t, m, req).Content; !json.Valid([]byte(content)) {
+			malformed++
+			if _, err := llm.Ask(context.Background(), New(m), req, 3, func(a *activity) error {
+				if a.Activity == "" {
+					return fmt.Errorf("empty")
+				}
+				return nil
+			}); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if malformed < n/malformedOneIn/2 || malformed > n/malformedOneIn*2 {
+		t.Errorf("%d of %d answers are malformed, want about one in %d", malformed, n, malformedOneIn)
+	}
+}
+
+func TestScenesOfAllDomainsCanBePlayed(t *testing.T) {
+	for _, tt := range []struct {
+		domain, task string
+		kit          *kit
+	}{
+		{"coding", "Write a parser for bird calls in Go", &coding},
+		{"writing", "Draft a report on heat pumps", &writing},
+		{"daily life", "Find a plumber for the tap", &daily},
+		{"吃饭", "做饭", &daily},
+	} {
+		for seed := range uint64(20) {
+			req := &llm.Request{Schema: schema("scene"), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: "Write a scene."},
+				{Role: llm.User, Content: "Domain: " + tt.domain + "\nSample events:\n- The user opens Kite Studio.\n- The user saves.\nTask: " + tt.task}}}
+			var s scene
+			if err := json.Unmarshal([]byte(chat(t, llm.Model{}, req).Content), &s); err != nil {
+				continue // one of the malformed
+			}
+			ts := trace.Scene{User: trace.User(s.User), Environment: trace.Environment(s.Environment)}
+			if err := ts.Check(); err != nil {
+				t.Errorf("%s: %v", tt.domain, err)
+			}
+			if s.User.Goal != tt.task+"." || len(s.Environment.Entities) < 5 || len(s.Environment.Examples) < 5 {
+				t.Errorf("%s: %+v", tt.domain, s)
+			}
+			for _, op := range s.Environment.Operations {
+				if !slices.Contains(tt.kit.operations, op) {
+					t.Errorf("%s: operation %s", tt.domain, op)
+				}
+			}
+		}
+	}
+}
+
+func TestUserWorksTowardItsGoalAndStops(t *testing.T) {
+	lengths := map[int]int{}
+	for seed := range uint64(60) {
+		msgs := []llm.Message{{Role: llm.System, Content: userText}}
+		for n := 0; ; n++ {
+			msgs = append(msgs, llm.Message{Role: llm.User, Content: "What do you do?"})
+			req := &llm.Request{Schema: schema("activity"), Seed: seed*100 + uint64(n), Messages: msgs}
+			a, err := llm.Ask(t.Context(), New(llm.Model{Skill: 0.9}), req, 3, func(*activity) error { return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a.GoalMet {
+				lengths[n]++
+				break
+			}
+			if !strings.HasPrefix(a.Activity, "I ") || strings.ContainsAny(a.Activity, "{}") {
+				t.Errorf("activity %q", a.Activity)
+			}
+			b, _ := json.Marshal(a)
+			msgs = append(msgs, llm.Message{Role: llm.Assistant, Content: string(b)})
+		}
+	}
+	if len(lengths) < 4 || lengths[0]+lengths[1]+lengths[2] > 0 {
+		t.Errorf("sessions by number of activities: %v", lengths)
+	}
+}
+
+func TestEnvironmentUnfoldsTheActivity(t *testing.T) {
+	const place = "You play the surroundings.\n\nWhere this is: Workshop. A laptop with a code editor.\nThings here:\n- Visual Studio Code\n- Terminal\nWhat the assistant can call:\n- file.open(path)"
+	for seed := range uint64(200) {
+		news := "The person: I run the tidy script in Terminal and read the output."
+		if seed%2 == 0 {
+			news += "\nSomething goes wrong this time."
+		}
+		req := &llm.Request{Schema: schema("events"), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: place}, {Role: llm.User, Content: news}}}
+		var a events
+		if err := json.Unmarshal([]byte(chat(t, llm.Model{}, req).Content), &a); err != nil {
+			continue
+		}
+		if got := a.Events[0].Text; got != "The user runs the tidy script in Terminal and reads the output." {
+			t.Fatalf("first event %q", got)
+		}
+		failed := false
+		for _, e := range a.Events {
+			failed = failed || e.Failure
+			if e.Seconds <= 0 || strings.ContainsAny(e.Text, "{}") || e.Actor != "user" && e.Actor != "environment" {
+				t.Errorf("event %+v", e)
+			}
+			if e.Failure && cueOf(e.Text) != failing {
+				t.Errorf("the failure %q does not read like one", e.Text)
+			}
+		}
+		if failed != (seed%2 == 0) {
+			t.Errorf("failure %v when told %q", failed, news)
+		}
+	}
+}
+
+func TestThirdPerson(t *testing.T) {
+	for in, want := range map[string]string{
+		"I search the web for 'how to go and tidy' in Firefox.": "The user searches the web for 'how to go and tidy' in Firefox.",
+		"I try my key and copy it.":                             "The user tries their key and copies it.",
+		"The kettle boils.":                                     "The kettle boils.",
+	} {
+		if got := thirdPerson(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestNeedAndFit(t *testing.T) {
+	search := []moment{{0, "The user opens the file 'tax.xlsx'."}, {5, "The user searches for 'deduction home office 2024'."}}
+	calm := []moment{{0, "The user types two lines into 'tax.xlsx'."}}
+	agent := []moment{{0, "The agent calls browser.open, which stops with an error."}}
+	if !needs(search) || needs(calm) || needs(agent) || needs(nil) {
+		t.Error("a search is a need; typing and the agent's own errors are none")
+	}
+	for task, want := range map[string]bool{
+		"Summarize the deduction rules for a home office": true,
+		"Suggest a short break and some stretching":       false,
+		"Open a file": false,
+	} {
+		if got := fits(task, search); got != want {
+			t.Errorf("fits(%q) = %v, want %v", task, got, want)
+		}
+	}
+	topic, object := about("Build log shows 'error: undefined name' when the user's script runs.")
+	if topic != "error: undefined name" || object != "Build log" {
+		t.Errorf("about %q and %q", topic, object)
+	}
+}
+
+// realistic is a history with an alternation of needs and none.
+func realistic(n int) []trace.Event {
+	texts := []string{
+		"The user opens the folder 'brass catalogue' in Visual Studio Code.",
+		"The user searches the web for 'ruby csv header order'.",
+		"The user types three lines into 'tidy.rb'.",
+		"The terminal prints 'KeyError: price column not found' for 'tidy.rb'.",
+		"The user saves 'tidy.rb'.",
+		"The user goes back and forth between 'tidy.rb' and 'catalogue.csv'.",
+	}
+	var out []trace.Event
+	for i := range n {
+		out = append(out, trace.Event{Time: fmt.Sprintf("%d.000", 1717378000+i*9), Text: texts[i%len(texts)]})
+	}
+	return out
+}
+
+// TestSkillShowsInF1 has agents of three skills propose on the same events and a
+// perfect judge score them.
+func TestSkillShowsInF1(t *testing.T) {
+	judge := New(llm.Model{Name: "judge", Skill: 1})
+	f1 := func(skill float64) float64 {
+		agent := New(llm.Model{Name: "agent", Skill: skill})
+		var tp, fp, fn float64
+		for seed := range uint64(30) {
+			var turns []trace.Turn
+			history := realistic(18)
+			for i, e := range history {
+				turns = append(turns, trace.Turn{Event: e})
+				r, err := llm.Ask(t.Context(), agent, &llm.Request{Schema: prompt.AgentSchema(1), Seed: seed, Messages: prompt.AgentHistory(turns, 0, i, 1)}, 3,
+					func(r *prompt.AgentReply) error { return r.Check(1) })
+				if err != nil {
+					t.Fatal(err)
+				}
+				turns[i].Proposals = *r.Tasks
+				var task *string
+				if len(*r.Tasks) > 0 {
+					task = &(*r.Tasks)[0]
+				}
+				v, err := llm.Ask(t.Context(), judge, &llm.Request{Schema: prompt.JudgeSchema(), Messages: prompt.JudgeMessages(history[:i+1], task)}, 3, (*prompt.Verdict).Check)
+				if err != nil {
+					t.Fatal(err)
+				}
+				switch {
+				case task != nil && *v.Accepted:
+					tp++
+				case task != nil:
+					fp++
+				case !*v.Accepted:
+					fn++
+				}
+			}
+		}
+		return 2 * tp / (2*tp + fp + fn)
+	}
+	high, middle, low := f1(0.95), f1(0.5), f1(0.1)
+	t.Logf("F1 by skill: .95 %.3f, .5 %.3f, .1 %.3f", high, middle, low)
+	if high < middle+0.15 || middle < low+0.1 || high < 0.8 {
+		t.Errorf("F1 by skill: .95 %.3f, .5 %.3f, .1 %.3f; want them well apart", high, middle, low)
+	}
+}
+
+func TestSeveralOffers(t *testing.T) {
+	history := realistic(4)
+	text := prompt.JudgeCase(history, nil)
+	text = strings.TrimSuffix(text, "The assistant stayed silent.") + "The assistant proposed:\n1. Play quiet music in the background\n2. Find the cause of 'KeyError: price column not found' in 'tidy.rb'"
+	req := &llm.Request{Schema: prompt.JudgeSchema(), Messages: []llm.Message{{Role: llm.User, Content: text}}}
+	var j judgement
+	if err := json.Unmarshal([]byte(chat(t, llm.Model{Skill: 1}, req).Content), &j); err != nil || !j.Accepted || j.Task == nil || *j.Task != 2 {
+		t.Errorf("%+v, %v", j, err)
+	}
+	long := 0
+	for seed := range uint64(30) {
+		req := &llm.Request{Schema: prompt.AgentSchema(3), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: prompt.AgentSystem(3)},
+			{Role: llm.User, Content: prompt.AgentEvent(history[3], "")}}}
+		var p proposal
+		if json.Unmarshal([]byte(chat(t, llm.Model{Skill: 0.9}, req).Content), &p) == nil {
+			if len(p.Tasks) > 3 {
+				t.Errorf("%d tasks", len(p.Tasks))
+			}
+			if len(p.Tasks) > 1 {
+				long++
+			}
+		}
+	}
+	if long == 0 {
+		t.Error("an agent that may propose three tasks never proposed two")
+	}
+}
+
+func TestCallsFitTheirSignatures(t *testing.T) {
+	for signature, want := range map[string]string{
+		"file.open(file_path: str, mode: str = 'r') -> str":  "file.open('brass-lamp.md', 'r')",
+		"terminal_read_output() -> str":                      "terminal_read_output()",
+		"browser.open(url)":                                  "browser.open('https://example.org/brass-lamp')",
+		"text.generate(prompt:string, **kwargs):string":      "text.generate('brass lamp', 'brass lamp')",
+		"image.read(path): Reads (and describes) a picture.": "image.read('brass-lamp.md')",
+	} {
+		if got := callOf(signature, "brass lamp"); got != want {
+			t.Errorf("%q is called %q, want %q", signature, got, want)
+		}
+	}
+}
+
+func TestUnknownSchemaAndCancel(t *testing.T) {
+	if resp := chat(t, llm.Model{}, &llm.Request{Messages: []llm.Message{{Role: llm.User, Content: "Hello"}}}); !strings.Contains(resp.Content, "stand-in") {
+		t.Errorf("answer %q", resp.Content)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := New(llm.Model{}).Chat(ctx, &llm.Request{}); err != context.Canceled {
+		t.Errorf("error %v", err)
+	}
+}
+
+// FuzzChat throws any text at every part: it must answer, always the same.
+func FuzzChat(f *testing.F) {
+	for _, s := range []string{userText, "The person: I go.", "[1.0] The user searches for 'x'\nThe assistant proposed: y", "The assistant proposed:\n1. ", "Operations:\n- (\n- x(a", "“‘'\"", "- \n[", "Domain:\nTask:"} {
+		f.Add(s, s, uint64(1))
+	}
+	f.Fuzz(func(t *testing.T, system, question string, seed uint64) {
+		for _, part := range []string{"scene", "activity", "events", "result", "proposal", "operation", "judgement", "other"} {
+			req := &llm.Request{Schema: schema(part), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: system}, {Role: llm.User, Content: question}}}
+			if a, b := chat(t, llm.Model{Skill: 0.5}, req), chat(t, llm.Model{Skill: 0.5}, req); *a != *b || a.Content == "" {
+				t.Errorf("%s: %+v, then %+v", part, a, b)
+			}
+		}
+	})
+}
+
+func BenchmarkChat(b *testing.B) {
+	m := New(llm.Model{Name: "sim", Skill: 0.9})
+	var turns []trace.Turn
+	for _, e := range realistic(12) {
+		turns = append(turns, trace.Turn{Event: e})
+	}
+	for name, req := range map[string]*llm.Request{
+		"proposal":  {Schema: prompt.AgentSchema(1), Messages: prompt.AgentHistory(turns, 0, 11, 1)},
+		"judgement": {Schema: prompt.JudgeSchema(), Messages: prompt.JudgeMessages(realistic(12), &turns[0].Event.Text)},
+		"activity":  {Schema: schema("activity"), Messages: []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: "Next?"}}},
+		"events":    {Schema: schema("events"), Messages: []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: "The person: I open Terminal."}}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				req.Seed++
+				if _, err := m.Chat(context.Background(), req); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

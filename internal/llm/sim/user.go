@@ -1,0 +1,142 @@
+package sim
+
+import "strings"
+
+type activity struct {
+	Activity string `json:"activity"`
+	GoalMet  bool   `json:"goalMet"`
+}
+
+// activity takes the next small step toward the goal that the system text
+// names. How many steps a session takes is drawn from its beginning.
+func (c *call) activity() activity {
+	system := c.system()
+	goal := labelled(system, "Your goal:")
+	around := bullets(system, "Around you:")
+	k := kitOf(labelled(system, "Where you are:"), around)
+	made := c.answers(`{"activity":`)
+	form := c.one(k.start)
+	if len(made) > 0 {
+		steps := 3 + pick(4, system, made[0])
+		if len(made) >= steps {
+			return activity{GoalMet: true}
+		}
+		switch c.rng.IntN(8) {
+		case 0, 1, 2, 3:
+			form = c.one(k.search)
+		case 4:
+			form = c.one(k.check)
+		default:
+			form = c.one(k.work)
+		}
+		if len(made) == steps-1 {
+			form = c.one(k.finish)
+		}
+	}
+	entity, other := c.pair(around)
+	return activity{Activity: fill(form, "entity", entity, "other", other, "topic", c.topic(k, goal))}
+}
+
+// pair picks two things of a scene.
+func (c *call) pair(around []string) (entity, other string) {
+	entity, other = "the desk", "the phone"
+	if two := c.some(around, 2); len(two) == 2 {
+		return two[0], two[1]
+	} else if len(two) == 1 {
+		entity = two[0]
+	}
+	return entity, other
+}
+
+// topic picks a part of the goal, at times one aspect of it.
+func (c *call) topic(k *kit, goal string) string {
+	_, rest, _ := strings.Cut(goal, " ") // a goal opens with a verb
+	parts := phrases(rest)
+	if len(parts) == 0 {
+		parts = []string{"the task"}
+	}
+	part := c.one(parts[:min(5, len(parts))])
+	if c.chance(0.3) {
+		return c.one(k.aspects) + " of " + part
+	}
+	return part
+}
+
+type judgement struct {
+	Accepted bool   `json:"accepted"`
+	Task     *int   `json:"task,omitempty"`
+	Reason   string `json:"reason"`
+}
+
+// judgement decides as the gym's user or as a judge: help is wanted after a
+// failure, a search or a repetition, and a task must be about it and not be what
+// the user has just taken. It errs with probability (1−skill)·0.4.
+func (c *call) judgement() judgement {
+	history := c.moments(recent)
+	message := c.question()
+	offered := offers(message)
+	need := needs(history)
+	best := -1
+	for i, task := range offered {
+		if need && fits(task, history) && !c.taken(task) {
+			best = i
+			break
+		}
+	}
+	accepted := best >= 0
+	if len(offered) == 0 {
+		accepted = !need
+	}
+	if c.chance((1 - c.skill) * 0.4) {
+		accepted = !accepted
+	}
+	j := judgement{Accepted: accepted, Reason: c.reason(accepted, need, offered, history)}
+	if accepted && len(offered) > 1 {
+		task := max(best, 0) + 1
+		j.Task = &task
+	}
+	return j
+}
+
+// taken tells whether one of the last few offers in this conversation was the
+// same and accepted.
+func (c *call) taken(task string) bool {
+	seen := 0
+	for i := len(c.msgs) - 3; i > 0 && seen < 3; i-- {
+		earlier := offers(c.msgs[i].Content)
+		if len(earlier) == 0 {
+			continue
+		}
+		seen++
+		if strings.HasPrefix(c.msgs[i+1].Content, `{"accepted":true`) {
+			for _, e := range earlier {
+				if a := words(e); 4*shared(a, words(task)) >= 3*len(a) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// reason says why in the words of the last event.
+func (c *call) reason(accepted, need bool, offered []string, history []moment) string {
+	topic := "this"
+	if len(history) > 0 {
+		topic = briefly(history[len(history)-1].text)
+	}
+	var forms []string
+	switch {
+	case len(offered) > 0 && accepted:
+		forms = []string{"I am held up by {topic}, and this is what I need now.", "That saves me work on {topic}.", "Good timing: {topic} is where I am stuck."}
+	case len(offered) > 0 && need:
+		forms = []string{"I could use help, but with {topic}, not with this.", "The offer misses what {topic} is about."}
+	case len(offered) > 0:
+		forms = []string{"I am getting on well with {topic} and need no help.", "It comes at a moment when nothing is wrong with {topic}.", "I did not ask for that while busy with {topic}."}
+	case accepted:
+		forms = []string{"I am fine on my own with {topic}.", "There was nothing to help with in {topic}."}
+	default:
+		forms = []string{"I was stuck on {topic} and would have taken help.", "Some help with {topic} would have been welcome."}
+	}
+	return fill(c.one(forms), "topic", topic)
+}

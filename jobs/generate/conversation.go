@@ -1,0 +1,80 @@
+package generate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/gymline/gymline/internal/llm"
+)
+
+// A conversation is all that one role was told and has answered. It only ever
+// grows at its end, so that each request repeats the one before it as a prefix.
+type conversation struct {
+	role string // names the role in causes
+	chat llm.Chatter
+	draw draws
+	msgs []llm.Message
+}
+
+// draws is what the requests of one session, or of one scene, are seeded with.
+type draws struct {
+	rng *rand.Rand
+	// replicate tells apart the sessions of a scene, which start with the same text.
+	replicate int
+	repairs   int
+}
+
+func (d draws) converse(role string, chat llm.Chatter, system string) *conversation {
+	return &conversation{role: role, chat: chat, draw: d, msgs: []llm.Message{{Role: llm.System, Content: system}}}
+}
+
+// ask puts one question and keeps it with its answer, as check left it. An
+// answer that stays malformed, and a refused request, are a *failure.
+func ask[T any](ctx context.Context, c *conversation, question string, schema *llm.Schema, check func(*T) error) (*T, error) {
+	msgs := append(c.msgs, llm.Message{Role: llm.User, Content: question})
+	req := &llm.Request{Messages: msgs, Schema: schema, Replicate: c.draw.replicate, Seed: c.draw.rng.Uint64() >> 11}
+	v, err := llm.Ask(ctx, c.chat, req, c.draw.repairs, check)
+	if err != nil {
+		return nil, c.failed(schema.Name, err)
+	}
+	c.msgs = append(msgs, llm.Message{Role: llm.Assistant, Content: compact(v)})
+	return v, nil
+}
+
+// compact is an answer as history repeats it.
+func compact(v any) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) // it was decoded from JSON, so it encodes
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// A failure ends a row, not the run.
+type failure struct {
+	Role   string `json:"role"`
+	Schema string `json:"schema"`
+	Cause  string `json:"cause"` // short and the same for the same defect, so that rows group by it
+	Detail string `json:"error"`
+	Raw    string `json:"raw,omitempty"` // the last answer, when there was one
+}
+
+func (f *failure) Error() string { return f.Cause + ": " + f.Detail }
+
+// failed tells errors that end a row from those that end the run: a provider
+// that is out of reach or denies access fails every row alike.
+func (c *conversation) failed(schema string, err error) error {
+	if m, ok := errors.AsType[*llm.Malformed](err); ok {
+		cause := fmt.Sprintf("%s: answer is not a valid %s after %d repairs", c.role, schema, c.draw.repairs)
+		return &failure{c.role, schema, cause, m.Err.Error(), m.Raw}
+	}
+	if e, ok := errors.AsType[*llm.Error](err); ok && e.Class == llm.Refused {
+		cause := strings.TrimSpace(fmt.Sprintf("%s: the request was refused: HTTP %d %s", c.role, e.Status, e.Code))
+		return &failure{c.role, schema, cause, err.Error(), ""}
+	}
+	return fmt.Errorf("%s: %w", c.role, err)
+}

@@ -1,0 +1,121 @@
+package generate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/gymline/gymline/internal/llm"
+)
+
+const (
+	// maxPerActivity bounds the events of one activity.
+	maxPerActivity = 4
+	// maxSeconds bounds the time between two events: a week.
+	maxSeconds = 7 * 86400
+)
+
+// The environment turns activities and operations into events, and says what
+// they change. It does not know the user's goal.
+type environment struct{ talk *conversation }
+
+// An event is one that was made but is yet to happen.
+type event struct {
+	Text     string   `json:"event"`
+	Actor    string   `json:"actor"`
+	Seconds  float64  `json:"seconds"` // after the event before it
+	Failure  bool     `json:"failure"`
+	Entities []entity `json:"entities"`
+}
+
+// An entity is one thing's new state.
+type entity struct {
+	Name  string `json:"name"`
+	State string `json:"state"`
+}
+
+const entitySchema = `{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"state":{"type":"string"}},"required":["name","state"],"additionalProperties":false}}`
+
+var eventsSchema = &llm.Schema{Name: "events", Schema: json.RawMessage(fmt.Sprintf(
+	`{"type":"object","properties":{"events":{"type":"array","minItems":1,"maxItems":%d,"items":{"type":"object","properties":{"event":{"type":"string"},"actor":{"type":"string","enum":["user","environment"]},"seconds":{"type":"number"},"failure":{"type":"boolean"},"entities":%s},"required":["event","actor","seconds","failure","entities"],"additionalProperties":false}}},"required":["events"],"additionalProperties":false}`, maxPerActivity, entitySchema))}
+
+// unfold turns an activity of the user's into events; with trouble, something
+// in them goes wrong.
+func (e *environment) unfold(ctx context.Context, act *activity, trouble bool) ([]event, error) {
+	type answer struct {
+		Events []event `json:"events"`
+	}
+	a, err := ask(ctx, e.talk, activityNews(act.Activity, trouble), eventsSchema, func(a *answer) error {
+		if len(a.Events) == 0 || len(a.Events) > maxPerActivity {
+			return fmt.Errorf("it has %d events; want 1 to %d", len(a.Events), maxPerActivity)
+		}
+		failed := false
+		for i := range a.Events {
+			ev := &a.Events[i]
+			if err := ev.check(); err != nil {
+				return fmt.Errorf("event %d: %w", i+1, err)
+			}
+			if ev.Actor != "user" && ev.Actor != "environment" {
+				return fmt.Errorf(`event %d: "actor" is %q; want "user" or "environment"`, i+1, ev.Actor)
+			}
+			failed = failed || ev.Failure
+		}
+		if trouble && !failed {
+			return errors.New("something was to go wrong, and no event is a failure")
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.Events, nil
+}
+
+func (ev *event) check() error {
+	ev.Text = oneLine(ev.Text)
+	switch {
+	case ev.Text == "":
+		return errors.New(`"event" is empty`)
+	case !(ev.Seconds > 0 && ev.Seconds <= maxSeconds):
+		return fmt.Errorf(`"seconds" is %v; want more than 0 and at most %d`, ev.Seconds, maxSeconds)
+	}
+	for i := range ev.Entities {
+		n := &ev.Entities[i]
+		if n.Name, n.State = oneLine(n.Name), oneLine(n.State); n.Name == "" || n.State == "" {
+			return fmt.Errorf("entity %d lacks its name or state", i+1)
+		}
+	}
+	return nil
+}
+
+// A result is what an operation of the agent's came to.
+type result struct {
+	Result   string   `json:"result"`
+	OK       bool     `json:"ok"`
+	Text     string   `json:"event"`
+	Seconds  float64  `json:"seconds"`
+	Entities []entity `json:"entities"`
+}
+
+var resultSchema = &llm.Schema{Name: "result", Schema: json.RawMessage(
+	`{"type":"object","properties":{"result":{"type":"string"},"ok":{"type":"boolean"},"event":{"type":"string"},"seconds":{"type":"number"},"entities":` + entitySchema + `},"required":["result","ok","event","seconds","entities"],"additionalProperties":false}`)}
+
+// carryOut answers one operation of the agent's: what it returned, and the
+// event that it was.
+func (e *environment) carryOut(ctx context.Context, task, call string) (*result, *event, error) {
+	var ev event
+	r, err := ask(ctx, e.talk, operationNews(task, call), resultSchema, func(r *result) error {
+		r.Result = oneLine(r.Result)
+		ev = event{Text: r.Text, Actor: "agent", Seconds: r.Seconds, Failure: !r.OK, Entities: r.Entities}
+		if err := ev.check(); err != nil {
+			return err
+		}
+		r.Text = ev.Text
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return r, &ev, nil
+}

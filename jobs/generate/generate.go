@@ -1,0 +1,200 @@
+// Package generate is the gym: users, environments and proactive agents played
+// by language models, whose sessions become judged episodes. Its outputs depend
+// on the experiment alone, not on shards, concurrency or time.
+package generate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// Format is the version of this job's outputs; any change of what it asks or
+// writes changes it.
+const Format = 1
+
+// FailuresOutput is the output that keeps, for each scene or session that
+// failed, the answer that could not be used.
+const FailuresOutput = "failures.jsonl"
+
+// Run is the job: it plays every session of the shard's scenes. A shard owns a
+// contiguous range of scenes, each with all its sessions.
+func Run(ctx context.Context, t *job.Task) error {
+	g := &gym{task: t}
+	if err := t.Params(&g.params); err != nil {
+		return err
+	}
+	if err := g.open(ctx); err != nil {
+		return err
+	}
+	out := newOutputs(t)
+	sessions := g.params.Sessions
+	first, last := g.all.len()*t.Shard/t.Step.Shards, g.all.len()*(t.Shard+1)/t.Step.Shards
+	t.Plan((last - first) * sessions)
+
+	// A scene is written by the first of its sessions, and forgotten after its last.
+	lazy := make([]func() (*trace.Scene, error), last-first)
+	var mu sync.Mutex
+	scene := func(ctx context.Context, i int) (*trace.Scene, error) {
+		mu.Lock()
+		if lazy[i] == nil {
+			lazy[i] = sync.OnceValues(func() (*trace.Scene, error) { return g.all.scene(ctx, first+i) })
+		}
+		get := lazy[i]
+		mu.Unlock()
+		return get()
+	}
+	err := inOrder(ctx, len(lazy)*sessions, max(1, t.InFlight), func(ctx context.Context, i int) (*outcome, error) {
+		o := &outcome{id: fmt.Sprintf("%s/%d", sceneID(first+i/sessions), i%sessions)}
+		var err error
+		if o.scene, err = scene(ctx, i/sessions); err == nil {
+			o.episode, err = g.play(ctx, first+i/sessions, i%sessions, o)
+		}
+		if err != nil && !errors.As(err, &o.failure) {
+			return nil, fmt.Errorf("session %s: %w", o.id, err)
+		}
+		return o, nil
+	}, func(i int, o *outcome) error {
+		if i%sessions == sessions-1 {
+			mu.Lock()
+			lazy[i/sessions] = nil
+			mu.Unlock()
+		}
+		return out.add(i%sessions == 0, o)
+	})
+	if err != nil {
+		return err
+	}
+	return out.close()
+}
+
+// A gym is what all sessions of a run share.
+type gym struct {
+	task   *job.Task
+	params plan.Generate
+	all    *scenes
+	cast   cast
+}
+
+// open reads the scenes' files and opens each model once.
+func (g *gym) open(ctx context.Context) (err error) {
+	if g.all, err = openScenes(ctx, g.task, &g.params); err != nil {
+		return err
+	}
+	opened := map[string]llm.Chatter{}
+	open := func(m llm.Model, into *llm.Chatter) {
+		if err != nil {
+			return
+		}
+		if opened[m.Name] == nil {
+			opened[m.Name], err = g.task.Chat(ctx, m)
+		}
+		*into = opened[m.Name]
+	}
+	models := &g.params.Models
+	if g.all.count > 0 {
+		if models.Scenes == nil {
+			return fault.New(fault.Permanent, errors.New("no model is named that writes scenes"), "name one in the experiment beside the seeds")
+		}
+		open(*models.Scenes, &g.all.chat)
+	}
+	open(models.User, &g.cast.user)
+	open(models.Environment, &g.cast.environment)
+	open(models.Agent, &g.cast.agent)
+	return err
+}
+
+// play runs the n-th session of the i-th scene.
+func (g *gym) play(ctx context.Context, i, n int, o *outcome) (*trace.Episode, error) {
+	d := draws{rng: g.task.Rand("session", o.scene.ID, strconv.Itoa(n)), replicate: n, repairs: g.params.Repairs}
+	s := newSession(g.params, o.scene, g.cast, d)
+	end, err := s.run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &trace.Episode{
+		Trace: trace.Trace{ID: o.id, Domain: o.scene.Domain, Turns: s.turns},
+		Scene: o.scene.ID, End: end, Simulated: g.simulated(i),
+	}, nil
+}
+
+// simulated tells whether a stand-in takes part in the sessions of the i-th scene.
+func (g *gym) simulated(i int) bool {
+	m := &g.params.Models
+	written := i >= len(g.all.finished)
+	return m.User.Simulated() || m.Environment.Simulated() || m.Agent.Simulated() || written && m.Scenes.Simulated()
+}
+
+// An outcome is how one session went: an episode, or a failure of its own or of
+// its scene, which then is nil.
+type outcome struct {
+	id      string
+	scene   *trace.Scene
+	episode *trace.Episode
+	failure *failure
+}
+
+// outputs are the job's outputs; stats are of the episodes.
+type outputs struct {
+	task                       *job.Task
+	scenes, episodes, failures *job.Output
+	rows                       []rows.Row
+	stats                      trace.Stats
+}
+
+func newOutputs(t *job.Task) *outputs {
+	return &outputs{
+		task:   t,
+		scenes: t.Create(plan.ScenesOutput, job.JSONL), episodes: t.Create(plan.EpisodesOutput, job.JSONL),
+		failures: t.Create(FailuresOutput, job.JSONL),
+	}
+}
+
+// add writes one session's outcome; opening says that it is its scene's first.
+func (out *outputs) add(opening bool, o *outcome) error {
+	row := rows.Row{Stage: string(out.task.Step.Name), ID: o.id, State: rows.Accepted}
+	if opening && o.scene != nil {
+		if err := out.scenes.Row(o.scene); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.failure != nil:
+		row.State, row.Cause = rows.Failed, o.failure.Cause
+		if err := out.failures.Row(struct {
+			ID string `json:"id"`
+			*failure
+		}{o.id, o.failure}); err != nil {
+			return err
+		}
+	case o.episode.End == endMaxEvents:
+		row.State, row.Cause = rows.Truncated, endMaxEvents
+	}
+	if o.episode != nil {
+		row.Yields = len(o.episode.Turns)
+		out.stats.Add(o.episode)
+		if err := out.episodes.Row(o.episode); err != nil {
+			return err
+		}
+	}
+	out.rows = append(out.rows, row)
+	out.task.Done(row.State)
+	return nil
+}
+
+// close writes the row ledger and the statistics.
+func (out *outputs) close() error {
+	if _, err := out.task.WriteRows(out.rows); err != nil {
+		return err
+	}
+	return out.task.WriteJSON(plan.StatsOutput, &out.stats)
+}

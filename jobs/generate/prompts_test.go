@@ -1,0 +1,58 @@
+package generate
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/seed"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// TestPromptGoldens holds the whole conversation of each role in one short
+// session. A changed text changes Format.
+func TestPromptGoldens(t *testing.T) {
+	l := limits
+	l.Candidates = 2
+	s := calm().
+		with("activity", inTurn(act, goalMet)).
+		with("events", always(happening("The user drops the bolt.", "The user sighs."))).
+		with("proposal", inTurn(`{"tasks":["Sweep the floor","Find the bolt"]}`, silence)).
+		with("judgement", inTurn(`{"accepted":true,"task":2,"reason":"I need it."}`, accept)).
+		with("scene", always(`{"user":{"description":"d","goal":"g"},"environment":{"theme":"t","description":"d","entities":["e"],"operations":["o()"],"examples":["x"]}}`))
+	if _, _, err := playScene(t, s, l); err != nil {
+		t.Fatal(err)
+	}
+	talk := (draws{rng: seed.New(1)}).converse("scenes", s, scenesSystem)
+	if _, err := ask(t.Context(), talk, scenesQuestion("daily", "Mend a lamp.", []string{"The user takes a lamp.", "The bulb breaks."}), sceneSchema, (*written).check); err != nil {
+		t.Fatal(err)
+	}
+	last := func(schema string) *llm.Request { return s.asked[schema][len(s.asked[schema])-1] }
+	for name, req := range map[string]*llm.Request{
+		"scenes": last("scene"), "user": last("activity"), "environment": last("result"), "agent": last("proposal"), "operation": last("operation"),
+	} {
+		var b strings.Builder
+		for _, m := range req.Messages {
+			fmt.Fprintf(&b, "--- %s\n%s\n", m.Role, m.Content)
+		}
+		fmt.Fprintf(&b, "--- schema %s\n%s\n", req.Schema.Name, req.Schema.Schema)
+		file := filepath.Join("testdata", "prompts", name+".txt")
+		if *update {
+			if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.String() != string(want) {
+			t.Errorf("%s has changed (rewrite it with -update):\n%s", file, b.String())
+		}
+	}
+}

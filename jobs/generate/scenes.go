@@ -1,0 +1,162 @@
+package generate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// samples is how many sample events a scene is written from.
+const samples = 8
+
+// scenes is where the gym's scenes come from: the finished ones first, then
+// those to be written.
+type scenes struct {
+	task     *job.Task
+	finished []trace.Scene
+	seeds    []trace.SeedDomain
+	count    int // to be written
+	chat     llm.Chatter
+	repairs  int
+}
+
+// openScenes reads the files; the model is opened by the caller.
+func openScenes(ctx context.Context, t *job.Task, p *plan.Generate) (*scenes, error) {
+	s := &scenes{task: t, repairs: p.Repairs}
+	if p.Scenes != nil {
+		name, data, err := readFile(ctx, t, p.Scenes)
+		if err != nil {
+			return nil, err
+		}
+		if s.finished, err = trace.ReadScenes(name, data); err != nil {
+			return nil, err
+		}
+		if p.Limit > len(s.finished) {
+			return nil, fault.New(fault.Permanent, fmt.Errorf("%s has %d scenes, and %d are wanted", name, len(s.finished), p.Limit),
+				"lower the count of scenes from the file, or leave it out to take all")
+		}
+		if p.Limit > 0 {
+			s.finished = s.finished[:p.Limit]
+		}
+	}
+	if p.Seeds != nil {
+		name, data, err := readFile(ctx, t, p.Seeds)
+		if err != nil {
+			return nil, err
+		}
+		if s.seeds, err = trace.ReadSeeds(name, data); err != nil {
+			return nil, err
+		}
+		s.count = p.Count
+	}
+	if s.len() == 0 {
+		return nil, fault.New(fault.Permanent, errors.New("there is no scene to run"), "give a file of scenes, or seeds and a count of scenes to write")
+	}
+	return s, nil
+}
+
+func readFile(ctx context.Context, t *job.Task, f *plan.File) (name string, data []byte, err error) {
+	files, err := t.Files(ctx, f.Input)
+	if err != nil {
+		return "", nil, err
+	}
+	data, err = files.ReadFile(ctx, f.Path)
+	return path.Join(f.Input, f.Path), data, err
+}
+
+func (s *scenes) len() int { return len(s.finished) + s.count }
+
+// sceneID is the ID of the scene at an index over all shards.
+func sceneID(i int) string { return fmt.Sprintf("scene-%05d", i) }
+
+// scene returns the scene at an index over all shards: the same one whatever
+// the shard and whatever came before it.
+func (s *scenes) scene(ctx context.Context, i int) (*trace.Scene, error) {
+	if i < len(s.finished) {
+		scene := s.finished[i]
+		scene.ID = sceneID(i)
+		return &scene, nil
+	}
+	domain, task, events := s.seed(i - len(s.finished))
+	d := draws{rng: s.task.Rand("scene", strconv.Itoa(i)), replicate: i, repairs: s.repairs}
+	talk := d.converse("scenes", s.chat, scenesSystem)
+	w, err := ask(ctx, talk, scenesQuestion(domain, task, events), sceneSchema, (*written).check)
+	if err != nil {
+		return nil, err
+	}
+	scene := w.scene()
+	scene.ID, scene.Domain = sceneID(i), domain
+	return &scene, nil
+}
+
+// seed chooses what the n-th written scene starts from. Domains take turns, and
+// within one no task comes again before all have come.
+func (s *scenes) seed(n int) (domain, task string, events []string) {
+	d := s.seeds[n%len(s.seeds)]
+	turn := n / len(s.seeds)
+	round := strconv.Itoa(turn / len(d.Tasks))
+	order := s.task.Rand("seed tasks", d.Domain, round).Perm(len(d.Tasks))
+	rng := s.task.Rand("sample events", strconv.Itoa(n))
+	for _, k := range rng.Perm(len(d.Events))[:min(samples, len(d.Events))] {
+		events = append(events, d.Events[k])
+	}
+	return d.Domain, d.Tasks[order[turn%len(d.Tasks)]], events
+}
+
+// written is a scene as the model answers it.
+type written struct {
+	User        trace.User `json:"user"`
+	Environment struct {
+		Theme       string   `json:"theme"`
+		Description string   `json:"description"`
+		Entities    []string `json:"entities"`
+		Operations  []string `json:"operations"`
+		Examples    []string `json:"examples"`
+	} `json:"environment"`
+}
+
+var sceneSchema = &llm.Schema{Name: "scene", Schema: json.RawMessage(
+	`{"type":"object","properties":{"user":{"type":"object","properties":{"description":{"type":"string"},"goal":{"type":"string"}},"required":["description","goal"],"additionalProperties":false},"environment":{"type":"object","properties":{"theme":{"type":"string"},"description":{"type":"string"},"entities":{"type":"array","items":{"type":"string"}},"operations":{"type":"array","items":{"type":"string"}},"examples":{"type":"array","items":{"type":"string"}}},"required":["theme","description","entities","operations","examples"],"additionalProperties":false}},"required":["user","environment"],"additionalProperties":false}`)}
+
+func (w *written) check() error {
+	scene := w.scene()
+	if err := scene.Check(); err != nil {
+		return err
+	}
+	for _, list := range [][]string{scene.Environment.Entities, scene.Environment.Operations, scene.Environment.Examples} {
+		for _, item := range list {
+			if item == "" {
+				return errors.New("an item of a list is empty")
+			}
+		}
+	}
+	return nil
+}
+
+func (w *written) scene() trace.Scene {
+	e := w.Environment
+	return trace.Scene{
+		User: trace.User{Description: oneLine(w.User.Description), Goal: oneLine(w.User.Goal)},
+		Environment: trace.Environment{
+			Theme: oneLine(e.Theme), Description: oneLine(e.Description),
+			Entities: oneLines(e.Entities), Operations: oneLines(e.Operations), Examples: oneLines(e.Examples),
+		},
+	}
+}
+
+func oneLines(in []string) []string {
+	out := make([]string, len(in))
+	for i, s := range in {
+		out[i] = oneLine(s)
+	}
+	return out
+}
