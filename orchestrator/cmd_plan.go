@@ -13,7 +13,6 @@ import (
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/experiment"
-	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/planner"
@@ -104,15 +103,15 @@ func digestInputs(ctx context.Context, e *experiment.Experiment) (map[string]sto
 }
 
 // lookAhead finds what the store already has of a plan.
-func lookAhead(ctx context.Context, edge *cli.Edge, profile *experiment.Profile, p *plan.Plan) ([]plannedShard, error) {
+func lookAhead(ctx context.Context, edge *cli.Edge, profile *experiment.Profile, p *plan.Plan) (_ []plannedShard, err error) {
 	st, err := readProfile(ctx, edge, profile)
-	if fault.Code(err) == fault.Config && profile.Spec.Store.Embedded != nil {
-		st, err = &openStore{Store: store.New(store.NewMem()), close: func() error { return nil }}, nil // no store yet
+	if errors.Is(err, errNoStore) {
+		st, err = &openStore{Store: store.New(store.NewMem()), close: func() error { return nil }}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer st.close()
+	defer func() { err = errors.Join(err, st.close()) }()
 	known := map[string]store.Step{}
 	record := func(step store.StepName, shard int) (store.Step, error) {
 		rec, ok := known[fmt.Sprint(step, "/", shard)]

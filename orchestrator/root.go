@@ -35,7 +35,7 @@ again does only what is missing.
 	root.SetArgs(edge.Args)
 	root.SetOut(edge.Stdout)
 	root.SetErr(edge.Stderr)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
+	root.SetFlagErrorFunc(usage)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		newRun(edge), newPlan(edge), newValidate(edge), newSchema(edge),

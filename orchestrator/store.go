@@ -45,11 +45,13 @@ func openProfile(ctx context.Context, edge *cli.Edge, p *experiment.Profile) (*o
 	return open(ctx, edge, p, embedded.Start)
 }
 
+var errNoStore = errors.New("there is no store")
+
 // readProfile opens it for reading, beside a run that may be under way.
 func readProfile(ctx context.Context, edge *cli.Edge, p *experiment.Profile) (*openStore, error) {
 	o, err := open(ctx, edge, p, embedded.StartReadOnly)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, fault.New(fault.Config, fmt.Errorf("there is no store in %s", p.Spec.Store.Embedded.Path),
+		return nil, fault.New(fault.Config, fmt.Errorf("%w in %s", errNoStore, p.Spec.Store.Embedded.Path),
 			"go to the folder where 'gymline run' was, or name the store with --profile")
 	}
 	return o, err

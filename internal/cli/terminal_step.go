@@ -114,11 +114,11 @@ func (s *stepView) sum() stepSum {
 		sum.total += sh.total
 		sum.failed += sh.failed
 		sum.usage = sum.usage.Add(sh.usage)
-		switch {
-		case sh.state == progress.Reused:
+		switch sh.state {
+		case progress.Reused:
 			sum.reused++
 			continue
-		case sh.state == "":
+		case "":
 			sum.waiting++
 		}
 		work++

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -100,7 +101,7 @@ func TestAskRepairs(t *testing.T) {
 			if said == "" {
 				said = "(no answer)"
 			}
-			want := append(question().Messages, Message{Assistant, said}, Message{User,
+			want := append(slices.Clip(question().Messages), Message{Assistant, said}, Message{User,
 				"That answer cannot be used: " + tt.reason + `. Answer again with one JSON object that matches the schema "verdict" and nothing else.`})
 			if !reflect.DeepEqual(second.Messages, want) || second.Seed != 3 || second.Replicate != 2 || second.Schema.Name != "verdict" {
 				t.Errorf("repair asks %+v\nwant %+v", second.Messages, want)

@@ -99,7 +99,7 @@ func deltaPlot(e *metrics.Evaluation) *forest {
 		values = append(values, c.Delta, c.CI[0], c.CI[1])
 	}
 	s, at := scaleOf(values, -1, 1)
-	f := &forest{Ticks: ticksOf(s, at, func(v float64) string { return signedWhole(v) })}
+	f := &forest{Ticks: ticksOf(s, at, signedWhole)}
 	for _, c := range e.Comparisons {
 		row := forestRow{
 			Name: c.B + " − " + c.A, Value: signed(c.Delta), HasInterval: true, Class: "same",

@@ -84,7 +84,7 @@ func TestRunScores(t *testing.T) {
 	if !(c.F1CI[0] < c.F1 && c.F1 < c.F1CI[1]) {
 		t.Errorf("F1 %v in %v", c.F1, c.F1CI)
 	}
-	if len(c.Domains) != 2 || c.Domains[0].Counts.Add(c.Domains[1].Counts) != c.Counts || c.Domains[1].Name != "writing" || c.Domains[1].TN != 3 {
+	if len(c.Domains) != 2 || c.Domains[0].Add(c.Domains[1].Counts) != c.Counts || c.Domains[1].Name != "writing" || c.Domains[1].TN != 3 {
 		t.Errorf("domains %+v", c.Domains)
 	}
 	if len(c.ByTrace) != 3 || c.ByTrace[2].Name != "trace_02" || c.ByTrace[2].Domain != "coding" || c.ByTrace[2].TP != 1 {

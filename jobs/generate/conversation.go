@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/gymline/gymline/internal/llm"
@@ -35,13 +36,14 @@ func (d draws) converse(role string, chat llm.Chatter, system string) *conversat
 // ask puts one question and keeps it with its answer, as check left it. An
 // answer that stays malformed, and a refused request, are a *failure.
 func ask[T any](ctx context.Context, c *conversation, question string, schema *llm.Schema, check func(*T) error) (*T, error) {
-	msgs := append(c.msgs, llm.Message{Role: llm.User, Content: question})
+	msgs := append(slices.Clip(c.msgs), llm.Message{Role: llm.User, Content: question})
 	req := &llm.Request{Messages: msgs, Schema: schema, Replicate: c.draw.replicate, Seed: c.draw.rng.Uint64() >> 11}
 	v, err := llm.Ask(ctx, c.chat, req, c.draw.repairs, check)
 	if err != nil {
 		return nil, c.failed(schema.Name, err)
 	}
-	c.msgs = append(msgs, llm.Message{Role: llm.Assistant, Content: compact(v)})
+	msgs = append(msgs, llm.Message{Role: llm.Assistant, Content: compact(v)})
+	c.msgs = msgs
 	return v, nil
 }
 

@@ -129,7 +129,7 @@ func config(t *testing.T, dir string) Config {
 		Backoff: time.Millisecond, MaxBackoff: 4 * time.Millisecond, Grace: time.Second}
 }
 
-func run(t *testing.T, ctx context.Context, edit func(*Config), steps ...plan.Step) ([]store.Failure, error, *events, string) {
+func run(t *testing.T, edit func(*Config), steps ...plan.Step) ([]store.Failure, *events, string, error) {
 	t.Helper()
 	dir := t.TempDir()
 	cfg := config(t, dir)
@@ -137,13 +137,13 @@ func run(t *testing.T, ctx context.Context, edit func(*Config), steps ...plan.St
 		edit(&cfg)
 	}
 	sink := &events{}
-	failures, err := Run(ctx, cfg, &plan.Plan{Steps: steps}, "r-1", sink)
+	failures, err := Run(t.Context(), cfg, &plan.Plan{Steps: steps}, "r-1", sink)
 	log, _ := os.ReadFile(filepath.Join(dir, "log"))
-	return failures, err, sink, string(log)
+	return failures, sink, string(log), err
 }
 
 func TestDependenciesAndParallelism(t *testing.T) {
-	failures, err, _, log := run(t, context.Background(), func(c *Config) { c.Parallel = 3 },
+	failures, _, log, err := run(t, func(c *Config) { c.Parallel = 3 },
 		step("a", "ok", 5), step("b", "ok", 2, "a"), step("c", "ok", 1, "a", "b"))
 	if err != nil || failures != nil {
 		t.Fatal(err, failures)
@@ -172,7 +172,7 @@ func TestDependenciesAndParallelism(t *testing.T) {
 }
 
 func TestTemporaryFailureIsRetried(t *testing.T) {
-	failures, err, ev, _ := run(t, context.Background(), nil, step("a", "flaky", 1), step("b", "ok", 1, "a"))
+	failures, ev, _, err := run(t, nil, step("a", "flaky", 1), step("b", "ok", 1, "a"))
 	if err != nil || failures != nil {
 		t.Fatal(err, failures)
 	}
@@ -182,7 +182,7 @@ func TestTemporaryFailureIsRetried(t *testing.T) {
 }
 
 func TestRetriesEnd(t *testing.T) {
-	failures, _, ev, _ := run(t, context.Background(), nil, step("a", "down", 1), step("b", "ok", 1, "a"))
+	failures, ev, _, _ := run(t, nil, step("a", "down", 1), step("b", "ok", 1, "a"))
 	if len(failures) != 1 || failures[0].ExitCode != fault.Temporary || failures[0].Cause != "the store is away" {
 		t.Fatalf("%+v", failures)
 	}
@@ -195,7 +195,7 @@ func TestRetriesEnd(t *testing.T) {
 }
 
 func TestPermanentFailureStopsTheRun(t *testing.T) {
-	failures, err, ev, log := run(t, context.Background(), func(c *Config) { c.Parallel = 2 },
+	failures, ev, log, err := run(t, func(c *Config) { c.Parallel = 2 },
 		step("slow", "hang", 1), step("bad", "bad", 1), step("never", "ok", 3))
 	if err != nil || len(failures) != 1 {
 		t.Fatal(err, failures)
@@ -214,7 +214,7 @@ func TestPermanentFailureStopsTheRun(t *testing.T) {
 
 func TestSilentDeathGivesItsLastWords(t *testing.T) {
 	var stderr bytes.Buffer
-	failures, _, _, _ := run(t, context.Background(), func(c *Config) { c.Stderr = &stderr }, step("a", "silent", 1))
+	failures, _, _, _ := run(t, func(c *Config) { c.Stderr = &stderr }, step("a", "silent", 1))
 	if len(failures) != 1 || failures[0].ExitCode != 2 || failures[0].Cause != "panic: at the disco" {
 		t.Fatalf("%+v", failures)
 	}
@@ -224,7 +224,7 @@ func TestSilentDeathGivesItsLastWords(t *testing.T) {
 }
 
 func TestKilledChildIsTriedAgain(t *testing.T) {
-	failures, err, ev, _ := run(t, context.Background(), nil, step("a", "killed", 1))
+	failures, ev, _, err := run(t, nil, step("a", "killed", 1))
 	if err != nil || failures != nil {
 		t.Fatal(err, failures)
 	}
