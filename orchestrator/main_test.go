@@ -61,6 +61,7 @@ func scripts(t *testing.T, dir string, vars map[string]string) {
 			"digests-of": digestsOf,
 			"envsubst":   envsubst,
 			"exits":      exits,
+			"readme":     readme(root),
 			"smalldisk":  smallDisk(t),
 		},
 		Condition: func(cond string) (bool, error) {
@@ -136,6 +137,19 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if fmt.Sprint(code) != args[0] {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// readme checks that the README shows every line of the F1 table on stdout.
+func readme(root string) func(ts *testscript.TestScript, neg bool, args []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		text, err := os.ReadFile(filepath.Join(root, "README.md"))
+		ts.Check(err)
+		for line := range strings.Lines(ts.ReadFile("stdout")) {
+			if strings.HasSuffix(line, "]\n") && !strings.Contains(string(text), line) {
+				ts.Fatalf("the README's session does not show this line; renew it:\n%s", line)
+			}
+		}
 	}
 }
 
