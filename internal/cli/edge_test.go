@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"testing"
+
+	"github.com/gymline/gymline/internal/fault"
+)
+
+func TestMainPrintsTheErrorAndItsHint(t *testing.T) {
+	bad := fault.New(fault.Config, errors.New("two problems\nhere and there"), "mend them")
+	for name, c := range map[string]struct {
+		err  error
+		code int
+		want string
+	}{
+		"done":      {nil, fault.OK, ""},
+		"permanent": {errors.New("row 7"), fault.Permanent, "gymline: row 7\n"},
+		"hint":      {fmt.Errorf("run: %w", bad), fault.Config, "gymline: run: two problems\n  here and there\n  → mend them\n"},
+		"told":      {Shown(bad), fault.Config, ""},
+	} {
+		var stderr bytes.Buffer
+		e := &Edge{Stderr: &stderr}
+		if code := e.Main(func(context.Context) error { return c.err }); code != c.code || stderr.String() != c.want {
+			t.Errorf("%s: exit code %d, %q", name, code, stderr.String())
+		}
+	}
+}
+
+func TestMainHandsSignalsOn(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		var stderr bytes.Buffer
+		e := &Edge{Stderr: &stderr}
+		code := e.Main(func(ctx context.Context) error {
+			if err := syscall.Kill(syscall.Getpid(), sig); err != nil {
+				return err
+			}
+			<-ctx.Done()
+			return fmt.Errorf("run: %w", ctx.Err())
+		})
+		if code != fault.Interrupted || !bytes.Contains(stderr.Bytes(), []byte("interrupted")) {
+			t.Errorf("%v: exit code %d, %q", sig, code, stderr.String())
+		}
+	}
+}
+
+func TestLogLevel(t *testing.T) {
+	for level, want := range map[string]int{"": 1, "debug": 3, "info": 2, "warn": 1, "error": 0, "nonsense": 1} {
+		var stderr bytes.Buffer
+		log := (&Edge{Stderr: &stderr, Getenv: func(string) string { return level }}).Logger()
+		log.Debug("x")
+		log.Info("x")
+		log.Warn("x")
+		if got := bytes.Count(stderr.Bytes(), []byte("\n")); got != want {
+			t.Errorf("level %q logs %d of 3 lines, want %d", level, got, want)
+		}
+	}
+}
