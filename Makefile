@@ -5,7 +5,7 @@ LINTER   := $(CACHE)/golangci-lint
 GOTEST   := go test -race
 export GYMLINE_MINIO := $(MINIO)
 
-.PHONY: build test lint tidy bench docs clean
+.PHONY: build test lint bench docs minio clean
 
 build: ## the gymline binary
 	go build -o bin/gymline ./orchestrator
@@ -18,8 +18,13 @@ lint: $(LINTER) ## vet, golangci-lint with the arrows of the design, tidy module
 	$(LINTER) run ./...
 	go mod tidy -diff
 
+bench: ## Go benchmarks: the store, the ledger, a model call against the bare client
+	go test -run '^$$' -bench . -benchmem ./internal/store/... ./internal/llm/...
+
 docs: ## regenerate what is generated: the config reference
-	go test ./internal/experiment -run Docs -update
+	go generate ./internal/experiment
+
+minio: $(MINIO) ## the MinIO server that tests run against
 
 clean:
 	rm -rf bin $(CACHE)

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,7 +8,8 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"os"
+	"io/fs"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -38,9 +38,25 @@ func (d Digest) Valid() bool {
 
 func blobKey(d Digest) string { return "blobs/sha256/" + string(d[:2]) + "/" + string(d) }
 
-// spoolLimit is how much encoded data is held in memory before a temporary
-// file takes over, in bytes.
-const spoolLimit = 4 << 20
+// In bytes.
+const (
+	maxWindow = 64 << 20 // of a frame, so that a damaged header cannot fill memory
+	maxRead   = 1 << 30  // of a blob that is read whole
+)
+
+// Encoders and decoders hold megabytes, so they are used again. Each works on
+// its caller's goroutine: shards run side by side already. The constructors'
+// only errors are those of unsuitable options.
+var (
+	encoders = sync.Pool{New: func() any {
+		e, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true))
+		return e
+	}}
+	decoders = sync.Pool{New: func() any {
+		d, _ := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+		return d
+	}}
+)
 
 // A BlobWriter encodes and hashes a blob as it is written. Nothing reaches the
 // bucket before Commit; Discard (safe after Commit) frees what it holds.
@@ -54,20 +70,17 @@ type BlobWriter struct {
 
 // NewBlob starts a blob.
 func (s *Store) NewBlob() *BlobWriter {
-	w := &BlobWriter{bucket: s.bucket, hash: sha256.New()}
-	// One goroutine a writer: shards run side by side already.
-	w.zw, _ = zstd.NewWriter(&w.spool, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault))
+	w := &BlobWriter{bucket: s.bucket, hash: sha256.New(), zw: encoders.Get().(*zstd.Encoder)}
+	w.zw.Reset(&w.spool)
 	return w
 }
 
+// Write implements io.Writer.
 func (w *BlobWriter) Write(p []byte) (int, error) {
-	w.hash.Write(p)
 	n, err := w.zw.Write(p)
+	w.hash.Write(p[:n])
 	w.bytes += int64(n)
-	if err != nil {
-		return n, spoolError(err)
-	}
-	return n, nil
+	return n, err
 }
 
 // Bytes returns how many decoded bytes were written.
@@ -76,25 +89,23 @@ func (w *BlobWriter) Bytes() int64 { return w.bytes }
 // Commit uploads the blob at its digest.
 func (w *BlobWriter) Commit(ctx context.Context) (Digest, error) {
 	if err := w.zw.Close(); err != nil {
-		return "", spoolError(err)
+		return "", err
 	}
 	d := Digest(hex.EncodeToString(w.hash.Sum(nil)))
-	body, size, err := w.spool.reader()
-	if err != nil {
-		return "", spoolError(err)
+	if err := w.spool.put(ctx, w.bucket, blobKey(d)); err != nil {
+		return "", err
 	}
-	return d, w.bucket.Put(ctx, blobKey(d), body, size)
+	return d, nil
 }
 
-// Discard frees the writer's memory and temporary file.
+// Discard frees the writer's memory and temporary file; it ends the writer.
 func (w *BlobWriter) Discard() {
-	w.zw.Close()
+	if w.zw != nil {
+		w.zw.Reset(nil) // not Close: that would encode what is left
+		encoders.Put(w.zw)
+		w.zw = nil
+	}
 	w.spool.free()
-}
-
-func spoolError(err error) error {
-	return &Error{Op: "spool", Key: os.TempDir(), Kind: Transient, Err: err,
-		Fix: "free space in the temporary directory, or point TMPDIR at a larger disk, and run again"}
 }
 
 // PutBlob stores data and returns its digest.
@@ -109,6 +120,9 @@ func (s *Store) PutBlob(ctx context.Context, data []byte) (Digest, error) {
 
 // HasBlob reports whether a blob is stored; it does not read its bytes.
 func (s *Store) HasBlob(ctx context.Context, d Digest) (bool, error) {
+	if !d.Valid() {
+		return false, fmt.Errorf("store: %q is not a digest", string(d))
+	}
 	_, err := s.bucket.Stat(ctx, blobKey(d))
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
@@ -126,94 +140,78 @@ func (s *Store) OpenBlob(ctx context.Context, d Digest) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	zr, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1))
-	if err != nil {
-		body.Close()
+	r := &blobReader{want: d, body: body, zr: decoders.Get().(*zstd.Decoder), hash: sha256.New()}
+	if err := r.zr.Reset(encoded{r}); err != nil {
+		r.Close()
 		return nil, fmt.Errorf("store: get %s: %w", blobKey(d), err)
 	}
-	return &blobReader{want: d, body: body, zr: zr, hash: sha256.New()}, nil
+	return r, nil
 }
 
-// ReadBlob returns a small blob's decoded and verified bytes.
+// ReadBlob returns a blob's decoded and verified bytes; one above 1 GiB must be
+// streamed.
 func (s *Store) ReadBlob(ctx context.Context, d Digest) ([]byte, error) {
 	r, err := s.OpenBlob(ctx, d)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	return io.ReadAll(r)
+	data, err := io.ReadAll(io.LimitReader(r, maxRead+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxRead {
+		return nil, fmt.Errorf("store: get %s: larger than %d bytes", blobKey(d), maxRead)
+	}
+	return data, nil
 }
 
 type blobReader struct {
-	want Digest
-	body io.ReadCloser
-	zr   *zstd.Decoder
-	hash hash.Hash
+	want    Digest
+	body    io.ReadCloser
+	bodyErr error // why body failed, if it did
+	zr      *zstd.Decoder
+	hash    hash.Hash
+}
+
+// encoded reads a blob's encoded bytes and keeps the bucket's error, which the
+// decoder may hide behind its own.
+type encoded struct{ r *blobReader }
+
+func (e encoded) Read(p []byte) (int, error) {
+	n, err := e.r.body.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		e.r.bodyErr = err
+	}
+	return n, err
 }
 
 func (r *blobReader) Read(p []byte) (int, error) {
+	if r.zr == nil {
+		return 0, fs.ErrClosed
+	}
 	n, err := r.zr.Read(p)
 	r.hash.Write(p[:n])
 	switch {
 	case err == nil:
 		return n, nil
-	case err == io.EOF:
+	case r.bodyErr != nil:
+		return n, r.bodyErr // the way to the server failed, not the bytes
+	case errors.Is(err, io.EOF):
 		if got := Digest(hex.EncodeToString(r.hash.Sum(nil))); got != r.want {
 			return n, fmt.Errorf("store: get %s: got %s: %w", blobKey(r.want), got, ErrCorrupt)
 		}
 		return n, io.EOF
-	case errors.As(err, new(*Error)), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return n, err // the way to the server failed, not the bytes
 	default:
 		return n, fmt.Errorf("store: get %s: %w (%w)", blobKey(r.want), ErrCorrupt, err)
 	}
 }
 
 func (r *blobReader) Close() error {
-	r.zr.Close()
+	if r.zr != nil {
+		_ = r.zr.Reset(nil)
+		decoders.Put(r.zr)
+		r.zr = nil
+	}
 	return r.body.Close()
-}
-
-// A spool holds encoded bytes: in memory while small, then in an unnamed file.
-type spool struct {
-	buf  bytes.Buffer
-	file *os.File
-}
-
-func (s *spool) Write(p []byte) (int, error) {
-	if s.file == nil && s.buf.Len()+len(p) <= spoolLimit {
-		return s.buf.Write(p)
-	}
-	if s.file == nil {
-		f, err := os.CreateTemp("", "gymline-blob-*")
-		if err != nil {
-			return 0, err
-		}
-		os.Remove(f.Name()) // the open handle keeps it; nothing is left behind by a crash
-		s.file = f
-		if _, err := f.Write(s.buf.Bytes()); err != nil {
-			return 0, err
-		}
-		s.buf = bytes.Buffer{}
-	}
-	return s.file.Write(p)
-}
-
-func (s *spool) reader() (io.ReadSeeker, int64, error) {
-	if s.file == nil {
-		return bytes.NewReader(s.buf.Bytes()), int64(s.buf.Len()), nil
-	}
-	size, err := s.file.Seek(0, io.SeekEnd)
-	if err != nil {
-		return nil, 0, err
-	}
-	_, err = s.file.Seek(0, io.SeekStart)
-	return s.file, size, err
-}
-
-func (s *spool) free() {
-	s.buf = bytes.Buffer{}
-	if s.file != nil {
-		s.file.Close()
-	}
 }

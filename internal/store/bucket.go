@@ -15,13 +15,18 @@ import (
 // (any S3 server), embedded (a server inside this process) and Mem; the suite
 // in storetest is the contract's other half.
 //
-//   - Keys are slash-separated, without a leading slash.
+//   - Keys are UTF-8, at most 900 bytes, of slash-separated segments of 1 to 240
+//     bytes that are neither "." nor ".."; no key continues another one's path
+//     (not both a/b and a/b/c), so that a file system can hold them.
 //   - Put and Create are atomic: a reader sees the whole object or none.
+//   - Put reads body from its start, more than once.
 //   - Create succeeds for exactly one of any number of concurrent callers; the
-//     others get an error that wraps ErrExists.
+//     others get an error that wraps ErrExists. Only when the server's answer
+//     was lost on the way may callers that wrote identical bytes all succeed.
 //   - Get and Stat of an absent key give an error that wraps ErrNotFound.
-//   - List yields keys in ascending byte order.
-//   - Every other failure is an *Error that says whether a retry may help.
+//   - List yields keys in ascending byte order, and an error ends it.
+//   - A cancelled ctx gives its own error; every other failure, also while the
+//     body of a Get is read, is an *Error that says whether a retry may help.
 type Bucket interface {
 	Put(ctx context.Context, key string, body io.ReadSeeker, size int64) error
 	Create(ctx context.Context, key string, body []byte) error
@@ -45,12 +50,13 @@ type Kind int
 const (
 	Transient     Kind = iota // the server or the way to it failed; retry later
 	Misconfigured             // wrong credentials, bucket or endpoint
+	Refused                   // the request itself cannot be served, such as an object that is too large
 )
 
 // An Error is a bucket operation that failed for a reason other than
 // ErrNotFound or ErrExists.
 type Error struct {
-	Op   string // "put", "create", "get", "stat", "list"
+	Op   string // "put", "create", "get", "stat", "list", "open"
 	Key  string
 	Kind Kind
 	Fix  string // what to do next, or ""

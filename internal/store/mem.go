@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -20,13 +21,20 @@ type Mem struct {
 // NewMem returns an empty bucket.
 func NewMem() *Mem { return &Mem{objects: map[string][]byte{}} }
 
+// Put stores an object, in place of one that may be there.
 func (m *Mem) Put(ctx context.Context, key string, body io.ReadSeeker, size int64) error {
-	data, err := io.ReadAll(body)
-	if err != nil {
-		return &Error{Op: "put", Key: key, Err: err}
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return &Error{Op: "put", Key: key, Kind: Refused, Err: err}
 	}
-	if int64(len(data)) != size {
-		return &Error{Op: "put", Key: key, Err: fmt.Errorf("got %d bytes, announced %d", len(data), size)}
+	data := make([]byte, size)
+	_, err := io.ReadFull(body, data)
+	if err == nil {
+		if n, _ := io.ReadFull(body, make([]byte, 1)); n > 0 {
+			err = errors.New("longer than announced")
+		}
+	}
+	if err != nil {
+		return &Error{Op: "put", Key: key, Kind: Refused, Err: fmt.Errorf("a body of %d bytes: %w", size, err)}
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -37,6 +45,7 @@ func (m *Mem) Put(ctx context.Context, key string, body io.ReadSeeker, size int6
 	return nil
 }
 
+// Create stores an object unless the key is taken.
 func (m *Mem) Create(ctx context.Context, key string, body []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -50,6 +59,7 @@ func (m *Mem) Create(ctx context.Context, key string, body []byte) error {
 	return nil
 }
 
+// Get streams an object.
 func (m *Mem) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -63,6 +73,7 @@ func (m *Mem) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(data)), nil
 }
 
+// Stat returns an object's size in bytes.
 func (m *Mem) Stat(ctx context.Context, key string) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -76,6 +87,7 @@ func (m *Mem) Stat(ctx context.Context, key string) (int64, error) {
 	return int64(len(data)), nil
 }
 
+// List yields the keys that start with prefix.
 func (m *Mem) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		m.mu.Lock()

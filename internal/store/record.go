@@ -1,21 +1,12 @@
 package store
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"strconv"
-	"strings"
 )
 
 // FormatVersion is written into every record; FORMAT.md lists the changes.
 const FormatVersion = 1
-
-// maxRecord bounds a record's size in bytes, so that a damaged one cannot fill memory.
-const maxRecord = 64 << 20
 
 // RunID names a run: the experiment's name and a number, e.g. "quickstart-3".
 type RunID string
@@ -84,10 +75,17 @@ type Step struct {
 type Seal struct {
 	Format   int       `json:"format"`
 	Run      RunID     `json:"run"`
-	State    string    `json:"state"` // "Succeeded", "Failed", "Interrupted"
+	State    string    `json:"state"`
 	Failures []Failure `json:"failures,omitempty"`
 	Finished string    `json:"finished"`
 }
+
+// The states of a sealed run.
+const (
+	Succeeded   = "Succeeded"
+	Failed      = "Failed"
+	Interrupted = "Interrupted"
+)
 
 // A Failure says why a shard of a step failed.
 type Failure struct {
@@ -98,143 +96,12 @@ type Failure struct {
 	Hint     string   `json:"hint,omitempty"`
 }
 
-// A Store keeps blobs and records in a bucket.
-type Store struct{ bucket Bucket }
-
-// New returns the store in a bucket.
-func New(b Bucket) *Store { return &Store{bucket: b} }
-
-// Bucket returns the bucket under the store, for what keeps objects of its own there.
-func (s *Store) Bucket() Bucket { return s.bucket }
-
-func runKey(id RunID, rest string) string { return "runs/" + string(id) + "/" + rest }
-func stepKey(id RunID, step StepName, shard int) string {
-	return runKey(id, "steps/"+string(step)+"/"+strconv.Itoa(shard)+".json")
-}
-
-// CreateRun opens a run; ErrExists means that the ID is taken.
-func (s *Store) CreateRun(ctx context.Context, r Run) error {
-	r.Format = FormatVersion
-	return s.create(ctx, runKey(r.ID, "run.json"), r)
-}
-
-// ReadRun returns a run's record.
-func (s *Store) ReadRun(ctx context.Context, id RunID) (r Run, err error) {
-	return r, s.read(ctx, runKey(id, "run.json"), &r)
-}
-
-// Runs returns the IDs of all runs, by name and then number.
-func (s *Store) Runs(ctx context.Context) ([]RunID, error) {
-	var ids []RunID
-	for key, err := range s.bucket.List(ctx, "runs/") {
-		if err != nil {
-			return nil, err
-		}
-		if id, ok := strings.CutSuffix(strings.TrimPrefix(key, "runs/"), "/run.json"); ok {
-			ids = append(ids, RunID(id))
+// Output returns the artifact of that name.
+func (r *Step) Output(name string) (Artifact, error) {
+	for _, a := range r.Outputs {
+		if a.Name == name {
+			return a, nil
 		}
 	}
-	sortRuns(ids)
-	return ids, nil
-}
-
-// PutPlan stores a run's plan; the same bytes may be put again.
-func (s *Store) PutPlan(ctx context.Context, id RunID, plan []byte) error {
-	return s.put(ctx, runKey(id, "plan.json"), plan)
-}
-
-// ReadPlan returns a run's plan as it was put.
-func (s *Store) ReadPlan(ctx context.Context, id RunID) ([]byte, error) {
-	return s.get(ctx, runKey(id, "plan.json"))
-}
-
-// CommitStep records a finished shard, once; ErrExists means that another
-// attempt was first, and then its record holds.
-func (s *Store) CommitStep(ctx context.Context, r Step) error {
-	r.Format = FormatVersion
-	return s.create(ctx, stepKey(r.Run, r.Step, r.Shard), r)
-}
-
-// ReadStep returns a finished shard's record, or ErrNotFound.
-func (s *Store) ReadStep(ctx context.Context, id RunID, step StepName, shard int) (r Step, err error) {
-	return r, s.read(ctx, stepKey(id, step, shard), &r)
-}
-
-// PutMemo makes a finished shard findable by its work key.
-func (s *Store) PutMemo(ctx context.Context, r Step) error {
-	r.Format = FormatVersion
-	data, err := encode(r)
-	if err != nil {
-		return err
-	}
-	return s.put(ctx, "memo/"+string(r.WorkKey)+".json", data)
-}
-
-// ReadMemo returns the record of finished work with that key, or ErrNotFound.
-func (s *Store) ReadMemo(ctx context.Context, key WorkKey) (r Step, err error) {
-	return r, s.read(ctx, "memo/"+string(key)+".json", &r)
-}
-
-// SealRun ends a run, once.
-func (s *Store) SealRun(ctx context.Context, seal Seal) error {
-	seal.Format = FormatVersion
-	return s.create(ctx, runKey(seal.Run, "seal.json"), seal)
-}
-
-// ReadSeal returns a run's seal, or ErrNotFound.
-func (s *Store) ReadSeal(ctx context.Context, id RunID) (r Seal, err error) {
-	return r, s.read(ctx, runKey(id, "seal.json"), &r)
-}
-
-func encode(v any) ([]byte, error) {
-	data, err := json.MarshalIndent(v, "", " ")
-	if err != nil {
-		return nil, fmt.Errorf("store: encode %T: %w", v, err)
-	}
-	return append(data, '\n'), nil
-}
-
-func (s *Store) create(ctx context.Context, key string, v any) error {
-	data, err := encode(v)
-	if err != nil {
-		return err
-	}
-	return s.bucket.Create(ctx, key, data)
-}
-
-func (s *Store) put(ctx context.Context, key string, data []byte) error {
-	return s.bucket.Put(ctx, key, bytes.NewReader(data), int64(len(data)))
-}
-
-func (s *Store) get(ctx context.Context, key string) ([]byte, error) {
-	r, err := s.bucket.Get(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	data, err := io.ReadAll(io.LimitReader(r, maxRecord+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxRecord {
-		return nil, fmt.Errorf("store: get %s: record is larger than %d bytes", key, maxRecord)
-	}
-	return data, nil
-}
-
-func (s *Store) read(ctx context.Context, key string, into any) error {
-	data, err := s.get(ctx, key)
-	if err != nil {
-		return err
-	}
-	var head struct {
-		Format int `json:"format"`
-	}
-	if err := errors.Join(json.Unmarshal(data, &head), json.Unmarshal(data, into)); err != nil {
-		return fmt.Errorf("store: get %s: damaged record: %w", key, err)
-	}
-	if head.Format < 1 || head.Format > FormatVersion {
-		return fmt.Errorf("store: get %s: format %d, and this gymline reads up to %d: use a newer gymline", key, head.Format, FormatVersion)
-	}
-	return nil
+	return Artifact{}, fmt.Errorf("step %s/%d has no output %q", r.Step, r.Shard, name)
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,21 @@ func sortRuns(ids []RunID) {
 		bn, bi := splitRun(b)
 		return cmp.Or(cmp.Compare(an, bn), cmp.Compare(ai, bi), cmp.Compare(a, b))
 	})
+}
+
+// LastRun returns the highest number of a run of that experiment, 0 for none.
+func (s *Store) LastRun(ctx context.Context, experiment string) (int, error) {
+	last := 0
+	for key, err := range s.bucket.List(ctx, "runs/"+experiment+"-") {
+		if err != nil {
+			return 0, err
+		}
+		id, rest, _ := strings.Cut(strings.TrimPrefix(key, "runs/"), "/")
+		if name, n := splitRun(RunID(id)); rest == "run.json" && name == experiment {
+			last = max(last, n)
+		}
+	}
+	return last, nil
 }
 
 func splitRun(id RunID) (name string, number int) {

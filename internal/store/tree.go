@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,6 +53,16 @@ func (s *Store) PutTree(ctx context.Context, fsys fs.FS) (Tree, error) {
 	return tree, err
 }
 
+// DigestTree returns what PutTree would, and stores nothing.
+func DigestTree(ctx context.Context, fsys fs.FS) (Tree, error) {
+	return New(discard{}).PutTree(ctx, fsys)
+}
+
+// discard is a bucket that keeps nothing; only Put is called on it.
+type discard struct{ Bucket }
+
+func (discard) Put(context.Context, string, io.ReadSeeker, int64) error { return nil }
+
 func (s *Store) putFile(ctx context.Context, fsys fs.FS, path string) (TreeFile, error) {
 	f, err := fsys.Open(path)
 	if err != nil {
@@ -88,7 +97,8 @@ func (s *Store) OpenTree(ctx context.Context, d Digest) (*TreeFS, error) {
 	return t, nil
 }
 
-// Files returns the files at or below dir ("." for all), sorted by path.
+// Files returns the files at or below dir ("." for all), sorted by path. The
+// caller must not change them.
 func (t *TreeFS) Files(dir string) []TreeFile {
 	if dir == "." || dir == "" {
 		return t.files
@@ -119,7 +129,11 @@ func (t *TreeFS) ReadFile(ctx context.Context, path string) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
-	return io.ReadAll(r)
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("input file %s: %w", path, err)
+	}
+	return data, nil
 }
 
 // Concat streams artifacts one after another, each verified to its end.
@@ -132,6 +146,7 @@ type concat struct {
 	store *Store
 	rest  []Artifact
 	cur   io.ReadCloser
+	name  string // of cur
 }
 
 func (c *concat) Read(p []byte) (int, error) {
@@ -144,7 +159,7 @@ func (c *concat) Read(p []byte) (int, error) {
 			if err != nil {
 				return 0, fmt.Errorf("%s: %w", c.rest[0].Name, err)
 			}
-			c.cur, c.rest = r, c.rest[1:]
+			c.cur, c.name, c.rest = r, c.rest[0].Name, c.rest[1:]
 		}
 		n, err := c.cur.Read(p)
 		if errors.Is(err, io.EOF) {
@@ -155,6 +170,9 @@ func (c *concat) Read(p []byte) (int, error) {
 			}
 			err = nil
 		}
+		if err != nil {
+			err = fmt.Errorf("%s: %w", c.name, err)
+		}
 		return n, err
 	}
 }
@@ -164,35 +182,4 @@ func (c *concat) Close() error {
 		return nil
 	}
 	return c.cur.Close()
-}
-
-// Output returns the artifact of that name.
-func (r *Step) Output(name string) (Artifact, error) {
-	for _, a := range r.Outputs {
-		if a.Name == name {
-			return a, nil
-		}
-	}
-	return Artifact{}, fmt.Errorf("step %s/%d has no output %q", r.Step, r.Shard, name)
-}
-
-// Publish copies artifacts to exports/<name>/<digest>/<artifact name>, as plain
-// files for trainers, where <digest> is over the list of artifacts. The list
-// itself is written last, as gymline.json: files beside it are complete.
-func (s *Store) Publish(ctx context.Context, name string, artifacts []Artifact) error {
-	list, err := encode(artifacts)
-	if err != nil {
-		return err
-	}
-	prefix := "exports/" + name + "/" + string(DigestOf(list)) + "/"
-	for _, a := range artifacts {
-		data, err := s.ReadBlob(ctx, a.Digest)
-		if err != nil {
-			return fmt.Errorf("publish %s: %w", a.Name, err)
-		}
-		if err := s.bucket.Put(ctx, prefix+a.Name, bytes.NewReader(data), int64(len(data))); err != nil {
-			return fmt.Errorf("publish %s: %w", a.Name, err)
-		}
-	}
-	return s.put(ctx, prefix+"gymline.json", list)
 }

@@ -1,0 +1,98 @@
+package s3
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/gymline/gymline/internal/store"
+)
+
+// code returns the S3 error code of a server's answer, or "".
+func code(err error) string {
+	e, _ := errors.AsType[minio.ErrorResponse](err)
+	return e.Code
+}
+
+// failure turns the client's error into what store.Bucket promises. key is ""
+// for the bucket itself.
+func (b *Bucket) failure(ctx context.Context, op, key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("store: %s %s: %w", op, key, ctx.Err())
+	}
+	if c := code(err); key != "" && (c == minio.NoSuchKey || c == "NotFound") {
+		return fmt.Errorf("store: %s %s: %w", op, key, store.ErrNotFound)
+	}
+	if key == "" {
+		key = "bucket " + b.name
+	}
+	e := &store.Error{Op: op, Key: key, Err: err}
+	if bad, ok := errors.AsType[refusal](err); ok {
+		e.Kind, e.Err = store.Refused, bad.error
+	} else if answer, ok := errors.AsType[minio.ErrorResponse](err); ok {
+		e.Kind, e.Fix = b.answered(answer)
+		e.Err = fmt.Errorf("%s (HTTP status %d): %w", answer.Code, answer.StatusCode, err)
+	} else {
+		e.Kind, e.Fix = b.unanswered(err)
+	}
+	return e
+}
+
+// A refusal is a request that was not sent, because its body cannot be read.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
+
+func refused(err error) error { return refusal{err} }
+
+// answered classifies a server's answer by its code, then by its status.
+func (b *Bucket) answered(e minio.ErrorResponse) (store.Kind, string) {
+	switch e.Code {
+	case minio.AccessDenied, "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidTokenId", "ExpiredToken",
+		"AccountProblem", "AllAccessDisabled", "UnauthorizedAccess", "NotSignedUp",
+		"XAdminUserNotFound": // versitygw's InvalidAccessKeyId
+		return store.Misconfigured, fmt.Sprintf("check the store's access key and secret key, and that they may read and write bucket %q at %s", b.name, b.endpoint)
+	case minio.NoSuchBucket, "InvalidBucketName", "BucketAlreadyExists", "PermanentRedirect", "AuthorizationHeaderMalformed", "InvalidRegion", "IllegalLocationConstraintException":
+		return store.Misconfigured, fmt.Sprintf("check the name and region of bucket %q at %s, or make it first", b.name, b.endpoint)
+	case "RequestTimeTooSkewed", "XMinioClockSkew":
+		return store.Misconfigured, "set this machine's clock: it differs too much from the server's"
+	case "XMinioStorageFull", "InsufficientStorage", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded":
+		return store.Transient, fmt.Sprintf("the disk behind %s is full or at its quota: free space there and run again; what was committed is kept", b.endpoint)
+	}
+	switch {
+	case e.StatusCode == http.StatusNotImplemented:
+		return store.Refused, fmt.Sprintf("the server at %s lacks what gymline needs: use MinIO, versitygw, AWS or another S3 server that does", b.endpoint)
+	case e.StatusCode == http.StatusInsufficientStorage:
+		return store.Transient, fmt.Sprintf("the disk behind %s is full: free space there and run again; what was committed is kept", b.endpoint)
+	case e.StatusCode == http.StatusUnauthorized, e.StatusCode == http.StatusForbidden:
+		return store.Misconfigured, fmt.Sprintf("check the store's access key and secret key for %s", b.endpoint)
+	case e.StatusCode >= 500, e.StatusCode == http.StatusTooManyRequests, e.StatusCode == http.StatusRequestTimeout, e.StatusCode == http.StatusConflict:
+		return store.Transient, fmt.Sprintf("the server at %s failed or is overloaded: look at its log, and run again", b.endpoint)
+	}
+	return store.Refused, ""
+}
+
+// unanswered classifies a request that got no answer, or half of one.
+func (b *Bucket) unanswered(err error) (store.Kind, string) {
+	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
+		return store.Misconfigured, fmt.Sprintf("check the store's endpoint %s: its host is not known", b.endpoint)
+	}
+	if wrongTLS(err) {
+		return store.Misconfigured, fmt.Sprintf("check the store's endpoint %s: http or https, and whether this machine trusts its certificate (SSL_CERT_FILE)", b.endpoint)
+	}
+	return store.Transient, fmt.Sprintf("check that the store's server runs and answers at %s, and run again", b.endpoint)
+}
+
+func wrongTLS(err error) bool {
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	_, plain := errors.AsType[tls.RecordHeaderError](err)
+	return untrusted || plain || errors.Is(err, http.ErrSchemeMismatch)
+}

@@ -1,0 +1,66 @@
+package s3
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"strings"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// Get streams an object; ctx governs it until its body is closed.
+func (b *Bucket) Get(ctx context.Context, key string) (io.ReadCloser, error) {
+	body, _, _, err := b.client.GetObject(ctx, b.name, b.prefix+key, minio.GetObjectOptions{})
+	if err != nil {
+		return nil, b.failure(ctx, "get", key, err)
+	}
+	return &reader{ctx: ctx, bucket: b, key: key, body: body}, nil
+}
+
+// reader classifies what goes wrong while a body is read.
+type reader struct {
+	ctx    context.Context // of the Get that opened the stream; it lives no longer
+	bucket *Bucket
+	key    string
+	body   io.ReadCloser
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	n, err := r.body.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = r.bucket.failure(r.ctx, "get", r.key, err)
+	}
+	return n, err
+}
+
+func (r *reader) Close() error { return r.body.Close() }
+
+// Stat returns an object's size in bytes.
+func (b *Bucket) Stat(ctx context.Context, key string) (int64, error) {
+	info, err := b.client.StatObject(ctx, b.name, b.prefix+key, minio.StatObjectOptions{})
+	return info.Size, b.failure(ctx, "stat", key, err)
+}
+
+// List yields the keys that start with prefix, a page of 1,000 at a time.
+func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		// The client's iterator leaves a request behind unless its context ends.
+		pages, cancel := context.WithCancel(ctx)
+		defer cancel()
+		for object := range b.client.ListObjectsIter(pages, b.name, minio.ListObjectsOptions{Prefix: b.prefix + prefix, Recursive: true}) {
+			if err := cmp.Or(ctx.Err(), object.Err); err != nil {
+				yield("", b.failure(ctx, "list", prefix, err))
+				return
+			}
+			if !yield(strings.TrimPrefix(object.Key, b.prefix), nil) {
+				return
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield("", b.failure(ctx, "list", prefix, err))
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/gymline/gymline/internal/store"
+)
+
+// maxSinglePut is S3's limit for one PUT, in bytes; what is larger goes in parts.
+const maxSinglePut = 5 << 30
+
+// Put stores an object, in place of one that may be there.
+func (b *Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, size int64) error {
+	return b.failure(ctx, "put", key, b.put(ctx, key, body, size, minio.PutObjectOptions{ContentType: "application/octet-stream"}))
+}
+
+// Create stores an object unless the key is taken.
+//
+// A PUT whose answer was lost is sent again, and then finds its own object. So
+// when it was sent more than once and the key is taken, the object is read: if
+// it holds these bytes, this call made it.
+func (b *Bucket) Create(ctx context.Context, key string, body []byte) error {
+	opts := minio.PutObjectOptions{ContentType: "application/json"}
+	opts.SetMatchETagExcept("*")
+	for attempt := 1; ; attempt++ {
+		var sent atomic.Int32
+		err := b.put(context.WithValue(ctx, sentKey{}, &sent), key, bytes.NewReader(body), int64(len(body)), opts)
+		switch code(err) {
+		case minio.PreconditionFailed:
+			if sent.Load() > 1 {
+				if same, err := b.holds(ctx, key, body); same || err != nil {
+					return err
+				}
+			}
+			return fmt.Errorf("store: create %s: %w", key, store.ErrExists)
+		case "ConditionalRequestConflict", "OperationAborted":
+			// AWS, when two writers met: neither was stored, or the other one was.
+			if attempt == attempts {
+				return b.failure(ctx, "create", key, err)
+			}
+			select {
+			case <-time.After(time.Duration(attempt) * 50 * time.Millisecond):
+			case <-ctx.Done():
+				return b.failure(ctx, "create", key, ctx.Err())
+			}
+		default:
+			return b.failure(ctx, "create", key, err)
+		}
+	}
+}
+
+// put uploads a body in one PUT that is signed over its sha256 and carries its
+// MD5: the form that every S3 server takes and checks, over TLS or not. The
+// client's own default, a body in signed chunks, leaves bytes behind on some
+// servers' connections, and a condition does not hold for one in parts.
+func (b *Bucket) put(ctx context.Context, key string, body io.ReadSeeker, size int64, opts minio.PutObjectOptions) error {
+	sum, check := sha256.New(), md5.New()
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return refused(err)
+	}
+	n, err := io.Copy(io.MultiWriter(sum, check), body)
+	if err != nil {
+		return refused(err)
+	}
+	if n != size {
+		return refused(fmt.Errorf("the body has %d bytes, and %d were announced", n, size))
+	}
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return refused(err)
+	}
+	if size > maxSinglePut {
+		opts.SendContentMd5 = true
+		_, err = b.client.Client.PutObject(ctx, b.name, b.prefix+key, body, size, opts)
+		return err
+	}
+	opts.DisableContentSha256 = true // in chunks
+	_, err = b.client.PutObject(ctx, b.name, b.prefix+key, body, size,
+		base64.StdEncoding.EncodeToString(check.Sum(nil)), hex.EncodeToString(sum.Sum(nil)), opts)
+	return err
+}
+
+// holds reports whether an object holds exactly these bytes.
+func (b *Bucket) holds(ctx context.Context, key string, want []byte) (bool, error) {
+	r, err := b.Get(ctx, key)
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	got, err := io.ReadAll(io.LimitReader(r, int64(len(want))+1))
+	return bytes.Equal(got, want), err
+}

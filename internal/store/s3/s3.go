@@ -1,0 +1,145 @@
+// Package s3 keeps a store's bucket on an S3 server: MinIO, AWS or any other
+// that honours conditional writes (If-None-Match). It is the only package that
+// speaks S3.
+package s3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
+
+	"github.com/gymline/gymline/internal/store"
+)
+
+// A Config says where a bucket is and who asks for it.
+type Config struct {
+	Endpoint string // "http://host:port" or "https://host[:port]", without a path
+	Bucket   string // created when absent
+	Prefix   string // put before every key, so that a bucket can be shared; "" for none
+	Region   string // "" asks the server
+	// AccessKey and SecretKey identify the caller. Without them the usual places
+	// are asked in turn: AWS_* and MINIO_* in the environment, the credential
+	// files of the AWS and MinIO clients, the machine's or pod's IAM role.
+	AccessKey string
+	SecretKey Secret
+}
+
+// Timings of a server that does not answer: a connection that is refused fails
+// within attempts × 1 s, one that is not answered within attempts × (dialTimeout + 1 s).
+const (
+	attempts    = 6 // of one request, with a jittered backoff of at most 1 s between them
+	dialTimeout = 3 * time.Second
+	roleTimeout = 5 * time.Second // to ask for an IAM role, which most machines lack
+)
+
+// A Bucket is a store.Bucket on an S3 server. It is safe for concurrent use.
+type Bucket struct {
+	client   *minio.Core
+	name     string
+	prefix   string
+	endpoint string
+	idle     func() // closes idle connections
+}
+
+// Open connects and makes the bucket unless it exists. Its errors are
+// *store.Error of kind Misconfigured or Transient, with a Fix.
+func Open(ctx context.Context, c Config) (*Bucket, error) {
+	u, err := url.Parse(c.Endpoint)
+	if err == nil && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil) {
+		err = errors.New("not the URL of a server")
+	}
+	if err != nil {
+		return nil, &store.Error{Op: "open", Key: c.Bucket, Kind: store.Misconfigured,
+			Err: fmt.Errorf("endpoint %q: %w", redactUser(c.Endpoint), withoutURL(err)),
+			Fix: "give the endpoint as http://host:port or https://host, without a path"}
+	}
+	if err := s3utils.CheckValidBucketNameStrict(c.Bucket); err != nil {
+		return nil, &store.Error{Op: "open", Key: c.Bucket, Kind: store.Misconfigured, Err: err,
+			Fix: "give the bucket a name of 3 to 63 lower-case letters, digits, \".\" and \"-\""}
+	}
+	tr, err := minio.DefaultTransport(u.Scheme == "https")
+	if err != nil {
+		return nil, err
+	}
+	tr.DialContext = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
+	tr.MaxIdleConnsPerHost = 64 // as many as a job has exchanges in flight
+	client, err := minio.NewCore(u.Host, &minio.Options{
+		Creds:      provider(c),
+		Secure:     u.Scheme == "https",
+		Transport:  transport{tr},
+		Region:     c.Region,
+		MaxRetries: attempts,
+	})
+	if err != nil {
+		return nil, &store.Error{Op: "open", Key: c.Bucket, Kind: store.Misconfigured, Err: err,
+			Fix: "check the store's endpoint, region and keys"}
+	}
+	b := &Bucket{client: client, name: c.Bucket, endpoint: c.Endpoint, idle: tr.CloseIdleConnections}
+	if p := strings.Trim(c.Prefix, "/"); p != "" {
+		b.prefix = p + "/"
+	}
+	if err := b.ensure(ctx, c.Region); err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// Close frees idle connections. The bucket can still be used.
+func (b *Bucket) Close() { b.idle() }
+
+// ensure makes the bucket; several processes may do so at once.
+func (b *Bucket) ensure(ctx context.Context, region string) error {
+	ok, err := b.client.BucketExists(ctx, b.name)
+	if err != nil {
+		return b.failure(ctx, "open", "", err)
+	}
+	if ok {
+		return nil
+	}
+	if err = b.client.MakeBucket(ctx, b.name, minio.MakeBucketOptions{Region: region}); err == nil {
+		return nil
+	}
+	if ok, again := b.client.BucketExists(ctx, b.name); again == nil && ok {
+		return nil // another process was first
+	}
+	return b.failure(ctx, "open", "", err)
+}
+
+// provider returns the given keys, or the chain of the usual places.
+func provider(c Config) *credentials.Credentials {
+	if c.AccessKey != "" || c.SecretKey != "" {
+		return credentials.NewStaticV4(c.AccessKey, string(c.SecretKey), "")
+	}
+	return credentials.NewChainCredentials([]credentials.Provider{
+		&credentials.EnvAWS{},
+		&credentials.EnvMinio{},
+		&credentials.FileAWSCredentials{},
+		&credentials.FileMinioClient{},
+		&credentials.IAM{Client: &http.Client{Timeout: roleTimeout}},
+	})
+}
+
+// withoutURL drops the text that a parser repeats, which may hold a password.
+func withoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+func redactUser(endpoint string) string {
+	if i := strings.LastIndexByte(endpoint, '@'); i >= 0 {
+		return redacted + endpoint[i:]
+	}
+	return endpoint
+}

@@ -1,0 +1,227 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gymline/gymline/internal/store"
+)
+
+func objects(t *testing.T, b store.Bucket) {
+	ctx := t.Context()
+	if _, err := b.Get(ctx, "absent"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("get of an absent key: %v", err)
+	}
+	if _, err := b.Stat(ctx, "absent/below"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("stat of an absent key: %v", err)
+	}
+	wantKeys(t, b, "")
+	put(t, b, "a/b", "first")
+	put(t, b, "a/b", "the second, longer")
+	if got := get(t, b, "a/b"); got != "the second, longer" {
+		t.Errorf("after an overwrite: %q", got)
+	}
+	put(t, b, "a/b", "3")
+	if size, err := b.Stat(ctx, "a/b"); err != nil || size != 1 {
+		t.Errorf("stat: %d, %v", size, err)
+	}
+	if _, err := b.Get(ctx, "a"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("get of a key's parent: %v", err)
+	}
+	if _, err := b.Stat(ctx, "a"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("stat of a key's parent: %v", err)
+	}
+	put(t, b, "empty", "")
+	if got := get(t, b, "empty"); got != "" {
+		t.Errorf("empty object: %q", got)
+	}
+	half := bytes.NewReader([]byte("0123456789"))
+	if _, err := half.Seek(5, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Put(ctx, "half", half, 10); err != nil || get(t, b, "half") != "0123456789" {
+		t.Errorf("put of a body that was read before: %v", err)
+	}
+	if err := b.Put(ctx, "short", bytes.NewReader([]byte("123")), 4); err == nil {
+		t.Error("put of fewer bytes than announced succeeded")
+	}
+	if err := b.Put(ctx, "long", bytes.NewReader([]byte("12345")), 4); err == nil {
+		t.Error("put of more bytes than announced succeeded")
+	}
+	if err := b.Create(ctx, "a/c", []byte("created")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Create(ctx, "a/c", []byte("again")); !errors.Is(err, store.ErrExists) {
+		t.Errorf("second create: %v", err)
+	}
+	if err := b.Create(ctx, "a/c", []byte("created")); !errors.Is(err, store.ErrExists) {
+		t.Errorf("second create of the same bytes: %v", err)
+	}
+	if got := get(t, b, "a/c"); got != "created" {
+		t.Errorf("after a second create: %q", got)
+	}
+	if err := b.Create(ctx, "a/b", nil); !errors.Is(err, store.ErrExists) {
+		t.Errorf("create over a put: %v", err)
+	}
+	wantKeys(t, b, "", "a/b", "a/c", "empty", "half")
+}
+
+// keys shows that names survive the way to the server and back, in order.
+func keys(t *testing.T, b store.Bucket) {
+	odd := []string{
+		"a-b/x", "a.json", "a/b", "a/b-c", "a/b.json", "a/bb/c", "a0",
+		".hidden", "..dots/x..", "UPPER/lower", "under_score", "with space/and more", "plus+plus", "percent%25%2F",
+		"quote'single", `quote"double`, "amp&eq=semi;", "tilde~", "star*", "paren(1)", "hash#1", "what?y=z", "colon:1", "comma,at@dollar$",
+		"ünïcødé/日本語/🙂", "long/" + strings.Repeat("n", 240), strings.Repeat("deep/", 100) + "end",
+	}
+	for _, key := range odd {
+		put(t, b, key, "body of "+key)
+	}
+	for _, key := range odd {
+		if got := get(t, b, key); got != "body of "+key {
+			t.Errorf("get %q: %q", key, got)
+		}
+		if err := b.Create(t.Context(), key, nil); !errors.Is(err, store.ErrExists) {
+			t.Errorf("create %q: %v", key, err)
+		}
+	}
+	slices.Sort(odd)
+	wantKeys(t, b, "", odd...)
+	wantKeys(t, b, "a/", "a/b", "a/b-c", "a/b.json", "a/bb/c")
+	wantKeys(t, b, "a/b", "a/b", "a/b-c", "a/b.json", "a/bb/c")
+	wantKeys(t, b, "a/bb/", "a/bb/c")
+	wantKeys(t, b, "what?", "what?y=z")
+	wantKeys(t, b, "nothing/here")
+	for key, err := range b.List(t.Context(), "") {
+		if err != nil || key != odd[0] {
+			t.Errorf("first key %q, %v", key, err)
+		}
+		break // a listing may be left early
+	}
+}
+
+const writers = 16
+
+// createOnce lets 16 writers race for each of many keys.
+func createOnce(t *testing.T, b store.Bucket) {
+	for round := range 25 {
+		key := fmt.Sprintf("race/%d/record.json", round)
+		var won []string
+		var mu sync.Mutex
+		race(t, func(writer int) error {
+			body := fmt.Sprintf("%d of writer %d", round, writer)
+			err := b.Create(t.Context(), key, []byte(body))
+			if err == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				won = append(won, body)
+			} else if !errors.Is(err, store.ErrExists) {
+				return err
+			}
+			if err != nil { // a loser reads the winner's record at once
+				_, err = fetch(t.Context(), b, key)
+			}
+			return err
+		})
+		if len(won) != 1 || get(t, b, key) != won[0] {
+			t.Fatalf("round %d: %q won, and %q is stored", round, won, get(t, b, key))
+		}
+	}
+}
+
+// commitOnce is createOnce as jobs see it.
+func commitOnce(t *testing.T, b store.Bucket) {
+	s := store.New(b)
+	for shard := range 8 {
+		var won []string
+		var mu sync.Mutex
+		race(t, func(writer int) error {
+			rec := store.Step{Run: "race-1", Step: "generate", Shard: shard, WorkKey: "k", Finished: fmt.Sprint(writer)}
+			err := s.CommitStep(t.Context(), rec)
+			if errors.Is(err, store.ErrExists) {
+				_, err = s.ReadStep(t.Context(), "race-1", "generate", shard)
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			won = append(won, rec.Finished)
+			return err
+		})
+		rec, err := s.ReadStep(t.Context(), "race-1", "generate", shard)
+		if err != nil || len(won) != 1 || rec.Finished != won[0] {
+			t.Fatalf("shard %d: %q won, and %q is stored (%v)", shard, won, rec.Finished, err)
+		}
+	}
+}
+
+// race runs 16 writers that start together.
+func race(t *testing.T, write func(writer int) error) {
+	t.Helper()
+	var g errgroup.Group
+	start := make(chan struct{})
+	for w := range writers {
+		g.Go(func() error { <-start; return write(w) })
+	}
+	close(start)
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func cancelled(t *testing.T, b store.Bucket) {
+	put(t, b, "here", "x")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	check := func(op string, err error) {
+		t.Helper()
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s with a cancelled context: %v", op, err)
+		}
+	}
+	check("put", b.Put(ctx, "no", bytes.NewReader([]byte("x")), 1))
+	check("create", b.Create(ctx, "no", []byte("x")))
+	_, err := b.Get(ctx, "here")
+	check("get", err)
+	_, err = b.Stat(ctx, "here")
+	check("stat", err)
+	err = nil
+	for _, err = range b.List(ctx, "") {
+		if err != nil {
+			break
+		}
+	}
+	check("list", err)
+	wantKeys(t, b, "", "here")
+}
+
+// list lists 10,000 keys, in pages that the server chooses.
+func list(t *testing.T, b store.Bucket) {
+	const folders, each = 100, 100
+	want := make([]string, 0, folders*each)
+	for f := range folders {
+		for k := range each {
+			want = append(want, fmt.Sprintf("memo/%02d/%04d.json", f, k))
+		}
+	}
+	var g errgroup.Group
+	g.SetLimit(64)
+	for _, key := range want {
+		g.Go(func() error { return b.Put(t.Context(), key, bytes.NewReader([]byte(key)), int64(len(key))) })
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	wantKeys(t, b, "", want...)
+	wantKeys(t, b, "memo/4", want[4000:5000]...)
+	wantKeys(t, b, "memo/42/", want[4200:4300]...)
+	wantKeys(t, b, "memo/42/0099", want[4299])
+}
