@@ -100,6 +100,9 @@ func (m Model) Identity(name string) llm.Model {
 		Name: name, Provider: m.Provider, BaseURL: m.BaseURL, Model: m.Model,
 		Temperature: m.Temperature, TopP: m.TopP, MaxTokens: m.MaxTokens, Schema: m.Schema,
 	}
+	if m.Provider == llm.Sim {
+		id.Version = llm.SimVersion
+	}
 	if m.Skill != nil {
 		id.Skill = *m.Skill
 	}

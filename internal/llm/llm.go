@@ -23,6 +23,10 @@ const (
 	Assistant = "assistant"
 )
 
+// SimVersion is the version of the sim's rules and texts, which its answers
+// depend on: raise it with any change to them.
+const SimVersion = 1
+
 // A Message is one turn of a conversation.
 type Message struct {
 	Role    string `json:"role"`
@@ -96,6 +100,8 @@ type Model struct {
 	MaxTokens   int      `json:"maxTokens,omitempty"`
 	// Schema says how JSON answers are asked for: "json_schema" (default), "json_object" or "text".
 	Schema string `json:"schema,omitempty"`
+	// Version is SimVersion for a sim.
+	Version int `json:"version,omitempty"`
 	// Skill in [0,1] is how good a sim's judgement is.
 	Skill float64 `json:"skill,omitempty"`
 }

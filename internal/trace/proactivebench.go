@@ -17,9 +17,6 @@ import (
 	"github.com/gymline/gymline/internal/fault"
 )
 
-// ProactiveBench is the Source of rows that ReadRewardData reads.
-const ProactiveBench = "proactivebench"
-
 // maxRewardLine bounds one row's JSON, in bytes.
 const maxRewardLine = 64 << 20
 
@@ -90,7 +87,7 @@ func readRewardFile(r io.Reader, name, split string, fn func(RewardRow) error) e
 		if row.Judged, err = rewardRow(raw); err != nil {
 			row.Cause = err.Error()
 		}
-		row.Judged.Split = split
+		row.Judged.ID, row.Judged.Split = row.ID, split
 		if err := fn(row); err != nil {
 			return err
 		}
@@ -149,6 +146,7 @@ func rewardRow(raw map[string]json.RawMessage) (Judged, error) {
 		}
 	}
 	j.Trace = rewardTrace(j.History[0])
+	j.Group = j.Trace
 	return j, nil
 }
 

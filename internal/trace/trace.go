@@ -3,6 +3,8 @@
 // importers in this package turn other projects' files into them.
 package trace
 
+import "strconv"
+
 // An Event is one observed activity.
 type Event struct {
 	// Time is kept as its source wrote it, because prompts show it verbatim:
@@ -19,6 +21,9 @@ type Judgement struct {
 	// Task is the index in Turn.Proposals of the first accepted candidate; nil
 	// when none was accepted or none was made.
 	Task *int `json:"task,omitempty"`
+	// HelpNeeded says whether the user wanted any help at that moment; nil when
+	// the judge did not say.
+	HelpNeeded *bool `json:"helpNeeded,omitempty"`
 	// Score is the judge's probability-like score in [0,1], when it has one.
 	Score  *float64 `json:"score,omitempty"`
 	Reason string   `json:"reason,omitempty"`
@@ -95,6 +100,12 @@ type Episode struct {
 // A Judged is one row for a reward model: a history, a proposal or silence,
 // and whether people (or the gym's user) accepted it.
 type Judged struct {
+	// ID names the row for ledgers: "<trace>/<turn>", and of several candidates
+	// "<trace>/<turn>.<candidate>", counted from 0.
+	ID string `json:"id"`
+	// Group is the unit of independence for splits, folds and bootstraps: what
+	// shares a user or a history. The gym's is the scene, else it is the trace.
+	Group string `json:"group"`
 	// Trace groups rows that share a history; see Trace.
 	Trace   string  `json:"trace"`
 	Domain  string  `json:"domain,omitempty"`
@@ -114,30 +125,51 @@ type Judged struct {
 	Source string `json:"source"`
 }
 
-// Judged unrolls a trace into one row per judged turn, in turn order. A turn
-// with several candidates gives the row of its accepted candidate, or of its
-// first when none was accepted. History includes the turn's own event; rows
-// share the backing array, so callers must not modify it.
-func (t *Trace) Judged(source string) []Judged {
+// Judged unrolls a trace into one row for each verdict that is known, in turn
+// order: silence has one; of several candidates, those before the accepted one
+// were rejected and those after it were not judged. History includes the turn's
+// own event; rows share the backing array, so callers must not modify it.
+func (t *Trace) Judged(source, group string) []Judged {
 	history := make([]Event, len(t.Turns))
-	var rows []Judged
+	var list []Judged
 	for i, turn := range t.Turns {
 		history[i] = turn.Event
-		if turn.Judgement == nil {
+		verdict := turn.Judgement
+		if verdict == nil {
 			continue
 		}
 		row := Judged{
-			Trace: t.ID, Domain: t.Domain, History: history[: i+1 : i+1],
-			Accepted: turn.Judgement.Accepted, Source: source,
+			ID: TurnID(t.ID, i), Group: group, Trace: t.ID, Domain: t.Domain, History: history[: i+1 : i+1],
+			Accepted: verdict.Accepted, HelpNeeded: verdict.HelpNeeded, Source: source,
 		}
-		if len(turn.Proposals) > 0 {
-			k := 0
-			if turn.Judgement.Task != nil {
-				k = *turn.Judgement.Task
+		if len(turn.Proposals) == 0 {
+			list = append(list, row)
+			continue
+		}
+		judged := turn.Proposals
+		if verdict.Task != nil {
+			judged = judged[:*verdict.Task+1]
+		}
+		for k := range judged {
+			row.Task, row.Accepted = &judged[k], verdict.Accepted && k == len(judged)-1
+			if len(turn.Proposals) > 1 {
+				row.ID = TurnID(t.ID, i) + "." + strconv.Itoa(k)
 			}
-			row.Task = &turn.Proposals[k]
+			list = append(list, row)
 		}
-		rows = append(rows, row)
 	}
-	return rows
+	return list
 }
+
+// Judged unrolls an episode; its group is the scene, whose sessions share user,
+// goal and surroundings.
+func (e *Episode) Judged() []Judged { return e.Trace.Judged(Gym, e.Scene) }
+
+// TurnID names a turn in ledgers.
+func TurnID(trace string, turn int) string { return trace + "/" + strconv.Itoa(turn) }
+
+// Sources of judged rows.
+const (
+	Gym            = "gym"
+	ProactiveBench = "proactivebench"
+)

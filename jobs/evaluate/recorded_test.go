@@ -177,7 +177,7 @@ func TestPredictRewardModel(t *testing.T) {
 	labelled, _ := predicted(t, c)
 	var training []trace.Judged
 	for _, j := range labelled {
-		training = append(training, j.Trace.Judged("gym")...)
+		training = append(training, j.Trace.Judged(trace.Gym, j.Trace.ID)...)
 	}
 	model, _, err := rewardmodel.Train(t.Context(), training, rewardmodel.Options{
 		TaskLambda: 300, NeedLambda: 100, Resamples: 50, Confidence: .95, Simulated: true,

@@ -98,7 +98,7 @@ func checkEpisode(e *trace.Episode) error {
 // gymSession keeps the agent's own answers as its history.
 func gymSession(e *trace.Episode) *session {
 	s := &session{source: gym, trace: e.ID, scene: e.Scene, simulated: e.Simulated, turns: e.Turns}
-	list := e.Judged(gym) // one row for each judged turn
+	list := e.Judged() // one row for each judged turn
 	for n, turn := range e.Turns {
 		if turn.Judgement == nil {
 			continue

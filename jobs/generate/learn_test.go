@@ -34,7 +34,7 @@ func TestGymTeachesARewardModel(t *testing.T) {
 	}
 	var training []trace.Judged
 	for _, e := range gym(1, 12, 4) {
-		training = append(training, e.Judged("gym")...)
+		training = append(training, e.Judged()...)
 	}
 	model, metrics, err := rewardmodel.Train(t.Context(), training, rewardmodel.Options{
 		TaskLambda: 300, NeedLambda: 100, Folds: 4, Resamples: 100, Confidence: 0.95, Workers: 2, Simulated: true,

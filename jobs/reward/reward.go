@@ -144,7 +144,7 @@ func (in *intake) gym(ctx context.Context, t *job.Task) error {
 				causes[i], turn.Judgement = causeBadTask, nil
 			}
 		}
-		judged := ep.Judged("gym")
+		judged := ep.Judged()
 		for i, cause := range causes {
 			id := ep.ID + "#" + strconv.Itoa(i)
 			if cause != "" {
