@@ -17,6 +17,7 @@ import (
 	"github.com/gymline/gymline/internal/llm/sim"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/seed"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -46,15 +47,15 @@ AWS_SECRET_ACCESS_KEY name. Events are JSON lines on stdout, logs go to stderr.
 ` + exitCodes,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.name = args[0]
+			if o.name = args[0]; o.run == "" || o.step == "" {
+				return usage(cmd, errors.New("--run and --step are required"))
+			}
 			return runJob(cmd.Context(), edge, o)
 		},
 	}
 	cmd.Flags().StringVar(&o.run, "run", "", "the run's ID")
 	cmd.Flags().StringVar(&o.step, "step", "", "the step's name")
 	cmd.Flags().IntVar(&o.shard, "shard", 0, "the shard, from 0")
-	_ = cmd.MarkFlagRequired("run")
-	_ = cmd.MarkFlagRequired("step")
 	return cmd
 }
 
@@ -104,6 +105,7 @@ func doJob(ctx context.Context, edge *cli.Edge, o jobOptions, sink progress.Sink
 	log := edge.Logger()
 	models := provider.New(provider.Options{
 		Bucket: st.Bucket(), Getenv: edge.Getenv, Access: how.Models, Sim: sim.New, Now: edge.Now, Log: log,
+		JitterSeed: seed.New(uint64(o.shard), o.step).Uint64(), // shards that were turned away together come back apart
 	})
 	defer func() {
 		// An interrupted job still flushes what was paid for.

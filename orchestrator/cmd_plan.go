@@ -58,9 +58,13 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 	if err != nil {
 		return err
 	}
-	digests, err := digestInputs(ctx, e)
+	trees, err := listInputs(e)
 	if err != nil {
 		return err
+	}
+	digests := map[string]store.Digest{}
+	for name, t := range trees {
+		digests[name] = t.Digest()
 	}
 	p, err := planner.Plan(e, digests, formats)
 	if err != nil {
@@ -69,8 +73,15 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 	if o.output == "dot" {
 		return writeDot(edge.Stdout, p)
 	}
-	shards, err := lookAhead(ctx, edge, profile, p)
+	st, err := readProfile(ctx, edge, profile)
+	if errors.Is(err, errNoStore) {
+		st, err = &openStore{Store: store.New(store.NewMem()), close: func() error { return nil }}, nil
+	}
 	if err != nil {
+		return err
+	}
+	shards, err := lookAhead(ctx, st.Store, p, func(name string) (*store.TreeFS, error) { return trees[name], nil })
+	if err := errors.Join(err, st.close()); err != nil {
 		return err
 	}
 	if o.output == "json" {
@@ -87,58 +98,48 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 		if s.Reused {
 			reused = "yes"
 		}
-		fmt.Fprintf(tw, "%s/%d\t%s\t%s\t%s\n", s.Step, s.Shard, key, reused, reads(p.Step(s.Step)))
+		fmt.Fprintf(tw, "%s/%d\t%s\t%s\t%s\n", s.Step, s.Shard, key, reused, reads(p.Step(s.Step), s.Shard))
 	}
 	return tw.Flush()
 }
 
-// digestInputs digests the inputs without storing them.
-func digestInputs(ctx context.Context, e *experiment.Experiment) (map[string]store.Digest, error) {
-	digests := map[string]store.Digest{}
-	return digests, eachInput(e, func(name string, fsys fs.FS) error {
-		tree, err := store.DigestTree(ctx, fsys)
-		digests[name] = tree.Digest
+// listInputs lists the inputs' files without storing them.
+func listInputs(e *experiment.Experiment) (map[string]*store.TreeFS, error) {
+	trees := map[string]*store.TreeFS{}
+	return trees, eachInput(e, func(name string, fsys fs.FS) (err error) {
+		trees[name], err = store.DigestTree(fsys)
 		return err
 	})
 }
 
 // lookAhead finds what the store already has of a plan.
-func lookAhead(ctx context.Context, edge *cli.Edge, profile *experiment.Profile, p *plan.Plan) (_ []plannedShard, err error) {
-	st, err := readProfile(ctx, edge, profile)
-	if errors.Is(err, errNoStore) {
-		st, err = &openStore{Store: store.New(store.NewMem()), close: func() error { return nil }}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, st.close()) }()
-	known := map[string]store.Step{}
-	record := func(step store.StepName, shard int) (store.Step, error) {
-		rec, ok := known[fmt.Sprint(step, "/", shard)]
-		if !ok {
-			return rec, store.ErrNotFound
-		}
-		return rec, nil
-	}
+func lookAhead(ctx context.Context, st *store.Store, p *plan.Plan, tree func(string) (*store.TreeFS, error)) ([]plannedShard, error) {
+	known := map[store.StepName][]store.Step{}
 	var shards []plannedShard
 	for i := range p.Steps {
 		step := &p.Steps[i]
-		inputs, err := job.Resolve(p, step, record)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return nil, err
-		}
 		for shard := range step.Shards {
 			row := plannedShard{Step: step.Name, Shard: shard}
+			reads, err := job.Resolve(step, shard, func(name store.StepName) ([]store.Step, error) {
+				if len(known[name]) < p.Step(name).Shards {
+					return nil, store.ErrNotFound
+				}
+				return known[name], nil
+			}, tree)
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return nil, err
+			}
 			if err == nil {
-				key, keyErr := step.WorkKey(p.Seed, shard, inputs.Resolved)
-				memo, memoErr := job.Memo(ctx, st.Store, key)
-				if err := errors.Join(keyErr, memoErr); err != nil {
+				if row.WorkKey, err = step.WorkKey(p.Seed, shard, reads.Resolved); err != nil {
 					return nil, err
 				}
-				row.WorkKey = key
+				memo, err := job.Memo(ctx, st, row.WorkKey)
+				if err != nil {
+					return nil, err
+				}
 				if memo != nil {
 					row.Reused = true
-					known[fmt.Sprint(step.Name, "/", shard)] = *memo
+					known[step.Name] = append(known[step.Name], *memo)
 				}
 			}
 			shards = append(shards, row)
@@ -147,14 +148,13 @@ func lookAhead(ctx context.Context, edge *cli.Edge, profile *experiment.Profile,
 	return shards, nil
 }
 
-func reads(s *plan.Step) string {
+func reads(s *plan.Step, shard int) string {
 	var list []string
+	for _, f := range s.Of(shard).Sources {
+		list = append(list, f.Input+"/"+f.Path)
+	}
 	for _, in := range s.Inputs {
-		if in.Source != "" {
-			list = append(list, "input "+in.Source)
-		} else {
-			list = append(list, fmt.Sprintf("%s/%s", in.Step, in.Output))
-		}
+		list = append(list, fmt.Sprintf("%s/%s", in.Step, in.Output))
 	}
 	return strings.Join(list, ", ")
 }

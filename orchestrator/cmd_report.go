@@ -2,20 +2,18 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/fault"
-	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/plan"
-	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -81,28 +79,9 @@ func writeReport(ctx context.Context, st *store.Store, id store.RunID, file stri
 }
 
 func fileError(err error) error {
-	return fault.New(fault.Temporary, err, "free space or give another --file; the report is in the store, and 'gymline report RUN' writes it again")
-}
-
-// summary prints what a finished run came to: the scores, and where to look on.
-func summary(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Plan, ended progress.Event) error {
-	id := store.RunID(ended.Run)
-	if p.Step(plan.JobEvaluate) != nil {
-		artifacts, err := findOutput(ctx, st, id, plan.Ref{Step: plan.JobEvaluate, Shard: 0, Output: plan.MetricsOutput})
-		if err != nil {
-			return err
-		}
-		data, err := st.ReadBlob(ctx, artifacts[0].Digest)
-		if err != nil {
-			return err
-		}
-		var scores metrics.Evaluation
-		if err := json.Unmarshal(data, &scores); err != nil {
-			return fmt.Errorf("%s: %w", plan.MetricsOutput, err)
-		}
-		fmt.Fprintln(edge.Stdout)
-		cli.WriteF1Table(edge.Stdout, &scores)
+	code := fault.Config
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		code = fault.Temporary
 	}
-	_, err := fmt.Fprintf(edge.Stdout, "\nrun     %s\nreport  %s\n", ended.Run, ended.Report)
-	return err
+	return fault.New(code, err, "the report is in the store: 'gymline report RUN --file FILE' writes it elsewhere")
 }

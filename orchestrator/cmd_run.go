@@ -5,9 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -53,55 +52,75 @@ its work key and reused, so the same command goes on after a crash.
 	return cmd
 }
 
-func runRun(ctx context.Context, edge *cli.Edge, o runOptions) (err error) {
+func runRun(ctx context.Context, edge *cli.Edge, o runOptions) error {
 	if err := checkOutput(o.output, "text", "json"); err != nil {
 		return err
 	}
+	out := o.printer(edge)
+	ended, err := run(ctx, edge, o, out)
+	if ended.Run == "" { // it failed before a run was opened
+		ended = progress.Event{Type: progress.RunEnded, State: store.Failed}
+	}
+	if err != nil && ended.State != store.Succeeded {
+		ended.Cause, ended.Hint, ended.ExitCode = err.Error(), fault.Hint(err), fault.Code(err)
+	}
+	return out.end(ctx, ended, err)
+}
+
+// run opens a run, works, seals it, and returns its last event.
+func run(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (ended progress.Event, err error) {
 	e, profile, err := o.load()
 	if err != nil {
-		return err
+		return ended, err
 	}
 	st, err := openProfile(ctx, edge, profile)
 	if err != nil {
-		return err
+		return ended, err
 	}
 	defer func() { err = errors.Join(err, st.close()) }()
 	trees, err := storeInputs(ctx, st.Store, e)
 	if err != nil {
-		return err
+		return ended, err
 	}
 	p, err := planner.Plan(e, treeDigests(trees), formats)
 	if err != nil {
-		return err
+		return ended, err
 	}
 	how := execution(e, profile)
+	if err := checkKeys(ctx, edge, st.Store, p, how, o.fresh); err != nil {
+		return ended, err
+	}
 	config, err := childConfig(edge, profile, how, st)
 	if err != nil {
-		return err
+		return ended, err
 	}
 	id, err := openRun(ctx, edge, st.Store, p, trees, how, o.fresh)
 	if err != nil {
-		return err
+		return ended, err
 	}
-	printer := o.printer(edge)
-	config.Stderr = printer
-	printer.Emit(opened(id, p))
-	failures, runErr := local.Run(ctx, config, p, id, printer)
-	ended, err := sealRun(ctx, edge, st.Store, p, id, failures, runErr)
-	printer.Emit(ended)
-	printer.Close()
+	config.Stderr = out
+	out.Emit(opened(id, p))
+	failures, runErr := local.Run(ctx, config, p, id, out)
+	ended = progress.Event{Type: progress.RunEnded, Run: string(id), State: store.Succeeded}
 	switch {
-	case err != nil:
-		return err
-	case runErr != nil:
-		return runErr
 	case len(failures) > 0:
+		ended.State = store.Failed
 		f := failures[0]
-		return printer.failed(fault.New(f.ExitCode, fmt.Errorf("run %s failed in %s/%d: %s", id, f.Step, f.Shard, f.Cause), f.Hint))
-	case o.output == "json":
-		return nil
+		runErr = fault.New(f.ExitCode, fmt.Errorf("run %s failed in %s/%d: %s", id, f.Step, f.Shard, f.Cause), f.Hint)
+	case runErr != nil:
+		ended.State = store.Interrupted
 	}
-	return summary(ctx, edge, st.Store, p, ended)
+	// What is done is done: it is sealed and shown also after an interrupt.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if err := st.SealRun(ctx, store.Seal{Run: id, State: ended.State, Failures: failures, Finished: stamp(edge)}); err != nil {
+		ended.State = store.Failed
+		return ended, err
+	}
+	if ended.State != store.Succeeded {
+		return ended, runErr
+	}
+	return ended, out.results(ctx, st.Store, p, &ended)
 }
 
 // execution is how the profile and the experiment's models say to run.
@@ -115,20 +134,44 @@ func execution(e *experiment.Experiment, profile *experiment.Profile) Execution 
 	return how
 }
 
-// keyEnvs are the variables that hold the models' API keys, sorted.
-func (x Execution) keyEnvs() []string {
+// keyEnvs are the variables that hold the API keys of a step's models.
+func (x Execution) keyEnvs(step *plan.Step) []string {
 	var names []string
-	for _, a := range x.Models {
-		if a.KeyEnv != "" {
-			names = append(names, a.KeyEnv)
+	for shard := range step.Shards {
+		for _, model := range step.Of(shard).Models {
+			if env := x.Models[model].KeyEnv; env != "" && !slices.Contains(names, env) {
+				names = append(names, env)
+			}
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return names
+}
+
+// checkKeys refuses a run that would call a model whose API key is not set.
+func checkKeys(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Plan, how Execution, fresh bool) error {
+	shards, err := lookAhead(ctx, st, p, func(name string) (*store.TreeFS, error) { return st.OpenTree(ctx, p.Inputs[name]) })
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for _, s := range shards {
+		for _, name := range p.Step(s.Step).Of(s.Shard).Models {
+			env := how.Models[name].KeyEnv
+			if env == "" || edge.Getenv(env) != "" || s.Reused && !fresh || slices.Contains(missing, env) {
+				continue
+			}
+			missing = append(missing, env)
+		}
+	}
+	if missing == nil {
+		return nil
+	}
+	return fault.New(fault.Config, fmt.Errorf("API keys: not set: %s", strings.Join(missing, ", ")),
+		"export these environment variables; the config names them under models")
 }
 
 // openRun claims the next free ID of the experiment and writes the run's
-// record, then its plan.
+// record and plan, both or, after a crash between them, a run without a plan.
 func openRun(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Plan, trees map[string]store.Tree, how Execution, fresh bool) (store.RunID, error) {
 	raw, err := p.Encode()
 	if err != nil {
@@ -140,20 +183,25 @@ func openRun(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Plan,
 	}
 	run := store.Run{
 		Experiment: p.Experiment, Digest: p.Digest, Plan: store.DigestOf(raw), Inputs: trees,
-		Created: edge.Now().UTC().Format(time.RFC3339Nano), Version: version(), Fresh: fresh, Execution: execution,
+		Created: stamp(edge), Version: version(), Fresh: fresh, Execution: execution,
 	}
 	n, err := st.LastRun(ctx, p.Experiment)
 	for err == nil {
 		n++
 		run.ID = store.RunID(fmt.Sprintf("%s-%d", p.Experiment, n))
-		if err = st.CreateRun(ctx, run); err == nil {
-			return run.ID, st.PutPlan(ctx, run.ID, raw)
+		whole := context.WithoutCancel(ctx) // an interrupt comes before both writes or after
+		if err = st.CreateRun(whole, run); err == nil {
+			return run.ID, st.PutPlan(whole, run.ID, raw)
 		}
 		if errors.Is(err, store.ErrExists) {
-			err = nil // another run was opened at the same moment
+			err = ctx.Err() // another run was opened at the same moment
 		}
 	}
 	return "", err
+}
+
+func stamp(edge *cli.Edge) string {
+	return edge.Now().UTC().Truncate(time.Millisecond).Format(time.RFC3339Nano)
 }
 
 func opened(id store.RunID, p *plan.Plan) progress.Event {
@@ -164,31 +212,11 @@ func opened(id store.RunID, p *plan.Plan) progress.Event {
 	return e
 }
 
-// sealRun ends the run's record, writes the report beside the store, and
-// returns the run's last event. It works on after an interrupt.
-func sealRun(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Plan, id store.RunID, failures []store.Failure, runErr error) (progress.Event, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	state := store.Succeeded
-	switch {
-	case len(failures) > 0:
-		state = store.Failed
-	case runErr != nil:
-		state = store.Interrupted
-	}
-	ended := progress.Event{Type: progress.RunEnded, Run: string(id), State: state}
-	err := st.SealRun(ctx, store.Seal{Run: id, State: state, Failures: failures, Finished: edge.Now().UTC().Format(time.RFC3339Nano)})
-	if err == nil && state == store.Succeeded && p.Step(plan.JobReport) != nil {
-		ended.Report = filepath.Join(reportsDir, string(id)+".html")
-		err = writeReport(ctx, st, id, ended.Report)
-	}
-	return ended, err
-}
-
 // childEnv are the variables that children get beside the store's and the API
 // keys: what programs need to run, to find certificates and proxies, and Go's own.
 var childEnv = []string{
-	"PATH", "HOME", "TMPDIR", "GYMLINE_LOG", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+	"PATH", "HOME", "TMPDIR", "GYMLINE_LOG", "SSL_CERT_FILE", "SSL_CERT_DIR",
+	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 	"GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK", "GORACE", "GOCOVERDIR",
 }
 
@@ -197,11 +225,14 @@ func childConfig(edge *cli.Edge, profile *experiment.Profile, how Execution, st 
 	if err != nil {
 		return local.Config{}, fault.New(fault.Internal, fmt.Errorf("find gymline's own binary: %w", err), "")
 	}
-	env := st.env()
-	for _, name := range append(how.keyEnvs(), childEnv...) {
-		if v := edge.Getenv(name); v != "" {
-			env = append(env, name+"="+v)
+	env := func(step *plan.Step) []string {
+		var vars []string
+		for _, name := range append(how.keyEnvs(step), childEnv...) {
+			if v := edge.Getenv(name); v != "" {
+				vars = append(vars, name+"="+v)
+			}
 		}
+		return append(vars, st.env()...)
 	}
 	r := profile.Spec.Retries
 	return local.Config{
@@ -209,34 +240,3 @@ func childConfig(edge *cli.Edge, profile *experiment.Profile, how Execution, st 
 		Retries: r.Limit, Backoff: time.Duration(r.Backoff), MaxBackoff: time.Duration(r.MaxBackoff), Grace: grace,
 	}, nil
 }
-
-// A printer shows a run's events, and its jobs' logs between them.
-type printer interface {
-	progress.Sink
-	io.Writer
-	Close()
-	// failed is given the error of a run that failed, and returns it for the edge.
-	failed(error) error
-}
-
-func (o runOptions) printer(edge *cli.Edge) printer {
-	if o.output == "json" {
-		return jsonPrinter{progress.NewJSON(edge.Stdout), edge.Stderr}
-	}
-	return textPrinter{cli.NewTerminal(edge.Stderr, cli.TerminalOptions{
-		Width: edge.Width, Live: edge.Terminal, Color: edge.Terminal && edge.Getenv("NO_COLOR") == "", Now: edge.Now,
-	})}
-}
-
-type textPrinter struct{ *cli.Terminal }
-
-// failed marks the error as told: the terminal prints every failure itself.
-func (textPrinter) failed(err error) error { return cli.Shown(err) }
-
-type jsonPrinter struct {
-	*progress.JSON
-	io.Writer
-}
-
-func (jsonPrinter) Close()                 {}
-func (jsonPrinter) failed(err error) error { return err }

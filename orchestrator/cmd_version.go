@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,11 +22,18 @@ func newVersion(edge *cli.Edge) *cobra.Command {
 	}
 }
 
-// version is the module's version, or its commit when it was built from a checkout.
+// version is the module's version, and where it was built from a checkout, the
+// commit, if the build was told it.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
 	}
-	return info.Main.Version
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && !strings.Contains(v, s.Value[:min(12, len(s.Value))]) {
+			v += " " + s.Value
+		}
+	}
+	return v
 }

@@ -119,6 +119,9 @@ func TestKillNine(t *testing.T) {
 // An interrupt ends the run with its own exit code; what was done is kept.
 func TestInterrupt(t *testing.T) {
 	config := filepath.Join(repo(t), "configs", "quickstart.yaml")
+	calm := lab{t, t.TempDir()}
+	calm.output("run", config)
+	want := calm.digests("quickstart-1")
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
@@ -133,6 +136,9 @@ func TestInterrupt(t *testing.T) {
 			}
 			if out := l.output("run", config, "-o", "json"); !strings.Contains(out, `"state":"Reused"`) {
 				t.Error("nothing was kept")
+			}
+			if l.digests("quickstart-2") != want {
+				t.Error("the digests differ from an undisturbed run's")
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -62,6 +63,8 @@ func scripts(t *testing.T, dir string, vars map[string]string) {
 			"envsubst":   envsubst,
 			"exits":      exits,
 			"readme":     readme(root),
+			"grow":       grow,
+			"until":      until,
 			"smalldisk":  smallDisk(t),
 		},
 		Condition: func(cond string) (bool, error) {
@@ -166,6 +169,24 @@ func smallDisk(t *testing.T) func(ts *testscript.TestScript, neg bool, args []st
 			t.Skipf("mounting a small disk is not allowed here: %s", out)
 		}
 		ts.Defer(func() { _ = exec.Command("umount", "-l", dir).Run() })
+	}
+}
+
+// until FILE waits until a file is there.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	for range 2000 {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	ts.Fatalf("%s never came", args[0])
+}
+
+// grow DIR gives the disk at DIR room again.
+func grow(ts *testscript.TestScript, neg bool, args []string) {
+	if out, err := exec.Command("mount", "-o", "remount,size=256m", ts.MkAbs(args[0])).CombinedOutput(); err != nil {
+		ts.Fatalf("remount: %s", out)
 	}
 }
 

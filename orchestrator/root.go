@@ -36,6 +36,7 @@ again does only what is missing.
 	root.SetOut(edge.Stdout)
 	root.SetErr(edge.Stderr)
 	root.SetFlagErrorFunc(usage)
+	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		newRun(edge), newPlan(edge), newValidate(edge), newSchema(edge),
@@ -53,7 +54,11 @@ again does only what is missing.
 	}
 	root.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return usage(cmd, fmt.Errorf("unknown command %q", args[0]))
+			err := fmt.Errorf("unknown command %q", args[0])
+			if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+				err = fmt.Errorf("%w; did you mean %q?", err, like[0])
+			}
+			return usage(cmd, err)
 		}
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/experiment"
@@ -65,9 +66,7 @@ func open(ctx context.Context, edge *cli.Edge, p *experiment.Profile, start func
 			return nil, err
 		}
 		o.close = server.Close
-		o.config = s3.Config{
-			Endpoint: server.Endpoint(), Bucket: server.Bucket(), AccessKey: server.AccessKey(), SecretKey: server.SecretKey(),
-		}
+		o.config = server.Config()
 	} else {
 		config, err := s3Config(edge.Getenv, p.Spec.Store.S3)
 		if err != nil {
@@ -85,11 +84,15 @@ func open(ctx context.Context, edge *cli.Edge, p *experiment.Profile, start func
 
 func s3Config(getenv func(string) string, s *experiment.S3) (s3.Config, error) {
 	access, secret := getenv(s.AccessKey.Env), getenv(s.SecretKey.Env)
-	for name, value := range map[string]string{s.AccessKey.Env: access, s.SecretKey.Env: secret} {
-		if value == "" {
-			return s3.Config{}, fault.New(fault.Config, fmt.Errorf("the store's credentials: environment variable %s is not set", name),
-				"set "+name+", or name another variable in the profile")
+	var missing []string
+	for _, name := range []string{s.AccessKey.Env, s.SecretKey.Env} {
+		if getenv(name) == "" {
+			missing = append(missing, name)
 		}
+	}
+	if missing != nil {
+		return s3.Config{}, fault.New(fault.Config, fmt.Errorf("the store's credentials: not set: %s", strings.Join(missing, ", ")),
+			"export these environment variables, or name others in the profile")
 	}
 	return s3.Config{Endpoint: s.Endpoint, Bucket: s.Bucket, Prefix: s.Prefix, Region: s.Region, AccessKey: access, SecretKey: s3.Secret(secret)}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -38,8 +39,8 @@ type Edge struct {
 func System() *Edge {
 	fd := int(os.Stderr.Fd())
 	return &Edge{
-		Args: os.Args[1:], Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr, Now: time.Now,
-		Executable: os.Executable,
+		Args: os.Args[1:], Getenv: os.Getenv, Stdout: stdout{os.Stdout}, Stderr: os.Stderr, Now: time.Now,
+		Executable: executable,
 		Terminal:   term.IsTerminal(fd) && os.Getenv("TERM") != "dumb",
 		Width: func() int {
 			if w, _, err := term.GetSize(fd); err == nil && w > 0 {
@@ -53,6 +54,8 @@ func System() *Edge {
 // Main runs a command until it ends or a signal asks it to, prints its error,
 // and returns the exit code. A second signal ends the process at once.
 func (e *Edge) Main(run func(ctx context.Context) error) int {
+	// A reader that leaves, such as head, must not end a run: the write fails instead.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go func() {
@@ -63,15 +66,38 @@ func (e *Edge) Main(run func(ctx context.Context) error) int {
 	if err == nil {
 		return fault.OK
 	}
-	code := fault.Code(err)
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		fmt.Fprintln(e.Stderr, "gymline: interrupted; what was done is kept, and the same command goes on from there")
+	interrupted := ctx.Err() != nil && errors.Is(err, context.Canceled)
+	if _, ok := errors.AsType[shown](err); !ok {
+		if interrupted {
+			fmt.Fprintln(e.Stderr, "gymline: interrupted; what was done is kept, and the same command goes on from there")
+		} else {
+			e.PrintError(err)
+		}
+	}
+	if interrupted {
 		return fault.Interrupted
 	}
-	if _, ok := errors.AsType[shown](err); !ok {
-		e.PrintError(err)
+	return fault.Code(err)
+}
+
+// stdout makes a failed write what it is: no verdict on the work.
+type stdout struct{ f *os.File }
+
+func (s stdout) Write(p []byte) (int, error) {
+	n, err := s.f.Write(p)
+	if errors.Is(err, syscall.EPIPE) {
+		return n, Shown(fault.New(fault.Temporary, err, "")) // the reader left because it had seen enough
 	}
-	return code
+	return n, fault.New(fault.Temporary, err, "free space, or give the output a place that takes it")
+}
+
+// executable names the running binary so that children are started from the
+// same one, also when its file is replaced meanwhile.
+func executable() (string, error) {
+	if runtime.GOOS == "linux" {
+		return "/proc/self/exe", nil
+	}
+	return os.Executable()
 }
 
 // Shown marks an error that a person has already been told of, so that Main

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/store"
@@ -66,14 +67,12 @@ func Run(ctx context.Context, env Env, jobs map[string]Func, which Shard) (store
 		store: env.Store, models: env.Models, meter: &meter{},
 	}
 	rec := store.Step{Run: which.Run, Step: which.Step, Shard: which.Shard, Started: stamp(env.Now())}
-	inputs, err := Resolve(p, step, func(name store.StepName, shard int) (store.Step, error) {
-		return env.Store.ReadStep(ctx, which.Run, name, shard)
-	})
+	reads, err := resolve(ctx, env.Store, p, step, which)
 	if err != nil {
 		return store.Step{}, err
 	}
-	t.sources, t.trees, rec.Inputs = inputs.Artifacts, inputs.Trees, inputs.List
-	if rec.WorkKey, err = step.WorkKey(p.Seed, which.Shard, inputs.Resolved); err != nil {
+	t.sources, t.trees, rec.Inputs = reads.Inputs, reads.Sources, reads.List
+	if rec.WorkKey, err = step.WorkKey(p.Seed, which.Shard, reads.Resolved); err != nil {
 		return store.Step{}, err
 	}
 	if !run.Fresh {
@@ -88,6 +87,13 @@ func Run(ctx context.Context, env Env, jobs map[string]Func, which Shard) (store
 	}
 	defer t.discard()
 	if err := work(ctx, env, t, fn); err != nil {
+		return store.Step{}, damaged(err)
+	}
+	if err := t.verdict(); err != nil {
+		return store.Step{}, err
+	}
+	// Once the step counts as done nobody asks again: what was paid for comes first.
+	if err := env.Models.Flush(ctx); err != nil {
 		return store.Step{}, err
 	}
 	if rec.Outputs, err = t.commit(ctx); err != nil {
@@ -106,6 +112,41 @@ func Run(ctx context.Context, env Env, jobs map[string]Func, which Shard) (store
 		return store.Step{}, err
 	}
 	return commit(ctx, env.Store, rec)
+}
+
+// resolve pins what a shard of a run reads.
+func resolve(ctx context.Context, s *store.Store, p *plan.Plan, step *plan.Step, which Shard) (*Reads, error) {
+	shards := func(name store.StepName) ([]store.Step, error) {
+		up := p.Step(name)
+		if up == nil {
+			return nil, errors.New("the plan has no such step")
+		}
+		var records []store.Step
+		for shard := range up.Shards {
+			rec, err := s.ReadStep(ctx, which.Run, name, shard)
+			if err != nil {
+				return nil, fmt.Errorf("shard %d: %w", shard, err)
+			}
+			records = append(records, rec)
+		}
+		return records, nil
+	}
+	tree := func(name string) (*store.TreeFS, error) {
+		d, ok := p.Inputs[name]
+		if !ok {
+			return nil, errors.New("the plan has no such input")
+		}
+		return s.OpenTree(ctx, d)
+	}
+	return Resolve(step, which.Shard, shards, tree)
+}
+
+// damaged says what helps against stored bytes that changed.
+func damaged(err error) error {
+	if errors.Is(err, store.ErrCorrupt) {
+		return fault.New(fault.Permanent, err, "run again with --fresh, which writes those bytes anew")
+	}
+	return err
 }
 
 // commit records a finished shard. When another attempt was first, its record
@@ -146,50 +187,52 @@ func work(ctx context.Context, env Env, t *Task, fn Func) error {
 	return err
 }
 
-// Inputs is what a shard reads, with its content pinned.
-type Inputs struct {
-	Artifacts map[string][]store.Artifact
-	Trees     map[string]store.Digest
-	List      []store.Artifact // for the record
-	Resolved  []plan.Resolved  // for the work key
+// Reads is what a shard reads, with its content pinned.
+type Reads struct {
+	Inputs   map[string][]store.Artifact // by the input's name, in shard order
+	Sources  map[string]*store.TreeFS    // by the named input: the part that the shard reads
+	List     []store.Artifact            // both, for the record
+	Resolved []plan.Resolved             // both, for the work key
 }
 
-// Resolve pins the inputs of a step through the records of the steps before it.
-func Resolve(p *plan.Plan, step *plan.Step, record func(store.StepName, int) (store.Step, error)) (*Inputs, error) {
-	in := &Inputs{Artifacts: map[string][]store.Artifact{}, Trees: map[string]store.Digest{}}
-	for _, want := range step.Inputs {
-		if want.Source != "" {
-			d, ok := p.Inputs[want.Source]
-			if !ok {
-				return nil, fmt.Errorf("step %s: the plan has no input %q", step.Name, want.Source)
-			}
-			in.Trees[want.Name] = d
-			in.List = append(in.List, store.Artifact{Name: want.Source, Digest: d, MediaType: JSON})
-			in.Resolved = append(in.Resolved, plan.Resolved{Name: want.Name, Digests: []store.Digest{d}})
-			continue
+// Resolve pins what a shard reads: through the records of the steps before, and
+// the trees of the named inputs. A source that is not there is bad configuration.
+func Resolve(step *plan.Step, shard int, shards func(store.StepName) ([]store.Step, error), tree func(string) (*store.TreeFS, error)) (*Reads, error) {
+	r := &Reads{Inputs: map[string][]store.Artifact{}, Sources: map[string]*store.TreeFS{}}
+	for _, source := range step.Of(shard).Sources {
+		t, err := tree(source.Input)
+		if err != nil {
+			return nil, fmt.Errorf("step %s: input %s: %w", step.Name, source.Input, err)
 		}
-		up := p.Step(want.Step)
-		if up == nil {
-			return nil, fmt.Errorf("step %s: the plan has no step %q", step.Name, want.Step)
+		part := t.Part(source.Path)
+		if len(part.Files(".")) == 0 {
+			return nil, fault.New(fault.Config, fmt.Errorf("step %s: input %s has no %s", step.Name, source.Input, source.Path),
+				"correct the path in the config, or put the data there")
 		}
-		resolved := plan.Resolved{Name: want.Name}
-		for shard := range up.Shards {
-			rec, err := record(want.Step, shard)
-			if err != nil {
-				return nil, fmt.Errorf("step %s needs %s/%d: %w", step.Name, want.Step, shard, err)
-			}
-			a, err := rec.Output(want.Output)
+		r.Sources[source.Input] = part.Join(r.Sources[source.Input])
+		name := source.Input + "/" + source.Path
+		r.List = append(r.List, store.Artifact{Name: name, Digest: part.Digest(), Bytes: part.Bytes(), MediaType: TreeType})
+		r.Resolved = append(r.Resolved, plan.Resolved{Name: name, Digests: []store.Digest{part.Digest()}})
+	}
+	for _, in := range step.Inputs {
+		records, err := shards(in.Step)
+		if err != nil {
+			return nil, fmt.Errorf("step %s needs %s: %w", step.Name, in.Step, err)
+		}
+		resolved := plan.Resolved{Name: in.Name}
+		for i := range records {
+			a, err := records[i].Output(in.Output)
 			if err != nil {
 				return nil, fmt.Errorf("step %s: %w", step.Name, err)
 			}
-			in.Artifacts[want.Name] = append(in.Artifacts[want.Name], a)
+			r.Inputs[in.Name] = append(r.Inputs[in.Name], a)
 			resolved.Digests = append(resolved.Digests, a.Digest)
-			a.Name = fmt.Sprintf("%s/%d/%s", want.Step, shard, want.Output)
-			in.List = append(in.List, a)
+			a.Name = fmt.Sprintf("%s/%d/%s", in.Step, i, in.Output)
+			r.List = append(r.List, a)
 		}
-		in.Resolved = append(in.Resolved, resolved)
+		r.Resolved = append(r.Resolved, resolved)
 	}
-	return in, nil
+	return r, nil
 }
 
 // Memo returns the record of finished work with that key whose outputs are all

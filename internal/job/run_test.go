@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/gymline/gymline/internal/fault"
@@ -43,14 +44,14 @@ func (e *events) Emit(ev progress.Event) {
 }
 
 func newWorld(t *testing.T) *world {
-	return &world{t: t, store: store.New(store.NewMem()), events: &events{}}
+	return &world{t: t, store: store.New(store.NewMem()), events: &events{}, models: jobtest.NoModels}
 }
 
 func (w *world) open(run store.RunID, fresh bool) {
 	w.t.Helper()
 	p := &plan.Plan{Version: plan.Version, Experiment: "test", Seed: 7, Steps: []plan.Step{
-		{Name: "make", Job: "make", Format: 1, Shards: 2, Params: []byte(`{"count":3}`)},
-		{Name: "join", Job: "join", Format: 1, Shards: 1, Params: []byte(`{}`), Inputs: []plan.Input{{Name: "parts", Step: "make", Output: "part.jsonl"}}},
+		{Name: "make", Job: "make", Format: 1, Shards: 2, Share: plan.Share{Params: []byte(`{"count":3}`)}},
+		{Name: "join", Job: "join", Format: 1, Shards: 1, Share: plan.Share{Params: []byte(`{}`)}, Inputs: []plan.Input{{Name: "parts", Step: "make", Output: "part.jsonl"}}},
 	}}
 	raw, err := p.Encode()
 	if err := errors.Join(err, w.store.CreateRun(context.Background(), store.Run{ID: run, Experiment: "test", Fresh: fresh}), w.store.PutPlan(context.Background(), run, raw)); err != nil {
@@ -109,7 +110,7 @@ func TestAMissingInputIsNamed(t *testing.T) {
 	w := newWorld(t)
 	w.open("test-1", false)
 	_, err := w.do(t.Context(), "join", 0, write(""))
-	if !errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "step join needs make/0") {
+	if !errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "step join needs make: shard 0") {
 		t.Error(err)
 	}
 }
@@ -273,5 +274,71 @@ func TestDecodeNamesTheLine(t *testing.T) {
 	})
 	if fmt.Sprint(got) != "[1 1 3 2]" || err == nil || !strings.HasPrefix(err.Error(), "rows.jsonl:4: ") || fault.Code(err) != fault.Permanent {
 		t.Errorf("%v %v", got, err)
+	}
+}
+
+// noFlush is a ledger that cannot be written.
+type noFlush struct{ job.Models }
+
+func (noFlush) Flush(context.Context) error { return errors.New("the ledger's bucket is away") }
+
+// A step counts as done only once its model calls are durable: nobody would ask
+// for them again.
+func TestCallsAreDurableBeforeTheStepIsDone(t *testing.T) {
+	w := newWorld(t)
+	w.open("test-1", false)
+	w.models = noFlush{jobtest.NoModels}
+	if _, err := w.do(t.Context(), "make", 0, write("x")); err == nil || !strings.Contains(err.Error(), "bucket is away") {
+		t.Fatal(err)
+	}
+	for key := range w.store.Bucket().List(t.Context(), "") {
+		if strings.Contains(key, "steps/") || strings.HasPrefix(key, "memo/") {
+			t.Errorf("%s says that the work is done", key)
+		}
+	}
+}
+
+// A work key covers what a step reads of an input, and nothing beside it; what
+// it covers is all that the job can read.
+func TestSources(t *testing.T) {
+	step := &plan.Step{Name: "make", Job: "make", Shards: 1, Share: plan.Share{Sources: []plan.File{
+		{Input: "samples", Path: "seeds.yaml"}, {Input: "samples", Path: "benchmark"}}}}
+	resolve := func(files fstest.MapFS) (*job.Reads, store.WorkKey, error) {
+		s := store.New(store.NewMem())
+		tree, err := s.PutTree(t.Context(), files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reads, err := job.Resolve(step, 0, nil, func(string) (*store.TreeFS, error) { return s.OpenTree(t.Context(), tree.Digest) })
+		if err != nil {
+			return nil, "", err
+		}
+		key, err := step.WorkKey(7, 0, reads.Resolved)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reads, key, nil
+	}
+	files := fstest.MapFS{"seeds.yaml": {Data: []byte("a")}, "benchmark/x.json": {Data: []byte("b")}, "notes.md": {Data: []byte("c")}}
+	reads, base, err := resolve(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, readable := range map[string]bool{"seeds.yaml": true, "benchmark/x.json": true, "notes.md": false} {
+		if _, err := reads.Sources["samples"].ReadFile(t.Context(), name); (err == nil) != readable {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	files["notes.md"] = &fstest.MapFile{Data: []byte("changed")}
+	if _, key, _ := resolve(files); key != base {
+		t.Error("the key depends on a file that the step does not read")
+	}
+	files["benchmark/y.json"] = &fstest.MapFile{Data: []byte("new")}
+	if _, key, _ := resolve(files); key == base {
+		t.Error("the key does not depend on a file that the step reads")
+	}
+	delete(files, "seeds.yaml")
+	if _, _, err := resolve(files); fault.Code(err) != fault.Config || !strings.Contains(err.Error(), "samples has no seeds.yaml") {
+		t.Error(err)
 	}
 }

@@ -6,13 +6,16 @@ package job
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
@@ -33,6 +36,8 @@ const (
 	JSONL = "application/x-ndjson"
 	YAML  = "application/yaml"
 	HTML  = "text/html; charset=utf-8"
+	// TreeType is of an input's list of files.
+	TreeType = "application/vnd.gymline.tree+json"
 )
 
 // A Task is one shard of a step, as its job sees it.
@@ -47,21 +52,24 @@ type Task struct {
 
 	store   *store.Store
 	sources map[string][]store.Artifact // step input → artifact of each upstream shard
-	trees   map[string]store.Digest     // step input → tree of a named input
+	trees   map[string]*store.TreeFS    // named input → the part of it that this shard may read
 	models  Models
 	meter   *meter
 	outputs []*Output
 	publish string
+	counts  rows.Counts
 }
 
 // Models opens models; the process edge supplies it.
 type Models interface {
 	Open(ctx context.Context, m llm.Model) (llm.Chatter, error)
+	// Flush makes every recorded exchange durable.
+	Flush(ctx context.Context) error
 }
 
 // Params decodes this shard's parameters into a plan type.
 func (t *Task) Params(into any) error {
-	dec := json.NewDecoder(bytes.NewReader(t.Step.ParamsOf(t.Shard)))
+	dec := json.NewDecoder(bytes.NewReader(t.Step.Of(t.Shard).Params))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
 		return fmt.Errorf("step %s: parameters: %w", t.Step.Name, err)
@@ -70,7 +78,7 @@ func (t *Task) Params(into any) error {
 }
 
 // Rand returns the generator of a path within this step. It depends on the
-// experiment's seed and the path alone, not on the shard.
+// experiment's seed, the step's name and the path, not on the shard.
 func (t *Task) Rand(path ...string) *rand.Rand {
 	return seed.New(t.Seed, append([]string{string(t.Step.Name)}, path...)...)
 }
@@ -90,11 +98,10 @@ func (t *Task) Plan(total int) { t.meter.plan(int64(total)) }
 // Done counts one row that ended, for progress.
 func (t *Task) Done(state rows.State) { t.meter.done(state) }
 
-// Has reports whether the step has an input of that name.
+// Has reports whether the step has an input of that name from another step.
 func (t *Task) Has(name string) bool {
-	_, source := t.sources[name]
-	_, tree := t.trees[name]
-	return source || tree
+	_, ok := t.sources[name]
+	return ok
 }
 
 // Artifacts returns what the upstream shards wrote, in shard order.
@@ -133,14 +140,14 @@ func (t *Task) ReadJSON(ctx context.Context, name string, into any) error {
 	return nil
 }
 
-// Files opens a named input of the experiment as a read-only file system.
-// Reading a file verifies it.
-func (t *Task) Files(ctx context.Context, name string) (*store.TreeFS, error) {
+// Files opens a named input of the experiment as a read-only file system, of
+// which only the shard's sources are there. Reading a file verifies it.
+func (t *Task) Files(_ context.Context, name string) (*store.TreeFS, error) {
 	tree, ok := t.trees[name]
 	if !ok {
 		return nil, fmt.Errorf("step %s has no outside input %q", t.Step.Name, name)
 	}
-	return t.store.OpenTree(ctx, tree)
+	return tree, nil
 }
 
 // Lines calls fn with each line of a JSONL stream and its number from 1, without
@@ -217,14 +224,27 @@ func (t *Task) WriteJSON(name string, v any) error {
 
 // WriteRows writes the row ledger, checks it and returns its sums.
 func (t *Task) WriteRows(list []rows.Row) (rows.Counts, error) {
-	counts := rows.Counts{Stage: string(t.Step.Name)}
+	t.counts = rows.Counts{Stage: string(t.Step.Name)}
 	o := t.Create(plan.RowsOutput, JSONL)
 	for _, r := range list {
-		if err := errors.Join(counts.Add(r), o.Row(r)); err != nil {
-			return counts, err
+		if err := errors.Join(t.counts.Add(r), o.Row(r)); err != nil {
+			return t.counts, err
 		}
 	}
-	return counts, nil
+	return t.counts, nil
+}
+
+// verdict is an error when every row failed, and no other shard has rows of the
+// same kind: there is nothing to go on with.
+func (t *Task) verdict() error {
+	c := t.counts
+	alone := t.Step.Shards == 1 || t.Step.Each != nil
+	if !alone || c.Planned == 0 || c.Failed < c.Planned {
+		return nil
+	}
+	cause := slices.MaxFunc(slices.Sorted(maps.Keys(c.Causes)), func(a, b string) int { return cmp.Compare(c.Causes[a], c.Causes[b]) })
+	return fault.New(fault.Permanent, fmt.Errorf("all %d rows failed; most often: %s", c.Planned, cause),
+		"mend the cause and run again; nothing of this shard was kept but the model's recorded answers")
 }
 
 // SetRows says how many rows an output has that was not written with Row.

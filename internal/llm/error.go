@@ -30,14 +30,22 @@ func (e *Error) Error() string {
 	if e.Status == 0 {
 		return fmt.Sprintf("model %s: %v", e.Model, e.Err)
 	}
+	if e.Code == "" {
+		return fmt.Sprintf("model %s: HTTP %d: %v", e.Model, e.Status, e.Err)
+	}
 	return fmt.Sprintf("model %s: HTTP %d %s: %v", e.Model, e.Status, e.Code, e.Err)
 }
 func (e *Error) Unwrap() error       { return e.Err }
 func (e *Error) Temporary() bool     { return e.Class == Retryable }
 func (e *Error) Configuration() bool { return e.Class == Denied }
 func (e *Error) Hint() string {
-	if e.Class == Denied {
+	switch {
+	case e.Class == Denied && e.Status == 404:
+		return "check baseURL and the model's name, then run again: finished work is kept"
+	case e.Class == Denied:
 		return "check the API key's environment variable, the account's credit and the model's name, then run again: finished work is kept"
+	case e.Class == Retryable && e.Status == 0:
+		return "check that baseURL is right and answers, then run again: finished work is kept"
 	}
 	return ""
 }

@@ -26,11 +26,12 @@ const (
 	ManifestOutput = "manifest.json"  // finetune-export: what was exported, file by file
 	JudgedOutput   = "judged.jsonl"   // predict: trace.JudgedTrace, one trace a line
 	ReportOutput   = "report.html"    // report
+	GymOutput      = "gym.json"       // report: trace.Stats over all shards of generate
 )
 
 // A File is a file of a named input.
 type File struct {
-	Input string `json:"input"` // the name of a step's input
+	Input string `json:"input"` // its name
 	Path  string `json:"path"`  // within it; "." for all of it
 }
 
@@ -86,6 +87,9 @@ type Export struct {
 	Name           string `json:"name"`
 	Gym            bool   `json:"gym"`
 	ProactiveBench *File  `json:"proactiveBench,omitempty"`
+	// Benchmark is the folder of traces that the experiment evaluates candidates
+	// on, if it does: no row that trains a candidate may share an event with it.
+	Benchmark *File `json:"benchmark,omitempty"`
 	// Families, Trainers and Sets span the files: every combination is written.
 	Families []string `json:"families"` // "llama3.1", "qwen2.5"
 	Trainers []string `json:"trainers"` // "llama-factory", "trl"

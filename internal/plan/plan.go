@@ -6,6 +6,7 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,43 +34,49 @@ type Step struct {
 	Job    string         `json:"job"`
 	Format int            `json:"format"` // the job's output format; raising it invalidates its memo
 	Shards int            `json:"shards"`
-	// Params are the job's parameters, of the type that this package names after
-	// it. When shards differ in kind, Each holds one set for each shard instead,
-	// and a shard's work depends on its own set, not on how many others there are.
-	Params json.RawMessage   `json:"params,omitempty"`
-	Each   []json.RawMessage `json:"each,omitempty"`
-	// Inputs are what the step reads; the steps they name must finish first.
-	Inputs []Input `json:"inputs"`
+	// Inputs are outputs of earlier steps, which must finish first.
+	Inputs []Input `json:"inputs,omitempty"`
+	// Share is what every shard does. When shards differ in kind, Each holds what
+	// each does instead, and a shard's work depends on its own share, not on how
+	// many others there are.
+	Share
+	Each []Share `json:"each,omitempty"`
 }
 
-// An Input is a named input of the experiment, or an output of an earlier step
-// (of all its shards, in shard order).
+// A Share is what a shard does besides reading the step's inputs.
+type Share struct {
+	// Params are the job's parameters, of the type that this package names after it.
+	Params json.RawMessage `json:"params,omitempty"`
+	// Sources are what it reads of the experiment's named inputs, and all it can read.
+	Sources []File `json:"sources,omitempty"`
+	// Models names the experiment's models that it calls: whose keys it needs.
+	Models []string `json:"models,omitempty"`
+}
+
+// An Input is an output of an earlier step: of all its shards, in shard order.
 type Input struct {
 	Name   string         `json:"name"` // what the job calls it
-	Source string         `json:"source,omitempty"`
-	Step   store.StepName `json:"step,omitempty"`
-	Output string         `json:"output,omitempty"`
+	Step   store.StepName `json:"step"`
+	Output string         `json:"output"`
 }
 
 // After returns the names of the steps that must finish before s.
 func (s *Step) After() []store.StepName {
 	var after []store.StepName
-	seen := map[store.StepName]bool{}
 	for _, in := range s.Inputs {
-		if in.Step != "" && !seen[in.Step] {
-			seen[in.Step] = true
+		if !slices.Contains(after, in.Step) {
 			after = append(after, in.Step)
 		}
 	}
 	return after
 }
 
-// ParamsOf returns the parameters of one shard.
-func (s *Step) ParamsOf(shard int) json.RawMessage {
+// Of returns the share of one shard.
+func (s *Step) Of(shard int) Share {
 	if s.Each != nil {
 		return s.Each[shard]
 	}
-	return s.Params
+	return s.Share
 }
 
 // Step returns the step of that name, or nil.
@@ -94,31 +101,39 @@ func Decode(data []byte) (*Plan, error) {
 	if p.Version != Version {
 		return nil, fmt.Errorf("plan: version %d, and this gymline reads version %d", p.Version, Version)
 	}
+	for _, s := range p.Steps {
+		if s.Shards < 1 || s.Each != nil && len(s.Each) != s.Shards {
+			return nil, fmt.Errorf("plan: step %s: %d shards, and shares for %d", s.Name, s.Shards, len(s.Each))
+		}
+	}
 	return &p, nil
 }
 
-// A Resolved is one input of a shard with its content pinned.
+// A Resolved is one input or source of a shard with its content pinned.
 type Resolved struct {
-	Name    string         `json:"name"`
-	Digests []store.Digest `json:"digests"` // of every shard that wrote it, in order
+	Name string `json:"name"`
+	// Digests are of every shard that wrote an input, in order, or of a source.
+	Digests []store.Digest `json:"digests"`
 }
 
 // WorkKey identifies the work of one shard by all that its outputs depend on:
-// job, format, parameters, input digests, seed and position among the shards.
-func (s *Step) WorkKey(seed uint64, shard int, inputs []Resolved) (store.WorkKey, error) {
+// step, job, format, parameters, the content of what it reads, seed, and its
+// position among the shards unless it has a share of its own.
+func (s *Step) WorkKey(seed uint64, shard int, reads []Resolved) (store.WorkKey, error) {
 	position, of := shard, s.Shards
 	if s.Each != nil {
 		position, of = 0, 1
 	}
 	data, err := canonical.JSON(struct {
+		Step   store.StepName  `json:"step"`
 		Job    string          `json:"job"`
 		Format int             `json:"format"`
 		Params json.RawMessage `json:"params"`
-		Inputs []Resolved      `json:"inputs"`
+		Reads  []Resolved      `json:"reads"`
 		Seed   uint64          `json:"seed"`
 		Shard  int             `json:"shard"`
 		Shards int             `json:"shards"`
-	}{s.Job, s.Format, s.ParamsOf(shard), inputs, seed, position, of})
+	}{s.Name, s.Job, s.Format, s.Of(shard).Params, reads, seed, position, of})
 	if err != nil {
 		return "", fmt.Errorf("work key of %s/%d: %w", s.Name, shard, err)
 	}

@@ -13,9 +13,9 @@ func fixed() *Plan {
 		Version: Version, Experiment: "fixed", Digest: store.DigestOf([]byte("fixed")), Seed: 7,
 		Inputs: map[string]store.Digest{"samples": store.DigestOf([]byte("samples"))},
 		Steps: []Step{
-			{Name: "generate", Job: JobGenerate, Format: 1, Shards: 4, Params: json.RawMessage(`{"count":12,"b":0.5}`), Inputs: []Input{{Name: "samples", Source: "samples"}}},
-			{Name: "predict", Job: JobPredict, Format: 1, Shards: 2, Each: []json.RawMessage{json.RawMessage(`{"candidate":"a"}`), json.RawMessage(`{"candidate":"b"}`)}},
-			{Name: "reward", Job: JobReward, Format: 2, Shards: 1, Params: json.RawMessage(`{}`), Inputs: []Input{
+			{Name: "generate", Job: JobGenerate, Format: 1, Shards: 4, Share: Share{Params: json.RawMessage(`{"count":12,"b":0.5}`), Sources: []File{{Input: "samples", Path: "seeds.yaml"}}, Models: []string{"sim"}}},
+			{Name: "predict", Job: JobPredict, Format: 1, Shards: 2, Each: []Share{{Params: json.RawMessage(`{"candidate":"a"}`)}, {Params: json.RawMessage(`{"candidate":"b"}`)}}},
+			{Name: "reward", Job: JobReward, Format: 2, Shards: 1, Share: Share{Params: json.RawMessage(`{}`)}, Inputs: []Input{
 				{Name: "episodes", Step: "generate", Output: EpisodesOutput}, {Name: "rows", Step: "generate", Output: RowsOutput}}},
 		},
 	}
@@ -29,11 +29,11 @@ func TestDigestsArePinned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const wantPlan = "d89f8993799c7320562822c333fd1e6be7e73af28a7a9fb7f1072b3710a9f1b8"
+	const wantPlan = "124b28192cdabcf9b2a16d162e6490428d1817fac459f231f5e5de307135a5a9"
 	if got := store.DigestOf(raw); got != wantPlan {
 		t.Errorf("plan digest %s, want %s\n%s", got, wantPlan, raw)
 	}
-	const wantKey = "32d24cc244c173a589ec2cf8b2ccf1c9eb109d77a4402f178b40593221ab8fd9"
+	const wantKey = "6efc8c514935d1734216c35dbce51e9c9fab315d0b366c2a84cd80d0e26dfc62"
 	key, err := p.Steps[0].WorkKey(p.Seed, 3, []Resolved{{Name: "samples", Digests: []store.Digest{store.DigestOf([]byte("samples"))}}})
 	if err != nil || key != wantKey {
 		t.Errorf("work key %s (%v), want %s", key, err, wantKey)
@@ -52,6 +52,9 @@ func TestRoundTrip(t *testing.T) {
 	}
 	if _, err := Decode([]byte(strings.Replace(string(raw), `"version":1`, `"version":2`, 1))); err == nil {
 		t.Error("a later version was read")
+	}
+	if _, err := Decode([]byte(strings.Replace(string(raw), `"shards":2`, `"shards":3`, 1))); err == nil {
+		t.Error("a plan with fewer shares than shards was read")
 	}
 	if _, err := Decode(raw[:len(raw)/2]); err == nil {
 		t.Error("half a plan was read")
@@ -73,6 +76,7 @@ func TestWorkKeyCoversWhatOutputsDependOn(t *testing.T) {
 	}
 	base := key(nil, 7, 0, inputs)
 	for name, other := range map[string]store.WorkKey{
+		"step":         key(func(s *Step) { s.Name = "other" }, 7, 0, inputs),
 		"job":          key(func(s *Step) { s.Job = "reward" }, 7, 0, inputs),
 		"format":       key(func(s *Step) { s.Format++ }, 7, 0, inputs),
 		"params":       key(func(s *Step) { s.Params = json.RawMessage(`{"count":13,"b":0.5}`) }, 7, 0, inputs),
@@ -90,8 +94,8 @@ func TestWorkKeyCoversWhatOutputsDependOn(t *testing.T) {
 	if key(func(s *Step) { s.Params = json.RawMessage(`{ "b": 5e-1, "count": 12 }`) }, 7, 0, inputs) != base {
 		t.Error("the work key depends on how the parameters are spelt")
 	}
-	if key(func(s *Step) { s.Name = "other" }, 7, 0, inputs) != base {
-		t.Error("the work key depends on the step's name")
+	if key(func(s *Step) { s.Models = nil }, 7, 0, inputs) != base {
+		t.Error("the work key depends on how models are reached")
 	}
 }
 
@@ -103,7 +107,7 @@ func TestShardsWithTheirOwnParametersAreIndependent(t *testing.T) {
 		t.Error("two candidates share a key")
 	}
 	more := two
-	more.Shards, more.Each = 3, []json.RawMessage{json.RawMessage(`{"candidate":"new"}`), two.Each[0], two.Each[1]}
+	more.Shards, more.Each = 3, []Share{{Params: json.RawMessage(`{"candidate":"new"}`)}, two.Each[0], two.Each[1]}
 	if again, _ := more.WorkKey(7, 1, nil); again != a {
 		t.Error("another candidate changes the work of the first")
 	}

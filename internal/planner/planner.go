@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/gymline/gymline/internal/canonical"
 	"github.com/gymline/gymline/internal/experiment"
+	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -68,17 +70,13 @@ type builder struct {
 }
 
 // step adds a step that is named after its job.
-func (b *builder) step(job string, shards int, params any, inputs []plan.Input) {
-	b.add(plan.Step{Job: job, Shards: shards, Params: b.encode(job, params), Inputs: inputs})
+func (b *builder) step(job string, shards int, share plan.Share, inputs ...plan.Input) {
+	b.add(plan.Step{Job: job, Shards: shards, Share: share, Inputs: inputs})
 }
 
-// stepEach adds a step whose shards have parameters of their own.
-func (b *builder) stepEach(job string, params []any, inputs []plan.Input) {
-	s := plan.Step{Job: job, Shards: len(params), Inputs: inputs}
-	for _, p := range params {
-		s.Each = append(s.Each, b.encode(job, p))
-	}
-	b.add(s)
+// stepEach adds a step whose shards have shares of their own.
+func (b *builder) stepEach(job string, each []plan.Share, inputs ...plan.Input) {
+	b.add(plan.Step{Job: job, Shards: len(each), Each: each, Inputs: inputs})
 }
 
 func (b *builder) add(s plan.Step) {
@@ -86,29 +84,29 @@ func (b *builder) add(s plan.Step) {
 	b.plan.Steps = append(b.plan.Steps, s)
 }
 
-func (b *builder) encode(job string, params any) json.RawMessage {
+// share is what a shard does with a job's parameters, its files and models.
+func (b *builder) share(params any, files []*plan.File, models ...*llm.Model) plan.Share {
 	raw, err := json.Marshal(params)
 	if err != nil && b.err == nil {
-		b.err = fmt.Errorf("step %s: %w", job, err)
+		b.err = fmt.Errorf("parameters %T: %w", params, err)
 	}
-	return raw
-}
-
-// from is an input that earlier steps write.
-func from(name, job, output string) plan.Input {
-	return plan.Input{Name: name, Step: store.StepName(job), Output: output}
-}
-
-// outside adds the named inputs of files to a step's inputs, each once.
-func outside(inputs []plan.Input, files ...*plan.File) []plan.Input {
-	seen := map[string]bool{}
+	s := plan.Share{Params: raw}
 	for _, f := range files {
-		if f != nil && !seen[f.Input] {
-			seen[f.Input] = true
-			inputs = append(inputs, plan.Input{Name: f.Input, Source: f.Input})
+		if f != nil && !slices.Contains(s.Sources, *f) {
+			s.Sources = append(s.Sources, *f)
 		}
 	}
-	return inputs
+	for _, m := range models {
+		if m != nil && !slices.Contains(s.Models, m.Name) {
+			s.Models = append(s.Models, m.Name)
+		}
+	}
+	return s
+}
+
+// from is an input that an earlier step writes.
+func from(name, job, output string) plan.Input {
+	return plan.Input{Name: name, Step: store.StepName(job), Output: output}
 }
 
 func file(f *experiment.File) *plan.File {

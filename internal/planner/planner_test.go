@@ -125,10 +125,14 @@ func TestCandidatesArePlannedApart(t *testing.T) {
 		out := map[string]store.WorkKey{}
 		for shard := range step.Shards {
 			var params plan.Predict
-			if err := json.Unmarshal(step.ParamsOf(shard), &params); err != nil {
+			if err := json.Unmarshal(step.Of(shard).Params, &params); err != nil {
 				t.Fatal(err)
 			}
-			if out[params.Candidate.Name], err = step.WorkKey(p.Seed, shard, nil); err != nil {
+			reads := []plan.Resolved{}
+			for _, source := range step.Of(shard).Sources {
+				reads = append(reads, plan.Resolved{Name: source.Input + "/" + source.Path})
+			}
+			if out[params.Candidate.Name], err = step.WorkKey(p.Seed, shard, reads); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -138,6 +142,11 @@ func TestCandidatesArePlannedApart(t *testing.T) {
 	two := keys(strings.Replace(small, "[{name: a, model: a}]", "[{name: first, model: b}, {name: a, model: a}]", 1))
 	if len(two) != 2 || one["a"] != two["a"] || two["a"] == two["first"] {
 		t.Errorf("%v %v", one, two)
+	}
+	other := strings.Replace(small, "inputs: {bench: {path: here}}", "inputs: {bench: {path: here}, samples: {path: there}}", 1)
+	recorded := keys(strings.Replace(other, "[{name: a, model: a}]", "[{name: a, model: a}, {name: old, recorded: {input: samples, path: x}}]", 1))
+	if len(recorded) != 2 || one["a"] != recorded["a"] {
+		t.Errorf("%v %v", one, recorded)
 	}
 }
 

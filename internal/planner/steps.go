@@ -7,39 +7,40 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
-func (b *builder) model(name string) llm.Model { return b.e.Spec.Models[name].Identity(name) }
+func (b *builder) model(name string) *llm.Model {
+	m := b.e.Spec.Models[name].Identity(name)
+	return &m
+}
 
 func (b *builder) generate(g *experiment.Generate) {
+	user, environment, agent := b.model(g.Models.User), b.model(g.Models.Environment), b.model(g.Models.Agent)
 	p := plan.Generate{
 		Scenes: file(g.Scenes.File), Limit: g.Scenes.Limit,
 		Seeds: file(g.Scenes.Seeds), Count: g.Scenes.Count,
 		Sessions: g.Sessions, MaxEvents: g.MaxEvents, Candidates: g.Candidates, ExecuteSteps: g.ExecuteSteps, Repairs: g.Repairs,
-		Models: plan.GymModels{
-			User: b.model(g.Models.User), Environment: b.model(g.Models.Environment), Agent: b.model(g.Models.Agent),
-		},
+		Models: plan.GymModels{User: *user, Environment: *environment, Agent: *agent},
 	}
-	if g.Scenes.Seeds != nil {
-		m := b.model(g.Scenes.Model)
-		p.Models.Scenes = &m
+	if p.Seeds != nil {
+		p.Models.Scenes = b.model(g.Scenes.Model)
 	}
-	b.step(plan.JobGenerate, g.Shards, p, outside(nil, p.Scenes, p.Seeds))
+	b.step(plan.JobGenerate, g.Shards, b.share(p, []*plan.File{p.Scenes, p.Seeds}, p.Models.Scenes, user, environment, agent))
 }
 
-// data are the inputs of a step that reads judged proposals.
-func data(d experiment.Data) []plan.Input {
-	var inputs []plan.Input
-	if d.Gym {
-		inputs = append(inputs, from("episodes", plan.JobGenerate, plan.EpisodesOutput))
+// episodes are an input of the steps that read judged proposals of the gym.
+func episodes(d experiment.Data) []plan.Input {
+	if !d.Gym {
+		return nil
 	}
-	return outside(inputs, file(d.ProactiveBench))
+	return []plan.Input{from("episodes", plan.JobGenerate, plan.EpisodesOutput)}
 }
 
 func (b *builder) reward(r *experiment.Reward) {
-	b.step(plan.JobReward, 1, plan.Reward{
+	p := plan.Reward{
 		Gym: r.Data.Gym, ProactiveBench: file(r.Data.ProactiveBench),
 		TaskLambda: r.TaskLambda, NeedLambda: r.NeedLambda, Folds: r.Folds,
 		Resamples: b.e.Spec.Statistics.Resamples, Confidence: b.e.Spec.Statistics.Confidence,
-	}, data(r.Data))
+	}
+	b.step(plan.JobReward, 1, b.share(p, []*plan.File{p.ProactiveBench}), episodes(r.Data)...)
 }
 
 func (b *builder) export(x *experiment.Export) {
@@ -50,12 +51,12 @@ func (b *builder) export(x *experiment.Export) {
 	}
 	// The agent is trained with the system text that it was or will be asked with.
 	if v := b.e.Spec.Evaluate; v != nil {
-		p.Candidates = v.Tasks
+		p.Candidates, p.Benchmark = v.Tasks, file(&v.Benchmark)
 	}
 	if g := b.e.Spec.Generate; g != nil && x.Data.Gym {
 		p.Candidates = g.Candidates
 	}
-	b.step(plan.JobExport, 1, p, data(x.Data))
+	b.step(plan.JobExport, 1, b.share(p, []*plan.File{p.ProactiveBench, p.Benchmark}), episodes(x.Data)...)
 }
 
 // evaluate adds two steps: predict, with a shard for each candidate, and
@@ -70,26 +71,22 @@ func (b *builder) evaluate(v *experiment.Evaluate) {
 	case v.Judge.Recorded:
 		p.Judge.Kind = plan.JudgeRecorded
 	default:
-		m := b.model(v.Judge.Model)
-		p.Judge = plan.Judge{Kind: plan.JudgeLLM, Model: &m}
+		p.Judge = plan.Judge{Kind: plan.JudgeLLM, Model: b.model(v.Judge.Model)}
 	}
-	files := []*plan.File{&p.Benchmark}
 	var names []string
-	var each []any
+	var each []plan.Share
 	for _, c := range v.Candidates {
 		p.Candidate = plan.Candidate{Name: c.Name, Recorded: file(c.Recorded)}
 		if c.Recorded == nil {
-			m := b.model(c.Model)
-			p.Candidate.Model = &m
+			p.Candidate.Model = b.model(c.Model)
 		}
-		each = append(each, p)
+		each = append(each, b.share(p, []*plan.File{&p.Benchmark, p.Candidate.Recorded}, p.Candidate.Model, p.Judge.Model))
 		names = append(names, c.Name)
-		files = append(files, p.Candidate.Recorded)
 	}
-	b.stepEach(plan.JobPredict, each, outside(inputs, files...))
-	b.step(plan.JobEvaluate, 1, plan.Evaluate{
+	b.stepEach(plan.JobPredict, each, inputs...)
+	b.step(plan.JobEvaluate, 1, b.share(plan.Evaluate{
 		Candidates: names, Resamples: b.e.Spec.Statistics.Resamples, Confidence: b.e.Spec.Statistics.Confidence,
-	}, []plan.Input{from("judged", plan.JobPredict, plan.JudgedOutput)})
+	}, nil), from("judged", plan.JobPredict, plan.JudgedOutput))
 }
 
 // report reads what the other steps wrote.
@@ -113,5 +110,5 @@ func (b *builder) report() {
 	add("predict-rows", plan.JobPredict, plan.RowsOutput)
 	add("judged", plan.JobPredict, plan.JudgedOutput)
 	add("metrics", plan.JobEvaluate, plan.MetricsOutput)
-	b.step(plan.JobReport, 1, plan.Report{Title: title, Experiment: b.e.Metadata.Name, Digest: b.plan.Digest}, inputs)
+	b.step(plan.JobReport, 1, b.share(plan.Report{Title: title, Experiment: b.e.Metadata.Name, Digest: b.plan.Digest}, nil), inputs...)
 }

@@ -15,7 +15,7 @@ const (
 	RunOpened = "run-opened" // Run, Steps
 	StepState = "step-state" // Step, Shard, State, and with Failed: Cause, Hint, ExitCode
 	Progress  = "progress"   // Step, Shard, Done, Total, Usage
-	RunEnded  = "run-ended"  // Run, State, Report
+	RunEnded  = "run-ended"  // Run, State, Report, and unless Succeeded: Cause, Hint, ExitCode
 )
 
 // States of a step's shard.
@@ -60,20 +60,30 @@ type Sink interface{ Emit(Event) }
 
 // JSON is a Sink that writes one line an event.
 type JSON struct {
-	mu sync.Mutex
-	w  io.Writer
+	mu  sync.Mutex
+	w   io.Writer
+	err error
 }
 
 // NewJSON returns a Sink that writes to w.
 func NewJSON(w io.Writer) *JSON { return &JSON{w: w} }
 
-// Emit writes the event; a broken pipe is not an error of the work's.
+// Emit writes the event. A failed write does not stop the work: Err tells of it.
 func (j *JSON) Emit(e Event) {
 	line, err := json.Marshal(e)
-	if err != nil {
-		return
-	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	_, _ = j.w.Write(append(line, '\n'))
+	if err == nil {
+		_, err = j.w.Write(append(line, '\n'))
+	}
+	if j.err == nil {
+		j.err = err
+	}
+}
+
+// Err returns the first failure to write an event.
+func (j *JSON) Err() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.err
 }

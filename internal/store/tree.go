@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,11 +13,36 @@ import (
 	"strings"
 )
 
-// PutTree stores every regular file of fsys and the list of them. Names that
-// start with a dot are left out; a link or device is refused.
+// PutTree stores every regular file of fsys that is not stored yet, and the
+// list of them. Names that start with a dot are left out; a link or device is refused.
 func (s *Store) PutTree(ctx context.Context, fsys fs.FS) (Tree, error) {
-	var tree Tree
-	var files []TreeFile
+	t, err := DigestTree(fsys)
+	if err != nil {
+		return Tree{}, err
+	}
+	for i, f := range t.files {
+		stored, err := s.HasBlob(ctx, f.Digest)
+		if err != nil {
+			return Tree{}, err
+		}
+		if stored {
+			continue
+		}
+		if t.files[i], err = s.putFile(ctx, fsys, f.Path); err != nil {
+			return Tree{}, err
+		}
+	}
+	data, err := encode(t.files)
+	if err != nil {
+		return Tree{}, err
+	}
+	d, err := s.PutBlob(ctx, data)
+	return Tree{Digest: d, Files: len(t.files), Bytes: t.Bytes()}, err
+}
+
+// DigestTree lists what PutTree would store. The files of such a tree cannot be opened.
+func DigestTree(fsys fs.FS) (*TreeFS, error) {
+	t := &TreeFS{}
 	err := fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -32,36 +59,30 @@ func (s *Store) PutTree(ctx context.Context, fsys fs.FS) (Tree, error) {
 		if !d.Type().IsRegular() {
 			return fmt.Errorf("%s is not a regular file: copy what it stands for to its place", path)
 		}
-		f, err := s.putFile(ctx, fsys, path)
-		if err != nil {
-			return err
-		}
-		files = append(files, f)
-		tree.Bytes += f.Bytes
-		return nil
+		f, err := digestFile(fsys, path)
+		t.files = append(t.files, f)
+		return err
 	})
-	if err != nil {
-		return Tree{}, err
-	}
-	slices.SortFunc(files, func(a, b TreeFile) int { return strings.Compare(a.Path, b.Path) })
-	data, err := encode(files)
-	if err != nil {
-		return Tree{}, err
-	}
-	tree.Files = len(files)
-	tree.Digest, err = s.PutBlob(ctx, data)
-	return tree, err
+	slices.SortFunc(t.files, byPath)
+	return t, err
 }
 
-// DigestTree returns what PutTree would, and stores nothing.
-func DigestTree(ctx context.Context, fsys fs.FS) (Tree, error) {
-	return New(discard{}).PutTree(ctx, fsys)
+func byPath(a, b TreeFile) int { return strings.Compare(a.Path, b.Path) }
+
+// digestFile reads a file for its digest alone.
+func digestFile(fsys fs.FS, path string) (TreeFile, error) {
+	f, err := fsys.Open(path)
+	if err != nil {
+		return TreeFile{}, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	if err != nil {
+		return TreeFile{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	return TreeFile{Path: path, Digest: Digest(hex.EncodeToString(h.Sum(nil))), Bytes: n}, nil
 }
-
-// discard is a bucket that keeps nothing; only Put is called on it.
-type discard struct{ Bucket }
-
-func (discard) Put(context.Context, string, io.ReadSeeker, int64) error { return nil }
 
 func (s *Store) putFile(ctx context.Context, fsys fs.FS, path string) (TreeFile, error) {
 	f, err := fsys.Open(path)
@@ -95,6 +116,35 @@ func (s *Store) OpenTree(ctx context.Context, d Digest) (*TreeFS, error) {
 		return nil, fmt.Errorf("input tree %s: %w", d, err)
 	}
 	return t, nil
+}
+
+// Part returns the tree of the files at or below dir, with their paths.
+func (t *TreeFS) Part(dir string) *TreeFS { return &TreeFS{store: t.store, files: t.Files(dir)} }
+
+// Join returns the files of both trees, which have one origin; other may be nil.
+func (t *TreeFS) Join(other *TreeFS) *TreeFS {
+	if other == nil {
+		return t
+	}
+	files := slices.Concat(t.files, other.files)
+	slices.SortFunc(files, byPath)
+	return &TreeFS{store: t.store, files: slices.Compact(files)}
+}
+
+// Digest identifies the tree by its files' paths and content: the digest of the
+// blob that lists them.
+func (t *TreeFS) Digest() Digest {
+	data, _ := encode(t.files) // strings and numbers always encode
+	return DigestOf(data)
+}
+
+// Bytes sums the files' sizes.
+func (t *TreeFS) Bytes() int64 {
+	var n int64
+	for _, f := range t.files {
+		n += f.Bytes
+	}
+	return n
 }
 
 // Files returns the files at or below dir ("." for all), sorted by path. The

@@ -21,8 +21,8 @@ import (
 // A Config says how to run children.
 type Config struct {
 	Binary string
-	// Env is the children's whole environment.
-	Env []string
+	// Env returns the whole environment of a step's children.
+	Env func(*plan.Step) []string
 	// Stderr receives the children's logs, line by line.
 	Stderr io.Writer
 	// Parallel is how many children run at once, at least 1.
@@ -76,10 +76,10 @@ func Run(ctx context.Context, cfg Config, p *plan.Plan, run store.RunID, sink pr
 			stop()
 		}
 	}
-	if len(failures) == 0 {
-		return nil, ctx.Err()
+	if len(failures) > 0 || s.done() {
+		return failures, nil
 	}
-	return failures, nil
+	return nil, ctx.Err()
 }
 
 type result struct {
@@ -101,7 +101,7 @@ func (cfg Config) shard(ctx context.Context, run store.RunID, step *plan.Step, s
 	wait := cfg.Backoff
 	for attempt := 1; ; attempt++ {
 		sink.Emit(progress.Event{Type: progress.StepState, Step: string(step.Name), Shard: shard, State: progress.Running, Attempt: attempt})
-		err := cfg.child(ctx, Args(run, step, strconv.Itoa(shard)), sink)
+		err := cfg.child(ctx, step, Args(run, step, strconv.Itoa(shard)), sink)
 		f, ok := errors.AsType[*failed](err)
 		if err == nil || ctx.Err() != nil && ok && f.code == fault.Interrupted {
 			if err != nil {

@@ -49,6 +49,9 @@ func childProcess() {
 	if kind == "hang" || kind == "stubborn" {
 		signal.Notify(terms, syscall.SIGTERM)
 	}
+	if kind == "bad" {
+		signal.Ignore(syscall.SIGTERM) // so that it lives to tell its own failure
+	}
 	log("start")
 	fail := func(code int, cause string) {
 		json.NewEncoder(os.Stdout).Encode(progress.Event{Type: progress.StepState, Step: step, State: progress.Failed, Cause: cause, ExitCode: code, Hint: "mend it"})
@@ -58,7 +61,7 @@ func childProcess() {
 	case "ok":
 		time.Sleep(20 * time.Millisecond)
 	case "bad": // once its sibling is under way
-		for data := []byte(nil); !bytes.Contains(data, []byte("start slow")); {
+		for data := []byte(nil); !bytes.Contains(data, []byte("start slow")) || !bytes.Contains(data, []byte("start bad")); {
 			data, _ = os.ReadFile(filepath.Join(dir, "log"))
 		}
 		fail(fault.Permanent, "row 7 is cut in half")
@@ -69,8 +72,15 @@ func childProcess() {
 	case "down":
 		fail(fault.Temporary, "the store is away")
 	case "silent":
-		fmt.Fprintln(os.Stderr, "panic: at the disco")
-		os.Exit(2)
+		panic("at the disco")
+	case "termed": // by somebody else
+		if len(tries) == 0 {
+			os.Exit(fault.Interrupted)
+		}
+	case "late": // succeeds although it was asked to leave
+		signal.Ignore(syscall.SIGTERM)
+		log("ready")
+		time.Sleep(200 * time.Millisecond)
 	case "killed":
 		if len(tries) == 0 {
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
@@ -120,12 +130,16 @@ func step(name, job string, shards int, after ...string) plan.Step {
 	return s
 }
 
+func environment(vars ...string) func(*plan.Step) []string {
+	return func(*plan.Step) []string { return vars }
+}
+
 func config(t *testing.T, dir string) Config {
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Config{Binary: exe, Env: []string{"GYMLINE_TEST_DIR=" + dir, "GORACE=atexit_sleep_ms=0"}, Parallel: 2, Retries: 3,
+	return Config{Binary: exe, Env: environment("GYMLINE_TEST_DIR="+dir, "GORACE=atexit_sleep_ms=0"), Parallel: 2, Retries: 3,
 		Backoff: time.Millisecond, MaxBackoff: 4 * time.Millisecond, Grace: time.Second}
 }
 
@@ -212,14 +226,50 @@ func TestPermanentFailureStopsTheRun(t *testing.T) {
 	}
 }
 
-func TestSilentDeathGivesItsLastWords(t *testing.T) {
+func TestACrashGivesItsFirstWords(t *testing.T) {
 	var stderr bytes.Buffer
 	failures, _, _, _ := run(t, func(c *Config) { c.Stderr = &stderr }, step("a", "silent", 1))
-	if len(failures) != 1 || failures[0].ExitCode != 2 || failures[0].Cause != "panic: at the disco" {
+	if len(failures) != 1 || failures[0].ExitCode != fault.Internal || failures[0].Cause != "panic: at the disco" {
 		t.Fatalf("%+v", failures)
 	}
-	if stderr.String() != "panic: at the disco\n" {
-		t.Errorf("%q", stderr.String())
+	if !strings.Contains(stderr.String(), "goroutine 1") {
+		t.Errorf("the log lacks the stack: %q", stderr.String())
+	}
+}
+
+// A signal from outside is no verdict on the work.
+func TestASignalFromOutsideIsTemporary(t *testing.T) {
+	failures, ev, _, err := run(t, nil, step("a", "termed", 1))
+	if err != nil || failures != nil || fmt.Sprint(ev.states("a")) != "[Running Retrying Running Succeeded]" {
+		t.Fatal(err, failures, ev.states("a"))
+	}
+}
+
+// Both causes are told when two shards fail at the same time.
+func TestTwoFailuresAreBothTold(t *testing.T) {
+	failures, _, _, _ := run(t, nil, step("slow", "bad", 1), step("bad", "bad", 1))
+	if len(failures) != 2 || failures[0].Cause != failures[1].Cause {
+		t.Fatalf("%+v", failures)
+	}
+}
+
+// What was finished when the interrupt came counts as finished.
+func TestWorkThatEndsDuringAnInterruptCounts(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	dir := t.TempDir()
+	go func() {
+		defer cancel()
+		for range 500 {
+			if log, _ := os.ReadFile(filepath.Join(dir, "log")); bytes.Contains(log, []byte("ready")) {
+				return
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}()
+	sink := &events{}
+	failures, err := Run(ctx, config(t, dir), &plan.Plan{Steps: []plan.Step{step("a", "late", 1)}}, "r-1", sink)
+	if err != nil || failures != nil || fmt.Sprint(sink.states("a")) != "[Running Succeeded]" {
+		t.Error(err, failures, sink.states("a"))
 	}
 }
 
@@ -263,12 +313,12 @@ func TestChildrenGetOnlyTheGivenEnvironment(t *testing.T) {
 	t.Setenv("GYMLINE_CANARY", "secret")
 	dir := t.TempDir()
 	cfg := config(t, dir)
-	cfg.Env = append(cfg.Env, "A=b")
+	cfg.Env = func(s *plan.Step) []string { return append(config(t, dir).Env(s), "A=b", "STEP="+string(s.Name)) }
 	if _, err := Run(context.Background(), cfg, &plan.Plan{Steps: []plan.Step{step("a", "env", 1)}}, "r-1", &events{}); err != nil {
 		t.Fatal(err)
 	}
 	env, _ := os.ReadFile(filepath.Join(dir, "env"))
-	if string(env) != "GYMLINE_TEST_DIR="+dir+"\nGORACE=atexit_sleep_ms=0\nA=b" {
+	if string(env) != "GYMLINE_TEST_DIR="+dir+"\nGORACE=atexit_sleep_ms=0\nA=b\nSTEP=a" {
 		t.Errorf("%s", env)
 	}
 }
@@ -276,7 +326,7 @@ func TestChildrenGetOnlyTheGivenEnvironment(t *testing.T) {
 // engineProcess runs a hanging child from a process that the test kills.
 func engineProcess() {
 	exe, _ := os.Executable()
-	cfg := Config{Binary: exe, Env: []string{"GYMLINE_TEST_DIR=" + os.Getenv("GYMLINE_TEST_ENGINE")}, Parallel: 1, Grace: time.Second}
+	cfg := Config{Binary: exe, Env: environment("GYMLINE_TEST_DIR=" + os.Getenv("GYMLINE_TEST_ENGINE")), Parallel: 1, Grace: time.Second}
 	_, _ = Run(context.Background(), cfg, &plan.Plan{Steps: []plan.Step{step("a", "stubborn", 1)}}, "r-1", &events{})
 	os.Exit(0)
 }

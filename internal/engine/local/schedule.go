@@ -43,3 +43,13 @@ func (s *schedule) ready(step *plan.Step) bool {
 }
 
 func (s *schedule) finish(step store.StepName) { s.left[step]-- }
+
+// done reports whether every shard has finished.
+func (s *schedule) done() bool {
+	for _, left := range s.left {
+		if left > 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -52,29 +52,33 @@ func Run(t *testing.T, c Case) (*Result, error) {
 	if c.Shards == 0 {
 		c.Shards = 1
 	}
+	if c.Models == nil {
+		c.Models = NoModels
+	}
 	if c.InFlight == 0 {
 		c.InFlight = 4
 	}
 	p := &plan.Plan{Version: plan.Version, Experiment: "test", Seed: c.Seed, Inputs: map[string]store.Digest{}}
 	step := plan.Step{Name: store.StepName(c.Job), Job: c.Job, Format: 1, Shards: c.Shards}
-	if c.Each == nil {
-		step.Params = encode(t, c.Params)
-	}
-	for _, params := range c.Each {
-		step.Each = append(step.Each, encode(t, params))
-		step.Shards = len(c.Each)
-	}
+	var sources []plan.File
 	for _, name := range slices.Sorted(maps.Keys(c.Files)) {
 		fsys := c.Files[name]
 		tree, err := s.PutTree(ctx, fsys)
 		must(t, err)
 		p.Inputs[name] = tree.Digest
-		step.Inputs = append(step.Inputs, plan.Input{Name: name, Source: name})
+		sources = append(sources, plan.File{Input: name, Path: "."})
+	}
+	if c.Each == nil {
+		step.Share = plan.Share{Params: encode(t, c.Params), Sources: sources}
+	}
+	for _, params := range c.Each {
+		step.Each = append(step.Each, plan.Share{Params: encode(t, params), Sources: sources})
+		step.Shards = len(c.Each)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Upstream)) {
 		shards := c.Upstream[name]
 		up := store.StepName("up-" + name)
-		p.Steps = append(p.Steps, plan.Step{Name: up, Job: "given", Format: 1, Shards: len(shards), Params: json.RawMessage("{}")})
+		p.Steps = append(p.Steps, plan.Step{Name: up, Job: "given", Format: 1, Shards: len(shards)})
 		step.Inputs = append(step.Inputs, plan.Input{Name: name, Step: up, Output: name})
 		for i, data := range shards {
 			d, err := s.PutBlob(ctx, data)
@@ -130,6 +134,12 @@ func (f ChatFunc) Chat(ctx context.Context, req *llm.Request) (*llm.Response, er
 
 // A Models opens every model as one function.
 type Models func(m llm.Model) (llm.Chatter, error)
+
+// NoModels has none.
+var NoModels = Models(func(m llm.Model) (llm.Chatter, error) { return nil, fmt.Errorf("no model %s", m.Name) })
+
+// Flush has nothing to do.
+func (Models) Flush(context.Context) error { return nil }
 
 // Open calls f.
 func (f Models) Open(_ context.Context, m llm.Model) (llm.Chatter, error) { return f(m) }

@@ -162,6 +162,14 @@ func (s *Set) jitter(name string) func() float64 {
 	}
 }
 
+// Flush writes what the ledger holds so far.
+func (s *Set) Flush(ctx context.Context) error {
+	if s.ledger == nil {
+		return nil
+	}
+	return s.ledger.Flush(ctx)
+}
+
 // Close writes what the ledger still holds. ctx bounds how long that may take.
 func (s *Set) Close(ctx context.Context) error {
 	defer s.client.CloseIdleConnections()

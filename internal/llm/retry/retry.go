@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/gymline/gymline/internal/llm"
@@ -36,7 +37,7 @@ type Clock struct {
 // Wrap returns next with retries of failures whose class is llm.Retryable. What
 // is still failing at the end is the last call's *llm.Error.
 func Wrap(next llm.Chatter, p Policy, c Clock, log *slog.Logger) llm.Chatter {
-	return &retrier{next, p, c, log}
+	return &retrier{next: next, policy: p, clock: c, log: log}
 }
 
 type retrier struct {
@@ -44,6 +45,7 @@ type retrier struct {
 	policy Policy
 	clock  Clock
 	log    *slog.Logger
+	told   atomic.Bool // of the first failure; the others are for debugging
 }
 
 func (r *retrier) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
@@ -66,7 +68,11 @@ func (r *retrier) Chat(ctx context.Context, req *llm.Request) (*llm.Response, er
 			last.Err = fmt.Errorf("%w (after %d attempts)", e.Err, attempt)
 			return nil, &last
 		}
-		r.log.Debug("model call failed, trying again", "model", e.Model, "status", e.Status, "code", e.Code, "attempt", attempt, "wait", wait)
+		level := slog.LevelDebug
+		if r.told.CompareAndSwap(false, true) {
+			level = slog.LevelWarn
+		}
+		r.log.Log(ctx, level, "model call failed, trying again", "err", e.Err, "model", e.Model, "status", e.Status, "code", e.Code, "attempt", attempt, "wait", wait)
 		if err := r.clock.Sleep(ctx, wait); err != nil {
 			return nil, err
 		}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// A printer shows a run: its events, its jobs' logs between them, its results,
+// and how it ended.
+type printer interface {
+	progress.Sink
+	io.Writer
+	// results shows what a run that succeeded came to.
+	results(ctx context.Context, st *store.Store, p *plan.Plan, ended *progress.Event) error
+	// end shows the last event and err, and returns the error for the edge.
+	end(ctx context.Context, ended progress.Event, err error) error
+}
+
+func (o runOptions) printer(edge *cli.Edge) printer {
+	if o.output == "json" {
+		return &jsonPrinter{progress.NewJSON(edge.Stdout), edge.Stderr, edge}
+	}
+	return &textPrinter{Terminal: cli.NewTerminal(edge.Stderr, cli.TerminalOptions{
+		Width: edge.Width, Live: edge.Terminal, Color: edge.Terminal && edge.Getenv("NO_COLOR") == "", Now: edge.Now,
+	}), edge: edge}
+}
+
+// A textPrinter is for people.
+type textPrinter struct {
+	*cli.Terminal
+	edge   *cli.Edge
+	scores *metrics.Evaluation
+}
+
+func (t *textPrinter) results(ctx context.Context, st *store.Store, p *plan.Plan, ended *progress.Event) error {
+	if p.Step(plan.JobEvaluate) != nil {
+		t.scores = new(metrics.Evaluation)
+		ref := plan.Ref{Step: plan.JobEvaluate, Shard: 0, Output: plan.MetricsOutput}
+		if err := readOutput(ctx, st, store.RunID(ended.Run), ref, t.scores); err != nil {
+			return err
+		}
+	}
+	saveReport(ctx, t.edge, st, ended)
+	return nil
+}
+
+func (t *textPrinter) end(ctx context.Context, ended progress.Event, err error) error {
+	if ended.Run != "" {
+		t.Emit(ended)
+	}
+	t.Close()
+	if ended.State != store.Succeeded {
+		if ended.State == store.Failed && ended.Run != "" {
+			return cli.Shown(err) // the terminal told every failure
+		}
+		return err
+	}
+	if t.scores != nil {
+		fmt.Fprintln(t.edge.Stdout)
+		cli.WriteF1Table(t.edge.Stdout, t.scores)
+	}
+	_, writeErr := fmt.Fprintf(t.edge.Stdout, "\nrun     %s\n", ended.Run)
+	if ended.Report != "" && writeErr == nil {
+		_, writeErr = fmt.Fprintf(t.edge.Stdout, "report  %s\n", ended.Report)
+	}
+	return errors.Join(err, writeErr)
+}
+
+// A jsonPrinter is for scripts: one event a line, the run's end last.
+type jsonPrinter struct {
+	*progress.JSON
+	io.Writer
+	edge *cli.Edge
+}
+
+func (j *jsonPrinter) results(ctx context.Context, st *store.Store, _ *plan.Plan, ended *progress.Event) error {
+	saveReport(ctx, j.edge, st, ended)
+	return nil
+}
+
+func (j *jsonPrinter) end(_ context.Context, ended progress.Event, err error) error {
+	j.Emit(ended)
+	return errors.Join(err, j.Err())
+}
+
+// saveReport copies the report of a run to a file and names it in the event.
+// The run has succeeded all the same when there is no place for the file.
+func saveReport(ctx context.Context, edge *cli.Edge, st *store.Store, ended *progress.Event) {
+	file := filepath.Join(reportsDir, ended.Run+".html")
+	if err := writeReport(ctx, st, store.RunID(ended.Run), file); err != nil {
+		edge.PrintError(fmt.Errorf("the run succeeded, but its report was not written to a file: %w", err))
+		return
+	}
+	ended.Report = file
+}
+
+// readOutput decodes a step's JSON output.
+func readOutput(ctx context.Context, st *store.Store, id store.RunID, ref plan.Ref, into any) error {
+	artifacts, err := findOutput(ctx, st, id, ref)
+	if err != nil {
+		return err
+	}
+	data, err := st.ReadBlob(ctx, artifacts[0].Digest)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("%s/%s: %w", ref.Step, ref.Output, err)
+	}
+	return nil
+}
