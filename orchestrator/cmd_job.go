@@ -64,6 +64,8 @@ AWS_SECRET_ACCESS_KEY name. Events are JSON lines on stdout, logs go to stderr.
 type Execution struct {
 	InFlight int                   `json:"inFlight"`
 	Models   map[string]llm.Access `json:"models,omitempty"`
+	// ReplayOnly answers from the ledger alone.
+	ReplayOnly bool `json:"replayOnly,omitempty"`
 }
 
 func runJob(ctx context.Context, edge *cli.Edge, o jobOptions) error {
@@ -104,7 +106,7 @@ func doJob(ctx context.Context, edge *cli.Edge, o jobOptions, sink progress.Sink
 	}
 	log := edge.Logger()
 	models := provider.New(provider.Options{
-		Bucket: st.Bucket(), Getenv: edge.Getenv, Access: how.Models, Sim: sim.New, Now: edge.Now, Log: log,
+		Bucket: st.Bucket(), Getenv: edge.Getenv, Access: how.Models, ReplayOnly: how.ReplayOnly, Sim: sim.New, Now: edge.Now, Log: log,
 		JitterSeed: seed.New(uint64(o.shard), o.step).Uint64(), // shards that were turned away together come back apart
 	})
 	defer func() {

@@ -131,6 +131,17 @@ func TestPaidCalls(t *testing.T) {
 	}
 	searchFor(t, l.dir, canary)
 
+	// A replay needs neither key nor server, and fails on what was not recorded.
+	t.Setenv("PAID_KEY", "")
+	l.output("run", config, "--input", samples, "--fresh", "--replay-only")
+	if l.digests("paid-3") != l.digests("paid-1") || s.calls.Load() != first {
+		t.Error("the replay differs, or made calls")
+	}
+	if stderr := l.fails(65, "run", config, "--input", samples, "--replay-only", "--set", "seed=8"); !strings.Contains(stderr, "--replay-only to call") {
+		t.Errorf("%s", stderr)
+	}
+	t.Setenv("PAID_KEY", canary)
+
 	// Killed in the middle, then again: the same artifacts.
 	crashed := lab{t, t.TempDir()}
 	_ = crashed.until(syscall.SIGKILL, func(e progress.Event) bool { return e.Usage != nil && e.Usage.Calls > 40 }, "run", config, "--input", samples)

@@ -120,7 +120,7 @@ func (t *Terminal) changed(s *stepView, e progress.Event, now time.Time) {
 			said = fmt.Sprintf("%s: failed%s\n", name, because(e))
 		}
 	default:
-		if !t.opts.Live && after != before {
+		if !t.opts.Live && after != before && after != "" {
 			s.reported = now
 			said = t.plainLine(s, now)
 		}
@@ -139,9 +139,11 @@ func (t *Terminal) finish(state string, now time.Time) {
 	}
 	parts := []string{fmt.Sprintf("%s in %s", t.paint(colorOf(state), state), duration(now.Sub(t.opened)))}
 	var usage llm.Usage
-	simulated := false
+	failed, simulated := int64(0), false
 	for _, s := range t.steps {
-		usage = usage.Add(s.sum().usage)
+		sum := s.sum()
+		usage = usage.Add(sum.usage)
+		failed += sum.failed
 		simulated = simulated || s.simulated
 	}
 	if usage.Calls > 0 {
@@ -153,6 +155,9 @@ func (t *Terminal) finish(state string, now time.Time) {
 	}
 	if usage.USD > 0 {
 		parts = append(parts, dollars(usage.USD))
+	}
+	if failed > 0 && state == progress.Succeeded {
+		parts = append(parts, plural(int(failed), "row")+" failed: see the report's row ledger; --fresh tries again")
 	}
 	if simulated {
 		parts = append(parts, "simulated")

@@ -91,7 +91,7 @@ type Model struct {
 	TopP        *float64   `json:"topP,omitempty" when:"provider=openai" above:"0" max:"1" doc:"Nucleus sampling; not sent unless given."`
 	MaxTokens   int        `json:"maxTokens,omitempty" when:"provider=openai" min:"1" max:"1000000" doc:"Bound of an answer, in tokens; not sent unless given."`
 	Schema      string     `json:"schema,omitempty" when:"provider=openai" default:"json_schema" enum:"json_schema,json_object,text" doc:"How answers that must be JSON are asked for; use the first that the endpoint supports."`
-	Price       *Price     `json:"price,omitempty" when:"provider=openai" doc:"What tokens cost, for estimates and accounts."`
+	Price       *Price     `json:"price,omitempty" when:"provider=openai" doc:"What tokens cost, for the account of a run."`
 }
 
 // Identity returns the model as the plan and the providers know it.

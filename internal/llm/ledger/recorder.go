@@ -57,7 +57,7 @@ func (r *recorder) Chat(ctx context.Context, req *llm.Request) (*llm.Response, e
 			return r.replay(line, r.book.objectKey(at.digest))
 		case r.ledger.opt.ReplayOnly:
 			return nil, fault.New(fault.Permanent, fmt.Errorf("model %s: request %s: %w", r.model, key, ErrMiss),
-				"replay with the config, inputs and gymline version that were recorded, or run without replay-only to call the model")
+				"replay with the config, inputs and gymline version that were recorded, or run without --replay-only to call the model")
 		case leader:
 			resp, err := r.call(ctx, canon, key, req)
 			if err == nil {
