@@ -49,7 +49,8 @@ const (
 // only errors are those of unsuitable options.
 var (
 	encoders = sync.Pool{New: func() any {
-		e, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true))
+		e, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true),
+			zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true)) // a job may have dozens of outputs open
 		return e
 	}}
 	decoders = sync.Pool{New: func() any {
