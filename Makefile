@@ -5,7 +5,7 @@ LINTER   := $(CACHE)/golangci-lint
 GOTEST   := go test -race
 export GYMLINE_MINIO := $(MINIO)
 
-.PHONY: build test lint bench docs minio clean
+.PHONY: build test lint portable bench docs minio clean
 
 build: ## the gymline binary
 	go build -o bin/gymline ./orchestrator
@@ -17,6 +17,9 @@ lint: $(LINTER) ## vet, golangci-lint with the arrows of the design, tidy module
 	go vet ./...
 	$(LINTER) run ./...
 	go mod tidy -diff
+
+portable: ## the same digests from a binary that fuses multiplication and addition
+	tools/portable.sh
 
 bench: ## Go benchmarks: the store, the ledger, a model call against the bare client
 	go test -run '^$$' -bench . -benchmem ./internal/store/... ./internal/llm/...
