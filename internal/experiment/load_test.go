@@ -129,7 +129,7 @@ func TestFull(t *testing.T) {
 	if got := e.Spec.Models["large"].Access(); !reflect.DeepEqual(got, access) {
 		t.Errorf("access %+v, want %+v", got, access)
 	}
-	if got := e.Spec.Models["sim"].Identity("sim"); !reflect.DeepEqual(got, llm.Model{Name: "sim", Provider: llm.Sim}) {
+	if got := e.Spec.Models["sim"].Identity("sim"); !reflect.DeepEqual(got, llm.Model{Name: "sim", Provider: llm.Sim, Version: llm.SimVersion}) {
 		t.Errorf("identity of a simulated model without skill: %+v", got)
 	}
 }

@@ -17,6 +17,8 @@ type Evaluation struct {
 	// model its name in the experiment.
 	Judge      string `json:"judge"`
 	JudgeModel string `json:"judgeModel,omitempty"`
+	// JudgeTraining is what a trained judge learned from; absent of other judges.
+	JudgeTraining *JudgeTraining `json:"judgeTraining,omitempty"`
 	// Simulated is set when a stand-in answered or judged anywhere.
 	Simulated bool `json:"simulated"`
 	Traces    int  `json:"traces"`
@@ -34,6 +36,16 @@ type Evaluation struct {
 	Warnings    []string     `json:"warnings"`
 	Candidates  []Candidate  `json:"candidates"`  // as the experiment lists them
 	Comparisons []Comparison `json:"comparisons"` // pairs in that order
+}
+
+// JudgeTraining says how near to its training a judge is used.
+type JudgeTraining struct {
+	// Proposals is how many judged proposals it was trained on, and Accepted the
+	// share of them that people, or the gym's user, accepted.
+	Proposals int     `json:"proposals"`
+	Accepted  float64 `json:"accepted"`
+	// Seen is how many of the benchmark's events, judged or not, were among them.
+	Seen int `json:"seen"`
 }
 
 // A Score is counts and what follows from them; its fields stand for the
@@ -67,8 +79,13 @@ type Candidate struct {
 	Unanswered int `json:"unanswered"`
 	// Failed is how many answers stayed malformed after every repair: no
 	// proposal reached the user, so they count as silence too.
-	Failed    int  `json:"failed"`
-	Simulated bool `json:"simulated"`
+	Failed int `json:"failed"`
+	// Proposals is how many single proposals the judge ruled on, and Acceptance
+	// the share that it accepted. Of several after one event it rules on those up
+	// to the first that it accepts, so with one task a turn this is the precision.
+	Proposals  int     `json:"proposals"`
+	Acceptance float64 `json:"acceptance"`
+	Simulated  bool    `json:"simulated"`
 	// Domains are in alphabetical order, ByTrace in the benchmark's.
 	Domains []Group `json:"domains"`
 	ByTrace []Group `json:"byTrace"`
@@ -100,9 +117,16 @@ type Comparison struct {
 }
 
 // Few returns the warning for an evaluation on too few traces, or "".
-func Few(traces int) string {
-	if traces >= FewTraces {
+func Few(traces int) string { return FewOf(traces, "trace") }
+
+// FewOf is Few for units of another name, such as "group".
+func FewOf(n int, unit string) string {
+	are := "s are"
+	switch {
+	case n >= FewTraces:
 		return ""
+	case n == 1:
+		are = " is"
 	}
-	return fmt.Sprintf("%d traces are few: below about %d, intervals come out too narrow, and only large differences can be found", traces, FewTraces)
+	return fmt.Sprintf("%d %s%s few: below about %d, intervals come out too narrow, and only large differences can be found", n, unit, are, FewTraces)
 }

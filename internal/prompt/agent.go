@@ -5,9 +5,9 @@
 package prompt
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gymline/gymline/internal/llm"
@@ -38,27 +38,22 @@ func AgentEvent(e trace.Event, feedback string) string {
 	return b.String()
 }
 
-type agentAnswer struct {
-	Tasks []string `json:"tasks"`
-}
-
 // AgentAnswer is the agent's message that proposes tasks; none is silence.
 func AgentAnswer(tasks []string) string {
 	if tasks == nil {
 		tasks = []string{}
 	}
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(agentAnswer{tasks}) // strings always encode
-	return strings.TrimSuffix(b.String(), "\n")
+	return Encode(AgentReply{&tasks})
 }
 
 // AgentSchema is the shape of the agent's answers when it may propose up to k
 // tasks a turn. Its name is "proposal".
 func AgentSchema(k int) *llm.Schema {
-	return &llm.Schema{Name: "proposal", Schema: json.RawMessage(fmt.Sprintf(
-		`{"type":"object","properties":{"tasks":{"type":"array","items":{"type":"string"},"maxItems":%d}},"required":["tasks"],"additionalProperties":false}`, k))}
+	return Schema("proposal", fmt.Sprintf(`{
+		"type": "object",
+		"properties": {"tasks": {"type": "array", "items": {"type": "string"}, "maxItems": %d}},
+		"required": ["tasks"], "additionalProperties": false
+	}`, k))
 }
 
 // An AgentReply is the agent's decoded answer; see llm.Ask.
@@ -66,21 +61,30 @@ type AgentReply struct {
 	Tasks *[]string `json:"tasks"`
 }
 
-// Check says what is wrong with the reply, for repair, given the limit k.
+// Check tidies the reply and says what is wrong with it, for repair, given the
+// limit k. Tidied, every task is on one line and comes once, and what models
+// write for none, such as "null", is gone; see trace.Silence.
 func (r *AgentReply) Check(k int) error {
 	if r.Tasks == nil {
 		return errors.New(`"tasks" is missing`)
 	}
-	if len(*r.Tasks) > k {
-		return fmt.Errorf("it lists %d tasks, and at most %d are allowed", len(*r.Tasks), k)
-	}
-	for _, t := range *r.Tasks {
-		if strings.TrimSpace(t) == "" {
-			return errors.New("a task is empty; answer an empty list to stay silent")
+	tidy := []string{}
+	for _, task := range *r.Tasks {
+		task = trace.OneLine(task)
+		if !trace.Silence(task) && !slices.Contains(tidy, task) {
+			tidy = append(tidy, task)
 		}
+	}
+	r.Tasks = &tidy
+	if len(tidy) > k {
+		return fmt.Errorf("it lists %d tasks, and the limit is %d", len(tidy), k)
 	}
 	return nil
 }
+
+// Proposals are the tasks of a reply that Check found nothing wrong with, best
+// first; none is silence.
+func (r *AgentReply) Proposals() []string { return *r.Tasks }
 
 // AgentHistory is the whole conversation up to and including turn n of a trace:
 // system text, then event and answer in turn, ending on turn n's event. first is
@@ -100,14 +104,21 @@ func AgentHistory(turns []trace.Turn, first, n, k int) []llm.Message {
 	return msgs
 }
 
-// Feedback is what the agent hears of the user's verdict on a turn's proposals;
-// silence gets none, so that the agent is never told what it missed.
+// Feedback is what the agent hears of the user's verdict on a turn's proposals,
+// and of several, which one was accepted. Silence gets none, so that the agent
+// is never told what it missed.
 func Feedback(t trace.Turn) string {
 	if len(t.Proposals) == 0 || t.Judgement == nil {
 		return ""
 	}
-	if t.Judgement.Accepted {
+	switch n, accepted := len(t.Proposals), t.Judgement.Task; {
+	case !t.Judgement.Accepted && n == 1:
+		return "declined the offer"
+	case !t.Judgement.Accepted:
+		return "declined the offers"
+	case n == 1 || accepted == nil:
 		return "accepted the offer"
+	default:
+		return "accepted the offer: " + t.Proposals[*accepted]
 	}
-	return "declined the offer"
 }

@@ -1,7 +1,6 @@
 package prompt
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,14 +9,24 @@ import (
 	"github.com/gymline/gymline/internal/trace"
 )
 
-// JudgeSystem is the judge's system text: the accept/reject rule of the paper
-// "Proactive Agent" (arXiv 2410.12361), in our words.
-const JudgeSystem = `You judge a proactive assistant on behalf of the user that it watches. You see the user's events in order, and what the assistant did after the last one: it proposed a task, or it stayed silent.
+// judgeRule is the accept/reject rule of the paper "Proactive Agent" (arXiv
+// 2410.12361), in our words.
+const judgeRule = `You judge a proactive assistant on behalf of the user that it watches. You see the user's events in order, and what the assistant did after the last one: it proposed a task, or it stayed silent.
 
 Accept a proposal when the user, at that moment, would want this task done: the events show the need, the task is concrete, the assistant can do it, and it comes neither too early nor too late. Reject it otherwise.
 Accept silence when the user needed no help at that moment. Reject it when the events show a need that a concrete offer would have met.
 
-Answer with one JSON object: {"accepted": true or false, "reason": "one sentence"}.`
+`
+
+// JudgeSystem is the judge's system text.
+const JudgeSystem = judgeRule + `Answer with one JSON object: {"accepted": true or false, "reason": "one sentence"}.`
+
+// VerdictSystem asks for the verdict alone. Training rows whose reason nobody
+// gave start with it, so that no model learns to give an empty one.
+const VerdictSystem = judgeRule + `Answer with one JSON object: {"accepted": true or false}.`
+
+// VerdictAnswer is the answer to VerdictSystem.
+func VerdictAnswer(accepted bool) string { return fmt.Sprintf(`{"accepted":%t}`, accepted) }
 
 // JudgeCase is the user message that shows the judge a case: the events first,
 // the decision last. A nil task is silence.
@@ -42,8 +51,11 @@ func JudgeMessages(history []trace.Event, task *string) []llm.Message {
 
 // JudgeSchema is the shape of a verdict. Its name is "judgement".
 func JudgeSchema() *llm.Schema {
-	return &llm.Schema{Name: "judgement", Schema: json.RawMessage(
-		`{"type":"object","properties":{"accepted":{"type":"boolean"},"reason":{"type":"string"}},"required":["accepted","reason"],"additionalProperties":false}`)}
+	return Schema("judgement", `{
+		"type": "object",
+		"properties": {"accepted": {"type": "boolean"}, "reason": {"type": "string"}},
+		"required": ["accepted", "reason"], "additionalProperties": false
+	}`)
 }
 
 // A Verdict is the judge's decoded answer; see llm.Ask.
@@ -62,10 +74,4 @@ func (v *Verdict) Check() error {
 
 // JudgeAnswer is the judge's message for a verdict, as reward-model training
 // files have it.
-func JudgeAnswer(accepted bool, reason string) string {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(Verdict{&accepted, reason}) // strings and booleans always encode
-	return strings.TrimSuffix(b.String(), "\n")
-}
+func JudgeAnswer(accepted bool, reason string) string { return Encode(Verdict{&accepted, reason}) }

@@ -35,7 +35,7 @@ func TestAgentHistory(t *testing.T) {
 		{Role: llm.Assistant, Content: `{"tasks":[]}`},
 		{Role: llm.User, Content: "[1717378010.1] The user runs the tests, and two fail."}, // silence gets no verdict
 		{Role: llm.Assistant, Content: `{"tasks":["Explain <why> they & fail","b"]}`},
-		{Role: llm.User, Content: "[user] accepted the offer\n[1717378020.5] The user reads the log."},
+		{Role: llm.User, Content: "[user] accepted the offer: Explain <why> they & fail\n[1717378020.5] The user reads the log."},
 		{Role: llm.Assistant, Content: `{"tasks":["Open the log"]}`},
 		{Role: llm.User, Content: "[user] declined the offer\n[1717378021] The user scrolls."},
 		{Role: llm.Assistant, Content: `{"tasks":[]}`},
@@ -70,16 +70,46 @@ func TestHistoryWindow(t *testing.T) {
 }
 
 func TestAgentReply(t *testing.T) {
-	for text, ok := range map[string]bool{
-		`{"tasks":[]}`: true, `{"tasks":["a"]}`: true, `{"tasks":["a","b"]}`: true,
-		`{}`: false, `{"tasks":null}`: false, `{"tasks":["a","b","c"]}`: false, `{"tasks":[" "]}`: false, `{"tasks":[""]}`: false,
+	for _, tt := range []struct {
+		text string
+		want []string // nil: refused
+	}{
+		{`{"tasks":[]}`, []string{}},
+		{`{"tasks":["a"]}`, []string{"a"}},
+		{`{"tasks":["b","a"]}`, []string{"b", "a"}},
+		{`{"tasks":["a\n  b "]}`, []string{"a b"}},
+		{`{"tasks":[" ","null","None","a",""]}`, []string{"a"}},
+		{`{"tasks":[null]}`, []string{}},
+		{`{"tasks":["a","b","a ","null"]}`, []string{"a", "b"}},
+		{`{}`, nil}, {`{"tasks":null}`, nil}, {`{"tasks":["a","b","c"]}`, nil},
 	} {
 		var r AgentReply
-		if err := json.Unmarshal([]byte(text), &r); err != nil {
+		if err := json.Unmarshal([]byte(tt.text), &r); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.Check(2); (err == nil) != ok {
-			t.Errorf("%s: %v", text, err)
+		err := r.Check(2)
+		if (err == nil) != (tt.want != nil) || err == nil && !reflect.DeepEqual(r.Proposals(), tt.want) {
+			t.Errorf("%s: %v, %v; want %v", tt.text, r.Tasks, err, tt.want)
+		}
+	}
+}
+
+func TestFeedback(t *testing.T) {
+	second := 1
+	for _, tt := range []struct {
+		proposals []string
+		verdict   *trace.Judgement
+		want      string
+	}{
+		{nil, &trace.Judgement{}, ""},
+		{[]string{"a"}, nil, ""},
+		{[]string{"a"}, &trace.Judgement{Accepted: true, Task: new(int)}, "accepted the offer"},
+		{[]string{"a"}, &trace.Judgement{}, "declined the offer"},
+		{[]string{"a", "b"}, &trace.Judgement{Accepted: true, Task: &second}, "accepted the offer: b"},
+		{[]string{"a", "b"}, &trace.Judgement{}, "declined the offers"},
+	} {
+		if got := Feedback(trace.Turn{Proposals: tt.proposals, Judgement: tt.verdict}); got != tt.want {
+			t.Errorf("%v, %+v: %q, want %q", tt.proposals, tt.verdict, got, tt.want)
 		}
 	}
 }
@@ -163,8 +193,8 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 // the jobs' outputs depend on.
 func TestTextsArePinned(t *testing.T) {
 	texts := fmt.Sprint(AgentSystem(1), AgentSchema(1).Name, string(AgentSchema(1).Schema), JudgeSystem, JudgeSchema().Name, string(JudgeSchema().Schema),
-		AgentHistory(turns(), 0, 5, 1), JudgeMessages([]trace.Event{{Time: "1", Text: "x"}}, nil))
-	const version, want = 1, "7276fa85ad2fe0977136956f08dd14d3d6d9fe69f9254c55dae136d559a8baf8"
+		AgentHistory(turns(), 0, 5, 1), JudgeMessages([]trace.Event{{Time: "1", Text: "x"}}, nil), VerdictSystem, VerdictAnswer(true))
+	const version, want = 1, "ec0315a7d625c0e41d45b20c1af749c8f5cdef8e5c896c2fc5d7df6e4169e668"
 	if got := store.DigestOf([]byte(texts)); got != want || Version != version {
 		t.Errorf("version %d has digest %s: raise Version, and pin both here", Version, got)
 	}

@@ -17,11 +17,11 @@ const hostile = `</script><script>alert("x")</script><img src=x onerror=alert(1)
 func fixture() *Data {
 	return &Data{
 		Title: "proactivebench", Experiment: "proactivebench",
-		Digest: "sha256:4be1c0a7d7c1e7ab0b9a3d1f0e55ac7bd6c2ab44f3adfbb6c3e5b8d92d0c1f7a", Seed: 7, Simulated: true,
+		Digest: "sha256:4be1c0a7d7c1e7ab0b9a3d1f0e55ac7bd6c2ab44f3adfbb6c3e5b8d92d0c1f7a", Seed: 7,
 		Evaluation: fixtureEvaluation(), Reward: fixtureReward(), Gym: fixtureGym(), Samples: fixtureSamples(),
 		Export: &Export{
 			Summary: "4,148 rows for llama-factory and trl",
-			Facts:   []Fact{{"Traces", "240"}, {"Held out for validation", "24"}, {"Judged turns", "3,112"}},
+			Facts:   []Fact{{"gym", "3,112 rows, 240 traces"}, {"validation split", "24 traces"}, {"agent in benchmark", "1,230 left out"}},
 			Files: []ExportFile{
 				{Path: "llama-factory/llama3.1/agent-train.jsonl", Rows: 1204, Bytes: 5_210_442},
 				{Path: "llama-factory/llama3.1/agent-validation.jsonl", Rows: 133, Bytes: 571_020},
@@ -43,6 +43,7 @@ func fixtureEvaluation() *metrics.Evaluation {
 		Version: 1, Judge: "reward-model", Simulated: true, Traces: 12, Events: 233, Resamples: 2000, Confidence: 0.95,
 		Warnings: []string{metrics.Few(12), "events without a recorded answer count as silence: llama3.1-8b 6 of 233"},
 	}
+	e.JudgeTraining = &metrics.JudgeTraining{Proposals: 1387, Accepted: 0.342, Seen: 233}
 	detectable := 0.127
 	e.Detectable = &detectable
 	sizes := []int{14, 17, 25, 12, 22, 31, 19, 16, 21, 18, 23, 15}
@@ -81,6 +82,7 @@ func fixtureEvaluation() *metrics.Evaluation {
 			c.Domains = append(c.Domains, metrics.Group{Name: d, Score: metrics.ScoreOf(domains[d])})
 		}
 		c.Score = metrics.ScoreOf(total)
+		c.Proposals, c.Acceptance = total.TP+total.FP, c.Precision
 		e.Candidates = append(e.Candidates, c)
 	}
 	e.Candidates[2].Unanswered = 6

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 
@@ -33,6 +34,68 @@ func tiles(d *Data) []tile {
 		list = append(list, tile{"Exported files", humanize.Comma(int64(len(d.Export.Files))), d.Export.Summary})
 	}
 	return list
+}
+
+// simulated names the parts of the page that a stand-in had part in, and so
+// leaves the others to be taken for what they are.
+func simulated(d *Data) string {
+	var list []string
+	if e := d.Evaluation; e != nil {
+		switch standIns(e) {
+		case all:
+			list = append(list, "evaluation")
+		case some:
+			for _, c := range e.Candidates {
+				if c.Simulated {
+					list = append(list, "candidate "+c.Name)
+				}
+			}
+		}
+	}
+	if d.Reward != nil && d.Reward.Simulated {
+		list = append(list, "reward model")
+	}
+	if d.Gym != nil && d.Gym.Simulated > 0 {
+		list = append(list, "gym sessions")
+	}
+	if d.Export != nil && d.Export.Simulated > 0 {
+		list = append(list, "exported rows")
+	}
+	if d.Samples != nil && d.Samples.Simulated && d.Evaluation == nil {
+		list = append(list, "sample traces")
+	}
+	return strings.Join(list, ", ")
+}
+
+// How much of a part is simulated, as its tag says.
+const (
+	some = "partly simulated"
+	all  = "simulated"
+)
+
+// extent is the tag of a part of which n of total are simulated; "" for none.
+func extent(n, total int) string {
+	switch {
+	case n == 0:
+		return ""
+	case n < total:
+		return some
+	}
+	return all
+}
+
+// standIns is the tag of an evaluation.
+func standIns(e *metrics.Evaluation) string {
+	n := 0
+	for _, c := range e.Candidates {
+		if c.Simulated {
+			n++
+		}
+	}
+	if n == 0 && e.Simulated {
+		return all
+	}
+	return extent(n, len(e.Candidates))
 }
 
 // differing says how many pairs differ beyond chance.

@@ -23,8 +23,6 @@ type Data struct {
 	Experiment string
 	Digest     string
 	Seed       uint64
-	// Simulated is set when a stand-in model answered or judged anywhere.
-	Simulated bool
 
 	Evaluation *metrics.Evaluation
 	Reward     *rewardmodel.Metrics
@@ -40,8 +38,10 @@ type Fact struct{ Name, Value string }
 // Export is what was written for trainers.
 type Export struct {
 	Summary string // in a few words
-	Facts   []Fact
-	Files   []ExportFile
+	// Traces is how many the rows come from, Simulated in how many a stand-in had part.
+	Traces, Simulated int
+	Facts             []Fact
+	Files             []ExportFile
 }
 
 // An ExportFile is one file; Rows is 0 where rows mean nothing.
@@ -53,7 +53,8 @@ type ExportFile struct {
 
 // Samples are some benchmark traces with every candidate's answers, to browse.
 type Samples struct {
-	Traces []SampleTrace
+	Traces    []SampleTrace
+	Simulated bool // a stand-in answered or judged in some of them
 	// Note says how the sample was cut from all there is.
 	Note string
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -11,7 +12,9 @@ import (
 	"testing"
 
 	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/rewardmodel"
 	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/trace"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -141,14 +144,80 @@ func TestPageIsWellFormed(t *testing.T) {
 }
 
 func TestSimulatedIsSaidFirst(t *testing.T) {
+	got := render(t, fixture())
+	if said := strings.Index(got, "<strong>Simulated: candidate careful.</strong>"); said < 0 || said > strings.Index(got, `<dl class="tiles">`) {
+		t.Error("a partly simulated run does not say so before its figures")
+	}
+}
+
+// Each part is named by itself, so that a figure of real models is not taken for a stand-in's.
+func TestSimulatedPartsAreNamed(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		d    Data
+		want string // in the line at the top
+		tag  string // at a heading
+	}{
+		{"nothing", Data{Evaluation: &metrics.Evaluation{Candidates: []metrics.Candidate{{Name: "a"}}}, Reward: fixtureReward(), Gym: &trace.Stats{Tally: trace.Tally{Sessions: 2}}, Export: &Export{}}, "", ""},
+		{"the gym alone", Data{Evaluation: &metrics.Evaluation{Candidates: []metrics.Candidate{{Name: "a"}}}, Gym: &trace.Stats{Tally: trace.Tally{Sessions: 2, Simulated: 2}}, Export: &Export{Traces: 3, Simulated: 2}},
+			"gym sessions, exported rows", `Gym <span class="tag">simulated</span>`},
+		{"some exported rows", Data{Export: &Export{Traces: 3, Simulated: 2}}, "exported rows", `Export <span class="tag">partly simulated</span>`},
+		{"a session", Data{Gym: &trace.Stats{Tally: trace.Tally{Sessions: 2, Simulated: 1}}}, "gym sessions", `Gym <span class="tag">partly simulated</span>`},
+		{"a candidate", Data{Evaluation: &metrics.Evaluation{Simulated: true, Candidates: []metrics.Candidate{{Name: "a"}, {Name: "b", Simulated: true}}}, Samples: &Samples{Simulated: true}},
+			"candidate b", `Evaluation <span class="tag">partly simulated</span>`},
+		{"every candidate, as by a simulated judge", Data{Evaluation: &metrics.Evaluation{Simulated: true, Candidates: []metrics.Candidate{{Simulated: true}, {Simulated: true}}}},
+			"evaluation", `Evaluation <span class="tag">simulated</span>`},
+		{"an evaluation of nobody", Data{Evaluation: &metrics.Evaluation{Simulated: true}}, "evaluation", `Evaluation <span class="tag">simulated</span>`},
+		{"the reward model", Data{Reward: &rewardmodel.Metrics{Simulated: true}}, "reward model", `Reward model <span class="tag">simulated</span>`},
+		{"samples without metrics", Data{Samples: &Samples{Simulated: true}}, "sample traces", `Sample traces <span class="tag">simulated</span>`},
+	} {
+		got := render(t, &c.d)
+		if c.want == "" {
+			if strings.Contains(got, "<strong>Simulated") || strings.Contains(got, `<span class="tag">`+all) {
+				t.Errorf("%s: a run of real models is called simulated", c.name)
+			}
+			continue
+		}
+		if !strings.Contains(got, "<strong>Simulated: "+c.want+".</strong>") || !strings.Contains(got, "<h2>"+c.tag+"</h2>") {
+			t.Errorf("%s: the page does not name %q with %s", c.name, c.want, c.tag)
+		}
+	}
+}
+
+// What the judge is worth on these events stands beside what it said of them.
+func TestJudgeIsShownWithItsTraining(t *testing.T) {
 	d := fixture()
 	got := render(t, d)
-	if said := strings.Index(got, "<strong>Simulated.</strong>"); said < 0 || said > strings.Index(got, `<dl class="tiles">`) {
-		t.Error("a simulated run does not say so before its figures")
+	for _, want := range []string{
+		"It learnt from 1,387 judged proposals, of which 34.2% were accepted; 233 of the benchmark's events are in its training data.",
+		">Acceptance</abbr></th>",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the page does not say %q", want)
+		}
 	}
-	d.Simulated = false
-	if strings.Contains(render(t, d), "<strong>Simulated.</strong>") {
-		t.Error("a run of real models is called simulated")
+	for _, c := range d.Evaluation.Candidates {
+		if want := fmt.Sprintf(`<td>%s <span class="of">of %d</span></td>`, pct(c.Acceptance), c.Proposals); !strings.Contains(got, want) {
+			t.Errorf("the page does not give the acceptance of %s: %s", c.Name, want)
+		}
+	}
+	d.Evaluation.JudgeTraining.Seen = 0
+	if got := render(t, d); !strings.Contains(got, "; none of the benchmark's events are in its training data.") {
+		t.Error("the page does not say that the judge is new to the events")
+	}
+	d.Evaluation.JudgeTraining = nil
+	if got := render(t, d); strings.Contains(got, "It learnt from") {
+		t.Error("a judge that was not trained here is said to have learnt")
+	}
+}
+
+func TestEveryWarningIsShown(t *testing.T) {
+	d := fixture()
+	d.Evaluation.Warnings = []string{"first", "second", "third"}
+	d.Reward.Warnings = nil
+	got := render(t, d)
+	if want := `<ul class="warning"><li>first</li><li>second</li><li>third</li></ul>`; strings.Count(got, `<ul class="warning">`) != 1 || !strings.Contains(got, want) {
+		t.Error("the page has not one list of its three warnings")
 	}
 }
 

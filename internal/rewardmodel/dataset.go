@@ -7,15 +7,15 @@ import (
 	"github.com/gymline/gymline/internal/trace"
 )
 
-// A dataset is the rows by trace and turn, in the order they came.
+// A dataset is the rows by group and turn, in the order they came.
 type dataset struct {
 	groups []group
 	rows   int
 }
 
-// A group is a trace: never cut apart by folds or bootstrap draws.
+// A group is what trace.Judged.Group names, such as all sessions of a scene:
+// never cut apart by folds or bootstrap draws.
 type group struct {
-	trace string
 	turns []turn
 	// vocabulary is of the distinct texts of the rows that may train.
 	vocabulary Vocabulary
@@ -81,11 +81,11 @@ func newDataset(rows []trace.Judged) *dataset {
 	turns := map[[2]string]int{} // trace and history → index in its group
 	for i := range rows {
 		r := &rows[i]
-		g, ok := groups[r.Trace]
+		g, ok := groups[r.Group]
 		if !ok {
 			g = len(d.groups)
-			groups[r.Trace] = g
-			d.groups = append(d.groups, group{trace: r.Trace})
+			groups[r.Group] = g
+			d.groups = append(d.groups, group{})
 		}
 		grp := &d.groups[g]
 		key := [2]string{r.Trace, historyKey(r.History)}
@@ -118,7 +118,7 @@ func historyKey(history []trace.Event) string {
 	return b.String()
 }
 
-// countWords counts the words of a trace's training texts, each distinct event
+// countWords counts the words of a group's training texts, each distinct event
 // and task once.
 func countWords(g *group) Vocabulary {
 	v := Vocabulary{Words: map[string]int{}}

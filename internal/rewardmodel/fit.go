@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// fit trains on the groups that held does not name. The model has no threshold
+// fit trains on the groups that held does not name. The model has no thresholds
 // yet. Rows are visited one at a time, so memory is that of their texts.
 func (d *dataset) fit(ctx context.Context, held map[int]bool, o Options) (*Model, error) {
 	m := &Model{Format: Format, Vocabulary: Vocabulary{Words: map[string]int{}}}
@@ -40,7 +40,7 @@ func (d *dataset) fit(ctx context.Context, held map[int]bool, o Options) (*Model
 			}
 		}
 		if task.n+need.n > before {
-			m.Training.Traces++
+			m.Training.Groups++
 		}
 	}
 	m.Training.Proposals, m.Training.Turns = task.n, need.n
@@ -57,19 +57,22 @@ func (d *dataset) fit(ctx context.Context, held map[int]bool, o Options) (*Model
 	return m, m.bind()
 }
 
-// scores writes the score of every row of a group into out, by row index.
-func (m *Model) scores(g *group, out []float64) {
+// scores writes the score of every row of a group into out, by row index, and
+// returns what silence scores at each of its turns.
+func (m *Model) scores(g *group, out []float64) (silence []float64) {
 	read := reader{}
-	for _, t := range g.turns {
+	silence = make([]float64, len(g.turns))
+	for i, t := range g.turns {
 		at := newMoment(read.events(t.history), &m.Vocabulary)
-		silence := 1 - m.Need.predict(values(m.needFeatures, at))
+		silence[i] = clip(1 - m.Need.predict(values(m.needFeatures, at)))
 		for _, c := range t.cases {
-			out[c.row] = silence
+			out[c.row] = silence[i]
 			if c.task != nil {
-				out[c.row] = m.Task.predict(values(m.taskFeatures, newOffer(at, read.text(*c.task))))
+				out[c.row] = clip(m.Task.predict(values(m.taskFeatures, newOffer(at, read.text(*c.task)))))
 			}
 		}
 	}
+	return silence
 }
 
 // A balance counts rows by class (false, true) and weighs them so that both

@@ -9,47 +9,50 @@ import (
 
 const testSplit = "test"
 
-// measure computes every protocol and sets the model's threshold. held are the
-// scores by models that never saw the row's trace.
-func (d *dataset) measure(rows []trace.Judged, model *Model, held []float64, o Options) *Metrics {
-	choose := newChooser(rows, held)
-	model.Threshold = choose.without("")
+// measure computes every protocol, and sets the model's thresholds and what it
+// says of its training.
+func (d *dataset) measure(rows []trace.Judged, model *Model, held *heldOut, o Options) *Metrics {
+	thresholdsWithout := d.choosers(held)
+	model.Thresholds = thresholdsWithout(-1)
 	m := &Metrics{
 		Format: 1, Data: countData(rows), Simulated: o.Simulated, Folds: model.Training.Folds,
 		Resamples: o.Resamples, Confidence: o.Confidence,
 	}
 	train, test := d.split(rows)
-	// The verdicts of a trace come from the threshold chosen without it.
+	// A group's own scores have no part in the thresholds that it is judged by.
 	verdicts := make([]bool, len(rows))
-	thresholds := make([]float64, len(rows))
+	thresholds := make([]Thresholds, len(rows))
 	for g := range d.groups {
-		th := choose.without(d.groups[g].trace)
+		th := thresholdsWithout(g)
 		for _, t := range d.groups[g].turns {
 			for _, c := range t.cases {
-				thresholds[c.row], verdicts[c.row] = th, held[c.row] >= th
+				thresholds[c.row], verdicts[c.row] = th, held.rows[c.row] >= th.of(c.task == nil)
 			}
 		}
 	}
 	evaluate := func(name string, which []int, scores []float64, verdicts []bool) Result {
 		return newSample(rows, which, scores, verdicts).result(name, o)
 	}
-	heldOut := func(name string, which []int) Result {
-		r := evaluate(name, which, held, verdicts)
-		r.Threshold, r.ThresholdRange = model.Threshold, span(thresholds, which)
+	score := func(name string, which []int) Result {
+		r := evaluate(name, which, held.rows, verdicts)
+		r.Thresholds, r.ThresholdRange = &model.Thresholds, span(thresholds, which)
 		return r
 	}
 
 	which := test
+	const protocol = ", each scored by a model and a vocabulary that never saw its group, at a threshold that the group's scores had no part in"
+	var trained *Result
 	if len(test) == 0 {
 		which = train
-		m.TraceHeldOut = heldOut("traceHeldOut", train)
-		m.TraceHeldOut.Note = "every row, scored by a model and a threshold that never saw its trace"
+		m.TraceHeldOut = score("traceHeldOut", train)
+		m.TraceHeldOut.Note = "every row" + protocol
+		trained = &m.TraceHeldOut
 	} else {
-		m.TraceHeldOut = heldOut("traceHeldOut", test)
-		m.TraceHeldOut.Note = "the source's test rows, each scored by a model, a vocabulary and a threshold that never saw its trace"
-		cv := heldOut("crossValidation", train)
-		cv.Note = "the training rows, each scored by a model and a threshold that never saw its trace; features and the threshold rule were chosen here"
-		m.CrossValidation = &cv
+		m.TraceHeldOut = score("traceHeldOut", test)
+		m.TraceHeldOut.Note = "the source's test rows" + protocol
+		cv := score("crossValidation", train)
+		cv.Note = "the training rows" + protocol + "; features and the threshold rule were chosen here"
+		m.CrossValidation, trained = &cv, &cv
 		m.leaks(d, rows, test, model, evaluate)
 	}
 	constant := func(name string, accept bool) Result {
@@ -58,16 +61,39 @@ func (d *dataset) measure(rows []trace.Judged, model *Model, held []float64, o O
 			scores[i], verdicts[i] = flag(accept), accept
 		}
 		r := evaluate(name, which, scores, verdicts)
-		r.Threshold, r.Note = 0.5, "the rows of traceHeldOut"
+		r.Note = "the rows of traceHeldOut"
 		return r
 	}
 	m.Baselines.AlwaysAccept = constant("alwaysAccept", true)
 	m.Baselines.AlwaysReject = constant("alwaysReject", false)
-	if w := metrics.Few(m.TraceHeldOut.Traces); w != "" {
+	if w := metrics.FewOf(m.TraceHeldOut.Groups, "group"); w != "" {
 		m.Warnings = append(m.Warnings, w)
 	}
-	model.Training.TraceHeldOut = Summary{m.TraceHeldOut.Rows, m.TraceHeldOut.F1, m.TraceHeldOut.Accuracy, m.TraceHeldOut.AUC}
+	t := &model.Training
+	t.TraceHeldOut = Summary{m.TraceHeldOut.Rows, m.TraceHeldOut.F1, m.TraceHeldOut.Accuracy, m.TraceHeldOut.AUC}
+	t.AcceptedProposals, t.AcceptedSilences = trained.Proposals.acceptance(), trained.Silences.acceptance()
 	return m
+}
+
+// choosers returns a function that chooses both thresholds on every group but
+// one. Proposals weigh as they come, silences by the turns that say whether
+// help was needed: what the two regressions learn from.
+func (d *dataset) choosers(held *heldOut) (without func(group int) Thresholds) {
+	var proposals, silences []scored
+	for g := range d.groups {
+		for i, t := range d.groups[g].turns {
+			if t.need != nil {
+				silences = append(silences, scored{g, held.silences[g][i], !*t.need})
+			}
+			for _, c := range t.cases {
+				if c.task != nil && !c.test {
+					proposals = append(proposals, scored{g, held.rows[c.row], c.accepted})
+				}
+			}
+		}
+	}
+	p, s := newChooser(proposals), newChooser(silences)
+	return func(group int) Thresholds { return Thresholds{p.without(group), s.without(group)} }
 }
 
 // leaks scores the official split and what a mere lookup reaches on it.
@@ -81,7 +107,7 @@ func (m *Metrics) leaks(d *dataset, rows []trace.Judged, test []int, model *Mode
 		for i := range grp.turns {
 			t := &grp.turns[i]
 			for _, c := range t.cases {
-				verdicts[c.row] = scores[c.row] >= model.Threshold
+				verdicts[c.row] = scores[c.row] >= model.Thresholds.of(c.task == nil)
 				if !c.test {
 					continue
 				}
@@ -100,7 +126,7 @@ func (m *Metrics) leaks(d *dataset, rows []trace.Judged, test []int, model *Mode
 		}
 	}
 	official := evaluate("official", test, scores, verdicts)
-	official.Threshold = model.Threshold
+	official.Thresholds = &model.Thresholds
 	official.Note = "trained on the source's train rows, scored on its test rows"
 	leak.Note = "no test row's history occurs among the training rows"
 	if leak.SameTrace > 0 {
@@ -109,7 +135,7 @@ func (m *Metrics) leaks(d *dataset, rows []trace.Judged, test []int, model *Mode
 	}
 	if leak.SameHistory > 0 {
 		r := evaluate("siblingLookup", test, looked, lookup)
-		r.Threshold, r.Leaky = 0.5, true
+		r.Leaky = true
 		r.Note = "answers with the need that a training row of the same history states; understands nothing"
 		m.Baselines.SiblingLookup = &r
 		leak.LookupF1 = r.F1
@@ -130,13 +156,15 @@ func (d *dataset) split(rows []trace.Judged) (train, test []int) {
 	return train, test
 }
 
-// span returns the smallest and largest of values[which].
-func span(values []float64, which []int) *[2]float64 {
-	out := [2]float64{values[which[0]], values[which[0]]}
+// span returns the smallest and largest thresholds of values[which].
+func span(values []Thresholds, which []int) *[2]Thresholds {
+	low, high := values[which[0]], values[which[0]]
 	for _, i := range which {
-		out[0], out[1] = min(out[0], values[i]), max(out[1], values[i])
+		v := values[i]
+		low = Thresholds{min(low.Proposal, v.Proposal), min(low.Silence, v.Silence)}
+		high = Thresholds{max(high.Proposal, v.Proposal), max(high.Silence, v.Silence)}
 	}
-	return &out
+	return &[2]Thresholds{low, high}
 }
 
 // countData counts rows by source and split, in the order they came.

@@ -1,11 +1,13 @@
 package rewardmodel
 
+import "github.com/gymline/gymline/internal/metrics"
+
 // Metrics is reward's output metrics.json.
 type Metrics struct {
 	Format int `json:"format"` // 1
-	// TraceHeldOut is the honest protocol: each row is scored by a model and a
-	// threshold that never saw its trace. It covers the source's own test rows
-	// where there are some, and all rows otherwise.
+	// TraceHeldOut is the honest protocol: each row is scored by a model that
+	// never saw its group, at a threshold that the group's scores had no part in.
+	// It covers the source's own test rows where there are some, else all rows.
 	TraceHeldOut Result `json:"traceHeldOut"`
 	// Official trains on the source's train rows and scores its test rows with
 	// the model that is stored; absent when there are no test rows.
@@ -27,28 +29,30 @@ type Metrics struct {
 
 // A Result is how verdicts agree with labels. The positive class is an accepted
 // row, be it a proposal or a silence. Every value lies in [0,1]; the intervals
-// are of the trace bootstrap.
+// are of the bootstrap over groups.
 type Result struct {
 	Rows   int `json:"n"`
 	Traces int `json:"traces"`
-	// Threshold is that of the stored model. Under held-out protocols each
-	// trace has its own, chosen without it, within ThresholdRange.
-	Threshold      float64     `json:"threshold"`
-	ThresholdRange *[2]float64 `json:"thresholdRange,omitempty"`
-	F1             float64     `json:"f1"`
-	F1CI           [2]float64  `json:"f1CI"`
-	Accuracy       float64     `json:"accuracy"`
-	AccuracyCI     [2]float64  `json:"accuracyCI"`
-	AUC            float64     `json:"auc"`
-	AUCCI          [2]float64  `json:"aucCI"`
-	Precision      float64     `json:"precision"`
-	PrecisionCI    [2]float64  `json:"precisionCI"`
-	Recall         float64     `json:"recall"`
-	RecallCI       [2]float64  `json:"recallCI"`
-	TP             int         `json:"tp"`
-	FP             int         `json:"fp"`
-	TN             int         `json:"tn"`
-	FN             int         `json:"fn"`
+	// Groups is the number of independent groups; see trace.Judged.
+	Groups int `json:"groups"`
+	// Thresholds are those of the stored model; absent of baselines. Under
+	// held-out protocols each group has its own, between the two of ThresholdRange.
+	Thresholds     *Thresholds    `json:"thresholds,omitempty"`
+	ThresholdRange *[2]Thresholds `json:"thresholdRange,omitempty"`
+	F1             float64        `json:"f1"`
+	F1CI           [2]float64     `json:"f1CI"`
+	Accuracy       float64        `json:"accuracy"`
+	AccuracyCI     [2]float64     `json:"accuracyCI"`
+	AUC            float64        `json:"auc"`
+	AUCCI          [2]float64     `json:"aucCI"`
+	Precision      float64        `json:"precision"`
+	PrecisionCI    [2]float64     `json:"precisionCI"`
+	Recall         float64        `json:"recall"`
+	RecallCI       [2]float64     `json:"recallCI"`
+	TP             int            `json:"tp"`
+	FP             int            `json:"fp"`
+	TN             int            `json:"tn"`
+	FN             int            `json:"fn"`
 	// Proposals and Silences are the two kinds of row by themselves; they come
 	// from two regressions and differ in difficulty.
 	Proposals Kind `json:"proposals"`
@@ -61,9 +65,15 @@ type Result struct {
 // A Kind is a part of a result. AUC is 0.5 when its rows are of one class.
 type Kind struct {
 	Rows     int     `json:"n"`
-	Accepted int     `json:"accepted"`
+	Accepted int     `json:"accepted"` // by label
+	Model    int     `json:"model"`    // how many the model accepts
 	Accuracy float64 `json:"accuracy"`
 	AUC      float64 `json:"auc"`
+}
+
+func (k Kind) acceptance() Acceptance {
+	n := float64(k.Rows)
+	return Acceptance{k.Rows, metrics.Round(ratio(float64(k.Accepted), n), scoreDecimals), metrics.Round(ratio(float64(k.Model), n), scoreDecimals)}
 }
 
 // Baselines score the rows of TraceHeldOut without a model.

@@ -7,6 +7,7 @@ package rewardmodel
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -22,10 +23,9 @@ type Model struct {
 	Format int `json:"format"`
 	// Task predicts whether a proposal is accepted, Need whether any help is
 	// wanted; both in [0,1] after clipping. Silence scores 1 - Need.
-	Task Linear `json:"task"`
-	Need Linear `json:"need"`
-	// Threshold is the score from which a row is accepted.
-	Threshold  float64    `json:"threshold"`
+	Task       Linear     `json:"task"`
+	Need       Linear     `json:"need"`
+	Thresholds Thresholds `json:"thresholds"`
 	Vocabulary Vocabulary `json:"vocabulary"`
 	Training   Training   `json:"training"`
 
@@ -35,7 +35,7 @@ type Model struct {
 
 // Training is where a model comes from and what it reached.
 type Training struct {
-	Traces     int     `json:"traces"`
+	Groups     int     `json:"groups"` // independent ones; see trace.Judged
 	Proposals  int     `json:"proposals"`
 	Turns      int     `json:"turns"` // with a known need
 	TaskLambda float64 `json:"taskLambda"`
@@ -45,6 +45,19 @@ type Training struct {
 	Simulated bool `json:"simulated"`
 	// TraceHeldOut sums up the honest protocol; see Metrics.
 	TraceHeldOut Summary `json:"traceHeldOut"`
+	// AcceptedProposals and AcceptedSilences compare the labels of the training
+	// rows with the model's own held-out verdicts on them.
+	AcceptedProposals Acceptance `json:"acceptedProposals"`
+	AcceptedSilences  Acceptance `json:"acceptedSilences"`
+	// Events tells which events the model was trained on; see Model.Seen.
+	Events eventSet `json:"events"`
+}
+
+// An Acceptance says what share of some rows was accepted, in [0,1].
+type Acceptance struct {
+	Rows  int     `json:"n"`
+	Label float64 `json:"label"` // by people, or by the gym's user
+	Model float64 `json:"model"`
 }
 
 // A Summary is a protocol in a line.
@@ -76,6 +89,9 @@ func Load(data []byte) (*Model, error) {
 	if err := m.bind(); err != nil {
 		return nil, fmt.Errorf("reward model: %w", err)
 	}
+	if len(m.Training.Events)%eventBytes != 0 {
+		return nil, errors.New("reward model: the training events are cut off")
+	}
 	return m, nil
 }
 
@@ -100,6 +116,9 @@ func bind[T any](columns []Column, known []feature[T]) ([]feature[T], error) {
 		if c.Scale <= 0 {
 			return nil, fmt.Errorf("feature %q: scale %v is not above 0", c.Name, c.Scale)
 		}
+		if c.Weight != 0 && c.Min >= c.Max {
+			return nil, fmt.Errorf("feature %q weighs %v, and its range is empty: another version of gymline wrote it; train again", c.Name, c.Weight)
+		}
 		out[i] = known[k]
 	}
 	return out, nil
@@ -112,11 +131,6 @@ type Verdict struct {
 	Reason   string  `json:"reason"`
 }
 
-// Score judges a task (nil is silence) proposed after a history.
-func (m *Model) Score(history []trace.Event, task *string) Verdict {
-	return m.Scorer().Score(history, task)
-}
-
 // A Scorer judges many rows that share events, such as the turns of one trace:
 // each distinct sentence is taken apart once. It is not for concurrent use.
 type Scorer struct {
@@ -127,16 +141,17 @@ type Scorer struct {
 // Scorer returns a Scorer. It holds every sentence it saw, so use one a trace.
 func (m *Model) Scorer() *Scorer { return &Scorer{m, reader{}} }
 
-// Score is as Model.Score. Before any event there is nothing to help with:
-// silence is accepted and any task rejected.
+// Score judges a task (nil is silence) proposed after a history. Before any
+// event there is nothing to help with: silence is accepted and any task rejected.
 func (s *Scorer) Score(history []trace.Event, task *string) Verdict {
 	if len(history) == 0 {
 		return Verdict{Score: flag(task == nil), Accepted: task == nil, Reason: "no event has happened yet"}
 	}
 	at := newMoment(s.read.events(history), &s.model.Vocabulary)
 	score, why := s.model.judge(at, s.read, task)
-	v := Verdict{Score: score, Accepted: score >= s.model.Threshold}
-	v.Reason = reason(v, s.model.Threshold, why)
+	threshold := s.model.Thresholds.of(task == nil)
+	v := Verdict{Score: score, Accepted: score >= threshold}
+	v.Reason = reason(v, threshold, why)
 	return v
 }
 
@@ -149,5 +164,5 @@ func (m *Model) judge(at *moment, read reader, task *string) (score float64, why
 	}
 	x := values(m.needFeatures, at)
 	parts, sum := m.Need.contributions(x)
-	return 1 - clip(sum), explain(m.needFeatures, m.Need.Columns, x, parts, -1)
+	return clip(1 - sum), explain(m.needFeatures, m.Need.Columns, x, parts, -1)
 }

@@ -38,7 +38,7 @@ func TestModelRoundTrip(t *testing.T) {
 	}
 	scorer := loaded.Scorer()
 	for _, r := range world(5, 3, 10, truth) {
-		a, b := model.Score(r.History, r.Task), scorer.Score(r.History, r.Task)
+		a, b := model.Scorer().Score(r.History, r.Task), scorer.Score(r.History, r.Task)
 		if a != b {
 			t.Errorf("a loaded model's scorer says %+v, the fitted model %+v", b, a)
 		}
@@ -61,9 +61,9 @@ func TestFixture(t *testing.T) {
 		task     *string
 		score    float64
 		accepted bool
-	}{{&task, 0.7975943470337442, true}, {nil, 0.1027420201364806, false}} {
-		v := m.Score(history, c.task)
-		if math.Abs(v.Score-c.score) > 1e-9 || v.Accepted != c.accepted {
+	}{{&task, 0.797594, true}, {nil, 0.102742, false}} {
+		v := m.Scorer().Score(history, c.task)
+		if v.Score != c.score || v.Accepted != c.accepted {
 			t.Errorf("%+v, want score %v, accepted %v", v, c.score, c.accepted)
 		}
 	}
@@ -88,7 +88,9 @@ func TestLoadRefuses(t *testing.T) {
 		"newer format":    {swap(`"format": 1`, `"format": 2`), "format 2"},
 		"no format":       {[]byte(`{}`), "format 0"},
 		"unknown feature": {swap(`"name": "cover.last"`, `"name": "mood"`), `unknown feature "mood"`},
-		"unknown field":   {swap(`"threshold"`, `"thresholds"`), "thresholds"},
+		"unknown field":   {swap(`"thresholds"`, `"threshold"`), "threshold"},
+		"no range":        {[]byte(`{"format":1,"task":{"columns":[{"name":"quoted","scale":1,"weight":0.1}]}}`), `"quoted" weighs 0.1, and its range is empty`},
+		"cut events":      {[]byte(`{"format":1,"training":{"events":"AAAA"}}`), "events are cut off"},
 		"zero scale":      {[]byte(`{"format":1,"task":{"columns":[{"name":"quoted","scale":0}]}}`), `"quoted": scale 0`},
 	} {
 		if _, err := Load(c.data); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -108,7 +110,7 @@ func TestReason(t *testing.T) {
 	}
 	history := []trace.Event{{Time: "1700000000", Text: "The user scrolls through kites."}, {Time: "1700000030", Text: "The user searches for 'maps guide'."}}
 	right, wrong := "Collect the best links about maps", "Collect the best links about owls"
-	a, b, c := m.Score(history, &right), m.Score(history, &wrong), m.Score(history, nil)
+	a, b, c := m.Scorer().Score(history, &right), m.Scorer().Score(history, &wrong), m.Scorer().Score(history, nil)
 	if !strings.HasPrefix(a.Reason, "accepted, score ") || !strings.Contains(a.Reason, "last event") {
 		t.Errorf("accepted: %s", a.Reason)
 	}
@@ -118,7 +120,7 @@ func TestReason(t *testing.T) {
 	if !strings.Contains(c.Reason, "a search in the last event -") {
 		t.Errorf("silence after a search must be rejected for the search: %s", c.Reason)
 	}
-	if v := m.Score(nil, &right); v.Accepted || !m.Score(nil, nil).Accepted {
+	if v := m.Scorer().Score(nil, &right); v.Accepted || !m.Scorer().Score(nil, nil).Accepted {
 		t.Errorf("before any event: %+v", v)
 	}
 }
@@ -137,14 +139,73 @@ func TestContributionsAddUp(t *testing.T) {
 			sum = 1 - model.Need.Intercept
 		}
 		for _, p := range why {
-			sum += p.adds
+			sum += p.adds // each rounded
 		}
-		if math.Abs(clip(sum)-score) > 1e-12 {
+		if math.Abs(clip(sum)-score) > float64(len(why)+1)*5e-7 {
 			t.Errorf("parts add up to %v, the score is %v", sum, score)
 		}
 		if slices.ContainsFunc(why, func(p part) bool { return p.words == "" }) {
 			t.Error("a feature has no words")
 		}
+	}
+}
+
+// TestNothingBeyondTheTrainingRange: a task longer than any in training scores
+// as the longest did, however long it grows.
+func TestNothingBeyondTheTrainingRange(t *testing.T) {
+	l := Linear{Intercept: 0.5, Columns: []Column{{Mean: 0.4, Scale: 0.1, Weight: 0.05, Min: 0.1, Max: 0.6}}}
+	for _, c := range []struct{ x, want float64 }{{0.6, 0.6}, {0.7, 0.6}, {30, 0.6}, {0.1, 0.35}, {-4, 0.35}, {0.5, 0.55}} {
+		if got := l.predict([]float64{c.x}); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%v predicts %v, want %v", c.x, got, c.want)
+		}
+	}
+	rows := world(4, 8, 10, truth)
+	model, _, err := Train(t.Context(), rows, quick(options(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range taskFeatures {
+		column := model.Task.Columns[i]
+		low, high := math.Inf(1), math.Inf(-1)
+		for _, r := range rows {
+			if r.Task != nil {
+				read := reader{}
+				x := f.value(newOffer(newMoment(read.events(r.History), &model.Vocabulary), read.text(*r.Task)))
+				low, high = min(low, x), max(high, x)
+			}
+		}
+		if math.Abs(column.Min-low) > 1e-9 || math.Abs(column.Max-high) > 1e-9 {
+			t.Errorf("%s in [%v,%v], the training rows in [%v,%v]", f.name, column.Min, column.Max, low, high)
+		}
+	}
+}
+
+func TestSeen(t *testing.T) {
+	rows := world(4, 8, 10, truth)
+	for i := range rows {
+		if strings.HasPrefix(rows[i].Group, "scene-00007") {
+			rows[i].Split = "test"
+		}
+	}
+	model, _, err := Train(t.Context(), rows, quick(options(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := Load(encode(t, model))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		e := r.History[len(r.History)-1]
+		if got := loaded.Seen(e); got != (r.Split != "test") {
+			t.Errorf("%+v of split %q: seen %v", e, r.Split, got)
+		}
+		if e.Time += "0"; loaded.Seen(e) {
+			t.Errorf("%+v was seen, at another time", e)
+		}
+	}
+	if new(Model).Seen(rows[0].History[0]) {
+		t.Error("a model without training has seen an event")
 	}
 }
 
@@ -162,8 +223,8 @@ func FuzzScore(f *testing.F) {
 	f.Fuzz(func(t *testing.T, time1, text1, time2, text2, task string) {
 		history := []trace.Event{{Time: time1, Text: text1}, {Time: time2, Text: text2}}
 		for _, what := range []*string{&task, nil} {
-			v := m.Score(history, what)
-			if v.Score < 0 || v.Score > 1 || math.IsNaN(v.Score) || v.Accepted != (v.Score >= m.Threshold) || v.Reason == "" {
+			v := m.Scorer().Score(history, what)
+			if v.Score < 0 || v.Score > 1 || math.IsNaN(v.Score) || v.Accepted != (v.Score >= m.Thresholds.of(what == nil)) || v.Reason == "" {
 				t.Fatalf("%+v", v)
 			}
 		}
@@ -182,6 +243,6 @@ func BenchmarkScore(b *testing.B) {
 	rows := world(1, 1, 20, truth)
 	last := rows[len(rows)-1]
 	for b.Loop() {
-		m.Score(last.History, &topics[0])
+		m.Scorer().Score(last.History, &topics[0])
 	}
 }

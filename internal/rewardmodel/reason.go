@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/gymline/gymline/internal/metrics"
 )
 
 // A part is what one feature adds to a score, in words.
@@ -36,7 +38,7 @@ func explain[T any](features []feature[T], columns []Column, x, parts []float64,
 		default:
 			words = f.label + " (low)"
 		}
-		out[i] = part{words, sign * parts[i]}
+		out[i] = part{words, metrics.Round(sign*parts[i], scoreDecimals)}
 	}
 	return out
 }

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/sajari/regression"
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/gymline/gymline/internal/metrics"
 )
 
 // A Column is one standardised feature of a linear model.
@@ -15,32 +18,44 @@ type Column struct {
 	Mean   float64 `json:"mean"`
 	Scale  float64 `json:"scale"`  // standard deviation; 1 where the column was constant
 	Weight float64 `json:"weight"` // 0 where the column was constant
+	// Min and Max bound what the column held in training. Values beyond count as
+	// the bound: nothing says that a trend goes on there.
+	Min float64 `json:"min"`
+	Max float64 `json:"max"`
 }
 
-// A Linear is a fitted ridge regression: Intercept + Σ Weight·(x-Mean)/Scale.
+// A Linear is a fitted ridge regression: Intercept + Σ Weight·(x'-Mean)/Scale,
+// where x' is x within the column's bounds.
 type Linear struct {
 	Intercept float64  `json:"intercept"`
 	Columns   []Column `json:"columns"`
 }
 
 // contributions returns each column's share of the prediction for x, and the
-// prediction itself, which is not clipped to [0,1].
+// prediction itself, which may lie outside [0,1].
 func (l *Linear) contributions(x []float64) (parts []float64, sum float64) {
 	parts, sum = make([]float64, len(x)), l.Intercept
 	for i, c := range l.Columns {
-		parts[i] = c.Weight * (x[i] - c.Mean) / c.Scale
+		parts[i] = c.Weight * (min(max(x[i], c.Min), c.Max) - c.Mean) / c.Scale
 		sum += parts[i]
 	}
 	return parts, sum
 }
 
-// predict returns the prediction for x in [0,1].
+// predict returns the prediction for x.
 func (l *Linear) predict(x []float64) float64 {
 	_, sum := l.contributions(x)
-	return clip(sum)
+	return sum
 }
 
-func clip(x float64) float64 { return min(1, max(0, x)) }
+// Decimals that are kept of scores and of a model's numbers; see metrics.Round.
+const (
+	scoreDecimals = 6
+	modelDecimals = 9
+)
+
+// clip turns a prediction into a score.
+func clip(x float64) float64 { return metrics.Round(min(1, max(0, x)), scoreDecimals) }
 
 // moments are the sufficient statistics of a weighted regression: memory does
 // not grow with the rows.
@@ -52,6 +67,8 @@ type moments struct {
 	xx     [][]float64 // Σ w·x·x', lower triangle
 	xy     []float64   // Σ w·x·y
 	y      float64     // Σ w·y
+	min    []float64   // of each column
+	max    []float64
 }
 
 func newMoments(columns int) *moments {
@@ -66,11 +83,13 @@ func newMoments(columns int) *moments {
 func (m *moments) add(x []float64, y, w float64) {
 	if m.n == 0 {
 		copy(m.origin, x)
+		m.min, m.max = slices.Clone(x), slices.Clone(x)
 	}
 	m.n++
 	m.weight += w
 	m.y += w * y
 	for i := range x {
+		m.min[i], m.max[i] = min(m.min[i], x[i]), max(m.max[i], x[i])
 		wa := w * (x[i] - m.origin[i])
 		m.x[i] += wa
 		m.xy[i] += wa * y
@@ -82,8 +101,8 @@ func (m *moments) add(x []float64, y, w float64) {
 }
 
 // constant is the standard deviation below which a column counts as constant:
-// features are of order 1, so this is rounding.
-const constant = 1e-9
+// features are of order 1, so there is nothing to learn from it.
+const constant = 1e-6
 
 // fit solves the ridge regression min Σ w·(y - b - z'β)² + λ·|β|² over the
 // standardised columns z; b is not penalised. names label the columns.
@@ -98,14 +117,14 @@ func (m *moments) fit(names []string, lambda float64) (*Linear, error) {
 	if m.n == 0 {
 		return nil, errors.New("no rows to fit")
 	}
-	l.Intercept = m.y / m.weight
+	l.Intercept = metrics.Round(m.y/m.weight, modelDecimals)
 	var active []int
 	means := make([]float64, len(names)) // less the origin
 	for i, name := range names {
 		mean := m.x[i] / m.weight
 		sd := math.Sqrt(max(0, m.xx[i][i]/m.weight-mean*mean))
 		means[i] = mean
-		l.Columns[i] = Column{Name: name, Mean: m.origin[i] + mean, Scale: sd}
+		l.Columns[i] = Column{Name: name, Mean: m.origin[i] + mean, Scale: sd, Min: m.min[i], Max: m.max[i]}
 		if sd < constant { // NaN weights would follow, and no error
 			l.Columns[i].Scale = 1
 			continue
@@ -114,6 +133,7 @@ func (m *moments) fit(names []string, lambda float64) (*Linear, error) {
 	}
 	p := len(active)
 	if p == 0 {
+		l.round()
 		return l, nil
 	}
 	a, c := mat.NewSymDense(p, nil), mat.NewVecDense(p, nil)
@@ -133,7 +153,17 @@ func (m *moments) fit(names []string, lambda float64) (*Linear, error) {
 	for i, ai := range active {
 		l.Columns[ai].Weight = beta[i]
 	}
+	l.round()
 	return l, nil
+}
+
+func (l *Linear) round() {
+	for i := range l.Columns {
+		c := &l.Columns[i]
+		for _, v := range []*float64{&c.Mean, &c.Scale, &c.Weight, &c.Min, &c.Max} {
+			*v = metrics.Round(*v, modelDecimals)
+		}
+	}
 }
 
 // solve returns β with a·β = c for a positive definite a.

@@ -8,26 +8,28 @@ import (
 	"github.com/gymline/gymline/internal/trace"
 )
 
-// A sample is scored and judged rows, by trace, ready for scores and intervals.
+// A sample is scored and judged rows, by group, ready for scores and intervals.
 type sample struct {
 	traces    int
+	groups    int
 	scores    []float64
 	labels    []bool
 	verdicts  []bool
 	silent    []bool
-	unit      []int            // the row's trace
-	confusion []metrics.Counts // by trace
+	unit      []int            // the row's group
+	confusion []metrics.Counts // by group
 }
 
 // newSample takes the rows that which names.
 func newSample(rows []trace.Judged, which []int, scores []float64, verdicts []bool) *sample {
 	s := &sample{}
-	unit := map[string]int{}
+	unit, traces := map[string]int{}, map[string]bool{}
 	for _, i := range which {
-		u, ok := unit[rows[i].Trace]
+		traces[rows[i].Trace] = true
+		u, ok := unit[rows[i].Group]
 		if !ok {
 			u = len(unit)
-			unit[rows[i].Trace] = u
+			unit[rows[i].Group] = u
 			s.confusion = append(s.confusion, metrics.Counts{})
 		}
 		s.unit = append(s.unit, u)
@@ -47,7 +49,7 @@ func newSample(rows []trace.Judged, which []int, scores []float64, verdicts []bo
 			c.TN++
 		}
 	}
-	s.traces = len(unit)
+	s.traces, s.groups = len(traces), len(unit)
 	return s
 }
 
@@ -59,7 +61,7 @@ func (s *sample) result(name string, o Options) Result {
 		return ci
 	}
 	r := Result{
-		Rows: len(s.scores), Traces: s.traces,
+		Rows: len(s.scores), Traces: s.traces, Groups: s.groups,
 		F1: total.F1(), F1CI: interval("f1", metrics.Counts.F1),
 		Accuracy: total.Accuracy(), AccuracyCI: interval("accuracy", metrics.Counts.Accuracy),
 		Precision: total.Precision(), PrecisionCI: interval("precision", metrics.Counts.Precision),
@@ -69,7 +71,7 @@ func (s *sample) result(name string, o Options) Result {
 		Proposals: s.kind(false), Silences: s.kind(true),
 	}
 	auc := s.rank()
-	r.AUCCI[0], r.AUCCI[1] = metrics.Bootstrap(o.Rand("bootstrap", name, "auc"), s.traces, o.Resamples, o.Confidence, auc)
+	r.AUCCI[0], r.AUCCI[1] = metrics.Bootstrap(o.Rand("bootstrap", name, "auc"), s.groups, o.Resamples, o.Confidence, auc)
 	return r
 }
 
@@ -86,6 +88,9 @@ func (s *sample) kind(silent bool) Kind {
 		if s.labels[i] {
 			k.Accepted++
 		}
+		if s.verdicts[i] {
+			k.Model++
+		}
 		if s.verdicts[i] == s.labels[i] {
 			right++
 		}
@@ -96,7 +101,7 @@ func (s *sample) kind(silent bool) Kind {
 	return k
 }
 
-// rank returns a function that computes the AUC of resampled traces. Rows are
+// rank returns a function that computes the AUC of resampled groups. Rows are
 // sorted once; a draw only changes how often each counts.
 func (s *sample) rank() func(draw []int) float64 {
 	order := make([]int, len(s.scores))
@@ -104,7 +109,7 @@ func (s *sample) rank() func(draw []int) float64 {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(s.scores[a], s.scores[b]) })
-	times := make([]float64, s.traces)
+	times := make([]float64, s.groups)
 	return func(draw []int) float64 {
 		clear(times)
 		for _, u := range draw {

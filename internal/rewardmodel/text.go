@@ -141,7 +141,7 @@ func quotes(s string) []string {
 // charGrams counts the 4-grams of the lower-cased letters and digits of s, with
 // one space for whatever stands between them, and returns their vector's length.
 func charGrams(s string) ([]gram, float64) {
-	var runes []rune
+	runes := make([]rune, 0, len(s))
 	space := true
 	for _, r := range strings.ToLower(s) {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
@@ -153,7 +153,7 @@ func charGrams(s string) ([]gram, float64) {
 	if space && len(runes) > 0 {
 		runes = runes[:len(runes)-1]
 	}
-	var hashes []uint32
+	hashes := make([]uint32, 0, len(runes))
 	for i := 0; i+4 <= len(runes); i++ {
 		h := uint32(2166136261) // FNV-1a over the runes
 		for _, r := range runes[i : i+4] {
@@ -162,7 +162,7 @@ func charGrams(s string) ([]gram, float64) {
 		hashes = append(hashes, h)
 	}
 	slices.Sort(hashes)
-	var out []gram
+	out := make([]gram, 0, len(hashes))
 	for i, h := range hashes {
 		if i == 0 || h != hashes[i-1] {
 			out = append(out, gram{hash: h})
@@ -183,13 +183,13 @@ func cosine(a, b *text) float64 {
 	}
 	dot := 0.0
 	for i, j := 0, 0; i < len(a.grams) && j < len(b.grams); {
-		switch {
-		case a.grams[i].hash < b.grams[j].hash:
+		switch x, y := a.grams[i], b.grams[j]; {
+		case x.hash < y.hash:
 			i++
-		case a.grams[i].hash > b.grams[j].hash:
+		case x.hash > y.hash:
 			j++
 		default:
-			dot += a.grams[i].count * b.grams[j].count
+			dot += x.count * y.count
 			i, j = i+1, j+1
 		}
 	}

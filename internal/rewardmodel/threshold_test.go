@@ -10,63 +10,69 @@ import (
 	"github.com/gymline/gymline/internal/trace"
 )
 
-// TestThreshold compares with trying every step on every row.
-func TestThreshold(t *testing.T) {
+// TestChooser compares with going through the cases one by one.
+func TestChooser(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	var rows []trace.Judged
-	var scores []float64
-	task := "t"
+	var cases []scored
 	for i := range 300 {
-		r := trace.Judged{Trace: strconv.Itoa(i % 7), Accepted: rng.IntN(3) == 0}
-		if rng.IntN(5) > 0 {
-			r.Task = &task
+		yes := rng.IntN(3) == 0
+		score := clip(0.4 + 0.2*flag(yes) + 0.25*rng.NormFloat64()) // some of them 0 or 1
+		if i%4 == 0 {
+			score = float64(rng.IntN(11)) / 10 // equal to others
 		}
-		s := clip(0.4 + 0.2*flag(r.Accepted) + 0.25*rng.NormFloat64())
-		if i%10 == 0 {
-			s = float64(rng.IntN(thresholdSteps+1)) / thresholdSteps // exactly on a step
-		}
-		rows, scores = append(rows, r), append(scores, s)
+		cases = append(cases, scored{i % 7, score, yes})
 	}
-	c := newChooser(rows, scores)
-	for _, leave := range []string{"", "0", "6", "elsewhere"} {
-		n := map[cell]float64{}
-		for _, r := range rows {
-			if r.Trace != leave {
-				n[cell{r.Task == nil, r.Accepted}]++
-			}
-		}
-		value := func(th float64) float64 {
-			var tp, fp float64 // each class weighs 1, each cell half
-			for i, r := range rows {
-				if r.Trace == leave || scores[i] < th {
-					continue
-				}
-				w := 0.5 / n[cell{r.Task == nil, r.Accepted}]
-				if r.Accepted {
-					tp += w
-				} else {
-					fp += w
+	c := newChooser(cases)
+	for group := -1; group < 8; group++ {
+		var scores []float64
+		yes := 0
+		for _, k := range cases {
+			if k.group != group {
+				scores = append(scores, k.score)
+				if k.yes {
+					yes++
 				}
 			}
-			return 2*tp/(tp+fp+1) + (tp+1-fp)/2
 		}
-		best := 0.0
-		for s := range thresholdSteps + 1 {
-			best = max(best, value(float64(s)/thresholdSteps))
+		reach := func(th float64) (n int) {
+			for _, s := range scores {
+				if s >= th {
+					n++
+				}
+			}
+			return n
 		}
-		if got := c.without(leave); math.Abs(value(got)-best) > 1e-9 {
-			t.Errorf("without %q: threshold %v is worth %v, the best %v", leave, got, value(got), best)
+		best := len(scores)
+		for _, s := range scores {
+			best = min(best, max(reach(s)-yes, yes-reach(s)))
+		}
+		th := c.without(group)
+		if got := max(reach(th)-yes, yes-reach(th)); got != best {
+			t.Errorf("without group %d: threshold %v accepts %d of %d, and people %d; as near as %d is possible", group, th, reach(th), len(scores), yes, best)
+		}
+		for _, s := range scores {
+			if math.Abs(s-th) < 1e-7 {
+				t.Errorf("without group %d: threshold %v is the score %v", group, th, s)
+			}
 		}
 	}
 }
 
-func TestThresholdIgnoresTestRows(t *testing.T) {
-	rows := []trace.Judged{{Trace: "a", Accepted: true}, {Trace: "b"}}
-	scores := []float64{0.7, 0.3}
-	want := newChooser(rows, scores).without("")
-	rows = append(rows, trace.Judged{Trace: "c", Accepted: true, Split: "test"})
-	if got := newChooser(rows, append(scores, 0.01)).without(""); got != want {
-		t.Errorf("a test row moved the threshold from %v to %v", want, got)
+func TestChooserEdges(t *testing.T) {
+	for _, c := range []struct {
+		cases []scored
+		want  float64
+	}{
+		{nil, 0.5},
+		{[]scored{{0, 0.4, true}}, 0.2},
+		{[]scored{{0, 0.4, false}}, 0.7},
+		{[]scored{{0, 0.4, false}, {0, 0.400001, true}}, 0.4000005},
+		{[]scored{{0, 0.4, true}, {0, 0.4, true}, {0, 0.4, false}, {0, 0.2, false}}, 0.3}, // 3 is nearer to 2 than 0
+		{[]scored{{0, 0.4, true}, {0, 0.4, false}, {0, 0.4, false}, {0, 0.2, false}}, 0.7},
+	} {
+		if got := newChooser(c.cases).without(-1); got != c.want {
+			t.Errorf("%v: %v, want %v", c.cases, got, c.want)
+		}
 	}
 }
 
@@ -77,7 +83,7 @@ func TestRankIsAUC(t *testing.T) {
 	var labels []bool
 	var which []int
 	for i := range 90 {
-		r := trace.Judged{Trace: strconv.Itoa(i % 5), Accepted: rng.IntN(2) == 0}
+		r := trace.Judged{Group: strconv.Itoa(i % 5), Accepted: rng.IntN(2) == 0}
 		rows, which = append(rows, r), append(which, i)
 		scores, labels = append(scores, math.Round(10*rng.Float64())/10), append(labels, r.Accepted) // with ties
 	}
@@ -91,7 +97,7 @@ func TestRankIsAUC(t *testing.T) {
 	draw := []int{2, 0, 2, 4, 2}
 	for _, u := range draw {
 		for i := range rows {
-			if rows[i].Trace == strconv.Itoa(u) {
+			if rows[i].Group == strconv.Itoa(u) {
 				drawn, drawnLabels = append(drawn, scores[i]), append(drawnLabels, labels[i])
 			}
 		}

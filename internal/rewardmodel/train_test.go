@@ -35,7 +35,7 @@ func world(root uint64, traces, turns int, label func(rng *rand.Rand, truth bool
 			topic, act := topics[rng.IntN(len(topics))], rng.IntN(len(acts))
 			clock += 5 + rng.IntN(60)
 			history = append(history, trace.Event{Time: fmt.Sprint(clock), Text: "The user " + fmt.Sprintf(acts[act], topic) + "."})
-			row := trace.Judged{Trace: fmt.Sprintf("scene-%05d/0", tr), History: slices.Clone(history), Source: "gym"}
+			row := trace.Judged{Group: fmt.Sprintf("scene-%05d", tr), Trace: fmt.Sprintf("scene-%05d/0", tr), History: slices.Clone(history), Source: "gym"}
 			truth := act != 0
 			if rng.IntN(3) > 0 {
 				about := topic
@@ -79,10 +79,10 @@ func TestTrainLearnsTheGym(t *testing.T) {
 	}
 	last := []trace.Event{{Time: "1", Text: "The user opens the page 'owls'."}, {Time: "9", Text: "The user searches for 'ferns guide'."}}
 	right, wrong := "Collect the best links about ferns", "Collect the best links about owls"
-	if a, b := model.Score(last, &right), model.Score(last, &wrong); !a.Accepted || b.Accepted {
+	if a, b := model.Scorer().Score(last, &right), model.Scorer().Score(last, &wrong); !a.Accepted || b.Accepted {
 		t.Errorf("about the last search: %+v; about something else: %+v", a, b)
 	}
-	if model.Score(last, nil).Accepted || !model.Score(last[:1], nil).Accepted {
+	if model.Scorer().Score(last, nil).Accepted || !model.Scorer().Score(last[:1], nil).Accepted {
 		t.Error("silence is wrong right after a search, and right before it")
 	}
 }
@@ -136,6 +136,72 @@ func TestLeakIsFound(t *testing.T) {
 	}
 	if m.CrossValidation == nil || m.CrossValidation.Rows != 480 {
 		t.Error("the training rows are cross-validated beside the test rows")
+	}
+}
+
+// TestGroupsAreTheUnit repeats every session word for word within its scene:
+// folds and bootstrap draws must not take the copy for more evidence.
+func TestGroupsAreTheUnit(t *testing.T) {
+	rows := world(3, 12, 10, func(rng *rand.Rand, _ bool) bool { return rng.IntN(2) == 0 })
+	for _, r := range rows {
+		r.Trace = strings.TrimSuffix(r.Trace, "0") + "1"
+		rows = append(rows, r)
+	}
+	_, grouped, err := Train(t.Context(), rows, quick(options(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h := grouped.TraceHeldOut; h.Traces != 24 || h.Groups != 12 || grouped.Folds != 12 || h.AUC > 0.65 {
+		t.Errorf("%d traces, %d groups, %d folds, AUC %.3f of labels by lot", h.Traces, h.Groups, grouped.Folds, h.AUC)
+	}
+	if len(grouped.Warnings) != 1 || !strings.HasPrefix(grouped.Warnings[0], "12 groups are few") {
+		t.Errorf("warnings %q", grouped.Warnings)
+	}
+	for i := range rows {
+		rows[i].Group = rows[i].Trace
+	}
+	_, apart, err := Train(t.Context(), rows, quick(options(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if apart.TraceHeldOut.AUC < grouped.TraceHeldOut.AUC+0.1 {
+		t.Errorf("AUC %.3f with copies apart, %.3f together: the copies no longer leak, so this test shows nothing", apart.TraceHeldOut.AUC, grouped.TraceHeldOut.AUC)
+	}
+}
+
+// TestSeveralVerdictsOnOneTurn gives turns two rejected candidates before the
+// accepted one: the need model counts each turn once, the task model each verdict.
+func TestSeveralVerdictsOnOneTurn(t *testing.T) {
+	rows := world(4, 12, 12, truth)
+	proposals, turns := 0, map[string]bool{}
+	var more []trace.Judged
+	for i, r := range rows {
+		r.ID = fmt.Sprint(i)
+		if r.Task != nil && r.Accepted {
+			for range 2 {
+				other, task := r, "Empty the bin"
+				other.Task, other.Accepted = &task, false
+				more = append(more, other)
+				proposals++
+			}
+		}
+		if r.Task != nil {
+			proposals++
+		}
+		if r.Task == nil || r.Accepted {
+			turns[r.ID] = true
+		}
+		more = append(more, r)
+	}
+	model, m, err := Train(t.Context(), more, quick(options(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tr := model.Training; tr.Proposals != proposals || tr.Turns != len(turns) || m.TraceHeldOut.Rows != len(more) {
+		t.Errorf("%d proposals and %d turns, want %d and %d; %d rows of %d", tr.Proposals, tr.Turns, proposals, len(turns), m.TraceHeldOut.Rows, len(more))
+	}
+	if m.TraceHeldOut.AUC < 0.9 {
+		t.Errorf("AUC %.3f", m.TraceHeldOut.AUC)
 	}
 }
 
@@ -219,8 +285,8 @@ func TestTrainRefuses(t *testing.T) {
 		rows []trace.Judged
 		want string
 	}{
-		"no rows":             {nil, "0 traces"},
-		"one trace":           {only(func(r *trace.Judged) bool { return r.Trace == rows[0].Trace }), "1 traces"},
+		"no rows":             {nil, "0 independent groups"},
+		"one group":           {only(func(r *trace.Judged) bool { return r.Group == rows[0].Group }), "1 independent group"},
 		"no accepted task":    {only(func(r *trace.Judged) bool { return r.Task == nil || !r.Accepted }), "0 accepted"},
 		"no rejected task":    {only(func(r *trace.Judged) bool { return r.Task == nil || r.Accepted }), "and 0 rejected"},
 		"no accepted silence": {only(func(r *trace.Judged) bool { return r.Task != nil }), "not needed after 0"},
@@ -248,6 +314,8 @@ func TestNeedAndTarget(t *testing.T) {
 		{trace.Judged{Task: &task}, nil, 0},
 		{trace.Judged{Accepted: true}, &no, 1},
 		{trace.Judged{}, &yes, 0},
+		{trace.Judged{Task: &task, HelpNeeded: &no, Source: trace.Gym}, &no, 0},
+		{trace.Judged{Accepted: true, HelpNeeded: &yes, Source: trace.Gym}, &yes, 1},
 		{trace.Judged{Task: &task, HelpNeeded: &yes, Votes: []bool{true, false, false}}, &yes, 1.0 / 6},
 		{trace.Judged{Task: &task, Accepted: true, HelpNeeded: &no, Votes: []bool{true, false}}, &no, 0.75},
 	} {

@@ -6,7 +6,7 @@ import (
 )
 
 // A Vocabulary knows how rare words are: in how many of the texts (events and
-// tasks, each counted once a trace) a word occurs.
+// tasks, each counted once a group) a word occurs.
 type Vocabulary struct {
 	Texts int            `json:"texts"`
 	Words map[string]int `json:"words"`

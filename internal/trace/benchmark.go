@@ -26,9 +26,21 @@ type JudgedTrace struct {
 	// recorded model has no answer there, or a model's answer was unusable.
 	Unanswered []int `json:"unanswered,omitempty"`
 	Failed     []int `json:"failed,omitempty"`
+	// Training is what a trained judge learned from; nil for other judges.
+	Training *JudgeTraining `json:"training,omitempty"`
 	// Trace has the benchmark's own events. A turn without a judgement is one
 	// that the judge gave no verdict on.
 	Trace Trace `json:"trace"`
+}
+
+// A JudgeTraining is what a trained judge learned from.
+type JudgeTraining struct {
+	// Proposals is how many judged proposals it was trained on, and Accepted the
+	// share of them that people, or the gym's user, accepted, in [0,1].
+	Proposals int     `json:"proposals"`
+	Accepted  float64 `json:"accepted"`
+	// Seen is how many of the trace's events were among them.
+	Seen int `json:"seen"`
 }
 
 // splitsFile lies beside ProactiveBench's traces and is none.
@@ -87,6 +99,7 @@ func readBenchmarkTrace(ctx context.Context, files Opener, p string) (Trace, err
 		if err := checkObservation(e.Observation); err != nil {
 			return t, fmt.Errorf("%s: entry %d: %w", p, i, err)
 		}
+		e.Observation.Text = OneLine(e.Observation.Text)
 		t.Turns = append(t.Turns, Turn{Event: *e.Observation, Proposals: []string{}})
 	}
 	return t, nil
@@ -118,6 +131,7 @@ func readJSONFile(ctx context.Context, files Opener, p string, into any) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", p, err)
 	}
+	data = plainText(data)
 	err = json.Unmarshal(data, into)
 	if err == nil {
 		return nil
@@ -130,7 +144,7 @@ func readJSONFile(ctx context.Context, files Opener, p string, into any) error {
 	}
 	line := 1
 	if offset > 0 {
-		line += bytes.Count(bytes.TrimRight(data[:min(offset, int64(len(data)))], "\r\n"), []byte("\n"))
+		line += bytes.Count(bytes.TrimRight(data[:min(offset, int64(len(data)))], "\n"), []byte("\n"))
 	}
 	return fault.New(fault.Permanent, fmt.Errorf("%s:%d: %w", p, line, err), "mend the file or fetch it again; nothing was changed")
 }

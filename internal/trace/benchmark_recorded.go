@@ -78,6 +78,7 @@ func readRecordedTrace(ctx context.Context, files Opener, p string, turns []Turn
 		if e.Observation == nil {
 			return nil, fmt.Errorf("%s: entry %d: observation: missing; want {time, event}", p, i)
 		}
+		e.Observation.Text = OneLine(e.Observation.Text)
 	}
 	places, err := align(entries, turns)
 	if err != nil {
@@ -133,7 +134,7 @@ func (e *recordedEntry) answer() (Answer, error) {
 	}
 	// Silence may be written as no entry at all, and then still has one verdict.
 	if n := max(1, len(response)); verdicts != nil && len(verdicts) != n {
-		return Answer{}, fmt.Errorf("judgement: %d verdicts, want %d: one for each entry of agent_response, and one for silence", len(verdicts), n)
+		return Answer{}, fmt.Errorf("judgement: the number of verdicts is %d, want %d: one for each entry of agent_response, and one for silence", len(verdicts), n)
 	}
 	a := Answer{Answered: true}
 	var kept []Verdict

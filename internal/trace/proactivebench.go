@@ -74,12 +74,13 @@ func readRewardFile(r io.Reader, name, split string, fn func(RewardRow) error) e
 	line := 0
 	for sc.Scan() {
 		line++
-		if len(bytes.TrimSpace(sc.Bytes())) == 0 {
+		data := plainText(sc.Bytes())
+		if len(bytes.TrimSpace(data)) == 0 {
 			continue
 		}
 		row := RewardRow{ID: fmt.Sprintf("%s:%d", name, line)}
 		var raw map[string]json.RawMessage
-		if err := json.Unmarshal(sc.Bytes(), &raw); err != nil {
+		if err := json.Unmarshal(data, &raw); err != nil {
 			return fault.New(fault.Permanent, fmt.Errorf("reward data %s: not a whole JSON row: %w", row.ID, err),
 				"fetch the file again, or mend or remove that line; nothing was changed")
 		}
@@ -112,7 +113,8 @@ func rewardRow(raw map[string]json.RawMessage) (Judged, error) {
 		return j, errors.New("field obs: empty; want at least one event")
 	}
 	for i, e := range j.History {
-		if e.Text == "" {
+		j.History[i].Text = OneLine(e.Text)
+		if j.History[i].Text == "" {
 			return j, fmt.Errorf("field obs[%d].event: missing or empty", i)
 		}
 		if _, _, err := ParseTime(e.Time); err != nil {

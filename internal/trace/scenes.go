@@ -17,8 +17,8 @@ import (
 //     domain: optional
 //
 // An operation is a signature, "file.open(path)", or a mapping of its action,
-// parameters and description, which becomes one. A scene that does not name its
-// domain gets one by its goal and theme; see sceneDomain. The scenes have no ID.
+// parameters and description, which becomes one. The domain of a scene that does
+// not name it is guessed; see guessDomain. The scenes have no ID.
 // name stands for the file in errors, each of which is permanent and says
 // file:line:column.
 func ReadScenes(name string, data []byte) ([]Scene, error) {
@@ -76,14 +76,14 @@ func (e *sceneEntry) scene(file string) (Scene, error) {
 	}
 	s := Scene{
 		Domain: DomainName(e.value.Domain.Text),
-		User:   User{Description: strings.TrimSpace(user.Description.Text), Goal: strings.TrimSpace(user.Goal.Text)},
+		User:   User{Description: OneLine(user.Description.Text), Goal: OneLine(user.Goal.Text)},
 		Environment: Environment{
-			Theme: strings.TrimSpace(env.Theme.Text), Description: strings.TrimSpace(env.Description.Text),
+			Theme: OneLine(env.Theme.Text), Description: OneLine(env.Description.Text),
 			Entities: texts(env.Entities), Operations: texts(ops), Examples: texts(env.Examples),
 		},
 	}
 	if s.Domain == "" {
-		s.Domain = sceneDomain(s.User.Goal, s.Environment.Theme)
+		s.Domain = guessDomain(s.User.Goal, s.Environment.Theme)
 	}
 	if err := s.Check(); err != nil {
 		return Scene{}, complain(file, e.pos, err.Error())
@@ -161,10 +161,11 @@ func (o *operation) UnmarshalYAML(node ast.Node) error {
 	return nil
 }
 
-// sceneDomain tells the domain of a scene that does not name it, among
-// ProactiveBench's three: "coding" when its goal or theme speaks of programming,
-// "writing" when its goal is to research or write something, else "daily".
-func sceneDomain(goal, theme string) string {
+// guessDomain guesses the domain of a scene that does not name it, among
+// ProactiveBench's three: "coding" when its goal or theme speaks of programming
+// or of designing a website, "writing" when its goal is to research or write something,
+// else "daily". It goes by words, so it is a label for tables and nothing more.
+func guessDomain(goal, theme string) string {
 	switch {
 	case strings.HasSuffix(theme, "assistant"):
 		return DomainName(theme)
@@ -177,6 +178,6 @@ func sceneDomain(goal, theme string) string {
 }
 
 var (
-	codingWords  = regexp.MustCompile(`(?i)\b(cod(e|ing)|script|algorithm|python|javascript|java|ruby|go|sql|html|css|react|vue(\.js)?|swiftui|flask|api|multi-thread(ed|ing)|(software|web|backend) development)\b`)
+	codingWords  = regexp.MustCompile(`(?i)\b(cod(e|ing)|script|algorithm|python|javascript|java|ruby|(?-i:in Go)|sql|html|css|react|vue(\.js)?|swiftui|flask|api|multi-thread(ed|ing)|(re)?design .*website|(software|web|backend) development)\b`)
 	writingWords = regexp.MustCompile(`(?i)\b(writ(e|ing)|draft|report|article|essay|blog|literature|content|proposal|research|compar(e|ing|ison)|analy[sz]e|analysis|investigate)\b`)
 )

@@ -52,7 +52,7 @@ func TestReadScenes(t *testing.T) {
 		Domain: "daily",
 		User:   User{Description: "Ada repairs lamps.", Goal: "Mend 30 lamps"},
 		Environment: Environment{
-			Theme: "Lamp workshop", Description: "A bench\nby the window.", Entities: []string{"Lamp", "Top drawer"},
+			Theme: "Lamp workshop", Description: "A bench by the window.", Entities: []string{"Lamp", "Top drawer"},
 			Operations: []string{"drawer.open(name)", "lamp.dim(level, smooth): Dims the lamp.", "lamp.off(delay)", "lamp.buy(what) -> str"},
 			Examples:   []string{"The user turns the lamp over."},
 		},
@@ -62,15 +62,19 @@ func TestReadScenes(t *testing.T) {
 	}
 }
 
-func TestSceneDomain(t *testing.T) {
+func TestGuessDomain(t *testing.T) {
 	for _, tt := range []struct{ goal, theme, want string }{
 		{"Write a Ruby script for labels", "", "coding"},
 		{"Fix the login page", "Backend Development", "coding"},
 		{"Write a report on bicycle lanes", "Research office", "writing"},
 		{"Book a haircut", "Research office", "daily"},
 		{"Greet a friend", "dailyassistant", "daily"},
+		{"Redesign the tea room's website for phones", "Small business", "coding"},
+		{"Compare five websites for tea", "Small business", "writing"},
+		{"Write a parser in Go", "", "coding"},
+		{"Go shopping with a friend", "In go mood", "daily"},
 	} {
-		if got := sceneDomain(tt.goal, tt.theme); got != tt.want {
+		if got := guessDomain(tt.goal, tt.theme); got != tt.want {
 			t.Errorf("%q in %q is %q, want %q", tt.goal, tt.theme, got, tt.want)
 		}
 	}

@@ -63,7 +63,7 @@ func ReadSeeds(name string, data []byte) ([]SeedDomain, error) {
 
 // DomainName is the short name of a domain: "codingassistant" is "coding".
 func DomainName(s string) string {
-	s = strings.TrimSpace(s)
+	s = OneLine(s)
 	if short := strings.TrimRight(strings.TrimSuffix(s, "assistant"), " -_"); short != "" {
 		return short
 	}
@@ -122,7 +122,7 @@ func (t text) errorf(file, format string, args ...any) error {
 
 // readYAML decodes the one document of a file, strictly.
 func readYAML(name string, data []byte, into any) error {
-	file, err := parser.ParseBytes(data, 0)
+	file, err := parser.ParseBytes(plainText(data), 0)
 	if err != nil {
 		return located(name, err)
 	}
@@ -179,7 +179,7 @@ func complain(file string, pos *token.Position, message string) error {
 func texts(in []text) []string {
 	var out []string
 	for _, t := range in {
-		out = append(out, strings.TrimSpace(t.Text))
+		out = append(out, OneLine(t.Text))
 	}
 	return out
 }

@@ -46,7 +46,7 @@ func (p *prediction) ask(ctx context.Context) error {
 		group.Go(func() error {
 			for j := range p.traces[i].Turns {
 				if err := p.answer(ctx, chat, i, j); err != nil {
-					return fmt.Errorf("%s: %w", eventName(p.traces[i].ID, j), err)
+					return fmt.Errorf("%s: %w", trace.TurnID(p.traces[i].ID, j), err)
 				}
 			}
 			return nil
@@ -63,18 +63,14 @@ func (p *prediction) answer(ctx context.Context, chat llm.Chatter, i, j int) err
 		Messages: prompt.AgentHistory(turns, 0, j, k), Schema: prompt.AgentSchema(k), Seed: p.seed("agent", i, j),
 	}, p.params.Repairs, func(r *prompt.AgentReply) error { return r.Check(k) })
 	if cause := unusable(err, causeMalformed, causeRefused); cause != "" {
-		p.task.Log.Warn("answer not used", "candidate", p.candidate.Name, "event", eventName(p.traces[i].ID, j), "err", err)
+		p.task.Log.Warn("answer not used", "candidate", p.candidate.Name, "event", trace.TurnID(p.traces[i].ID, j), "err", err)
 		p.ends[i][j] = end{failed: cause, unusable: true}
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	for _, task := range *reply.Tasks {
-		if !trace.Silence(task) {
-			turns[j].Proposals = append(turns[j].Proposals, task)
-		}
-	}
+	turns[j].Proposals = reply.Proposals()
 	return nil
 }
 

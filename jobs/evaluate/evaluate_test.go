@@ -111,7 +111,7 @@ func TestRunMetricsJSON(t *testing.T) {
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"name", "events", "tp", "fp", "tn", "fn", "recall", "precision", "accuracy", "falseAlarm", "f1", "f1CI"} {
+	for _, key := range []string{"name", "events", "tp", "fp", "tn", "fn", "recall", "precision", "accuracy", "falseAlarm", "f1", "f1CI", "proposals", "acceptance"} {
 		if doc.Candidates[0][key] == nil {
 			t.Errorf("candidates lack %q:\n%s", key, raw)
 		}
@@ -188,6 +188,54 @@ func TestRunCarriesItsCaveats(t *testing.T) {
 		if !strings.Contains(all, want) {
 			t.Errorf("warnings lack %q:\n%s", want, all)
 		}
+	}
+}
+
+// A judge that accepts far more than people did, or knows the events, must not
+// look like one that does neither.
+func TestRunTellsAboutTheJudge(t *testing.T) {
+	trained := func(list []trace.JudgedTrace, seen int) []trace.JudgedTrace {
+		for i := range list {
+			list[i].Training = &trace.JudgeTraining{Proposals: 1387, Accepted: .34, Seen: seen}
+		}
+		return list
+	}
+	lenient, alike := []string{"PPPPPPPPpS", "PPPPPPPS"}, []string{"PPppppSSSs", "Ppppppps"}
+	e := evaluate(t, []string{"lenient", "alike"}, encode(t, trained(outcomes("lenient", lenient...), 3)), encode(t, trained(outcomes("alike", alike...), 3)))
+	a, b := e.Candidates[0], e.Candidates[1]
+	if a.Proposals != 16 || a.Acceptance != 15.0/16 || b.Proposals != 13 || b.Acceptance != 3.0/13 {
+		t.Errorf("%d %v, %d %v", a.Proposals, a.Acceptance, b.Proposals, b.Acceptance)
+	}
+	if want := (metrics.JudgeTraining{Proposals: 1387, Accepted: .34, Seen: 6}); e.JudgeTraining == nil || *e.JudgeTraining != want {
+		t.Errorf("%+v, want %+v", e.JudgeTraining, want)
+	}
+	all := strings.Join(e.Warnings, "\n")
+	for _, want := range []string{"6 of 18 events occur in the judge's training data", "acceptance of proposals (lenient 94%) is far from the 34% of the 1387 that it learned from"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("warnings lack %q:\n%s", want, all)
+		}
+	}
+	e = evaluated(t, []string{"alike"}, trained(outcomes("alike", alike...), 0))
+	if all := strings.Join(e.Warnings, "\n"); strings.Contains(all, "judge") {
+		t.Errorf("warnings:\n%s", all)
+	}
+	if e = evaluated(t, []string{"a"}, outcomes("a", "PPPPP")); e.JudgeTraining != nil || strings.Contains(strings.Join(e.Warnings, "\n"), "learned") {
+		t.Errorf("a judge without training: %+v %q", e.JudgeTraining, e.Warnings)
+	}
+}
+
+// Of several proposals the judge rules on those up to the one that it accepts.
+func TestRunCountsSingleProposals(t *testing.T) {
+	judged := outcomes("a", "PPpS")
+	for j := range 3 {
+		judged[0].Trace.Turns[j].Proposals = []string{"A", "B", "C"}
+	}
+	for j, k := range []int{0, 1} {
+		judged[0].Trace.Turns[j].Judgement.Task = &k
+	}
+	c := evaluated(t, []string{"a"}, judged).Candidates[0]
+	if c.Proposals != 1+2+3 || c.Acceptance != 2.0/6 || c.Precision != 2.0/3 {
+		t.Errorf("%d proposals, acceptance %v, precision %v", c.Proposals, c.Acceptance, c.Precision)
 	}
 }
 

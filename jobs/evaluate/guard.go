@@ -69,7 +69,7 @@ func missing(a, b result) []string {
 				continue
 			}
 			if j >= len(turns) || turns[j].Judgement == nil || turns[j].Event != turn.Event {
-				events = append(events, eventName(t.Trace.ID, j))
+				events = append(events, trace.TurnID(t.Trace.ID, j))
 			}
 		}
 	}

@@ -48,7 +48,7 @@ func (p *prediction) judgeAll(ctx context.Context) error {
 					return err
 				}
 				if err := p.judgeTurn(ctx, by, i, j, history[:j+1:j+1]); err != nil {
-					return fmt.Errorf("%s: judge: %w", eventName(p.traces[i].ID, j), err)
+					return fmt.Errorf("%s: judge: %w", trace.TurnID(p.traces[i].ID, j), err)
 				}
 				p.task.Done(p.row(i, j).State)
 				return nil
@@ -78,7 +78,7 @@ func (p *prediction) judgeTurn(ctx context.Context, by judge, i, j int, history 
 			cause = causeNoVerdict
 		}
 		if cause != "" {
-			p.task.Log.Warn("not judged", "candidate", p.candidate.Name, "event", eventName(p.traces[i].ID, j), "err", err)
+			p.task.Log.Warn("not judged", "candidate", p.candidate.Name, "event", trace.TurnID(p.traces[i].ID, j), "err", err)
 			p.ends[i][j].failed = cause
 			return nil
 		}

@@ -23,6 +23,7 @@ func (p *prediction) rewardModel(ctx context.Context) (judge, error) {
 		return nil, err
 	}
 	p.simulated = p.simulated || model.Training.Simulated
+	p.trained = model
 	// One scorer a trace takes each of its events apart once.
 	scorers, locks := make([]*rewardmodel.Scorer, len(p.traces)), make([]sync.Mutex, len(p.traces))
 	for i := range scorers {

@@ -8,11 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"strconv"
 
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/prompt"
+	"github.com/gymline/gymline/internal/rewardmodel"
 	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/trace"
@@ -21,8 +21,8 @@ import (
 // The formats of the two jobs' outputs; raising one invalidates its memo. What
 // predict writes depends on the texts that it sends.
 const (
-	PredictFormat = 100 + prompt.Version
-	Format        = 1
+	PredictFormat = 200 + prompt.Version
+	Format        = 2
 )
 
 // Causes in predict's row ledger.
@@ -103,6 +103,7 @@ type prediction struct {
 	ends      [][]end          // by trace and turn
 	events    int
 	simulated bool
+	trained   *rewardmodel.Model // the judge, when it is one
 }
 
 // An end is how a turn fared, besides its verdict.
@@ -133,6 +134,9 @@ func (p *prediction) write() error {
 		if m := p.params.Judge.Model; m != nil {
 			line.JudgeModel = m.Name
 		}
+		if p.trained != nil {
+			line.Training = training(p.trained, &tr)
+		}
 		for j, e := range p.ends[i] {
 			if e.unanswered {
 				line.Unanswered = append(line.Unanswered, j)
@@ -150,10 +154,22 @@ func (p *prediction) write() error {
 	return err
 }
 
+// training tells what a judge learned from, as far as it concerns a trace.
+func training(judge *rewardmodel.Model, tr *trace.Trace) *trace.JudgeTraining {
+	of := judge.Training.AcceptedProposals
+	t := &trace.JudgeTraining{Proposals: of.Rows, Accepted: of.Label}
+	for _, turn := range tr.Turns {
+		if judge.Seen(turn.Event) {
+			t.Seen++
+		}
+	}
+	return t
+}
+
 // row is an event's row: it yields one event to score if it was judged.
 func (p *prediction) row(i, j int) rows.Row {
 	e := p.ends[i][j]
-	r := rows.Row{Stage: string(p.task.Step.Name), ID: p.candidate.Name + "/" + eventName(p.traces[i].ID, j), State: rows.Accepted, Cause: e.failed}
+	r := rows.Row{Stage: string(p.task.Step.Name), ID: p.candidate.Name + "/" + trace.TurnID(p.traces[i].ID, j), State: rows.Accepted, Cause: e.failed}
 	if p.traces[i].Turns[j].Judgement != nil {
 		r.Yields = 1
 	}
@@ -167,5 +183,3 @@ func (p *prediction) row(i, j int) rows.Row {
 	}
 	return r
 }
-
-func eventName(traceID string, turn int) string { return traceID + "/" + strconv.Itoa(turn) }

@@ -263,9 +263,15 @@ func TestPredictSeveralTasks(t *testing.T) {
 	if second.Accepted || second.Task != nil || second.Reason != "A bad idea." {
 		t.Errorf("none accepted: %+v", second)
 	}
-	// More tasks than were allowed are no answer.
-	judged, ledger := predicted(t, with(aCase(agent, judge), func(p *plan.Predict) { p.Tasks = 1 }))
-	if !slices.Equal(judged[0].Failed, []int{0, 1, 2}) || ledger[0].Cause != causeMalformed {
+	// More tasks than were allowed, even after the repair, are no answer.
+	agent.answer = func(req *llm.Request) string {
+		if said := fmt.Sprint(req.Messages); strings.Contains(said, "Opens parser") && !strings.Contains(said, "Searches") {
+			return `{"tasks":["A bad idea.","A good idea.","Another good idea."]}`
+		}
+		return `{"tasks":["A bad idea.","A worse idea."]}`
+	}
+	judged, ledger := predicted(t, with(aCase(agent, judge), func(p *plan.Predict) { p.Tasks = 2 }))
+	if !slices.Equal(judged[0].Failed, []int{0}) || ledger[0].Cause != causeMalformed {
 		t.Errorf("failed %v, row %+v", judged[0].Failed, ledger[0])
 	}
 }

@@ -203,6 +203,9 @@ func TestPredictRewardModel(t *testing.T) {
 	judged, _ := predicted(t, c)
 	accepted := 0
 	for _, j := range judged {
+		if tr := j.Training; tr == nil || tr.Seen != len(j.Trace.Turns) || tr.Proposals != 50 || tr.Accepted != .68 {
+			t.Errorf("%s: training %+v; all of its %d events, and 34 of 50 proposals accepted", j.Trace.ID, tr, len(j.Trace.Turns))
+		}
 		if !j.Simulated {
 			t.Error("a model trained on simulated rows leaves no mark")
 		}
@@ -213,7 +216,7 @@ func TestPredictRewardModel(t *testing.T) {
 			if len(turn.Proposals) > 0 {
 				task = &turn.Proposals[0]
 			}
-			want := model.Score(history, task)
+			want := model.Scorer().Score(history, task)
 			if got := turn.Judgement; got == nil || got.Score == nil || *got.Score != want.Score || got.Accepted != want.Accepted || got.Reason != want.Reason {
 				t.Fatalf("%s/%d: %+v, want %+v", j.Trace.ID, n, got, want)
 			}

@@ -1,15 +1,14 @@
 package evaluate
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/trace"
 )
 
 // noDomain is the domain of traces whose file name has none.
@@ -28,6 +27,7 @@ func evaluation(t *job.Task, params plan.Evaluate, results []result) metrics.Eva
 		e.Unjudged += len(tr.Trace.Turns)
 	}
 	e.Unjudged -= e.Events
+	e.JudgeTraining = judgeTraining(first)
 	for _, r := range results {
 		c := candidate(t, params, r)
 		e.Simulated = e.Simulated || c.Simulated
@@ -43,11 +43,16 @@ func candidate(t *job.Task, params plan.Evaluate, r result) metrics.Candidate {
 	c := metrics.Candidate{Name: r.name, Score: metrics.ScoreOf(metrics.Sum(r.counts)), Domains: []metrics.Group{}, ByTrace: []metrics.Group{}}
 	// Every candidate gets the same draws, so that their intervals differ only by their answers.
 	c.F1CI[0], c.F1CI[1] = metrics.Interval(t.Rand("interval"), r.counts, params.Resamples, params.Confidence, metrics.Counts.F1)
-	domains := map[string]metrics.Counts{}
+	domains, accepted := map[string]metrics.Counts{}, 0
 	for i, tr := range r.traces {
 		c.Simulated = c.Simulated || tr.Simulated
 		c.Unanswered += len(tr.Unanswered)
 		c.Failed += len(tr.Failed)
+		for i := range tr.Trace.Turns {
+			proposed, yes := ruledOn(&tr.Trace.Turns[i])
+			c.Proposals += proposed
+			accepted += yes
+		}
 		domain := tr.Trace.Domain
 		if domain == "" {
 			domain = noDomain
@@ -55,10 +60,45 @@ func candidate(t *job.Task, params plan.Evaluate, r result) metrics.Candidate {
 		domains[domain] = domains[domain].Add(r.counts[i])
 		c.ByTrace = append(c.ByTrace, metrics.Group{Name: tr.Trace.ID, Domain: domain, Score: metrics.ScoreOf(r.counts[i])})
 	}
+	if c.Proposals > 0 {
+		c.Acceptance = float64(accepted) / float64(c.Proposals)
+	}
 	for _, name := range slices.Sorted(maps.Keys(domains)) {
 		c.Domains = append(c.Domains, metrics.Group{Name: name, Score: metrics.ScoreOf(domains[name])})
 	}
 	return c
+}
+
+// ruledOn says how many of a turn's proposals the judge ruled on, and how many
+// of those it accepted.
+func ruledOn(turn *trace.Turn) (proposals, accepted int) {
+	j, proposals := turn.Judgement, len(turn.Proposals)
+	if j == nil || proposals == 0 {
+		return 0, 0
+	}
+	if j.Accepted {
+		accepted = 1
+	}
+	if j.Task != nil {
+		proposals = min(proposals, *j.Task+1)
+	}
+	return proposals, accepted
+}
+
+// judgeTraining adds up what the judge says of its training, trace by trace.
+func judgeTraining(r result) *metrics.JudgeTraining {
+	var sum *metrics.JudgeTraining
+	for _, tr := range r.traces {
+		t := tr.Training
+		if t == nil {
+			return nil
+		}
+		if sum == nil {
+			sum = &metrics.JudgeTraining{Proposals: t.Proposals, Accepted: t.Accepted}
+		}
+		sum.Seen += t.Seen
+	}
+	return sum
 }
 
 // compare compares every pair of candidates, and returns the largest of their
@@ -73,6 +113,7 @@ func compare(t *job.Task, params plan.Evaluate, results []result) ([]metrics.Com
 			c.Delta, c.P = metrics.Randomisation(t.Rand("randomisation", a.name, b.name), a.counts, b.counts, params.Resamples, metrics.Counts.F1)
 			c.CI[0], c.CI[1] = metrics.DifferenceInterval(t.Rand("interval"), a.counts, b.counts, params.Resamples, params.Confidence, metrics.Counts.F1)
 			if d, ok := metrics.Detectable(a.counts, b.counts, params.Confidence); ok {
+				d = metrics.Round(d, 6)
 				c.Detectable = &d
 				if most == nil || d > *most {
 					most = &d
@@ -86,34 +127,4 @@ func compare(t *job.Task, params plan.Evaluate, results []result) ([]metrics.Com
 		list[i].Different = adjusted <= 1-params.Confidence
 	}
 	return list, most
-}
-
-// warnings says in plain words what a reader of the table must know.
-func warnings(e *metrics.Evaluation) []string {
-	list := []string{}
-	if w := metrics.Few(e.Traces); w != "" {
-		list = append(list, w)
-	}
-	if e.Unjudged > 0 {
-		list = append(list, fmt.Sprintf("%d of %d events have no verdict and nobody is scored on them", e.Unjudged, e.Unjudged+e.Events))
-	}
-	var unanswered, failed []string
-	for _, c := range e.Candidates {
-		if c.Unanswered > 0 {
-			unanswered = append(unanswered, fmt.Sprintf("%s %d", c.Name, c.Unanswered))
-		}
-		if c.Failed > 0 {
-			failed = append(failed, fmt.Sprintf("%s %d", c.Name, c.Failed))
-		}
-	}
-	if unanswered != nil {
-		list = append(list, fmt.Sprintf("events without a recorded answer count as silence: %s of %d", strings.Join(unanswered, ", "), e.Events+e.Unjudged))
-	}
-	if failed != nil {
-		list = append(list, fmt.Sprintf("events with an answer that could not be used count as silence: %s of %d", strings.Join(failed, ", "), e.Events+e.Unjudged))
-	}
-	if e.Simulated {
-		list = append(list, "simulated: a stand-in answered or judged, so the scores say nothing about any real model")
-	}
-	return list
 }

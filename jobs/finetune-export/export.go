@@ -1,7 +1,8 @@
 // Package finetuneexport turns judged turns into training files: one data set
 // of conversations for each task, written for every trainer and model family,
-// with each planned row accounted for. Its memory grows with the number of
-// traces and rows, not with their text.
+// with each planned row accounted for. Of the gym it holds one session at a time,
+// and for good a digest of each row and the name of each trace; ProactiveBench's
+// reward data, which comes shuffled, and the benchmark are held whole.
 package finetuneexport
 
 import (
@@ -20,12 +21,16 @@ import (
 	"github.com/gymline/gymline/internal/rows"
 )
 
-// Format is the version of this job's outputs.
-const Format = 1
+// Format is the version of this job's outputs, whose rows are made of the
+// project's prompts.
+const Format = 100 + prompt.Version
 
 // The causes of rows that are left out; docs/export.md explains each.
 const (
 	causeTestSplit = "held out by its source as test data"
+	causeUnjudged  = "the turn was not judged"
+	causeBadTask   = "the judgement names a candidate that was not proposed"
+	causeBenchmark = "shares an event with the benchmark"
 	causeNoAnswer  = "no accepted answer is known"
 	causeSameTurn  = "its turn is exported from another row"
 	causeDuplicate = "duplicate of an earlier row"
@@ -44,6 +49,9 @@ func Run(ctx context.Context, t *job.Task) error {
 	}
 	e, err := newExporter(t, p)
 	if err != nil {
+		return err
+	}
+	if e.benchmark, err = readBenchmark(ctx, t, p.Benchmark); err != nil {
 		return err
 	}
 	src := sources{t, p}
@@ -71,6 +79,8 @@ type exporter struct {
 	splits  *splits
 	planned int // rows of the sources, for each set
 
+	benchmark *benchmark
+
 	files  *files
 	ledger *file
 	traces *file
@@ -82,7 +92,10 @@ type exporter struct {
 type set struct {
 	SetInfo
 	outcomes func(*session) []outcome
-	system   string
+	// evaluated says that the benchmark measures what is trained on the set, so
+	// that no row may share an event with it.
+	evaluated bool
+	shared    int // rows written that do
 }
 
 func newExporter(t *job.Task, p plan.Export) (*exporter, error) {
@@ -98,10 +111,9 @@ func newExporter(t *job.Task, p plan.Export) (*exporter, error) {
 		s := &set{SetInfo: SetInfo{Name: name, Classes: map[string]map[string]int{}, Rows: rows.Counts{Stage: string(t.Step.Name)}}}
 		switch name {
 		case agentSet:
-			s.system = prompt.AgentSystem(p.Candidates)
+			s.evaluated = true
 			s.outcomes = func(x *session) []outcome { return agentOutcomes(x, p.Candidates, p.MaxHistory) }
 		case rewardSet:
-			s.system = prompt.JudgeSystem
 			s.outcomes = func(x *session) []outcome { return rewardOutcomes(x, p.MaxHistory) }
 		default:
 			return nil, configuration(fmt.Errorf("set %q: want %s or %s", name, agentSet, rewardSet))
@@ -158,14 +170,21 @@ func (e *exporter) source(name string) *SourceInfo {
 // export writes one session's rows of every set.
 func (e *exporter) export(s *session) error {
 	split := e.splits.of(s)
+	shared := e.benchmark.from(s.turns)
 	line := traceLine{Source: s.source, Trace: s.trace, Split: split, Rows: map[string]int{}}
 	for _, set := range e.sets {
 		for _, o := range set.outcomes(s) {
+			if o.turn >= shared && set.evaluated {
+				o.cause = causeBenchmark
+			}
 			n, err := e.settle(set, split, o)
 			if err != nil {
 				return err
 			}
 			line.Rows[set.Name] += n
+			if o.turn >= shared {
+				set.shared += n
+			}
 		}
 	}
 	return e.traces.row(line)
@@ -210,8 +229,9 @@ func (e *exporter) write(set *set, split string, o outcome) error {
 	for _, to := range e.targets {
 		f := e.files.rowsFile(to.dataPath(set.Name, split), func(info *FileInfo) {
 			info.Trainer, info.Family, info.Set, info.Split = to.trainer.name, to.family.name, set.Name, split
-			info.Template, info.System = to.trainer.template(to.family), digestText(to.trainer.system(to.family, set.system))
+			info.Template = to.trainer.template(to.family)
 		})
+		f.info.Systems = count(f.info.Systems, to.trainer.system(to.family, o.messages[0].Content))
 		if err := f.row(to.trainer.row(to.family, o.messages)); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -135,25 +136,35 @@ func TestGolden(t *testing.T) {
 func TestRowEnds(t *testing.T) {
 	got := ends(t, mustRun(t, params(), episodes(t)))
 	want := map[string]string{
-		"agent/scene-00000/0/0":  "accepted", // silence accepted
-		"agent/scene-00000/0/1":  "accepted", // a rejected task: better silence
-		"agent/scene-00000/0/3":  "accepted", // the second candidate was accepted
-		"agent/scene-00000/1/0":  "rejected: duplicate of an earlier row",
-		"agent/scene-00000/1/1":  "rejected: no accepted answer is known", // silence rejected
-		"agent/scene-00001/0/0":  "accepted",
-		"agent/scene-00001/0/1":  "accepted",
-		"agent/scene-00002/0/0":  "rejected: its text holds a control token of a chat template",
-		"agent/scene-00003/0/0":  "accepted",
-		"reward/scene-00000/0/0": "accepted",
-		"reward/scene-00000/0/1": "accepted",
-		"reward/scene-00000/0/3": "accepted",
-		"reward/scene-00000/1/0": "rejected: duplicate of an earlier row",
-		"reward/scene-00000/1/1": "accepted",
-		"reward/scene-00001/0/0": "accepted",
-		"reward/scene-00001/0/1": "accepted",
-		"reward/scene-00002/0/0": "rejected: its text holds a control token of a chat template",
-		"reward/scene-00003/0/0": "accepted",
+		"agent/scene-00000/0/0":   "accepted", // silence accepted
+		"agent/scene-00000/0/1":   "accepted", // a task rejected where no help was needed: better silence
+		"agent/scene-00000/0/2":   "rejected: the turn was not judged",
+		"agent/scene-00000/0/3.0": "rejected: its turn is exported from another row",
+		"agent/scene-00000/0/3.1": "accepted", // the second candidate was accepted
+		"agent/scene-00000/1/0":   "rejected: duplicate of an earlier row",
+		"agent/scene-00000/1/1":   "rejected: no accepted answer is known", // silence rejected
+		"agent/scene-00001/0/0":   "accepted",
+		"agent/scene-00001/0/1":   "accepted",
+		"agent/scene-00002/0/0":   "rejected: its text holds a control token of a chat template",
+		"agent/scene-00003/0/0":   "rejected: no accepted answer is known", // a task rejected where help was needed
+		"agent/scene-00003/0/1":   "rejected: the turn was not judged",
+		"agent/scene-00003/0/2.0": "rejected: no accepted answer is known", // tasks rejected, need unknown
+		"agent/scene-00003/0/2.1": "rejected: no accepted answer is known",
+		"agent/scene-00003/0/3.0": "accepted", // tasks rejected where no help was needed
+		"agent/scene-00003/0/3.1": "rejected: its turn is exported from another row",
+		"agent/scene-00004/0/0":   "rejected: the turn was not judged",
+		"agent/scene-00004/0/1":   "rejected: the judgement names a candidate that was not proposed",
 	}
+	rejudged := map[string]string{}
+	for id, end := range want {
+		id, _ := strings.CutPrefix(id, "agent/")
+		switch {
+		case strings.HasSuffix(end, causeNoAnswer), strings.HasSuffix(end, causeSameTurn):
+			end = "accepted" // every verdict trains a judge
+		}
+		rejudged["reward/"+id] = end
+	}
+	maps.Copy(want, rejudged)
 	for id, end := range want {
 		if got[id] != end {
 			t.Errorf("%s: %q, want %q", id, got[id], end)
@@ -172,7 +183,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	res := mustRun(t, p, episodes(t))
 	got := ends(t, res)
 	for _, set := range []string{"agent", "reward"} {
-		if end := got[set+"/scene-00000/0/3"]; end != "truncated: history cut to its last 2 events" {
+		if end := got[set+"/scene-00000/0/3.1"]; end != "truncated: history cut to its last 2 events" {
 			t.Errorf("%s: the row of turn 3 is %q", set, end)
 		}
 		if end := got[set+"/scene-00000/0/1"]; end != "accepted" {
@@ -189,7 +200,9 @@ func TestHistoryIsBounded(t *testing.T) {
 		t.Errorf("kept from %q to %q", first, last)
 	}
 	for _, s := range manifest(t, res).Sets {
-		if s.Rows.Truncated != 1 || s.Rows.Causes["history cut to its last 2 events"] != 1 {
+		// In scene-00003, turn 3 gives a row to the agent and two to the judge, and turn 2 two to the judge.
+		want := map[string]int{"agent": 2, "reward": 6}[s.Name]
+		if s.Rows.Truncated != want || s.Rows.Causes["history cut to its last 2 events"] != want {
 			t.Errorf("%s: %+v", s.Name, s.Rows)
 		}
 	}

@@ -25,7 +25,14 @@ const (
 //go:embed cards.md.tmpl
 var cardText string
 
-var cards = template.Must(template.New("cards").Parse(cardText))
+var cards = template.Must(template.New("cards").Funcs(template.FuncMap{"plural": plural}).Parse(cardText))
+
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
 
 // finish writes what goes by the rows: recipes, indexes, card and manifest.
 func (e *exporter) finish() error {
@@ -108,9 +115,18 @@ func (e *exporter) manifest() *Manifest {
 		m.Sources = append(m.Sources, *e.tally[name])
 		m.Simulated = m.Simulated || e.tally[name].Simulated > 0
 	}
+	if e.params.Benchmark != nil {
+		m.Benchmark = &BenchmarkInfo{Traces: e.benchmark.traces, Events: len(e.benchmark.events), Rejected: map[string]int{}, Kept: map[string]int{}}
+	}
 	for _, s := range e.sets {
-		s.System = digestText(s.system)
 		m.Sets = append(m.Sets, s.SetInfo)
+		switch {
+		case m.Benchmark == nil:
+		case s.evaluated:
+			m.Benchmark.Rejected[s.Name] = s.Rows.Causes[causeBenchmark]
+		default:
+			m.Benchmark.Kept[s.Name] = s.shared
+		}
 	}
 	return m
 }

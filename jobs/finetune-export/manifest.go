@@ -1,6 +1,8 @@
 package finetuneexport
 
 import (
+	"slices"
+
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/store"
@@ -25,9 +27,11 @@ type Manifest struct {
 	Simulated bool         `json:"simulated"`
 	Prompt    PromptInfo   `json:"prompt"`
 	Sources   []SourceInfo `json:"sources"`
-	Split     SplitInfo    `json:"split"`
-	Sets      []SetInfo    `json:"sets"`
-	Files     []FileInfo   `json:"files"` // all but the manifest
+	// Benchmark is set when the experiment evaluates candidates.
+	Benchmark *BenchmarkInfo `json:"benchmark,omitempty"`
+	Split     SplitInfo      `json:"split"`
+	Sets      []SetInfo      `json:"sets"`
+	Files     []FileInfo     `json:"files"` // all but the manifest
 }
 
 // A PromptInfo says which texts the rows are made of.
@@ -41,8 +45,17 @@ type PromptInfo struct {
 type SourceInfo struct {
 	Name      string `json:"name"`      // "gym" or "proactivebench"
 	Traces    int    `json:"traces"`    // with judged rows
-	Rows      int    `json:"rows"`      // judged rows, and broken or held-out ones
+	Rows      int    `json:"rows"`      // verdicts, and what else it gives that is broken, not judged or held out
 	Simulated int    `json:"simulated"` // traces that a stand-in had part in
+}
+
+// A BenchmarkInfo counts the rows whose history shares an event, by time and
+// text, with the benchmark, by set.
+type BenchmarkInfo struct {
+	Traces   int            `json:"traces"`
+	Events   int            `json:"events"`   // distinct ones
+	Rejected map[string]int `json:"rejected"` // left out of a set that trains candidates
+	Kept     map[string]int `json:"kept"`     // written to a set that trains judges
 }
 
 // A SplitInfo says how traces were split; traces.jsonl lists them.
@@ -55,12 +68,18 @@ type SplitInfo struct {
 // A SetInfo sums a set.
 type SetInfo struct {
 	Name string `json:"name"`
-	// System is the digest of the system text that jobs send.
-	System store.Digest `json:"system"`
-	Rows   rows.Counts  `json:"rows"`
+	// Systems are the system texts that written rows start with.
+	Systems []SystemInfo `json:"systems"`
+	Rows    rows.Counts  `json:"rows"`
 	// Classes counts the written rows by class and split.
 	Classes map[string]map[string]int `json:"classes"`
 	Tokens  TokenForecast             `json:"tokens"`
+}
+
+// A SystemInfo counts the rows that start with a system text.
+type SystemInfo struct {
+	Digest store.Digest `json:"digest"` // of the text
+	Rows   int          `json:"rows"`
 }
 
 // A TokenForecast estimates which rows a trainer will cut.
@@ -80,11 +99,11 @@ type FileInfo struct {
 	Split   string `json:"split,omitempty"`
 	// Template is the chat template that the trainer is told to use.
 	Template string `json:"template,omitempty"`
-	// System is the digest of the system text as this file's rows have it.
-	System store.Digest `json:"system,omitempty"`
-	Rows   int          `json:"rows,omitempty"`
-	Bytes  int64        `json:"bytes"`
-	Digest store.Digest `json:"digest"`
+	// Systems are the system texts as this file's rows have them.
+	Systems []SystemInfo `json:"systems,omitempty"`
+	Rows    int          `json:"rows,omitempty"`
+	Bytes   int64        `json:"bytes"`
+	Digest  store.Digest `json:"digest"`
 }
 
 func (s *SetInfo) count(split string, o outcome) {
@@ -92,11 +111,23 @@ func (s *SetInfo) count(split string, o outcome) {
 		s.Classes[o.class] = map[string]int{}
 	}
 	s.Classes[o.class][split]++
+	s.Systems = count(s.Systems, o.messages[0].Content)
 	n := tokens(o.messages)
 	s.Tokens.Longest = max(s.Tokens.Longest, n)
 	if n > s.Tokens.Cutoff {
 		s.Tokens.Over[split]++
 	}
+}
+
+// count adds a row that starts with a system text.
+func count(list []SystemInfo, system string) []SystemInfo {
+	digest := digestText(system)
+	i := slices.IndexFunc(list, func(s SystemInfo) bool { return s.Digest == digest })
+	if i < 0 {
+		i, list = len(list), append(list, SystemInfo{Digest: digest})
+	}
+	list[i].Rows++
+	return list
 }
 
 // written is how many rows of the set a split has.

@@ -32,7 +32,11 @@ func randomEpisodes(r *rand.Rand, n int) []trace.Episode {
 				}
 				if r.IntN(5) > 0 {
 					score := 0.123456
-					x.Judgement = &trace.Judgement{Accepted: r.IntN(2) == 0, Score: &score, Reason: "since"}
+					x.Judgement = &trace.Judgement{Accepted: r.IntN(2) == 0, Score: &score, Reason: []string{"", "since"}[r.IntN(2)]}
+					if r.IntN(2) == 0 {
+						need := r.IntN(2) == 0
+						x.Judgement.HelpNeeded = &need
+					}
 					if k := len(x.Proposals); k > 0 && x.Judgement.Accepted {
 						task := r.IntN(k)
 						x.Judgement.Task = &task
@@ -77,6 +81,11 @@ func TestEveryRowIsAccountedFor(t *testing.T) {
 			if n > 0 {
 				byScene[e.Scene] = map[string]bool{}
 			}
+			for _, turn := range e.Turns {
+				if turn.Judgement == nil {
+					planned++
+				}
+			}
 		}
 		counts := map[string]*rows.Counts{}
 		for _, row := range decode[rows.Row](t, res.Output(t, plan.RowsOutput)) {
@@ -91,7 +100,7 @@ func TestEveryRowIsAccountedFor(t *testing.T) {
 		for _, s := range m.Sets {
 			c := counts[s.Name]
 			if c.Planned != planned || c.Accepted+c.Rejected+c.Failed+c.Truncated != planned || c.Yields != c.Accepted+c.Truncated {
-				t.Errorf("seed %d: %s: %d judged turns ended as %+v", i, s.Name, planned, c)
+				t.Errorf("seed %d: %s: %d rows ended as %+v", i, s.Name, planned, c)
 			}
 			if got := s.Rows; got.Planned != c.Planned || got.Yields != c.Yields || !maps.Equal(got.Causes, c.Causes) {
 				t.Errorf("seed %d: %s: manifest %+v, ledger %+v", i, s.Name, s.Rows, c)
@@ -173,7 +182,7 @@ func TestMoreDataMovesNothing(t *testing.T) {
 }
 
 func TestSplits(t *testing.T) {
-	unit := func(scene, trace string) *session { return &session{source: gym, scene: scene, trace: trace} }
+	unit := func(scene, id string) *session { return &session{source: trace.Gym, group: scene, trace: id} }
 	draws := map[string]float64{"gym/a": 0.05, "gym/b": 0.5, "gym/c": 0.95, "gym/a/0": 0.7, "gym/a/1": 0.6}
 	for _, c := range []struct {
 		name  string

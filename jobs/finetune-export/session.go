@@ -2,7 +2,6 @@ package finetuneexport
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -13,14 +12,12 @@ import (
 	"github.com/gymline/gymline/internal/trace"
 )
 
-// gym is the source of the episodes that the step generate wrote.
-const gym = "gym"
-
 // A session is one trace of a source with its judged rows.
 type session struct {
 	source, trace string
-	// scene is what sessions may share, so that it must not be in both splits.
-	scene     string
+	// group is what traces may share, so that it must not be in both splits; see
+	// trace.Judged.
+	group     string
 	simulated bool
 	// turns are what the agent's conversation is made of: each event with the
 	// answer that stands in the history.
@@ -31,7 +28,6 @@ type session struct {
 // A judged row is a source's row within its session.
 type judged struct {
 	trace.Judged
-	id     string // unique among all sources
 	turn   int
 	reason string // of the verdict, "" when unknown
 }
@@ -52,7 +48,7 @@ type sources struct {
 // each calls session and exclude with all that the inputs hold.
 func (s sources) each(ctx context.Context, do func(*session) error, exclude func(excluded) error) error {
 	if s.params.Gym {
-		if err := s.gym(ctx, do); err != nil {
+		if err := s.gym(ctx, do, exclude); err != nil {
 			return err
 		}
 	}
@@ -62,7 +58,7 @@ func (s sources) each(ctx context.Context, do func(*session) error, exclude func
 	return nil
 }
 
-func (s sources) gym(ctx context.Context, do func(*session) error) error {
+func (s sources) gym(ctx context.Context, do func(*session) error, exclude func(excluded) error) error {
 	r, err := s.task.Open(ctx, "episodes")
 	if err != nil {
 		return err
@@ -72,10 +68,15 @@ func (s sources) gym(ctx context.Context, do func(*session) error) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := checkEpisode(e); err != nil {
-			return fault.New(fault.Permanent, fmt.Errorf("%s:%d: %w", plan.EpisodesOutput, n, err), "generate the episodes again with --fresh")
+		if e.ID == "" {
+			return fault.New(fault.Permanent, fmt.Errorf("%s:%d: the episode has no id", plan.EpisodesOutput, n), "generate the episodes again with --fresh")
 		}
-		session := gymSession(e)
+		session, left := gymSession(e)
+		for _, x := range left {
+			if err := exclude(x); err != nil {
+				return err
+			}
+		}
 		if len(session.rows) == 0 {
 			return nil
 		}
@@ -83,29 +84,33 @@ func (s sources) gym(ctx context.Context, do func(*session) error) error {
 	})
 }
 
-func checkEpisode(e *trace.Episode) error {
-	if e.ID == "" {
-		return errors.New("the episode has no id")
-	}
-	for n, turn := range e.Turns {
-		if j := turn.Judgement; j != nil && j.Task != nil && (*j.Task < 0 || *j.Task >= len(turn.Proposals)) {
-			return fmt.Errorf("episode %s, turn %d: the verdict is on task %d of %d", e.ID, n, *j.Task, len(turn.Proposals))
-		}
-	}
-	return nil
-}
-
-// gymSession keeps the agent's own answers as its history.
-func gymSession(e *trace.Episode) *session {
-	s := &session{source: gym, trace: e.ID, scene: e.Scene, simulated: e.Simulated, turns: e.Turns}
-	list := e.Judged() // one row for each judged turn
-	for n, turn := range e.Turns {
-		if turn.Judgement == nil {
+// gymSession keeps the agent's own answers as its history. Beside it come the
+// turns that have no verdict, or one that cannot be.
+func gymSession(e *trace.Episode) (*session, []excluded) {
+	var left []excluded
+	for n := range e.Turns {
+		turn, cause := &e.Turns[n], ""
+		switch j := turn.Judgement; {
+		case j == nil:
+			cause = causeUnjudged
+		case j.Task != nil && (*j.Task < 0 || *j.Task >= max(1, len(turn.Proposals))):
+			cause, turn.Judgement = causeBadTask, nil
+		default:
 			continue
 		}
-		s.rows = append(s.rows, judged{list[len(s.rows)], fmt.Sprintf("%s/%d", e.ID, n), n, turn.Judgement.Reason})
+		left = append(left, excluded{trace.Gym, trace.TurnID(e.ID, n), rows.Rejected, cause})
 	}
-	return s
+	s := &session{source: trace.Gym, trace: e.ID, group: e.Scene, simulated: e.Simulated, turns: e.Turns}
+	for _, r := range e.Judged() {
+		n := len(r.History) - 1
+		row := judged{Judged: r, turn: n}
+		// The reason of an accepted task says nothing of those before it.
+		if verdict := e.Turns[n].Judgement; r.Accepted == verdict.Accepted {
+			row.reason = verdict.Reason
+		}
+		s.rows = append(s.rows, row)
+	}
+	return s, left
 }
 
 // proactiveBench gathers the rows, which come shuffled, into their traces. The
@@ -126,11 +131,11 @@ func (s sources) proactiveBench(ctx context.Context, do func(*session) error, ex
 		}
 		x := byTrace[r.Judged.Trace]
 		if x == nil {
-			x = &session{source: trace.ProactiveBench, trace: r.Judged.Trace}
+			x = &session{source: trace.ProactiveBench, trace: r.Judged.Trace, group: r.Judged.Group}
 			byTrace[x.trace] = x
 			order = append(order, x)
 		}
-		x.rows = append(x.rows, judged{Judged: r.Judged, id: r.ID, turn: len(r.Judged.History) - 1})
+		x.rows = append(x.rows, judged{Judged: r.Judged, turn: len(r.Judged.History) - 1})
 		return nil
 	})
 	if err != nil {
@@ -163,7 +168,7 @@ func (x *session) assemble(exclude func(excluded) error) error {
 	kept := x.rows[:0]
 	for _, r := range x.rows {
 		if !slices.Equal(r.History, events[:len(r.History)]) {
-			if err := exclude(excluded{x.source, r.id, rows.Failed, "its events are not a beginning of its trace"}); err != nil {
+			if err := exclude(excluded{x.source, r.ID, rows.Failed, "its events are not a beginning of its trace"}); err != nil {
 				return err
 			}
 			continue

@@ -18,6 +18,7 @@ const (
 // why there is none.
 type outcome struct {
 	id    string
+	turn  int
 	cause string
 	// messages end on the assistant's answer, the only one that is trained.
 	messages []llm.Message
@@ -46,7 +47,8 @@ func (x *session) byTurn() iter.Seq[[]judged] {
 //
 //  1. An accepted task: the one with the largest share of votes for it.
 //  2. Silence, if it was accepted.
-//  3. Silence, if tasks were rejected and nothing says that help was needed.
+//  3. Silence, if a task was rejected and no help was needed. Where that is not
+//     known, another task might have been right.
 func answer(turn []judged) (row int, tasks []string) {
 	task, silence, declined, missed := -1, -1, -1, false
 	for i, r := range turn {
@@ -58,7 +60,7 @@ func answer(turn []judged) (row int, tasks []string) {
 			}
 		case r.Accepted && silence < 0:
 			silence = i
-		case r.Task != nil && !r.Accepted && declined < 0:
+		case r.Task != nil && !r.Accepted && r.HelpNeeded != nil && declined < 0:
 			declined = i
 		}
 	}
@@ -94,7 +96,7 @@ func agentOutcomes(x *session, candidates, maxHistory int) []outcome {
 	for turn := range x.byTurn() {
 		from, tasks := answer(turn)
 		for i, r := range turn {
-			o := outcome{id: r.id}
+			o := outcome{id: r.ID, turn: r.turn}
 			switch {
 			case from < 0:
 				o.cause = causeNoAnswer
@@ -120,10 +122,12 @@ func rewardOutcomes(x *session, maxHistory int) []outcome {
 	var list []outcome
 	for _, r := range x.rows {
 		first := firstEvent(r.turn, maxHistory)
+		messages, answer := prompt.JudgeMessages(r.History[first:], r.Task), prompt.JudgeAnswer(r.Accepted, r.reason)
+		if r.reason == "" { // neither ask for one nor teach an empty one
+			messages[0].Content, answer = prompt.VerdictSystem, prompt.VerdictAnswer(r.Accepted)
+		}
 		list = append(list, outcome{
-			id: r.id,
-			messages: append(prompt.JudgeMessages(r.History[first:], r.Task),
-				llm.Message{Role: llm.Assistant, Content: prompt.JudgeAnswer(r.Accepted, r.reason)}),
+			id: r.ID, turn: r.turn, messages: append(messages, llm.Message{Role: llm.Assistant, Content: answer}),
 			class: verdictClass(r.Judged), cut: first > 0,
 		})
 	}

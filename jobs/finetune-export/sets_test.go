@@ -12,6 +12,7 @@ import (
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job/jobtest"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/trace"
 )
 
@@ -34,7 +35,7 @@ func TestAnswer(t *testing.T) {
 		{"the task with the larger share of votes", []judged{task("a", true, &yes, true, true, false), task("b", true, &yes, true, true)}, 1, "b"},
 		{"the first of equal tasks", []judged{task("x", false, &yes), task("a", true, &yes, true), task("b", true, &yes, true)}, 1, "a"},
 		{"accepted silence", []judged{task("x", false, &no), silence(true, &no)}, 1, ""},
-		{"a declined task, need unknown", []judged{task("x", false, nil)}, 0, ""},
+		{"a declined task, need unknown", []judged{task("x", false, nil)}, -1, ""},
 		{"a declined task, no need", []judged{task("x", false, &no), task("y", false, &no)}, 0, ""},
 		{"a declined task where help was needed", []judged{task("x", false, &yes)}, -1, ""},
 		{"a missed need", []judged{silence(false, nil)}, -1, ""},
@@ -126,7 +127,7 @@ func TestBothSources(t *testing.T) {
 	}
 	validate(t, res)
 	m := manifest(t, res)
-	want := []SourceInfo{{Name: gym, Traces: 5, Rows: 9, Simulated: 1}, {Name: trace.ProactiveBench, Traces: 1, Rows: 6}}
+	want := []SourceInfo{{Name: trace.Gym, Traces: 5, Rows: 18, Simulated: 1}, {Name: trace.ProactiveBench, Traces: 1, Rows: 6}}
 	if !slices.Equal(m.Sources, want) || !m.Simulated {
 		t.Errorf("sources %+v", m.Sources)
 	}
@@ -171,6 +172,41 @@ func TestVerdictsDoNotLeak(t *testing.T) {
 	}
 }
 
+// TestReasons: a row whose reason is known asks for one and teaches it. Without
+// one, neither system text nor answer speaks of reasons.
+func TestReasons(t *testing.T) {
+	line := `{"id":"s/0","turns":[
+		{"event":{"time":"1","event":"e"},"proposals":["a","b","c"],"judgement":{"accepted":true,"task":1,"reason":"b it is"}},
+		{"event":{"time":"2","event":"f"},"proposals":["a","b"],"judgement":{"accepted":false,"reason":"neither"}},
+		{"event":{"time":"3","event":"g"},"proposals":[],"judgement":{"accepted":true}}]}`
+	p := params()
+	p.Validation = 0
+	res := mustRun(t, p, []byte(strings.ReplaceAll(line, "\n", "")))
+	validate(t, res)
+	var got []string
+	for _, row := range decode[promptCompletion](t, res.Output(t, "trl/qwen2.5/reward_train.jsonl")) {
+		answer := row.Completion[0].Content
+		if asks := strings.Contains(row.Prompt[0].Content, "reason"); asks != strings.Contains(answer, "reason") {
+			t.Errorf("%s answers %q", row.Prompt[0].Content, answer)
+		}
+		got = append(got, answer)
+	}
+	want := []string{
+		`{"accepted":false}`, `{"accepted":true,"reason":"b it is"}`, // why b was accepted is no reason against a; c was not judged
+		`{"accepted":false,"reason":"neither"}`, `{"accepted":false,"reason":"neither"}`, `{"accepted":true}`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	agent, reward := manifest(t, res).Sets[0], manifest(t, res).Sets[1]
+	if s := reward.Systems; len(s) != 2 || s[0] != (SystemInfo{digestText(prompt.VerdictSystem), 2}) || s[1] != (SystemInfo{digestText(prompt.JudgeSystem), 3}) {
+		t.Errorf("system texts of the judge: %+v", s)
+	}
+	if s := agent.Systems; len(s) != 1 || s[0] != (SystemInfo{digestText(prompt.AgentSystem(1)), 2}) {
+		t.Errorf("system texts of the agent: %+v", s)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	good := string(episodes(t))
 	with := func(change func(*plan.Export)) plan.Export {
@@ -187,8 +223,8 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"a row cut in half", params(), good[:len(good)-40], fault.Permanent, "episodes.jsonl:6: not a JSON row"},
 		{"a trace twice", params(), good + good, fault.Permanent, "trace scene-00000/0 of gym occurs twice"},
-		{"a verdict on no task", params(), `{"id":"s/0","turns":[{"event":{"time":"1","event":"e"},"proposals":[],"judgement":{"accepted":true,"task":0}}]}`,
-			fault.Permanent, "episodes.jsonl:1: episode s/0, turn 0: the verdict is on task 0 of 0"},
+		{"a verdict on no task", params(), `{"id":"s/0","turns":[{"event":{"time":"1","event":"e"},"proposals":["a"],"judgement":{"accepted":true,"task":-1}}]}`,
+			fault.Permanent, "the set agent has no training row (1 × the judgement names a candidate that was not proposed)"},
 		{"no id", params(), `{}`, fault.Permanent, "episodes.jsonl:1: the episode has no id"},
 		{"nothing to train on", params(), "", fault.Permanent, "the set agent has no training row (no judged row came in)"},
 		{"only missed needs", params(), `{"id":"s/0","turns":[{"event":{"time":"1","event":"e"},"proposals":[],"judgement":{"accepted":false}}]}`,
@@ -224,44 +260,56 @@ func TestForecast(t *testing.T) {
 	}
 }
 
-// TestPublishedProactiveBench exports the real reward data, where it is present.
+// TestPublishedProactiveBench exports the real reward data, where it is present,
+// beside an evaluation on the real benchmark.
 func TestPublishedProactiveBench(t *testing.T) {
 	dir := os.Getenv("GYMLINE_PROACTIVEBENCH")
 	if dir == "" {
 		dir = filepath.Join("..", "..", "..", "shared", "data", "proactivebench")
 	}
 	files := fstest.MapFS{}
-	for _, name := range []string{"reward_data/train_data.jsonl", "reward_data/test_data.jsonl"} {
-		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+	benchmark, _ := filepath.Glob(filepath.Join(dir, "test_data", "*.json"))
+	for _, path := range append(benchmark, filepath.Join(dir, "reward_data", "train_data.jsonl"), filepath.Join(dir, "reward_data", "test_data.jsonl")) {
+		data, err := os.ReadFile(path)
 		if err != nil {
 			t.Skipf("no ProactiveBench data: %v", err)
 		}
-		files[name] = &fstest.MapFile{Data: data}
+		name, _ := filepath.Rel(dir, path)
+		files[filepath.ToSlash(name)] = &fstest.MapFile{Data: data}
 	}
 	p := params()
 	p.Validation, p.Families = 0.1, []string{"llama3.1"}
+	p.Benchmark = &plan.File{Input: "bench", Path: "test_data"}
 	res := runBench(t, files, p)
 	validate(t, res)
 	m := manifest(t, res)
 	if s := m.Sources[0]; s.Traces != 16 || s.Rows != 1749 {
 		t.Errorf("%+v", s)
 	}
+	// Of its 16 traces the benchmark has 12, from the first event on.
+	if b := m.Benchmark; b.Events != 233 || b.Traces != 12 || b.Rejected["agent"] != 1230 || b.Kept["reward"] != 1230 {
+		t.Errorf("%+v", b)
+	}
 	agent, reward := m.Sets[0], m.Sets[1]
-	if a := agent.Rows; a.Planned != 1749 || a.Failed != 0 || a.Causes[causeTestSplit] != 120 || a.Yields+a.Causes[causeSameTurn]+a.Causes[causeNoAnswer]+a.Causes[causeDuplicate] != 1629 {
+	if a := agent.Rows; a.Planned != 1749 || a.Failed != 0 || a.Causes[causeTestSplit] != 120 || a.Causes[causeBenchmark] != 1230 ||
+		a.Yields+a.Causes[causeSameTurn]+a.Causes[causeNoAnswer]+a.Causes[causeDuplicate] != 399 {
 		t.Errorf("agent: %+v", a)
 	}
 	if r := reward.Rows; r.Planned != 1749 || r.Accepted != 1629 || r.Rejected != 120 {
 		t.Errorf("reward: %+v", r)
+	}
+	if s := reward.Systems; len(s) != 1 || s[0] != (SystemInfo{digestText(prompt.VerdictSystem), 1629}) {
+		t.Errorf("no row has a reason, and the system texts are %+v", s)
 	}
 	for _, c := range []struct {
 		set   SetInfo
 		class string
 		want  int
 	}{
-		{agent, "task", 231}, {agent, "silence", 81},
+		{agent, "task", 68}, {agent, "silence", 12},
 		{reward, "task-accepted", 474}, {reward, "task-rejected", 913}, {reward, "silence-accepted", 149}, {reward, "silence-rejected", 93},
 	} {
-		if n := c.set.Classes[c.class]; n[train]+n[validation] != c.want || n[train] == 0 || n[validation] == 0 {
+		if n := c.set.Classes[c.class]; n[train]+n[validation] != c.want {
 			t.Errorf("%s, %s: %v, want %d in all", c.set.Name, c.class, n, c.want)
 		}
 	}
@@ -269,6 +317,12 @@ func TestPublishedProactiveBench(t *testing.T) {
 		if s.Tokens.Longest < 800 || len(s.Tokens.Over) > 0 {
 			t.Errorf("%s: %+v", s.Name, s.Tokens)
 		}
+	}
+
+	// Without an evaluation, every trace may train a candidate.
+	p.Benchmark = nil
+	if all := manifest(t, runBench(t, files, p)).Sets[0]; all.written(train)+all.written(validation) != 312 {
+		t.Errorf("agent rows without a benchmark: %+v", all.Classes)
 	}
 }
 

@@ -8,8 +8,9 @@ const (
 	validation = "validation"
 )
 
-// splits assign whole traces to training or validation. Each unit (a scene of
-// the gym, whose sessions resemble each other, or else a trace) draws a number
+// splits assign whole traces to training or validation. Each unit (the group of
+// trace.Judged: a scene of the gym, whose sessions resemble each other, or else a
+// trace) draws a number
 // from the seed and its own name; those below the share are held out, so that
 // more data moves nothing that was there.
 type splits struct {
@@ -29,8 +30,8 @@ func traceKey(s *session) string { return s.source + "/" + s.trace }
 // add takes a trace in; it is false for one that was added before.
 func (p *splits) add(s *session) bool {
 	key, unit := traceKey(s), traceKey(s)
-	if s.scene != "" {
-		unit = s.source + "/" + s.scene
+	if s.group != "" {
+		unit = s.source + "/" + s.group
 	}
 	if _, ok := p.unit[key]; ok {
 		return false
@@ -45,7 +46,7 @@ func (p *splits) add(s *session) bool {
 // settle fixes the threshold when all traces are known. With a share above 0
 // and at least two units, neither split is empty: the nearest draw is moved.
 func (p *splits) settle() {
-	if len(p.draw) == 1 && len(p.unit) > 1 { // one scene: its sessions are all there is to tell apart
+	if len(p.draw) == 1 && len(p.unit) > 1 { // one group: its traces are all there is to tell apart
 		p.draw = map[string]float64{}
 		for key := range p.unit {
 			p.unit[key], p.draw[key] = key, p.rand(key)

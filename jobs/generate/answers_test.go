@@ -31,10 +31,10 @@ func TestUnusableAnswersAreSentBack(t *testing.T) {
 		{"events", ev("x", "agent", "1", true, "[]"), `"actor" is "agent"`},
 		{"events", ev("x", "user", "1", true, `[{"name":"Lamp","state":""}]`), "entity 1 lacks its name or state"},
 		{"proposal", `{}`, `"tasks" is missing`},
-		{"proposal", `{"tasks":["a","b"]}`, "at most 1 are allowed"},
-		{"proposal", `{"tasks":[" "]}`, "a task is empty"},
-		{"judgement", `{"reason":"x"}`, `"accepted" is missing`},
-		{"judgement", `{"accepted":true,"reason":""}`, `"reason" is empty`},
+		{"proposal", `{"tasks":["a","b"]}`, "2 tasks, and the limit is 1"},
+		{"verdict", `{"reason":"x"}`, `"accepted" is missing`},
+		{"verdict", `{"accepted":true,"reason":""}`, `"reason" is empty`},
+		{"verdict", `{"accepted":false,"reason":"x"}`, `"helpNeeded" is missing`},
 		{"operation", `{"call":"window.open('x')","done":false}`, "is not a call of one of the operations drawer.open, lamp.switch"},
 		{"operation", `{"call":"drawer.open","done":false}`, "is not a call"},
 		{"operation", done, "no operation was called yet"},
@@ -65,7 +65,7 @@ func TestUnusableAnswersAreSentBack(t *testing.T) {
 			if len(se.turns) != 4 || se.turns[0].Execution == nil {
 				t.Errorf("%d turns after the repair", len(se.turns))
 			}
-			last := s.asked["judgement"][len(s.asked["judgement"])-1]
+			last := s.asked["verdict"][len(s.asked["verdict"])-1]
 			if strings.Contains(everything(last), "That answer cannot be used") {
 				t.Error("the repair stayed in the history")
 			}
@@ -77,10 +77,9 @@ func TestTroubleWithoutFailureIsSentBack(t *testing.T) {
 	fine := `{"events":[{"event":"All is well.","actor":"user","seconds":1,"failure":false,"entities":[]}]}`
 	s := &script{answers: map[string]answer{"events": inTurn(fine, happening("The lamp breaks."))}}
 	d := draws{rng: seed.New(1), repairs: 1}
-	env := environment{d.converse("environment", s, environmentText(&workshop))}
-	events, err := env.unfold(t.Context(), &activity{Activity: "I look."}, true)
-	if err != nil || events[0].Text != "The lamp breaks." {
-		t.Fatalf("%+v, %v", events, err)
+	env := environment{talk: d.converse("environment", s, environmentText(&workshop))}
+	if err := env.unfold(t.Context(), &activity{Activity: "I look."}, true); err != nil || env.next().Text != "The lamp breaks." {
+		t.Fatalf("%+v, %v", env.planned, err)
 	}
 	if q := lastMessage(s.asked["events"][1]); !strings.Contains(q, "no event is a failure") {
 		t.Errorf("sent back with %q", q)
@@ -89,12 +88,12 @@ func TestTroubleWithoutFailureIsSentBack(t *testing.T) {
 
 func TestMalformedRowFails(t *testing.T) {
 	for schema, cause := range map[string]string{
-		"activity":  "user: answer is not a valid activity after 2 repairs",
-		"events":    "environment: answer is not a valid events after 2 repairs",
-		"proposal":  "agent: answer is not a valid proposal after 2 repairs",
-		"judgement": "user: answer is not a valid judgement after 2 repairs",
-		"operation": "agent: answer is not a valid operation after 2 repairs",
-		"result":    "environment: answer is not a valid result after 2 repairs",
+		"activity":  "user: no valid activity",
+		"events":    "environment: no valid events",
+		"proposal":  "agent: no valid proposal",
+		"verdict":   "user: no valid verdict",
+		"operation": "agent: no valid operation",
+		"result":    "environment: no valid result",
 	} {
 		s := calm().with("proposal", always(offer)).with(schema, always("I would rather not."))
 		_, _, err := playScene(t, s, limits)
@@ -136,7 +135,7 @@ func TestProviderErrors(t *testing.T) {
 
 func TestCancelEndsTheSession(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	s := calm().with("activity", always(act)).with("judgement", func(n int, _ *llm.Request) (string, error) {
+	s := calm().with("activity", always(act)).with("verdict", func(n int, _ *llm.Request) (string, error) {
 		if n == 2 {
 			cancel()
 		}

@@ -2,7 +2,6 @@ package generate
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -10,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/prompt"
 )
 
 // A conversation is all that one role was told and has answered. It only ever
@@ -42,18 +42,9 @@ func ask[T any](ctx context.Context, c *conversation, question string, schema *l
 	if err != nil {
 		return nil, c.failed(schema.Name, err)
 	}
-	msgs = append(msgs, llm.Message{Role: llm.Assistant, Content: compact(v)})
+	msgs = append(msgs, llm.Message{Role: llm.Assistant, Content: prompt.Encode(v)})
 	c.msgs = msgs
 	return v, nil
-}
-
-// compact is an answer as history repeats it.
-func compact(v any) string {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v) // it was decoded from JSON, so it encodes
-	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // A failure ends a row, not the run.
@@ -71,7 +62,7 @@ func (f *failure) Error() string { return f.Cause + ": " + f.Detail }
 // that is out of reach or denies access fails every row alike.
 func (c *conversation) failed(schema string, err error) error {
 	if m, ok := errors.AsType[*llm.Malformed](err); ok {
-		cause := fmt.Sprintf("%s: answer is not a valid %s after %d repairs", c.role, schema, c.draw.repairs)
+		cause := fmt.Sprintf("%s: no valid %s", c.role, schema)
 		return &failure{c.role, schema, cause, m.Err.Error(), m.Raw}
 	}
 	if e, ok := errors.AsType[*llm.Error](err); ok && e.Class == llm.Refused {

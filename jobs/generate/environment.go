@@ -2,11 +2,11 @@ package generate
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
-	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/prompt"
+	"github.com/gymline/gymline/internal/trace"
 )
 
 const (
@@ -18,7 +18,12 @@ const (
 
 // The environment turns activities and operations into events, and says what
 // they change. It does not know the user's goal.
-type environment struct{ talk *conversation }
+type environment struct {
+	talk *conversation
+	// planned are the last activity's events; the first few have happened.
+	planned  []event
+	happened int
+}
 
 // An event is one that was made but is yet to happen.
 type event struct {
@@ -35,14 +40,31 @@ type entity struct {
 	State string `json:"state"`
 }
 
-const entitySchema = `{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},"state":{"type":"string"}},"required":["name","state"],"additionalProperties":false}}`
+const entitiesShape = `{"type": "array", "items": {
+	"type": "object",
+	"properties": {"name": {"type": "string"}, "state": {"type": "string"}},
+	"required": ["name", "state"], "additionalProperties": false
+}}`
 
-var eventsSchema = &llm.Schema{Name: "events", Schema: json.RawMessage(fmt.Sprintf(
-	`{"type":"object","properties":{"events":{"type":"array","minItems":1,"maxItems":%d,"items":{"type":"object","properties":{"event":{"type":"string"},"actor":{"type":"string","enum":["user","environment"]},"seconds":{"type":"number"},"failure":{"type":"boolean"},"entities":%s},"required":["event","actor","seconds","failure","entities"],"additionalProperties":false}}},"required":["events"],"additionalProperties":false}`, maxPerActivity, entitySchema))}
+var eventsSchema = prompt.Schema("events", fmt.Sprintf(`{
+	"type": "object",
+	"properties": {"events": {"type": "array", "minItems": 1, "maxItems": %d, "items": {
+		"type": "object",
+		"properties": {
+			"event": {"type": "string"},
+			"actor": {"type": "string", "enum": ["user", "environment"]},
+			"seconds": {"type": "number"},
+			"failure": {"type": "boolean"},
+			"entities": %s
+		},
+		"required": ["event", "actor", "seconds", "failure", "entities"], "additionalProperties": false
+	}}},
+	"required": ["events"], "additionalProperties": false
+}`, maxPerActivity, entitiesShape))
 
-// unfold turns an activity of the user's into events; with trouble, something
+// unfold plans the events of an activity of the user's; with trouble, something
 // in them goes wrong.
-func (e *environment) unfold(ctx context.Context, act *activity, trouble bool) ([]event, error) {
+func (e *environment) unfold(ctx context.Context, act *activity, trouble bool) error {
 	type answer struct {
 		Events []event `json:"events"`
 	}
@@ -67,13 +89,23 @@ func (e *environment) unfold(ctx context.Context, act *activity, trouble bool) (
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return a.Events, nil
+	e.planned, e.happened = a.Events, 0
+	return nil
+}
+
+// next lets the next planned event happen; nil when all have.
+func (e *environment) next() *event {
+	if e.happened == len(e.planned) {
+		return nil
+	}
+	e.happened++
+	return &e.planned[e.happened-1]
 }
 
 func (ev *event) check() error {
-	ev.Text = oneLine(ev.Text)
+	ev.Text = trace.OneLine(ev.Text)
 	switch {
 	case ev.Text == "":
 		return errors.New(`"event" is empty`)
@@ -82,7 +114,7 @@ func (ev *event) check() error {
 	}
 	for i := range ev.Entities {
 		n := &ev.Entities[i]
-		if n.Name, n.State = oneLine(n.Name), oneLine(n.State); n.Name == "" || n.State == "" {
+		if n.Name, n.State = trace.OneLine(n.Name), trace.OneLine(n.State); n.Name == "" || n.State == "" {
 			return fmt.Errorf("entity %d lacks its name or state", i+1)
 		}
 	}
@@ -98,15 +130,28 @@ type result struct {
 	Entities []entity `json:"entities"`
 }
 
-var resultSchema = &llm.Schema{Name: "result", Schema: json.RawMessage(
-	`{"type":"object","properties":{"result":{"type":"string"},"ok":{"type":"boolean"},"event":{"type":"string"},"seconds":{"type":"number"},"entities":` + entitySchema + `},"required":["result","ok","event","seconds","entities"],"additionalProperties":false}`)}
+var resultSchema = prompt.Schema("result", fmt.Sprintf(`{
+	"type": "object",
+	"properties": {
+		"result": {"type": "string"},
+		"ok": {"type": "boolean"},
+		"event": {"type": "string"},
+		"seconds": {"type": "number"},
+		"entities": %s
+	},
+	"required": ["result", "ok", "event", "seconds", "entities"], "additionalProperties": false
+}`, entitiesShape))
 
 // carryOut answers one operation of the agent's: what it returned, and the
-// event that it was.
+// event that it was. What was planned and has not happened never will.
 func (e *environment) carryOut(ctx context.Context, task, call string) (*result, *event, error) {
+	news := operationNews(task, call)
+	if e.happened < len(e.planned) {
+		news = forgetNews(e.planned, e.happened) + "\n" + news
+	}
 	var ev event
-	r, err := ask(ctx, e.talk, operationNews(task, call), resultSchema, func(r *result) error {
-		r.Result = oneLine(r.Result)
+	r, err := ask(ctx, e.talk, news, resultSchema, func(r *result) error {
+		r.Result = trace.OneLine(r.Result)
 		ev = event{Text: r.Text, Actor: "agent", Seconds: r.Seconds, Failure: !r.OK, Entities: r.Entities}
 		if err := ev.check(); err != nil {
 			return err
@@ -117,5 +162,6 @@ func (e *environment) carryOut(ctx context.Context, task, call string) (*result,
 	if err != nil {
 		return nil, nil, err
 	}
+	e.planned, e.happened = nil, 0
 	return r, &ev, nil
 }

@@ -14,13 +14,14 @@ import (
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/trace"
 )
 
-// Format is the version of this job's outputs; any change of what it asks or
-// writes changes it.
-const Format = 1
+// Format is the version of this job's outputs; any change of what it asks,
+// the texts of package prompt included, or writes changes it.
+const Format = 100 + prompt.Version
 
 // FailuresOutput is the output that keeps, for each scene or session that
 // failed, the answer that could not be used.
@@ -180,7 +181,7 @@ func (out *outputs) add(opening bool, o *outcome) error {
 		row.State, row.Cause = rows.Truncated, endMaxEvents
 	}
 	if o.episode != nil {
-		row.Yields = len(o.episode.Turns)
+		row.Yields = len(o.episode.Judged())
 		out.stats.Add(o.episode)
 		if err := out.episodes.Row(o.episode); err != nil {
 			return err

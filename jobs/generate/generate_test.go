@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -103,7 +104,7 @@ func TestRunWritesWhatItPlanned(t *testing.T) {
 			t.Errorf("episode %d is %s of %s (%s), row %s", i, e.ID, e.Scene, e.Domain, list[i].ID)
 		}
 		wantState := map[string]rows.State{endGoal: rows.Accepted, endMaxEvents: rows.Truncated}[e.End]
-		if list[i].State != wantState || list[i].Yields != len(e.Turns) || len(e.Turns) == 0 || len(e.Turns) > 12 {
+		if list[i].State != wantState || list[i].Yields != len(e.Judged()) || len(e.Turns) == 0 || len(e.Turns) > 12 {
 			t.Errorf("row %+v of an episode of %d turns that ended %q", list[i], len(e.Turns), e.End)
 		}
 		before := 0.0
@@ -115,6 +116,9 @@ func TestRunWritesWhatItPlanned(t *testing.T) {
 			before = at
 			if turn.Judgement == nil || turn.Judgement.Reason == "" {
 				t.Errorf("%s turn %d is not judged", e.ID, k)
+			}
+			if text := reflectJSON(t, turn); garbled.MatchString(text) {
+				t.Errorf("%s turn %d reads badly: %s", e.ID, k, text)
 			}
 		}
 		stats.Add(&e)
@@ -137,6 +141,10 @@ func TestRunWritesWhatItPlanned(t *testing.T) {
 		t.Errorf("failures: %s", res.Output(t, FailuresOutput))
 	}
 }
+
+// garbled finds what a stand-in's sentences look like when a slot is filled with
+// the wrong words.
+var garbled = regexp.MustCompile(`  |[{]\}|\bthe (the|I|my)\b|\bof of\b|\bin in\b|\b(the|of|for|in|on|about|between|to) (puts?|goes|settles?|checks?|runs|opens?)\b|''|\.\.`)
 
 func reflectJSON(t *testing.T, v any) string {
 	t.Helper()
@@ -165,7 +173,7 @@ func TestOutputsDependOnlyOnTheExperiment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, tt := range []struct{ inFlight, shards int }{{64, 1}, {7, 4}, {3, 11}} {
+	for _, tt := range []struct{ inFlight, shards int }{{64, 1}, {3, 11}} {
 		c.InFlight, c.Shards = tt.inFlight, tt.shards
 		got, err := jobtest.Run(t, c)
 		if err != nil {
@@ -186,7 +194,7 @@ func TestOutputsDependOnlyOnTheExperiment(t *testing.T) {
 		}
 	}
 	// A change of these bytes is a change of Format, or of what sim says.
-	const pinned = "056cb2443425233998e4ba8841a19748d0f929c89d4ee465e5e84c7cb0f27044"
+	const pinned = "5ed657b636724df89388d01d9b89ffa8495717859496ebe3117d465aa5453354"
 	if got := fmt.Sprintf("%x", sha256.Sum256(want.Output(t, plan.EpisodesOutput))); got != pinned {
 		t.Errorf("the episodes of Format %d have the digest %s, want %s", Format, got, pinned)
 	}
@@ -200,10 +208,32 @@ func TestOutputsDependOnlyOnTheExperiment(t *testing.T) {
 	}
 }
 
+// TestLineEndsMeanNothing: files saved with CRLF and a byte order mark give the
+// same episodes.
+func TestLineEndsMeanNothing(t *testing.T) {
+	c := gymCase(t)
+	want, err := jobtest.Run(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range c.Files["samples"].(fstest.MapFS) {
+		file.Data = append([]byte("\ufeff"), bytes.ReplaceAll(file.Data, []byte("\n"), []byte("\r\n"))...)
+	}
+	got, err := jobtest.Run(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range jsonl {
+		if !bytes.Equal(got.Output(t, name), want.Output(t, name)) {
+			t.Errorf("%s differs", name)
+		}
+	}
+}
+
 // TestCountsAddUp lets models fail in every way that ends a row, at random, and
 // holds the ledger to what was planned.
 func TestCountsAddUp(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(3) {
 		c := gymCase(t)
 		c.Seed, c.Shards = seed, 2
 		c.Models = jobtest.Models(func(m llm.Model) (llm.Chatter, error) {
@@ -230,13 +260,13 @@ func TestCountsAddUp(t *testing.T) {
 			}
 		}
 		episodes := decode[trace.Episode](t, res.Output(t, plan.EpisodesOutput))
-		turns := 0
+		judged := 0
 		for _, e := range episodes {
-			turns += len(e.Turns)
+			judged += len(e.Judged())
 		}
 		failures := decode[struct{ ID, Role, Cause, Raw string }](t, res.Output(t, FailuresOutput))
-		if counts.Planned != 24 || counts.Failed == 0 || counts.Accepted+counts.Truncated != len(episodes) || counts.Failed != len(failures) || counts.Yields != turns {
-			t.Errorf("seed %d: %+v; %d episodes with %d turns, %d failures", seed, counts, len(episodes), turns, len(failures))
+		if counts.Planned != 24 || counts.Failed == 0 || counts.Accepted+counts.Truncated != len(episodes) || counts.Failed != len(failures) || counts.Yields != judged {
+			t.Errorf("seed %d: %+v; %d episodes with %d judged rows, %d failures", seed, counts, len(episodes), judged, len(failures))
 		}
 		failed := map[string]string{}
 		for _, f := range failures {
@@ -272,7 +302,7 @@ func TestFailedSceneFailsItsSessions(t *testing.T) {
 	for _, r := range decode[rows.Row](t, res.Output(t, plan.RowsOutput)) {
 		if r.State == rows.Failed {
 			failed++
-			if r.Cause != "scenes: answer is not a valid scene after 2 repairs" {
+			if r.Cause != "scenes: no valid scene" {
 				t.Errorf("row %+v", r)
 			}
 		}
@@ -330,7 +360,7 @@ func TestBadInput(t *testing.T) {
 		change func(p *plan.Generate, files fstest.MapFS)
 		want   string
 	}{
-		{"limit above the file", func(p *plan.Generate, _ fstest.MapFS) { p.Limit = 2 }, "samples/more/scenes.yaml has 1 scenes, and 2 are wanted"},
+		{"limit above the file", func(p *plan.Generate, _ fstest.MapFS) { p.Limit = 2 }, "2 scenes are wanted, and samples/more/scenes.yaml has only 1"},
 		{"no such file", func(p *plan.Generate, _ fstest.MapFS) { p.Seeds.Path = "gone.yaml" }, "gone.yaml"},
 		{"no scenes", func(p *plan.Generate, _ fstest.MapFS) { p.Scenes, p.Count = nil, 0 }, "there is no scene to run"},
 		{"no model for scenes", func(p *plan.Generate, _ fstest.MapFS) { p.Models.Scenes = nil }, "no model is named that writes scenes"},
@@ -353,19 +383,19 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestManySessionsInBoundedMemory runs 2,000 short sessions and looks at the
+// TestManySessionsInBoundedMemory runs 1,000 short sessions and looks at the
 // heap while they run: what is done must have been let go.
 func TestManySessionsInBoundedMemory(t *testing.T) {
 	c := gymCase(t)
 	p := c.Params.(plan.Generate)
-	p.Seeds, p.Count, p.Sessions, p.MaxEvents, p.ExecuteSteps = nil, 0, 2000, 3, 0
+	p.Seeds, p.Count, p.Sessions, p.MaxEvents, p.ExecuteSteps = nil, 0, 1000, 3, 0
 	c.Params, c.InFlight = p, 8
 	bulk := strings.Repeat("x", 4<<10)
 	var calls atomic.Int64
 	var first, peak atomic.Uint64
 	c.Models = jobtest.Models(func(llm.Model) (llm.Chatter, error) {
 		return jobtest.ChatFunc(func(_ context.Context, req *llm.Request) (*llm.Response, error) {
-			if calls.Add(1)%4000 == 0 {
+			if calls.Add(1)%2000 == 0 {
 				var m runtime.MemStats
 				runtime.GC()
 				runtime.ReadMemStats(&m)
@@ -373,7 +403,7 @@ func TestManySessionsInBoundedMemory(t *testing.T) {
 				peak.Store(max(peak.Load(), m.HeapAlloc))
 			}
 			content := map[string]string{"activity": act, "events": happening("The user waits."), "proposal": silence,
-				"judgement": `{"accepted":true,"reason":"` + bulk + `"}`}[req.Schema.Name]
+				"verdict": `{"accepted":true,"reason":"` + bulk + `"}`}[req.Schema.Name]
 			return &llm.Response{Content: content, FinishReason: "stop"}, nil
 		}), nil
 	})
@@ -382,43 +412,12 @@ func TestManySessionsInBoundedMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := res.Output(t, plan.EpisodesOutput)
-	if n := bytes.Count(data, []byte("\n")); n != 2000 {
+	if n := bytes.Count(data, []byte("\n")); n != 1000 {
 		t.Errorf("%d episodes", n)
 	}
-	// 2,000 episodes are 24 MiB, of which the window holds 1.
-	if grown := int64(peak.Load()) - int64(first.Load()); len(data) < 24<<20 || grown > 10<<20 {
+	// 1,000 episodes are 12 MiB, of which the window holds 1.
+	if grown := int64(peak.Load()) - int64(first.Load()); len(data) < 12<<20 || grown > 6<<20 {
 		t.Errorf("the heap grew by %d MiB from %d MiB while %d MiB of episodes were made", grown>>20, first.Load()>>20, len(data)>>20)
-	}
-}
-
-func TestInOrderHoldsABoundedWindow(t *testing.T) {
-	const limit = 4
-	release := make(chan struct{})
-	var started atomic.Int64
-	err := make(chan error, 1)
-	var got []int
-	go func() {
-		err <- inOrder(context.Background(), 1000, limit, func(_ context.Context, i int) (int, error) {
-			if started.Add(1) == windowFactor*limit+1 { // the window is full: only now may the first go on
-				close(release)
-			}
-			if i == 0 {
-				<-release
-			}
-			return i * i, nil
-		}, func(i, v int) error {
-			if v != i*i {
-				return fmt.Errorf("result %d is %d", i, v)
-			}
-			if i == 0 && started.Load() > (windowFactor+1)*limit+2 {
-				return fmt.Errorf("%d were started before the first was done", started.Load())
-			}
-			got = append(got, i)
-			return nil
-		})
-	}()
-	if e := <-err; e != nil || len(got) != 1000 {
-		t.Errorf("%d results, %v", len(got), e)
 	}
 }
 
@@ -463,7 +462,8 @@ func TestRealScenes(t *testing.T) {
 	episodes := decode[trace.Episode](t, res.Output(t, plan.EpisodesOutput))
 	for i, e := range episodes[:68] {
 		for _, entity := range scenes[i].Environment.Entities {
-			if strings.Contains(reflectJSON(t, e.Turns), strings.Trim(reflectJSON(t, entity), `"`)) {
+			name := strings.FieldsFunc(entity, func(r rune) bool { return strings.ContainsRune("(:/", r) })[0]
+			if strings.Contains(reflectJSON(t, e.Turns), strings.Trim(reflectJSON(t, strings.TrimSpace(name)), `"`)) {
 				woven++
 				break
 			}

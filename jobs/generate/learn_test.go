@@ -52,6 +52,7 @@ func TestGymTeachesARewardModel(t *testing.T) {
 		for _, e := range test {
 			var turns []trace.Turn
 			var history []trace.Event
+			scorer := model.Scorer()
 			for i, turn := range e.Turns {
 				turns, history = append(turns, trace.Turn{Event: turn.Event}), append(history, turn.Event)
 				r, err := llm.Ask(t.Context(), agent, &llm.Request{Schema: prompt.AgentSchema(1), Messages: prompt.AgentHistory(turns, 0, i, 1)}, 3,
@@ -59,12 +60,12 @@ func TestGymTeachesARewardModel(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				turns[i].Proposals = *r.Tasks
+				turns[i].Proposals = r.Proposals()
 				var task *string
-				if len(*r.Tasks) > 0 {
-					task = &(*r.Tasks)[0]
+				if len(turns[i].Proposals) > 0 {
+					task = &turns[i].Proposals[0]
 				}
-				switch accepted := model.Score(history, task).Accepted; {
+				switch accepted := scorer.Score(history, task).Accepted; {
 				case task != nil && accepted:
 					tp++
 				case task != nil:

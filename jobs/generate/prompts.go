@@ -36,7 +36,7 @@ You are asked two kinds of question, and answer each with one JSON object.
 What do you do? Answer {"activity": …, "goalMet": false}. The activity is the next small step toward your goal: one sentence, starting with "I", possible with what is around you, and fitting all that has happened. People search, try, fail, go back and get distracted; so do you. What the assistant has done for you, you need not do again. Once your goal is reached, answer {"activity": "", "goalMet": true}.
 
 An event, and what the assistant did after it. Answer %s.
-Accept an offer when you want that task done at this moment: you have the need, the offer is concrete, and it comes neither too early nor too late. Decline it when you do not need it, when it is vague or beside the point, or when you have declined it or had it done before. When the assistant stayed silent, accept if you needed no help at that moment, and decline if you would have wanted some. The reason is one sentence, from your point of view.
+Accept an offer when you want that task done at this moment: you have the need, the offer is concrete, and it comes neither too early nor too late. Decline it when you do not need it, when it is vague or beside the point, or when you have declined it or had it done before. When the assistant stayed silent, accept if you needed no help at that moment, and decline if you would have wanted some. helpNeeded says whether you needed any help at that moment, with this or with something else. The reason is one sentence, from your point of view.
 
 Who you are: %s
 Your goal: %s
@@ -45,8 +45,8 @@ Around you:
 %s`
 
 const (
-	oneOffer   = `{"accepted": true or false, "reason": …}`
-	manyOffers = `{"accepted": true or false, "task": the number of the first offer that you accept, or null, "reason": …}`
+	oneOffer   = `{"accepted": true or false, "helpNeeded": true or false, "reason": …}`
+	manyOffers = `{"accepted": true or false, "task": the number of the first offer that you accept, or null, "helpNeeded": true or false, "reason": …}`
 )
 
 func userText(s *trace.Scene, candidates int) string {
@@ -105,6 +105,7 @@ What the person does. Answer {"events": [{"event": …, "actor": …, "seconds":
 When you are told that something goes wrong, at least one event is a failure.
 
 What the assistant does for the person: a task, and the operation that it calls. Answer {"result": …, "ok": …, "event": …, "seconds": …, "entities": […]}: what the call returns, whether it worked, and the event that can be observed, starting with "The agent".
+When the assistant steps in before all events of yours have happened, you are told so: those that have not happened never will, and have changed nothing.
 
 Where this is: %s
 Things here:
@@ -126,13 +127,18 @@ func activityNews(activity string, trouble bool) string {
 	return news
 }
 
+// forgetNews tells that of some planned events only the first have happened.
+func forgetNews(planned []event, happened int) string {
+	return fmt.Sprintf("Only the events up to %q have happened (%d of %d). Forget the others and what they changed.", planned[happened-1].Text, happened, len(planned))
+}
+
 func operationNews(task, call string) string {
 	return fmt.Sprintf("The assistant's task: %s\nThe assistant calls: %s", task, call)
 }
 
 const executorSystem = `You are an assistant that carries out one task for a user, by calling operations one at a time. After each call you are told what it returned.
 
-Answer with one JSON object: {"call": "name(arguments)", "done": false}, where name is one of the operations below. When the task is done, or cannot be done, answer {"call": "", "done": true}. You have at most %d calls.
+Answer with one JSON object: {"call": "name(arguments)", "done": false}, where name is one of the operations below. When the task is done, or cannot be done, answer {"call": "", "done": true}. You have at most %d call(s).
 
 Operations:
 %s`

@@ -23,7 +23,7 @@ func TestPromptGoldens(t *testing.T) {
 		with("activity", inTurn(act, goalMet)).
 		with("events", always(happening("The user drops the bolt.", "The user sighs."))).
 		with("proposal", inTurn(`{"tasks":["Sweep the floor","Find the bolt"]}`, silence)).
-		with("judgement", inTurn(`{"accepted":true,"task":2,"reason":"I need it."}`, accept)).
+		with("verdict", inTurn(`{"accepted":true,"task":2,"reason":"I need it."}`, accept)).
 		with("scene", always(`{"user":{"description":"d","goal":"g"},"environment":{"theme":"t","description":"d","entities":["e"],"operations":["o()"],"examples":["x"]}}`))
 	if _, _, err := playScene(t, s, l); err != nil {
 		t.Fatal(err)

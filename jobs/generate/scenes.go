@@ -2,7 +2,6 @@ package generate
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -12,6 +11,7 @@ import (
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/trace"
 )
 
@@ -41,7 +41,7 @@ func openScenes(ctx context.Context, t *job.Task, p *plan.Generate) (*scenes, er
 			return nil, err
 		}
 		if p.Limit > len(s.finished) {
-			return nil, fault.New(fault.Permanent, fmt.Errorf("%s has %d scenes, and %d are wanted", name, len(s.finished), p.Limit),
+			return nil, fault.New(fault.Permanent, fmt.Errorf("%d scenes are wanted, and %s has only %d", p.Limit, name, len(s.finished)),
 				"lower the count of scenes from the file, or leave it out to take all")
 		}
 		if p.Limit > 0 {
@@ -124,8 +124,28 @@ type written struct {
 	} `json:"environment"`
 }
 
-var sceneSchema = &llm.Schema{Name: "scene", Schema: json.RawMessage(
-	`{"type":"object","properties":{"user":{"type":"object","properties":{"description":{"type":"string"},"goal":{"type":"string"}},"required":["description","goal"],"additionalProperties":false},"environment":{"type":"object","properties":{"theme":{"type":"string"},"description":{"type":"string"},"entities":{"type":"array","items":{"type":"string"}},"operations":{"type":"array","items":{"type":"string"}},"examples":{"type":"array","items":{"type":"string"}}},"required":["theme","description","entities","operations","examples"],"additionalProperties":false}},"required":["user","environment"],"additionalProperties":false}`)}
+var sceneSchema = prompt.Schema("scene", `{
+	"type": "object",
+	"properties": {
+		"user": {
+			"type": "object",
+			"properties": {"description": {"type": "string"}, "goal": {"type": "string"}},
+			"required": ["description", "goal"], "additionalProperties": false
+		},
+		"environment": {
+			"type": "object",
+			"properties": {
+				"theme": {"type": "string"},
+				"description": {"type": "string"},
+				"entities": {"type": "array", "items": {"type": "string"}},
+				"operations": {"type": "array", "items": {"type": "string"}},
+				"examples": {"type": "array", "items": {"type": "string"}}
+			},
+			"required": ["theme", "description", "entities", "operations", "examples"], "additionalProperties": false
+		}
+	},
+	"required": ["user", "environment"], "additionalProperties": false
+}`)
 
 func (w *written) check() error {
 	scene := w.scene()
@@ -145,9 +165,9 @@ func (w *written) check() error {
 func (w *written) scene() trace.Scene {
 	e := w.Environment
 	return trace.Scene{
-		User: trace.User{Description: oneLine(w.User.Description), Goal: oneLine(w.User.Goal)},
+		User: trace.User{Description: trace.OneLine(w.User.Description), Goal: trace.OneLine(w.User.Goal)},
 		Environment: trace.Environment{
-			Theme: oneLine(e.Theme), Description: oneLine(e.Description),
+			Theme: trace.OneLine(e.Theme), Description: trace.OneLine(e.Description),
 			Entities: oneLines(e.Entities), Operations: oneLines(e.Operations), Examples: oneLines(e.Examples),
 		},
 	}
@@ -156,7 +176,7 @@ func (w *written) scene() trace.Scene {
 func oneLines(in []string) []string {
 	out := make([]string, len(in))
 	for i, s := range in {
-		out[i] = oneLine(s)
+		out[i] = trace.OneLine(s)
 	}
 	return out
 }

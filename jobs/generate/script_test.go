@@ -66,7 +66,7 @@ const (
 	silence = `{"tasks":[]}`
 	offer   = `{"tasks":["Find the missing bolt in the drawer"]}`
 	accept  = `{"accepted":true,"reason":"That is what I need."}`
-	decline = `{"accepted":false,"reason":"Not now."}`
+	decline = `{"accepted":false,"helpNeeded":false,"reason":"Not now."}`
 	goalMet = `{"activity":"","goalMet":true}`
 	act     = `{"activity":"I look for the bolt.","goalMet":false}`
 	done    = `{"call":"","done":true}`
@@ -88,7 +88,7 @@ func happening(texts ...string) string {
 func calm() *script {
 	return &script{answers: map[string]answer{
 		"activity": inTurn(act, act, act, goalMet), "events": always(happening("The user looks under the table.")),
-		"proposal": always(silence), "judgement": always(accept), "operation": inTurn(look, done), "result": always(found),
+		"proposal": always(silence), "verdict": always(accept), "operation": inTurn(look, done), "result": always(found),
 	}}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"time"
 
 	"github.com/gymline/gymline/internal/llm"
@@ -31,12 +30,12 @@ type cast struct{ user, environment, agent llm.Chatter }
 type session struct {
 	limits plan.Generate
 	scene  *trace.Scene
-	rng    *rand.Rand
+	cast   cast
+	draws  draws
 
 	user        user
 	environment environment
 	agent       agent
-	executor    func() *executor
 
 	clock int64             // simulated, in unix milliseconds
 	state map[string]string // entities by name, as events left them
@@ -44,17 +43,10 @@ type session struct {
 }
 
 func newSession(limits plan.Generate, scene *trace.Scene, c cast, d draws) *session {
-	s := &session{limits: limits, scene: scene, rng: d.rng, state: map[string]string{}}
+	s := &session{limits: limits, scene: scene, cast: c, draws: d, state: map[string]string{}}
 	s.user = user{d.converse("user", c.user, userText(scene, limits.Candidates)), limits.Candidates}
-	s.environment = environment{d.converse("environment", c.environment, environmentText(scene))}
+	s.environment = environment{talk: d.converse("environment", c.environment, environmentText(scene))}
 	s.agent = agent{d.converse("agent", c.agent, prompt.AgentSystem(limits.Candidates)), limits.Candidates}
-	var names []string
-	for _, op := range scene.Environment.Operations {
-		names = append(names, trace.OperationName(op))
-	}
-	s.executor = func() *executor {
-		return &executor{d.converse("agent", c.agent, executorText(scene, limits.ExecuteSteps)), names}
-	}
 	s.clock = s.start()
 	return s
 }
@@ -62,7 +54,7 @@ func newSession(limits plan.Generate, scene *trace.Scene, c cast, d draws) *sess
 // start draws the instant at which the session starts, within 2024.
 func (s *session) start() int64 {
 	year := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
-	return year.UnixMilli() + s.rng.Int64N(366*24*3600*1000)
+	return year.UnixMilli() + s.draws.rng.Int64N(366*24*3600*1000)
 }
 
 // run plays the session to its end, which it returns.
@@ -75,11 +67,10 @@ func (s *session) run(ctx context.Context) (end string, err error) {
 		if act.GoalMet {
 			return endGoal, nil
 		}
-		events, err := s.environment.unfold(ctx, act, s.rng.Float64() < troubleRate)
-		if err != nil {
+		if err := s.environment.unfold(ctx, act, s.draws.rng.Float64() < troubleRate); err != nil {
 			return "", err
 		}
-		if err := s.play(ctx, n, events); err != nil {
+		if err := s.play(ctx, n); err != nil {
 			return "", err
 		}
 		if len(s.turns) == s.limits.MaxEvents {
@@ -88,18 +79,22 @@ func (s *session) run(ctx context.Context) (end string, err error) {
 	}
 }
 
-// play lets events happen, one after another. After each, the agent proposes
-// and the user judges; the events of an accepted task's operations come next,
-// before what was still to happen.
-func (s *session) play(ctx context.Context, activity int, pending []event) error {
-	for len(pending) > 0 && len(s.turns) < s.limits.MaxEvents {
+// play lets the events planned for an activity happen, one after another. After
+// each, the agent proposes and the user judges. A task that is accepted is
+// carried out at once: each operation is an event, which is watched and judged
+// like any other, and what was planned before, or left to do of an earlier task,
+// never happens. So whatever is asked of anyone follows on the log's last event.
+func (s *session) play(ctx context.Context, activity int) error {
+	var accepted *work // that is being carried out
+	for len(s.turns) < s.limits.MaxEvents {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		t := s.happen(activity, &pending[0])
-		pending = pending[1:]
-
-		var err error
+		e, err := s.next(ctx, accepted)
+		if e == nil || err != nil {
+			return err
+		}
+		t := s.happen(activity, e)
 		if t.Proposals, err = s.agent.propose(ctx, t.Event, s.feedback()); err != nil {
 			return err
 		}
@@ -107,17 +102,20 @@ func (s *session) play(ctx context.Context, activity int, pending []event) error
 			return err
 		}
 		s.turns = append(s.turns, t)
-		if t.Judgement.Task == nil {
-			continue
+		if task := t.Judgement.Task; task != nil && s.limits.ExecuteSteps > 0 {
+			accepted = s.begin(t.Proposals[*task])
 		}
-		operations, caused, err := s.execute(ctx, t.Proposals[*t.Judgement.Task])
-		if err != nil {
-			return err
-		}
-		s.turns[len(s.turns)-1].Execution = operations
-		pending = append(caused, pending...)
 	}
 	return nil
+}
+
+// next is the event that comes next: the work's next operation, or what is
+// planned, or nil when nothing is left.
+func (s *session) next(ctx context.Context, accepted *work) (*event, error) {
+	if accepted != nil {
+		return s.operate(ctx, accepted)
+	}
+	return s.environment.next(), nil
 }
 
 // happen moves the clock and the entities on and returns the event's turn.
@@ -134,30 +132,6 @@ func (s *session) happen(activity int, e *event) trace.Turn {
 		t.Entities[n.Name], s.state[n.Name] = n.State, n.State
 	}
 	return t
-}
-
-// execute carries out an accepted task in a bounded number of operations, as
-// far as their events still fit into the session.
-func (s *session) execute(ctx context.Context, task string) (operations []trace.Operation, caused []event, err error) {
-	steps := min(s.limits.ExecuteSteps, s.limits.MaxEvents-len(s.turns))
-	executor, question := s.executor(), taskQuestion(s.turns, s.state, task)
-	for i := range steps {
-		next, err := executor.next(ctx, question, i == 0)
-		if err != nil {
-			return nil, nil, err
-		}
-		if next.Done {
-			break
-		}
-		r, e, err := s.environment.carryOut(ctx, task, next.Call)
-		if err != nil {
-			return nil, nil, err
-		}
-		operation := trace.Operation{Call: next.Call, Result: r.Result, OK: r.OK}
-		operations, caused = append(operations, operation), append(caused, *e)
-		question = operationQuestion(operation)
-	}
-	return operations, caused, nil
 }
 
 func (s *session) last() *trace.Turn {

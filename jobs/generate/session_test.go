@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -26,19 +27,11 @@ func TestAcceptedTaskIsCarriedOutAndSeen(t *testing.T) {
 	if err != nil || end != endGoal {
 		t.Fatalf("ended %q, %v", end, err)
 	}
-	var got []string
-	for _, turn := range se.turns {
-		got = append(got, fmt.Sprintf("%s %d %v %s", turn.Actor, turn.Activity, turn.Failure, turn.Event.Text))
-	}
-	want := []string{
+	wantTurns(t, se,
 		"user 0 true The user drops the bolt.",
 		"agent 0 false The agent opens the top drawer.",
 		"agent 0 true The agent tries to switch the lamp on.",
-		"user 0 true The user sighs.",
-	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("turns:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
+	)
 	wantOps := []trace.Operation{{Call: "drawer.open('top')", Result: "a bolt", OK: true}, {Call: "lamp.switch(true)", Result: "no power"}}
 	if !reflect.DeepEqual(se.turns[0].Execution, wantOps) {
 		t.Errorf("operations %+v, want %+v", se.turns[0].Execution, wantOps)
@@ -46,8 +39,8 @@ func TestAcceptedTaskIsCarriedOutAndSeen(t *testing.T) {
 	if j := se.turns[0].Judgement; !j.Accepted || j.Task == nil || *j.Task != 0 || j.Reason != "That is what I need." {
 		t.Errorf("judgement %+v", j)
 	}
-	// The clock moves by the deltas alone: 2, 0.25 and 1.5 s.
-	for i, delta := range []float64{2, 0.25, 1.5} {
+	// The clock moves by the deltas alone.
+	for i, delta := range []float64{2, 0.25} {
 		a, _ := strconv.ParseFloat(se.turns[i].Event.Time, 64)
 		b, _ := strconv.ParseFloat(se.turns[i+1].Event.Time, 64)
 		if d := b - a; d < delta-1e-6 || d > delta+1e-6 {
@@ -66,27 +59,114 @@ func TestAcceptedTaskIsCarriedOutAndSeen(t *testing.T) {
 	}
 }
 
+// wantTurns compares the turns, each written as actor, activity, failure, event.
+func wantTurns(t *testing.T, se *session, want ...string) {
+	t.Helper()
+	var got []string
+	for _, turn := range se.turns {
+		got = append(got, fmt.Sprintf("%s %d %v %s", turn.Actor, turn.Activity, turn.Failure, turn.Event.Text))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("turns:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestWhatWasPlannedIsForgotten: everyone agrees on what has happened. Events
+// that an accepted task came before are neither in the log nor in the entities'
+// state, and the environment is told so before it narrates an operation.
+func TestWhatWasPlannedIsForgotten(t *testing.T) {
+	s := calm().
+		with("activity", inTurn(act, act, goalMet)).
+		with("events", inTurn(happening("The user drops the bolt.", "The user kneels.", "The user finds it.", "The user gets up."), happening("The user yawns."))).
+		with("proposal", inTurn(silence, offer, silence)).
+		with("operation", inTurn(look, look, done)).
+		with("result", inTurn(found, `{"result":"light","ok":true,"event":"The agent tests the lamp.","seconds":1,"entities":[{"name":"Lamp","state":"bright"}]}`))
+	se, _, err := playScene(t, s, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantTurns(t, se,
+		"user 0 true The user drops the bolt.",
+		"user 0 true The user kneels.",
+		"agent 0 false The agent opens the top drawer.",
+		"agent 0 false The agent tests the lamp.",
+		"user 1 true The user yawns.",
+	)
+	if got := se.turns[1].Entities["Lamp"]; got != "after: The user kneels." {
+		t.Errorf("the lamp was %q when the task was accepted", got)
+	}
+	const task = "The assistant's task: Find the missing bolt in the drawer\nThe assistant calls: drawer.open('top')"
+	for i, want := range []string{`Only the events up to "The user kneels." have happened (2 of 4). Forget the others and what they changed.` + "\n" + task, task} {
+		if q := lastMessage(s.asked["result"][i]); q != want {
+			t.Errorf("operation %d was told as %q, want %q", i, q, want)
+		}
+	}
+	for _, schema := range []string{"activity", "verdict", "proposal", "operation"} {
+		for _, req := range s.asked[schema] {
+			if text := everything(req); strings.Contains(text, "finds it") || strings.Contains(text, "gets up") {
+				t.Fatalf("a request for %q shows what never happened:\n%s", schema, text)
+			}
+		}
+	}
+	// Nothing was left over when a task is accepted after the last event planned.
+	s = calm().with("activity", inTurn(act, goalMet)).with("proposal", inTurn(offer, silence)).with("operation", inTurn(look, done))
+	if _, _, err := playScene(t, s, limits); err != nil {
+		t.Fatal(err)
+	}
+	if q := lastMessage(s.asked["result"][0]); q != task {
+		t.Errorf("the operation was told as %q, want %q", q, task)
+	}
+}
+
+// TestNewTaskTakesOver: a task that is accepted while another is carried out
+// ends that one; its operations that were made stay, and no other was asked for.
+func TestNewTaskTakesOver(t *testing.T) {
+	s := calm().
+		with("activity", inTurn(act, goalMet)).
+		with("proposal", inTurn(offer, `{"tasks":["Sweep the floor"]}`, silence)).
+		with("operation", inTurn(look, `{"call":"lamp.switch(true)","done":false}`, done)).
+		with("result", inTurn(found, `{"result":"light","ok":true,"event":"The agent switches the lamp on.","seconds":1,"entities":[]}`))
+	se, _, err := playScene(t, s, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantTurns(t, se, "user 0 true The user looks under the table.", "agent 0 false The agent opens the top drawer.", "agent 0 false The agent switches the lamp on.")
+	for i, want := range []string{"drawer.open('top')", "lamp.switch(true)"} {
+		if ops := se.turns[i].Execution; len(ops) != 1 || ops[0].Call != want {
+			t.Errorf("turn %d carried out %+v, want %s", i, ops, want)
+		}
+	}
+	if q := lastMessage(s.asked["operation"][1]); !strings.Contains(q, "The agent opens the top drawer.") || !strings.HasSuffix(q, "Your task: Sweep the floor") {
+		t.Errorf("the second task was shown as %q", q)
+	}
+	if q := lastMessage(s.asked["result"][1]); strings.Contains(q, "Forget") || !strings.HasPrefix(q, "The assistant's task: Sweep the floor") {
+		t.Errorf("the second task was told as %q", q)
+	}
+}
+
 func TestVerdictIsTheUsers(t *testing.T) {
 	for _, tt := range []struct {
 		name, proposal, verdict string
 		accepted                bool
 		task                    int // -1: none
-		runs                    bool
+		runs, need              bool
 	}{
-		{"offer accepted", offer, accept, true, 0, true},
-		{"offer declined", offer, decline, false, -1, false},
-		{"silence accepted", silence, accept, true, -1, false},
-		{"silence missed a need", silence, decline, false, -1, false},
-		{"second of two offers", `{"tasks":["Sweep the floor","Find the bolt"]}`, `{"accepted":true,"task":2,"reason":"yes"}`, true, 1, true},
-		{"two offers, none fits", `{"tasks":["Sweep the floor","Find the bolt"]}`, `{"accepted":false,"task":null,"reason":"no"}`, false, -1, false},
-		{"one of two allowed", offer, `{"accepted":true,"task":null,"reason":"yes"}`, true, 0, true},
+		{"offer accepted", offer, accept, true, 0, true, true},
+		{"offer accepted of one who needs no help", offer, `{"accepted":true,"helpNeeded":false,"reason":"yes"}`, true, 0, true, true},
+		{"offer declined", offer, decline, false, -1, false, false},
+		{"offer that misses the need", offer, `{"accepted":false,"helpNeeded":true,"reason":"not that"}`, false, -1, false, true},
+		{"silence accepted", silence, accept, true, -1, false, false},
+		{"silence missed a need", silence, decline, false, -1, false, true},
+		{"second of two offers", `{"tasks":["Sweep the floor","Find the bolt"]}`, `{"accepted":true,"task":2,"reason":"yes"}`, true, 1, true, true},
+		{"two offers, none fits", `{"tasks":["Sweep the floor","Find the bolt"]}`, `{"accepted":false,"task":null,"helpNeeded":true,"reason":"no"}`, false, -1, false, true},
+		{"one of two allowed", offer, `{"accepted":true,"task":null,"reason":"yes"}`, true, 0, true, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			l := limits
 			if strings.Contains(tt.name, "two") {
 				l.Candidates = 2
 			}
-			s := calm().with("activity", inTurn(act, goalMet)).with("proposal", inTurn(tt.proposal, silence)).with("judgement", inTurn(tt.verdict, accept))
+			s := calm().with("activity", inTurn(act, goalMet)).with("proposal", inTurn(tt.proposal, silence)).with("verdict", inTurn(tt.verdict, accept))
 			se, _, err := playScene(t, s, l)
 			if err != nil {
 				t.Fatal(err)
@@ -98,6 +178,9 @@ func TestVerdictIsTheUsers(t *testing.T) {
 			}
 			if j.Accepted != tt.accepted || task != tt.task {
 				t.Errorf("accepted %v, task %d; want %v, %d", j.Accepted, task, tt.accepted, tt.task)
+			}
+			if j.HelpNeeded == nil || *j.HelpNeeded != tt.need {
+				t.Errorf("help needed: %v, want %v", j.HelpNeeded, tt.need)
 			}
 			if runs := len(se.turns[0].Execution) > 0; runs != tt.runs {
 				t.Errorf("carried out: %v, want %v", runs, tt.runs)
@@ -155,7 +238,7 @@ func TestEntityUpdatesReachLaterPrompts(t *testing.T) {
 		where string
 		req   *llm.Request
 	}{
-		{"the user's verdict", s.asked["judgement"][0]},
+		{"the user's verdict", s.asked["verdict"][0]},
 		{"the user's next activity", s.asked["activity"][1]},
 		{"the environment's next events", s.asked["events"][1]},
 	} {
@@ -201,7 +284,7 @@ func TestAgentSeesOnlyEventsAndVerdicts(t *testing.T) {
 }
 
 func TestUserHearsOfTheLastOffer(t *testing.T) {
-	s := calm().with("proposal", inTurn(silence, offer, offer, silence)).with("judgement", inTurn(accept, decline, accept)).with("operation", always(look)).
+	s := calm().with("proposal", inTurn(silence, offer, offer, silence)).with("verdict", inTurn(accept, decline, accept)).with("operation", always(look)).
 		with("activity", inTurn(act, act, act, goalMet))
 	l := limits
 	l.ExecuteSteps = 0

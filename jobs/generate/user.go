@@ -2,12 +2,9 @@ package generate
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
-	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/trace"
 )
@@ -26,13 +23,16 @@ type activity struct {
 	GoalMet  bool   `json:"goalMet"`
 }
 
-var activitySchema = &llm.Schema{Name: "activity", Schema: json.RawMessage(
-	`{"type":"object","properties":{"activity":{"type":"string"},"goalMet":{"type":"boolean"}},"required":["activity","goalMet"],"additionalProperties":false}`)}
+var activitySchema = prompt.Schema("activity", `{
+	"type": "object",
+	"properties": {"activity": {"type": "string"}, "goalMet": {"type": "boolean"}},
+	"required": ["activity", "goalMet"], "additionalProperties": false
+}`)
 
 // act asks for the next activity; last is the last turn, nil at the start.
 func (u *user) act(ctx context.Context, last *trace.Turn) (*activity, error) {
 	return ask(ctx, u.talk, activityQuestion(last), activitySchema, func(a *activity) error {
-		a.Activity = oneLine(a.Activity)
+		a.Activity = trace.OneLine(a.Activity)
 		switch {
 		case a.GoalMet && last == nil:
 			return errors.New("the goal cannot be met before anything has happened")
@@ -45,41 +45,43 @@ func (u *user) act(ctx context.Context, last *trace.Turn) (*activity, error) {
 
 // A verdict is the user's answer to an offer or to silence.
 type verdict struct {
-	Accepted *bool  `json:"accepted"`
-	Task     *int   `json:"task,omitempty"` // from 1; with several offers only
-	Reason   string `json:"reason"`
+	Accepted *bool `json:"accepted"`
+	Task     *int  `json:"task,omitempty"` // from 1; with several offers only
+	// HelpNeeded is asked of declined offers; of others it follows from the verdict.
+	HelpNeeded *bool  `json:"helpNeeded"`
+	Reason     string `json:"reason"`
 }
 
-var manySchema = &llm.Schema{Name: "judgement", Schema: json.RawMessage(
-	`{"type":"object","properties":{"accepted":{"type":"boolean"},"task":{"type":["integer","null"]},"reason":{"type":"string"}},"required":["accepted","task","reason"],"additionalProperties":false}`)}
+var (
+	verdictSchema = prompt.Schema("verdict", `{
+		"type": "object",
+		"properties": {"accepted": {"type": "boolean"}, "helpNeeded": {"type": "boolean"}, "reason": {"type": "string"}},
+		"required": ["accepted", "helpNeeded", "reason"], "additionalProperties": false
+	}`)
+	choiceSchema = prompt.Schema("verdict", `{
+		"type": "object",
+		"properties": {
+			"accepted": {"type": "boolean"},
+			"task": {"type": ["integer", "null"]},
+			"helpNeeded": {"type": "boolean"},
+			"reason": {"type": "string"}
+		},
+		"required": ["accepted", "task", "helpNeeded", "reason"], "additionalProperties": false
+	}`)
+)
 
 // judge asks whether the user accepts what the agent did on a turn.
 func (u *user) judge(ctx context.Context, t *trace.Turn) (*trace.Judgement, error) {
-	schema := prompt.JudgeSchema()
+	schema := verdictSchema
 	if u.candidates > 1 {
-		schema = manySchema
+		schema = choiceSchema
 	}
 	offers := len(t.Proposals)
-	v, err := ask(ctx, u.talk, verdictQuestion(t), schema, func(v *verdict) error {
-		v.Reason = oneLine(v.Reason)
-		switch {
-		case v.Accepted == nil:
-			return errors.New(`"accepted" is missing`)
-		case v.Reason == "":
-			return errors.New(`"reason" is empty`)
-		case !*v.Accepted || offers < 2:
-			v.Task = nil
-		case v.Task == nil:
-			return errors.New(`"task" must say which offer is accepted`)
-		case *v.Task < 1 || *v.Task > offers:
-			return fmt.Errorf(`"task" is %d, and the offers are numbered 1 to %d`, *v.Task, offers)
-		}
-		return nil
-	})
+	v, err := ask(ctx, u.talk, verdictQuestion(t), schema, func(v *verdict) error { return v.check(offers) })
 	if err != nil {
 		return nil, err
 	}
-	j := &trace.Judgement{Accepted: *v.Accepted, Reason: v.Reason}
+	j := &trace.Judgement{Accepted: *v.Accepted, HelpNeeded: v.HelpNeeded, Reason: v.Reason}
 	if j.Accepted && offers > 0 {
 		j.Task = new(int)
 		if v.Task != nil {
@@ -89,5 +91,27 @@ func (u *user) judge(ctx context.Context, t *trace.Turn) (*trace.Judgement, erro
 	return j, nil
 }
 
-// oneLine puts a text that later prompts show as one line on one.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// check says what is wrong with a verdict on so many offers; none is silence.
+func (v *verdict) check(offers int) error {
+	v.Reason = trace.OneLine(v.Reason)
+	switch {
+	case v.Accepted == nil:
+		return errors.New(`"accepted" is missing`)
+	case v.Reason == "":
+		return errors.New(`"reason" is empty`)
+	case offers > 0 && !*v.Accepted && v.HelpNeeded == nil:
+		return errors.New(`"helpNeeded" is missing`)
+	case !*v.Accepted || offers < 2:
+		v.Task = nil
+	case v.Task == nil:
+		return errors.New(`"task" must say which offer is accepted`)
+	case *v.Task < 1 || *v.Task > offers:
+		return fmt.Errorf(`"task" is %d, and the offers are numbered 1 to %d`, *v.Task, offers)
+	}
+	if offers == 0 || *v.Accepted {
+		// Who takes an offer needs help; who finds silence right needs none.
+		needed := (offers > 0) == *v.Accepted
+		v.HelpNeeded = &needed
+	}
+	return nil
+}

@@ -16,12 +16,16 @@ import (
 
 // A manifest is what the page shows of finetune-export's manifest.json.
 type manifest struct {
-	Simulated bool `json:"simulated"`
-	Sources   []struct {
-		Name   string `json:"name"`
-		Traces int    `json:"traces"`
-		Rows   int    `json:"rows"`
+	Sources []struct {
+		Name      string `json:"name"`
+		Traces    int    `json:"traces"`
+		Rows      int    `json:"rows"`
+		Simulated int    `json:"simulated"`
 	} `json:"sources"`
+	Benchmark *struct {
+		Rejected map[string]int `json:"rejected"`
+		Kept     map[string]int `json:"kept"`
+	} `json:"benchmark"`
 	Split struct {
 		Traces map[string]int `json:"traces"`
 	} `json:"split"`
@@ -46,16 +50,31 @@ func export(ctx context.Context, t *job.Task, d *page.Data) error {
 	if err := t.ReadJSON(ctx, "export-manifest", &m); err != nil {
 		return err
 	}
-	d.Simulated = d.Simulated || m.Simulated
 	e := &page.Export{}
+	fact := func(name, format string, args ...any) {
+		e.Facts = append(e.Facts, page.Fact{Name: name, Value: fmt.Sprintf(format, args...)})
+	}
 	for _, s := range m.Sources {
-		e.Facts = append(e.Facts, page.Fact{Name: s.Name, Value: fmt.Sprintf("%s judged rows, %s traces", comma(s.Rows), comma(s.Traces))})
+		simulated := ""
+		if s.Simulated > 0 {
+			simulated = ", " + comma(s.Simulated) + " simulated"
+		}
+		e.Traces, e.Simulated = e.Traces+s.Traces, e.Simulated+s.Simulated
+		fact(s.Name, "%s, %s%s", plural(s.Rows, "row"), plural(s.Traces, "trace"), simulated)
 	}
 	for _, split := range slices.Sorted(maps.Keys(m.Split.Traces)) {
-		e.Facts = append(e.Facts, page.Fact{Name: split + " split", Value: comma(m.Split.Traces[split]) + " traces"})
+		fact(split+" split", "%s", plural(m.Split.Traces[split], "trace"))
 	}
 	for _, s := range m.Sets {
-		e.Facts = append(e.Facts, page.Fact{Name: s.Name + " set", Value: fmt.Sprintf("%s of %s rows", comma(s.Rows.Accepted+s.Rows.Truncated), comma(s.Rows.Planned))})
+		fact(s.Name+" set", "%s of %s", comma(s.Rows.Accepted+s.Rows.Truncated), plural(s.Rows.Planned, "row"))
+	}
+	if b := m.Benchmark; b != nil { // rows that share an event with it
+		for _, set := range slices.Sorted(maps.Keys(b.Rejected)) {
+			fact(set+" in benchmark", "%s left out", comma(b.Rejected[set]))
+		}
+		for _, set := range slices.Sorted(maps.Keys(b.Kept)) {
+			fact(set+" in benchmark", "%s kept", comma(b.Kept[set]))
+		}
 	}
 	var trainers, families []string
 	for _, f := range m.Files {
@@ -78,3 +97,10 @@ func add(list []string, name string) []string {
 }
 
 func comma(n int) string { return humanize.Comma(int64(n)) }
+
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return comma(n) + " " + noun
+}

@@ -20,9 +20,9 @@ import (
 )
 
 // Format is the version of the job's output; raising it renders pages anew.
-const Format = 1
+const Format = 2
 
-// Run writes report.html.
+// Run writes report.html and, when there was a gym, its statistics over all shards.
 func Run(ctx context.Context, t *job.Task) error {
 	t.Plan(1)
 	var p plan.Report
@@ -40,6 +40,11 @@ func Run(ctx context.Context, t *job.Task) error {
 	if err := page.Write(t.Create(plan.ReportOutput, job.HTML), d); err != nil {
 		return err
 	}
+	if d.Gym != nil {
+		if err := t.WriteJSON(plan.GymOutput, d.Gym); err != nil {
+			return err
+		}
+	}
 	t.Done(rows.Accepted)
 	return nil
 }
@@ -49,9 +54,7 @@ func evaluation(ctx context.Context, t *job.Task, d *page.Data) error {
 		return nil
 	}
 	d.Evaluation = &metrics.Evaluation{}
-	err := t.ReadJSON(ctx, "metrics", d.Evaluation)
-	d.Simulated = d.Simulated || d.Evaluation.Simulated
-	return err
+	return t.ReadJSON(ctx, "metrics", d.Evaluation)
 }
 
 func reward(ctx context.Context, t *job.Task, d *page.Data) error {
@@ -59,9 +62,7 @@ func reward(ctx context.Context, t *job.Task, d *page.Data) error {
 		return nil
 	}
 	d.Reward = &rewardmodel.Metrics{}
-	err := t.ReadJSON(ctx, "reward-metrics", d.Reward)
-	d.Simulated = d.Simulated || d.Reward.Simulated
-	return err
+	return t.ReadJSON(ctx, "reward-metrics", d.Reward)
 }
 
 // gym merges the statistics of generate's shards, one JSON document each.
@@ -87,7 +88,6 @@ func gym(ctx context.Context, t *job.Task, d *page.Data) error {
 		}
 		d.Gym.Merge(&shard)
 	}
-	d.Simulated = d.Simulated || d.Gym.Simulated > 0
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -77,7 +78,7 @@ func inputs(t *testing.T) map[string][][]byte {
 		},
 		"reward-metrics":  {lines(t, rewardmodel.Metrics{TraceHeldOut: result, Confidence: 0.95})},
 		"reward-rows":     {lines(t, rows.Row{Stage: "reward", ID: "1", State: rows.Accepted, Yields: 1})},
-		"export-manifest": {[]byte(`{"sources":[{"name":"gym","traces":3,"rows":1629}],"split":{"traces":{"train":2,"validation":1}},"sets":[{"name":"agent","rows":{"planned":9,"accepted":4,"truncated":1}}],"files":[{"path":"trl/qwen2.5/agent-train.jsonl","trainer":"trl","family":"qwen2.5","rows":5,"bytes":2048},{"path":"README.md","bytes":10}]}`)},
+		"export-manifest": {[]byte(`{"sources":[{"name":"gym","traces":3,"rows":1629}],"split":{"traces":{"train":2,"validation":1}},"benchmark":{"rejected":{"agent":1230},"kept":{"reward":1}},"sets":[{"name":"agent","rows":{"planned":9,"accepted":4,"truncated":1}}],"files":[{"path":"trl/qwen2.5/agent-train.jsonl","trainer":"trl","family":"qwen2.5","rows":5,"bytes":2048},{"path":"README.md","bytes":10}]}`)},
 		"export-rows":     {nil},
 		"predict-rows":    {lines(t, rows.Row{Stage: "predict", ID: "x", State: rows.Truncated, Cause: "history cut"})},
 		"judged":          {lines(t, judged("eager", "one", 45), judged("eager", "two", 2), judged("eager", "three", 2), judged("eager", "four", 2)), lines(t, judged("calm", "one", 45), judged("calm", "two", 2), judged("calm", "three", 2), judged("calm", "four", 2))},
@@ -108,8 +109,11 @@ func TestPageShowsEveryInput(t *testing.T) {
 		"ledger over shards": `<th scope="row">generate</th><td>3</td><td>2</td><td>0</td><td>0</td><td>1</td><td>2</td>`,
 		"empty stage":        `<th scope="row">finetune-export</th><td>0</td>`,
 		"exported file":      "trl/qwen2.5/agent-train.jsonl",
-		"source":             "1,629 judged rows, 3 traces",
+		"source":             "1,629 rows, 3 traces",
 		"set":                "5 of 9 rows",
+		"left out":           "<dt>agent in benchmark</dt><dd>1,230 left out</dd>",
+		"kept":               "<dt>reward in benchmark</dt><dd>1 kept</dd>",
+		"split of one":       "<dt>validation split</dt><dd>1 trace</dd>",
 		"sample":             "calm helps with 1.",
 		"verdict":            `<span class="verdict FP">proposal rejected</span>`,
 		"cut trace":          "5 further events not shown.",
@@ -119,13 +123,40 @@ func TestPageShowsEveryInput(t *testing.T) {
 			t.Errorf("%s: the page does not say %q", what, want)
 		}
 	}
-	for what, bad := range map[string]string{"a trace beyond the cap": "of four.", "an event beyond the cap": "event 40 of one.", "a stand-in": "<strong>Simulated.</strong>"} {
+	for what, bad := range map[string]string{"a trace beyond the cap": "of four.", "an event beyond the cap": "event 40 of one.", "a stand-in": "<strong>Simulated"} {
 		if strings.Contains(got, bad) {
 			t.Errorf("the page shows %s: %q", what, bad)
 		}
 	}
 	if n := strings.Count(got, "event 0 of one."); n != 1 {
 		t.Errorf("the event stands there %d times; candidates share one line", n)
+	}
+}
+
+// TestGymStatistics: the job gives the gym's statistics over all shards as data
+// too, and only of a gym.
+func TestGymStatistics(t *testing.T) {
+	in := inputs(t)
+	res, err := jobtest.Run(t, jobtest.Case{Job: plan.JobReport, Func: Run, Params: params, Upstream: in})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want trace.Stats
+	if err := json.Unmarshal(res.Output(t, plan.GymOutput), &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []*trace.Episode{episode("a", true), episode("b", true), episode("c", false)} {
+		want.Add(e)
+	}
+	if !reflect.DeepEqual(got.Tally, want.Tally) || !reflect.DeepEqual(got.Domains, want.Domains) {
+		t.Errorf("merged to %+v, want %+v", got, want)
+	}
+	delete(in, "generate-stats")
+	if res, err = jobtest.Run(t, jobtest.Case{Job: plan.JobReport, Func: Run, Params: params, Upstream: in}); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(res.Records[0].Outputs); n != 1 {
+		t.Errorf("a run without a gym has %d outputs, want the page alone", n)
 	}
 }
 
@@ -169,18 +200,27 @@ func TestAnyStandInIsSaid(t *testing.T) {
 	stats.Add(sim)
 	j := judged("x", "one", 1)
 	j.Simulated = true
-	for name, data := range map[string][]byte{
-		"generate-stats":  lines(t, &stats),
-		"reward-metrics":  lines(t, rewardmodel.Metrics{Simulated: true}),
-		"export-manifest": []byte(`{"simulated":true}`),
-		"judged":          lines(t, j),
-		"metrics":         lines(t, metrics.Evaluation{Simulated: true}),
+	for _, c := range []struct {
+		input string
+		data  []byte
+		part  string
+	}{
+		{"generate-stats", lines(t, &stats), "gym sessions"},
+		{"reward-metrics", lines(t, rewardmodel.Metrics{Simulated: true}), "reward model"},
+		{"export-manifest", []byte(`{"sources":[{"name":"gym","traces":2,"simulated":1},{"name":"proactivebench","traces":4}]}`), "exported rows"},
+		{"judged", lines(t, j), "sample traces"},
+		{"metrics", lines(t, metrics.Evaluation{Simulated: true}), "evaluation"},
 	} {
-		got, err := run(t, map[string][][]byte{name: {data}})
+		in := inputs(t)
+		in[c.input] = [][]byte{c.data}
+		if c.input == "judged" {
+			delete(in, "metrics")
+		}
+		got, err := run(t, in)
 		if err != nil {
-			t.Errorf("%s: %v", name, err)
-		} else if !strings.Contains(got, "<strong>Simulated.</strong>") {
-			t.Errorf("%s was made by a stand-in, and the page does not say so", name)
+			t.Errorf("%s: %v", c.input, err)
+		} else if !strings.Contains(got, "<strong>Simulated: "+c.part+".</strong>") {
+			t.Errorf("%s alone was made by a stand-in, and the page does not say so", c.input)
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"strconv"
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
@@ -19,7 +18,7 @@ import (
 
 // Format is the version of what this job does with the same parameters and
 // inputs; work keys cover it.
-const Format = 1
+const Format = 2
 
 // EpisodesInput is the step's input of trace.Episode rows.
 const EpisodesInput = "episodes"
@@ -31,7 +30,8 @@ const (
 )
 
 // Run is the job. It reads plan.Reward and writes model.json, metrics.json and
-// the row ledger; a row is a line of the reward data, or a turn of an episode.
+// the row ledger; a row is a line of the reward data, a verdict on a turn of an
+// episode, or a turn without a verdict that can be used; see trace.Judged.
 // Rows yield nothing to later steps, which read only the model.
 func Run(ctx context.Context, t *job.Task) error {
 	var p plan.Reward
@@ -83,9 +83,9 @@ type intake struct {
 	simulated bool
 }
 
-func (in *intake) accept(id string, row trace.Judged) {
+func (in *intake) accept(row trace.Judged) {
 	in.rows = append(in.rows, row)
-	in.ledger = append(in.ledger, rows.Row{Stage: in.stage, ID: id, State: rows.Accepted})
+	in.ledger = append(in.ledger, rows.Row{Stage: in.stage, ID: row.ID, State: rows.Accepted})
 }
 
 func (in *intake) reject(id, cause string) {
@@ -111,7 +111,7 @@ func (in *intake) proactiveBench(ctx context.Context, t *job.Task, f plan.File) 
 		if r.Cause != "" {
 			in.reject(r.ID, r.Cause)
 		} else {
-			in.accept(r.ID, r.Judged)
+			in.accept(r.Judged)
 		}
 		return nil
 	})
@@ -121,8 +121,7 @@ func (in *intake) proactiveBench(ctx context.Context, t *job.Task, f plan.File) 
 	return nil
 }
 
-// gym reads episodes. Every turn is a row, named by its episode and its number
-// from 0.
+// gym reads episodes. Every verdict is a row, and so is a turn that has none.
 func (in *intake) gym(ctx context.Context, t *job.Task) error {
 	r, err := t.Open(ctx, EpisodesInput)
 	if err != nil {
@@ -146,13 +145,12 @@ func (in *intake) gym(ctx context.Context, t *job.Task) error {
 		}
 		judged := ep.Judged()
 		for i, cause := range causes {
-			id := ep.ID + "#" + strconv.Itoa(i)
 			if cause != "" {
-				in.reject(id, cause)
-				continue
+				in.reject(trace.TurnID(ep.ID, i), cause)
 			}
-			in.accept(id, judged[0])
-			judged = judged[1:]
+			for ; len(judged) > 0 && len(judged[0].History) == i+1; judged = judged[1:] {
+				in.accept(judged[0])
+			}
 		}
 		return nil
 	})

@@ -82,17 +82,17 @@ func TestGym(t *testing.T) {
 		t.Fatal(err)
 	}
 	list, counts := ledger(t, res)
-	if counts.Planned != 72 || counts.Accepted != 56 || counts.Rejected != 16 || counts.Causes[causeUnjudged] != 16 {
-		t.Errorf("ledger %+v: every turn of 8 episodes, the 2 unjudged ones of each rejected", counts)
+	if counts.Planned != 88 || counts.Accepted != 72 || counts.Rejected != 16 || counts.Causes[causeUnjudged] != 16 {
+		t.Errorf("ledger %+v: of 8 episodes 9 verdicts each, 2 of them on a turn with two, and 2 turns without one", counts)
 	}
-	if list[0].ID != "scene-00000/0#0" || list[71].ID != "scene-00007/0#8" || list[3].State != rows.Rejected {
+	if list[0].ID != "scene-00000/0/0" || list[1].ID != "scene-00000/0/1.0" || list[2].ID != "scene-00000/0/1.1" || list[87].ID != "scene-00007/0/8" || list[4].State != rows.Rejected || list[4].ID != "scene-00000/0/3" {
 		t.Errorf("rows %v … %v", list[0], list[71])
 	}
 	var m rewardmodel.Metrics
 	if err := json.Unmarshal(res.Output(t, plan.MetricsOutput), &m); err != nil {
 		t.Fatal(err)
 	}
-	if !m.Simulated || m.TraceHeldOut.Rows != 56 || m.TraceHeldOut.Traces != 8 || m.TraceHeldOut.AUC < 0.9 {
+	if !m.Simulated || m.TraceHeldOut.Rows != 72 || m.TraceHeldOut.Traces != 8 || m.TraceHeldOut.AUC < 0.9 {
 		t.Errorf("metrics %+v", m.TraceHeldOut)
 	}
 	model, err := rewardmodel.Load(res.Output(t, plan.ModelOutput))
@@ -101,8 +101,8 @@ func TestGym(t *testing.T) {
 	}
 	history := []trace.Event{{Time: "1", Text: "The user searches for 'ferns'."}}
 	task := "Summarise results about ferns"
-	if !model.Training.Simulated || !model.Score(history, &task).Accepted {
-		t.Errorf("the accepted candidate is the second of two: %+v", model.Score(history, &task))
+	if !model.Training.Simulated || !model.Scorer().Score(history, &task).Accepted {
+		t.Errorf("the accepted candidate is the second of two: %+v", model.Scorer().Score(history, &task))
 	}
 }
 
@@ -117,7 +117,7 @@ func TestBothSources(t *testing.T) {
 			t.Fatal(err)
 		}
 		list, counts := ledger(t, res)
-		if counts.Planned != 4+54 || list[2].Cause != "field obs: empty; want at least one event" || list[2].ID != "train_data.jsonl:3" {
+		if counts.Planned != 4+66 || list[2].Cause != "field obs: empty; want at least one event" || list[2].ID != "train_data.jsonl:3" {
 			t.Errorf("ledger %+v, row 3 %+v", counts, list[2])
 		}
 		var m rewardmodel.Metrics
@@ -156,7 +156,7 @@ func TestRefuses(t *testing.T) {
 	}{
 		"an episode cut in half": {params, nil, good[:len(good)-40], "episodes:4"},
 		"no episodes":            {params, nil, "", "none of 0 rows can be used"},
-		"one episode":            {params, nil, string(episodes(t, 0, 1)), "1 traces"},
+		"one episode":            {params, nil, string(episodes(t, 0, 1)), "1 independent group"},
 		"a row cut in half":      {onlyBench, half, "", "input bench/pb: reward data train_data.jsonl:2"},
 		"no usable row":          {onlyBench, bad, "", "none of 1 rows can be used; the first: train_data.jsonl:1: field obs: missing"},
 		"no reward data":         {elsewhere, bench(), "", "no reward_data/train_data.jsonl"},
@@ -183,7 +183,7 @@ func TestJudgementOfNoCandidate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, counts := ledger(t, res); counts.Causes[causeBadTask] != 1 || counts.Accepted != 27 {
+	if _, counts := ledger(t, res); counts.Causes[causeBadTask] != 1 || counts.Accepted != 34 {
 		t.Errorf("ledger %+v", counts)
 	}
 }

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,11 +15,12 @@ type proposal struct {
 }
 
 // proposal decides as a proactive agent. Skill s gets the moment right with
-// probability 0.4+0.6s, and the task with 0.1+0.9s.
+// probability 1−0.6(1−s)², and the task with 0.1+0.9s. (The conversions keep
+// compilers from fusing the sums, which would differ between machines.)
 func (c *call) proposal() proposal {
 	history := c.moments(recent)
 	speak := needs(history)
-	if !c.chance(0.4 + 0.6*c.skill) {
+	if !c.chance(1 - float64(0.6*float64((1-c.skill)*(1-c.skill)))) {
 		speak = !speak
 	}
 	if !speak || len(history) == 0 {
@@ -30,7 +32,7 @@ func (c *call) proposal() proposal {
 	}
 	var tasks []string
 	for range n {
-		if c.chance(0.1 + 0.9*c.skill) {
+		if c.chance(0.1 + float64(0.9*c.skill)) {
 			tasks = append(tasks, c.helpful(history[len(history)-1].text))
 		} else {
 			tasks = append(tasks, c.beside(history))
@@ -52,85 +54,55 @@ func atMost(system string) int {
 
 // helpful proposes a task about an event.
 func (c *call) helpful(event string) string {
-	topic, object := about(event)
-	var form string
+	g := gistOf(event)
+	forms := workingOffers
 	switch cueOf(event) {
 	case failing:
-		form = c.one(failingOffers)
+		forms = failingOffers
 	case searching:
-		form = c.one(searchingOffers)
+		forms = searchingOffers
 	case repeating:
-		form = c.one(repeatingOffers)
-	default:
-		form = c.one(workingOffers)
+		forms = repeatingOffers
+		if g.other != "" {
+			forms = comparingOffers
+		}
 	}
-	return fill(form, "topic", topic, "object", object)
+	return g.fill(c.one(forms))
 }
 
 // beside proposes something that nobody asked for.
 func (c *call) beside(history []moment) string {
 	if len(history) >= recent && c.chance(0.4) {
-		topic, object := about(history[0].text)
-		return fill(c.one(workingOffers), "topic", topic, "object", object)
+		return gistOf(history[0].text).fill(c.one(workingOffers))
 	}
 	return c.one(idleOffers)
 }
 
-// about returns what an event is about, and the thing that it happens to.
-func about(event string) (topic, object string) {
-	rest := event
-	if q := quotes(event); len(q) > 0 {
-		topic = q[0]
-		rest = strings.ReplaceAll(event, topic, ",")
-	}
-	for _, p := range phrases(rest) {
-		switch {
-		case topic == "":
-			topic = p
-		case object == "" && p != topic:
-			object = p
-		}
-	}
-	if topic == "" {
-		topic = "the current step"
-	}
-	if object == "" {
-		object = topic
-	}
-	return topic, object
-}
-
-// briefly is what an event is about, in a few words.
-func briefly(event string) string {
-	topic, _ := about(event)
-	if s := subject(topic); s != "" {
-		return s
-	}
-	return topic
-}
-
 var (
 	failingOffers = []string{
-		"Find out what causes '{topic}' and fix it in {object}",
-		"Explain '{topic}' and correct {object}",
-		"Look into '{topic}' and suggest a way around it for {object}",
-		"Trace '{topic}' to its cause and repair {object}",
+		"Find out what causes {topic} and fix it{in}",
+		"Explain {topic} and suggest a correction{in}",
+		"Look into {topic} and suggest a way around it{in}",
+		"Trace {topic} to its cause and repair it{in}",
 	}
 	searchingOffers = []string{
-		"Summarize what the best sources say about '{topic}'",
-		"Put the answers on '{topic}' into a short note for {object}",
-		"Show a worked example of '{topic}'",
-		"Compare the results on '{topic}' and recommend one",
+		"Summarize what the best sources say about {topic}",
+		"Put the answers to {topic} into a short note",
+		"Look up {topic} and show the best answer{in}",
+		"Compare the results for {topic} and recommend one",
 	}
 	repeatingOffers = []string{
-		"Settle {topic} and {object} in one go",
-		"Work out what is unclear about {topic} and {object}",
-		"Put {topic} and {object} side by side and point out the differences",
+		"Work out what is unclear about {topic}{in}",
+		"Suggest a clean version of {topic}{in}",
+	}
+	comparingOffers = []string{
+		"Compare {other} with {object} and point out the differences",
+		"List the differences between {other} and {object} on {topic}",
 	}
 	workingOffers = []string{
-		"Draft the next part of {topic} in {object}",
-		"Check {topic} in {object} for mistakes",
-		"Prepare a short overview of {topic} for {object}",
+		"Draft the next part of {topic}{in}",
+		"Check {topic}{in} for mistakes",
+		"Prepare a short overview of {topic}",
 	}
 	idleOffers = []string{
 		"Suggest a short break and some stretching",
@@ -151,7 +123,7 @@ type operation struct {
 	Done bool   `json:"done"`
 }
 
-// operation carries out a task in one to three calls of what there is.
+// operation carries out a task in one to three different calls of what there is.
 func (c *call) operation() operation {
 	task := ""
 	for i := range c.msgs {
@@ -159,62 +131,118 @@ func (c *call) operation() operation {
 			break
 		}
 	}
-	made := len(c.answers(`{"call":`))
-	listed := bullets(c.system(), "Operations:")
-	if len(listed) == 0 || made >= 1+pick(5, task)/2 {
+	made := c.answers(`{"call":`)
+	if len(made) >= 1+pick(5, task)/2 {
 		return operation{Done: true}
 	}
-	// The operation whose signature shares most with the task, or any.
-	best, most := listed[c.rng.IntN(len(listed))], 0
-	for _, signature := range listed {
-		if n := shared(words(signature), words(task)); n > most && made == 0 {
+	var left []string
+	for _, signature := range bullets(c.system(), "Operations:") {
+		name, _, _ := strings.Cut(signature, "(")
+		if !slices.ContainsFunc(made, func(m string) bool { return strings.HasPrefix(m, `{"call":"`+name+`(`) }) {
+			left = append(left, signature)
+		}
+	}
+	if len(left) == 0 {
+		return operation{Done: true}
+	}
+	// First the operation whose signature shares most with the task, then any.
+	best, most := left[c.rng.IntN(len(left))], 0
+	for _, signature := range left {
+		if n := shared(words(signature), words(task)); n > most && len(made) == 0 {
 			best, most = signature, n
 		}
 	}
-	return operation{Call: callOf(best, briefly(task))}
+	return operation{Call: callOf(best, task)}
 }
 
-// callOf fills a signature's parameters: "file.open(path: str) -> str" becomes
-// "file.open('notes on topic')".
-func callOf(signature, topic string) string {
-	name, rest, _ := strings.Cut(signature, "(")
-	params, _, _ := strings.Cut(rest, ")")
-	topic = strings.Map(func(r rune) rune {
+// callOf fills a signature's parameters with what a task is about:
+// "file.open(path: str) -> str" becomes "file.open('tax-form.md')".
+func callOf(signature, task string) string {
+	name, params, _ := strings.Cut(signature, "(")
+	open := 1
+	for i, r := range params {
+		switch r {
+		case '(':
+			open++
+		case ')':
+			open--
+		}
+		if open == 0 {
+			params = params[:i]
+			break
+		}
+	}
+	g := about(task, true)
+	topic := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(`'"()`, r) {
 			return -1
 		}
 		return r
-	}, topic)
+	}, bare(g.topic))
+	file := slug(topic) + ".md"
+	if fileName.MatchString(g.object) {
+		file = g.object
+	}
 	var args []string
+	said := false // the topic, as it is
 	for p := range strings.SplitSeq(params, ",") {
 		p, _, _ = strings.Cut(strings.Trim(p, " *"), ":")
 		p, _, _ = strings.Cut(p, "=")
-		switch p = strings.ToLower(strings.TrimSpace(p)); {
-		case p == "":
+		p, _, _ = strings.Cut(p, " (")
+		if p = strings.ToLower(strings.TrimSpace(p)); p == "" || p == "kwargs" {
 			continue
-		case strings.Contains(p, "path"), strings.Contains(p, "file"):
-			args = append(args, "'"+slug(topic)+".md'")
-		case strings.Contains(p, "url"):
-			args = append(args, "'https://example.org/"+slug(topic)+"'")
-		case strings.Contains(p, "mode"):
-			args = append(args, "'r'")
-		default:
-			args = append(args, fmt.Sprintf("'%s'", topic))
 		}
+		arg := ""
+		for _, known := range arguments {
+			if strings.Contains(p, known.param) {
+				arg = fill(known.value, "topic", topic, "file", file, "slug", slug(topic))
+				break
+			}
+		}
+		switch {
+		case arg == "" && said:
+			arg = "default"
+		case arg == "":
+			arg, said = topic, true
+		}
+		args = append(args, "'"+arg+"'")
 	}
 	return fmt.Sprintf("%s(%s)", strings.TrimSpace(name), strings.Join(args, ", "))
 }
 
+// arguments are what parameters whose name contains a word are given; the first
+// that suits counts. Of the other parameters, the first is given the topic.
+var arguments = []struct{ param, value string }{
+	{"path", "{file}"}, {"file", "{file}"}, {"url", "https://example.org/{slug}"}, {"mode", "r"}, {"command", "open {file}"},
+	{"recipient", "colleague@example.org"}, {"person", "a colleague"}, {"attendees", "colleague@example.org"}, {"content", "Notes on {topic}"},
+	{"body", "Notes on {topic}"}, {"text", "Notes on {topic}"}, {"snippet", "the lines on {topic}"}, {"time", "tomorrow 9:00"}, {"date", "tomorrow"},
+	{"line", "12"}, {"length", "200"}, {"rows", "3"}, {"columns", "3"}, {"language", "en"}, {"kind", "bar"}, {"chart_type", "bar"}, {"style", "plain"},
+}
+
 // slug is a file name for a topic.
 func slug(topic string) string {
+	parts := slugWords(topic)
+	if len(parts) == 0 {
+		return "notes"
+	}
+	return strings.Join(parts, "-")
+}
+
+// identifier is a name in code for a topic.
+func identifier(topic string) string {
+	parts := slugWords(topic)
+	if len(parts) == 0 {
+		return "result"
+	}
+	return strings.Join(parts, "_")
+}
+
+func slugWords(topic string) []string {
 	var parts []string
 	for w := range strings.FieldsFuncSeq(strings.ToLower(topic), notWord) {
 		if !stop[w] {
 			parts = append(parts, w)
 		}
 	}
-	if len(parts) == 0 {
-		return "notes"
-	}
-	return strings.Join(parts, "-")
+	return parts[:min(4, len(parts))]
 }

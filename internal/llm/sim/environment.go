@@ -28,23 +28,23 @@ func (c *call) events() events {
 	news := c.question()
 	act := labelled(news, "The person:")
 	trouble := strings.Contains(news, "goes wrong")
-	system := c.system()
-	things := bullets(system, "Things here:")
-	k := kitOf(labelled(system, "Where this is:"), things)
+	around := things(c.system(), "Things here:")
+	k := kitOf(labelled(c.system(), "Where this is:"), around)
 
-	main, other := c.pair(things)
-	for _, t := range things {
+	main, other := c.pair(around)
+	for _, t := range around {
 		if t != main && strings.Contains(act, t) {
 			main, other = t, main
 			break
 		}
 	}
-	topic := topicOf(act, things)
+	topic := topicOf(act, around)
+	slots := []string{"entity", main, "other", other, "topic", topic, "name", bare(topic), "id", identifier(bare(topic)), "file", slug(bare(topic))}
 	write := func(form string) string {
-		return fill(form, "entity", main, "other", other, "topic", topic, "error", fill(c.one(k.errors), "topic", topic))
+		return fill(form, append(slots, "error", fill(c.one(k.errors), slots...))...)
 	}
 
-	first := event{Text: thirdPerson(act), Actor: "user", Entities: c.change(main, k.states, topic)}
+	first := event{Text: thirdPerson(act), Actor: "user", Entities: c.change(main, k.states, slots)}
 	if first.Text == "" {
 		first.Text = write(c.one(k.steps))
 	}
@@ -57,13 +57,13 @@ func (c *call) events() events {
 		e := event{Actor: "user", Entities: []entity{}}
 		switch {
 		case trouble && i == more-1:
-			e = event{Text: write(c.one(k.failures)), Actor: "environment", Failure: true, Entities: c.change(main, k.troubles, topic)}
+			e = event{Text: write(c.one(k.failures)), Actor: "environment", Failure: true, Entities: c.change(main, k.troubles, slots)}
 		case c.chance(0.1):
 			e.Text, e.Actor = write(c.one(notices)), "environment"
 		case c.chance(0.3):
 			e.Text = write(c.one(k.repeats))
 		default:
-			e.Text, e.Entities = write(c.one(k.steps)), c.change(main, k.states, topic)
+			e.Text, e.Entities = write(c.one(k.steps)), c.change(main, k.states, slots)
 		}
 		out = append(out, e)
 	}
@@ -74,23 +74,17 @@ func (c *call) events() events {
 }
 
 // topicOf is what an activity is about, besides the names of things.
-func topicOf(act string, things []string) string {
-	act = strings.TrimPrefix(act, "I ")
+func topicOf(act string, around []string) string {
 	if q := quotes(act); len(q) > 0 {
 		act = q[0]
 	}
-	for _, t := range things {
+	for _, t := range around {
 		act = strings.ReplaceAll(act, t, ",")
 	}
 	if s := subject(act); s != "" {
-		return s
+		return the(s)
 	}
 	return "the task"
-}
-
-// change says that a thing now is in one of the states.
-func (c *call) change(name string, states []string, topic string) []entity {
-	return []entity{{name, fill(c.one(states), "topic", topic)}}
 }
 
 // seconds draws a time between events: people take longer than programs.
@@ -149,21 +143,27 @@ type result struct {
 	Entities []entity `json:"entities"`
 }
 
+// change says that a thing now is in one of the states.
+func (c *call) change(name string, states, slots []string) []entity {
+	return []entity{{name, fill(c.one(states), slots...)}}
+}
+
 // result answers an operation of the agent's; one in ten does not work.
 func (c *call) result() result {
 	news := c.question()
-	task, made := labelled(news, "The assistant's task:"), labelled(news, "The assistant calls:")
+	made := labelled(news, "The assistant calls:")
 	name, _, _ := strings.Cut(made, "(")
-	topic := briefly(task)
-	main, _ := c.pair(bullets(c.system(), "Things here:"))
+	topic := about(labelled(news, "The assistant's task:"), true).topic
+	main, _ := c.pair(things(c.system(), "Things here:"))
+	slots := []string{"call", name, "topic", topic, "name", bare(topic), "entity", main}
+
 	r := result{OK: !c.chance(0.1), Seconds: c.seconds("agent"), Entities: []entity{}}
 	form, answer := c.one(operationEvents), c.one(operationResults)
 	if !r.OK {
 		form, answer = c.one(brokenEvents), c.one(brokenResults)
 	} else if c.chance(0.5) {
-		r.Entities = c.change(main, []string{"updated for {topic}", "shows what the agent found on {topic}", "open, {topic} filled in"}, topic)
+		r.Entities = c.change(main, operationStates, slots)
 	}
-	slots := []string{"name", name, "topic", topic, "entity", main}
 	r.Text, r.Result = fill(form, slots...), fill(answer, slots...)
 	return r
 }
@@ -173,19 +173,20 @@ var (
 		"A notification from {other} appears: 'You have 2 unread messages'.",
 		"A reminder pops up on top of {entity}: 'Call at half past'.",
 		"{other} shows that an update is ready to install.",
-		"An e-mail arrives with the subject 'Notes on {topic}'.",
+		"An e-mail arrives with the subject 'Notes on {name}'.",
 	}
 	operationEvents = []string{
-		"The agent runs {name} for '{topic}' and shows the outcome in {entity}.",
-		"The agent calls {name} on '{topic}'; it finishes.",
-		"The agent uses {name} and adds a short summary of '{topic}'.",
+		"The agent runs {call} for {topic} and shows the outcome in {entity}.",
+		"The agent calls {call} for {topic}, which succeeds.",
+		"The agent uses {call} and adds a summary of {topic} to {entity}.",
 	}
 	operationResults = []string{
-		"Done: 3 passages on {topic}.", "Done: {topic} was updated.", "Found two matches for {topic}; the first was used.", "Saved.",
+		"Done: 3 passages on {name}.", "Done: the entry on {name} was updated.", "Found two matches for {name}; the first was used.", "Saved.",
 	}
-	brokenEvents = []string{
-		"The agent tries {name} for '{topic}', which stops with an error.",
-		"The agent calls {name}, but gets no answer for '{topic}'.",
+	operationStates = []string{"updated for {topic}", "shows what the agent found on {topic}", "holds a summary of {topic}"}
+	brokenEvents    = []string{
+		"The agent tries {call} for {topic}, which stops with an error.",
+		"The agent calls {call} for {topic}, but gets no answer.",
 	}
 	brokenResults = []string{"Error: no such item.", "Error: timed out after 30 s.", "Error: access denied."}
 )

@@ -18,13 +18,15 @@ const (
 var (
 	failingWords   = regexp.MustCompile(`(?i)\b(\w*errors?|exception|fail(s|ed|ure)?|crash(es|ed)?|cannot|can't|could not|not found|missing|refuse[sd]|denied|wrong|broken|reject(s|ed)|stack trace|timed out|invalid|does not (match|add up|work|fit)|sold out|expired|leaks?)\b`)
 	searchingWords = regexp.MustCompile(`(?i)\b(searches|searched|googles|looks up|looks it up|types a query)\b`)
+	doneWords      = regexp.MustCompile(`(?i)\b(pass(es|ed)?|succeeds|succeeded|without (an? )?(errors?|problems?)|no errors?)\b`)
 	repeatingWords = regexp.MustCompile(`(?i)\b(again|once more|back and forth|third time|repeatedly|over and over|undoes)\b`)
 )
 
-// cueOf reads one event. What the agent did itself calls for no help.
+// cueOf reads one event. What the agent did itself calls for no help, and
+// neither does what went well in the end.
 func cueOf(event string) cue {
 	switch {
-	case strings.HasPrefix(event, "The agent"):
+	case strings.HasPrefix(event, "The agent"), doneWords.MatchString(event):
 		return noCue
 	case failingWords.MatchString(event):
 		return failing

@@ -26,12 +26,15 @@ func (c *call) scene() scene {
 	question := c.question()
 	domain, task := labelled(question, "Domain:"), labelled(question, "Task:")
 	sampled := bullets(question, "Sample events:")
-	k := kitOf(domain+" "+task, sampled)
+	k := kitOf(domain, nil)
+	if k.hits(domain) == 0 {
+		k = kitOf(task, sampled)
+	}
 	name := c.one(firstNames) + " " + c.one(lastNames)
 	work := c.one(k.jobs)
 	theme := "A day's work"
-	if about := subject(task); about != "" {
-		theme = upperFirst(about)
+	if s := subject(task); s != "" {
+		theme = upperFirst(s)
 	}
 
 	var s scene
@@ -48,10 +51,11 @@ func (c *call) scene() scene {
 	}
 	e.Operations = c.some(k.operations, 6+c.rng.IntN(3))
 	e.Examples = c.some(sampled, 3)
-	topic := c.topic(k, task)
+	topic, name := c.topic(k, task)
+	slots := []string{"topic", topic, "name", name, "id", identifier(name), "file", slug(name)}
 	for range 3 + c.rng.IntN(3) {
 		main, other := c.pair(e.Entities)
-		e.Examples = append(e.Examples, fill(c.one(k.steps), "entity", main, "other", other, "topic", topic))
+		e.Examples = append(e.Examples, fill(c.one(k.steps), append(slots, "entity", main, "other", other)...))
 	}
 	return s
 }
@@ -64,7 +68,7 @@ func names(samples []string) []string {
 		var run []string
 		for i, field := range strings.Fields(s) {
 			w := strings.TrimFunc(field, notWord)
-			if i > 0 && w == field && w != "" && unicode.IsUpper([]rune(w)[0]) {
+			if i > 0 && w == field && !strings.ContainsAny(w, "'’/") && w != "" && unicode.IsUpper([]rune(w)[0]) {
 				run = append(run, w)
 				continue
 			}

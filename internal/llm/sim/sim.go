@@ -8,14 +8,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
-	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
-	"strings"
 
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/prompt"
 )
 
 // malformedOneIn is how rarely an answer is cut short, as real models' are, so
@@ -37,13 +35,7 @@ func (m *model) Chat(ctx context.Context, req *llm.Request) (*llm.Response, erro
 	}
 	c := call{rng: m.generator(req), skill: min(max(m.Skill, 0), 1), msgs: req.Messages}
 	answer := c.play(req.Schema)
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(answer); err != nil {
-		return nil, fmt.Errorf("sim: %w", err)
-	}
-	content := strings.TrimSuffix(b.String(), "\n")
+	content := prompt.Encode(answer)
 	if c.rng.IntN(malformedOneIn) == 0 {
 		content = content[:len(content)/2]
 	}
@@ -110,6 +102,8 @@ func (c *call) play(schema *llm.Schema) any {
 		return c.operation()
 	case "judgement":
 		return c.judgement()
+	case "verdict":
+		return c.verdict()
 	}
 	return map[string]string{"answer": "A stand-in has nothing to say to this."}
 }

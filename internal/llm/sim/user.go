@@ -12,7 +12,7 @@ type activity struct {
 func (c *call) activity() activity {
 	system := c.system()
 	goal := labelled(system, "Your goal:")
-	around := bullets(system, "Around you:")
+	around := things(system, "Around you:")
 	k := kitOf(labelled(system, "Where you are:"), around)
 	made := c.answers(`{"activity":`)
 	form := c.one(k.start)
@@ -34,12 +34,13 @@ func (c *call) activity() activity {
 		}
 	}
 	entity, other := c.pair(around)
-	return activity{Activity: fill(form, "entity", entity, "other", other, "topic", c.topic(k, goal))}
+	topic, name := c.topic(k, goal)
+	return activity{Activity: fill(form, "entity", entity, "other", other, "topic", topic, "name", name)}
 }
 
 // pair picks two things of a scene.
 func (c *call) pair(around []string) (entity, other string) {
-	entity, other = "the desk", "the phone"
+	entity, other = "Laptop", "Phone"
 	if two := c.some(around, 2); len(two) == 2 {
 		return two[0], two[1]
 	} else if len(two) == 1 {
@@ -48,30 +49,50 @@ func (c *call) pair(around []string) (entity, other string) {
 	return entity, other
 }
 
-// topic picks a part of the goal, at times one aspect of it.
-func (c *call) topic(k *kit, goal string) string {
+// topic picks a part of the goal, at times one aspect of it, and tells the
+// part's bare name. Parts that sound like trouble are left out: events about them
+// would, too.
+func (c *call) topic(k *kit, goal string) (topic, name string) {
 	_, rest, _ := strings.Cut(goal, " ") // a goal opens with a verb
-	parts := phrases(rest)
+	var parts []string
+	for _, p := range phrases(rest) {
+		if !p.vague && cueOf(p.text) == noCue && len(parts) < 4 {
+			parts = append(parts, p.text)
+		}
+	}
 	if len(parts) == 0 {
-		parts = []string{"the task"}
+		parts = []string{"task"}
 	}
-	part := c.one(parts[:min(5, len(parts))])
+	name = c.one(parts)
+	topic = the(name)
 	if c.chance(0.3) {
-		return c.one(k.aspects) + " of " + part
+		topic = c.one(k.aspects) + " of " + topic
 	}
-	return part
+	return topic, name
 }
 
 type judgement struct {
 	Accepted bool   `json:"accepted"`
-	Task     *int   `json:"task,omitempty"`
 	Reason   string `json:"reason"`
 }
 
-// judgement decides as the gym's user or as a judge: help is wanted after a
-// failure, a search or a repetition, and a task must be about it and not be what
-// the user has just taken. It errs with probability (1−skill)·0.4.
+// judgement decides as a judge.
 func (c *call) judgement() judgement {
+	v := c.verdict()
+	return judgement{v.Accepted, v.Reason}
+}
+
+type verdict struct {
+	Accepted   bool   `json:"accepted"`
+	Task       *int   `json:"task,omitempty"`
+	HelpNeeded bool   `json:"helpNeeded"`
+	Reason     string `json:"reason"`
+}
+
+// verdict decides as the gym's user: help is wanted after a failure, a search or
+// a repetition, and a task must be about it and not be what the user has just
+// taken. It errs with probability (1−skill)·0.4.
+func (c *call) verdict() verdict {
 	history := c.moments(recent)
 	message := c.question()
 	offered := offers(message)
@@ -90,12 +111,18 @@ func (c *call) judgement() judgement {
 	if c.chance((1 - c.skill) * 0.4) {
 		accepted = !accepted
 	}
-	j := judgement{Accepted: accepted, Reason: c.reason(accepted, need, offered, history)}
+	v := verdict{Accepted: accepted, HelpNeeded: need, Reason: c.reason(accepted, need, offered, history)}
+	switch {
+	case len(offered) == 0:
+		v.HelpNeeded = !accepted
+	case accepted:
+		v.HelpNeeded = true
+	}
 	if accepted && len(offered) > 1 {
 		task := max(best, 0) + 1
-		j.Task = &task
+		v.Task = &task
 	}
-	return j
+	return v
 }
 
 // taken tells whether one of the last few offers in this conversation was the
@@ -121,22 +148,22 @@ func (c *call) taken(task string) bool {
 
 // reason says why in the words of the last event.
 func (c *call) reason(accepted, need bool, offered []string, history []moment) string {
-	topic := "this"
+	g := gist{topic: "this"}
 	if len(history) > 0 {
-		topic = briefly(history[len(history)-1].text)
+		g = gistOf(history[len(history)-1].text)
 	}
 	var forms []string
 	switch {
 	case len(offered) > 0 && accepted:
-		forms = []string{"I am held up by {topic}, and this is what I need now.", "That saves me work on {topic}.", "Good timing: {topic} is where I am stuck."}
+		forms = []string{"I am held up by {topic}, and this is what I need now.", "That saves me work on {topic}.", "Good timing: I am stuck on {topic}."}
 	case len(offered) > 0 && need:
-		forms = []string{"I could use help, but with {topic}, not with this.", "The offer misses what {topic} is about."}
+		forms = []string{"I could use help, but with {topic}, not with this.", "The offer does not help me with {topic}."}
 	case len(offered) > 0:
 		forms = []string{"I am getting on well with {topic} and need no help.", "It comes at a moment when nothing is wrong with {topic}.", "I did not ask for that while busy with {topic}."}
 	case accepted:
-		forms = []string{"I am fine on my own with {topic}.", "There was nothing to help with in {topic}."}
+		forms = []string{"I am fine on my own with {topic}.", "Nothing about {topic} called for help."}
 	default:
 		forms = []string{"I was stuck on {topic} and would have taken help.", "Some help with {topic} would have been welcome."}
 	}
-	return fill(c.one(forms), "topic", topic)
+	return g.fill(c.one(forms))
 }

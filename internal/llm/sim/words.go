@@ -90,63 +90,18 @@ func closing(s string) int {
 	return -1
 }
 
-// phrases returns the runs of one to three words between stop words, verbs and
-// punctuation, in order: what a sentence names.
-func phrases(text string) []string {
-	var out []string
-	var run []string
-	flush := func() {
-		if n := len(run); n > 0 {
-			out = append(out, strings.Join(run[max(0, n-3):], " "))
-		}
-		run = run[:0]
-	}
-	for i, field := range strings.Fields(text) {
-		w := strings.TrimFunc(field, notWord)
-		low := strings.ToLower(w)
-		name := w != low && i > 0 // a capital inside a sentence
-		if w == "" || !name && (stop[low] || verbs[stem(low)] && w == low) {
-			flush()
-			continue
-		}
-		run = append(run, strings.TrimSuffix(strings.TrimSuffix(w, "'s"), "’s"))
-		if strings.ContainsAny(field[len(field)-1:], ".,;:!?)'") {
-			flush()
-		}
-	}
-	flush()
-	return out
-}
-
-// subject is the phrase that a text is about: the last of the longest.
-func subject(text string) string {
-	best, most := "", 0
-	for _, p := range phrases(text) {
-		if n := strings.Count(p, " ") + 1; n >= most {
-			best, most = p, n
-		}
-	}
-	return best
-}
-
 func set(list string) map[string]bool {
 	m := map[string]bool{}
-	for _, w := range strings.Fields(list) {
+	for w := range strings.FieldsSeq(list) {
 		m[w] = true
 	}
 	return m
 }
 
-var (
-	stop = set(`a an the this that these those it its i me my you your he she his her they them their we our us who what which whose when where how why
+// stop are the words that tell nothing of what a text is about.
+var stop = set(`a an the this that these those it its i me my you your he she his her they them their we our us who what which whose when where how why
 		is are was were be been being am do does did done has have had can could will would should may might must not no nor so as at by for from in into of off on
 		onto or out over per than then to too under until up upon with within without and but if while after before about above across again against all any
 		both each few more most other some such only own same very just also there here now still yet one two three first second third next last
 		user agent assistant person several many much new four five six seven eight nine ten back forth aloud once twice together well same
 		hour hours minute minutes day days week weeks month months year years reports answers shows says prints uses calls runs asks thing things everything`)
-	// verbs, stemmed, that say what is done and not to what.
-	verbs = set(`open clos start begin stop us typ click scroll switch return go mov mak take tak get giv look see show shown run work search find check
-		review read writ edit sav select choos copi copy past add remov delet chang tri try creat implement design build develop plan prepar compar research
-		investigat analyz analys conduct handl manag schedul book organiz clean repair buy host draft fix set keep put need want help includ perform receiv
-		compil updat attend respond identify identifi modify modifi renew rewrit sort summariz summaris mov renam add send commit confirm tick drag highlight fold call tap fill count undo mark handl adapt mean list`)
-)

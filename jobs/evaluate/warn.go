@@ -1,0 +1,67 @@
+package evaluate
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/gymline/gymline/internal/metrics"
+)
+
+// warnings says in plain words what a reader of the table must know.
+func warnings(e *metrics.Evaluation) []string {
+	list := []string{}
+	if w := metrics.Few(e.Traces); w != "" {
+		list = append(list, w)
+	}
+	if e.Unjudged > 0 {
+		list = append(list, fmt.Sprintf("%d of %d events have no verdict and nobody is scored on them", e.Unjudged, e.Unjudged+e.Events))
+	}
+	var unanswered, failed []string
+	for _, c := range e.Candidates {
+		if c.Unanswered > 0 {
+			unanswered = append(unanswered, fmt.Sprintf("%s %d", c.Name, c.Unanswered))
+		}
+		if c.Failed > 0 {
+			failed = append(failed, fmt.Sprintf("%s %d", c.Name, c.Failed))
+		}
+	}
+	if unanswered != nil {
+		list = append(list, fmt.Sprintf("events without a recorded answer count as silence: %s of %d", strings.Join(unanswered, ", "), e.Events+e.Unjudged))
+	}
+	if failed != nil {
+		list = append(list, fmt.Sprintf("events with an answer that could not be used count as silence: %s of %d", strings.Join(failed, ", "), e.Events+e.Unjudged))
+	}
+	list = append(list, aboutJudge(e)...)
+	if e.Simulated {
+		list = append(list, "simulated: a stand-in answered or judged, so the scores say nothing about any real model")
+	}
+	return list
+}
+
+// farApart is a difference of acceptance rates that sampling does not explain.
+const farApart = 0.2
+
+// aboutJudge says where a trained judge is used on what it knows already, or
+// on proposals that may be unlike those it knows.
+func aboutJudge(e *metrics.Evaluation) []string {
+	t := e.JudgeTraining
+	if t == nil {
+		return nil
+	}
+	var list []string
+	if t.Seen > 0 {
+		list = append(list, fmt.Sprintf("%d of %d events occur in the judge's training data", t.Seen, e.Events+e.Unjudged))
+	}
+	var far []string
+	for _, c := range e.Candidates {
+		if c.Proposals > 0 && math.Abs(c.Acceptance-t.Accepted) > farApart {
+			far = append(far, fmt.Sprintf("%s %.0f%%", c.Name, 100*c.Acceptance))
+		}
+	}
+	if far != nil {
+		list = append(list, fmt.Sprintf("the judge's acceptance of proposals (%s) is far from the %.0f%% of the %d that it learned from: they are better or worse, or the judge is wrong about what it does not know",
+			strings.Join(far, ", "), 100*t.Accepted, t.Proposals))
+	}
+	return list
+}
