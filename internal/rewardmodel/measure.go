@@ -2,6 +2,7 @@ package rewardmodel
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/trace"
@@ -46,6 +47,9 @@ func (d *dataset) measure(rows []trace.Judged, model *Model, held *heldOut, o Op
 		which = train
 		m.TraceHeldOut = score("traceHeldOut", train)
 		m.TraceHeldOut.Note = "every row" + protocol
+		if slices.ContainsFunc(rows, func(r trace.Judged) bool { return r.Source == trace.ProactiveBench }) {
+			m.Warnings = append(m.Warnings, "the ProactiveBench data has no test split (reward_data/test_data.jsonl): traceHeldOut is over every row, and official is missing")
+		}
 		trained = &m.TraceHeldOut
 	} else {
 		m.TraceHeldOut = score("traceHeldOut", test)

@@ -139,6 +139,21 @@ func TestLeakIsFound(t *testing.T) {
 	}
 }
 
+// TestAMissingTestSplitIsTold: without it traceHeldOut means other rows.
+func TestAMissingTestSplitIsTold(t *testing.T) {
+	rows := world(3, 12, 10, func(rng *rand.Rand, _ bool) bool { return rng.IntN(2) == 0 })
+	for i := range rows {
+		rows[i].Source = trace.ProactiveBench
+	}
+	_, m, err := Train(t.Context(), rows, quick(options(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Warnings) == 0 || !strings.Contains(m.Warnings[0], "test_data.jsonl") {
+		t.Errorf("warnings %q", m.Warnings)
+	}
+}
+
 // TestGroupsAreTheUnit repeats every session word for word within its scene:
 // folds and bootstrap draws must not take the copy for more evidence.
 func TestGroupsAreTheUnit(t *testing.T) {
