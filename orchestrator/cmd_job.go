@@ -15,7 +15,6 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/llm/provider"
 	"github.com/gymline/gymline/internal/llm/sim"
-	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/seed"
 	"github.com/gymline/gymline/internal/store"
@@ -90,7 +89,7 @@ func doJob(ctx context.Context, edge *cli.Edge, o jobOptions, sink progress.Sink
 	if err != nil {
 		return rec, err
 	}
-	which := job.Shard{Run: store.RunID(o.run), Step: store.StepName(o.step), Shard: o.shard}
+	which := job.Shard{Run: store.RunID(o.run), Step: store.StepName(o.step), Shard: o.shard, Job: o.name}
 	run, err := st.ReadRun(ctx, which.Run)
 	if err != nil {
 		return rec, fmt.Errorf("run %s: %w", o.run, err)
@@ -100,9 +99,6 @@ func doJob(ctx context.Context, edge *cli.Edge, o jobOptions, sink progress.Sink
 		if err := json.Unmarshal(run.Execution, &how); err != nil {
 			return rec, fmt.Errorf("run %s: execution: %w", o.run, err)
 		}
-	}
-	if err := checkJob(ctx, st, which, o.name); err != nil {
-		return rec, err
 	}
 	log := edge.Logger()
 	models := provider.New(provider.Options{
@@ -118,20 +114,4 @@ func doJob(ctx context.Context, edge *cli.Edge, o jobOptions, sink progress.Sink
 	return job.Run(ctx, job.Env{
 		Store: st, Models: models, Log: log, Events: sink, Now: edge.Now, Every: progressEvery, InFlight: max(how.InFlight, 1),
 	}, jobs, which)
-}
-
-// checkJob refuses a call whose NAME is not the step's job.
-func checkJob(ctx context.Context, st *store.Store, which job.Shard, name string) error {
-	raw, err := st.ReadPlan(ctx, which.Run)
-	if err != nil {
-		return fmt.Errorf("plan of run %s: %w", which.Run, err)
-	}
-	p, err := plan.Decode(raw)
-	if err != nil {
-		return err
-	}
-	if s := p.Step(which.Step); s != nil && s.Job != name {
-		return fault.New(fault.Usage, fmt.Errorf("step %s of run %s is a job %q, not %q", which.Step, which.Run, s.Job, name), "")
-	}
-	return nil
 }

@@ -19,6 +19,8 @@ type Shard struct {
 	Run   store.RunID
 	Step  store.StepName
 	Shard int
+	// Job is what the caller takes the step for; "" takes what the plan says.
+	Job string
 }
 
 // An Env is what the process edge gives to a job.
@@ -56,6 +58,9 @@ func Run(ctx context.Context, env Env, jobs map[string]Func, which Shard) (store
 	step := p.Step(which.Step)
 	if step == nil || which.Shard < 0 || which.Shard >= step.Shards {
 		return store.Step{}, fmt.Errorf("run %s has no shard %d of a step %q", which.Run, which.Shard, which.Step)
+	}
+	if which.Job != "" && which.Job != step.Job {
+		return store.Step{}, fault.New(fault.Usage, fmt.Errorf("step %s of run %s is a job %q, not %q", which.Step, which.Run, step.Job, which.Job), "")
 	}
 	fn, ok := jobs[step.Job]
 	if !ok {

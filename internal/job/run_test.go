@@ -211,6 +211,10 @@ func TestUnknownStepsShardsAndJobs(t *testing.T) {
 			t.Errorf("%v: %v", c, err)
 		}
 	}
+	other := job.Env{Store: w.store, Log: slog.New(slog.DiscardHandler), Now: time.Now}
+	if _, err := job.Run(t.Context(), other, nil, job.Shard{Run: w.run, Step: "make", Job: "join"}); fault.Code(err) != fault.Usage {
+		t.Errorf("another job's name was taken: %v", err)
+	}
 	w.run = "test-9"
 	if _, err := w.do(t.Context(), "make", 0, write("")); !errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "test-9") {
 		t.Error(err)

@@ -93,16 +93,8 @@ func StartReadOnly(ctx context.Context, dir string) (*Server, error) {
 // Endpoint returns the server's URL.
 func (s *Server) Endpoint() string { return "http://" + s.address }
 
-// AccessKey returns the ID of the server's one account.
-func (s *Server) AccessKey() string { return s.access }
-
-// SecretKey returns the account's secret, which is as old as the server.
-func (s *Server) SecretKey() s3.Secret { return s.secret }
-
-// Bucket returns the name of the server's one bucket.
-func (s *Server) Bucket() string { return Bucket }
-
-// Config is what this process and its children open the bucket with.
+// Config is what this process and its children open the bucket with; its keys
+// are as old as the server.
 func (s *Server) Config() s3.Config {
 	return s3.Config{Endpoint: s.Endpoint(), Bucket: Bucket, Region: region, AccessKey: s.access, SecretKey: s.secret}
 }

@@ -79,7 +79,7 @@ func TestStart(t *testing.T) {
 	}
 	t.Logf("closed in %v with a connection open", time.Since(began))
 	again := start(t, dir)
-	if again.SecretKey() == s.SecretKey() {
+	if again.Config().SecretKey == s.Config().SecretKey {
 		t.Error("two servers have one secret")
 	}
 	if _, err := open(t, again, "").Stat(t.Context(), "runs/a-1/run.json"); err != nil {
