@@ -10,7 +10,7 @@ import (
 
 // reservedInputs are what steps call the outputs of other steps that they read,
 // beside the experiment's inputs.
-var reservedInputs = []string{"episodes", "judged", "model"}
+var reservedInputs = []string{"checkpoint", "episodes", "export", "judged", "model"}
 
 // checkExperiment holds what no single field can tell: how the parts go together.
 func (l *loader) checkExperiment(e *Experiment) {
@@ -28,6 +28,9 @@ func (l *loader) checkExperiment(e *Experiment) {
 	if e.Spec.Export != nil {
 		l.checkData(&e.Spec, e.Spec.Export.Data, "spec.export.data")
 	}
+	if e.Spec.Train != nil && e.Spec.Export == nil {
+		l.add(l.at("spec.train"), "spec.train", "needs the section export, which is not there", "add export, or remove train")
+	}
 	if e.Spec.Evaluate != nil {
 		l.checkEvaluate(&e.Spec)
 	}
@@ -36,14 +39,20 @@ func (l *loader) checkExperiment(e *Experiment) {
 func (l *loader) checkReferences(s *Spec) {
 	used := map[string]bool{}
 	for _, ref := range l.refs {
-		names := slices.Sorted(maps.Keys(s.Models))
-		if ref.kind == "input" {
-			names = slices.Sorted(maps.Keys(s.Inputs))
+		var names []string
+		var section string
+		switch ref.kind {
+		case "model":
+			names, section = slices.Sorted(maps.Keys(s.Models)), "spec.models"
+		case "input":
+			names, section = slices.Sorted(maps.Keys(s.Inputs)), "spec.inputs"
 			used[ref.name] = true
+		case "training":
+			names, section = slices.Sorted(maps.Keys(s.Train)), "spec.train"
 		}
 		if !slices.Contains(names, ref.name) {
 			l.add(l.at(ref.path), ref.path, fmt.Sprintf("no %s is called %q", ref.kind, clip(ref.name)),
-				suggest(ref.name, names, fmt.Sprintf("declare it under spec.%ss", ref.kind)))
+				suggest(ref.name, names, "declare it under "+section))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Inputs)) {
@@ -115,19 +124,12 @@ func (l *loader) checkEvaluate(s *Spec) {
 		if e.Judge.Recorded && c.Model != "" {
 			l.add(l.at(path+".model"), path+".model", "has no recorded verdicts, and judge is recorded", "use recorded, or another judge")
 		}
+		if checkpoint := path + ".checkpoint"; l.given(checkpoint) && !l.given(path+".model") {
+			l.add(l.at(checkpoint), checkpoint, "is served by a model, and there is none", "remove it, or give model instead of recorded")
+		}
 	}
 	if judge := "spec.evaluate.judge.rewardModel"; e.Judge.RewardModel && s.Reward == nil {
 		l.add(l.at(judge), judge, "needs the section reward, which is not there", "add reward, or use another judge")
-	}
-}
-
-func (l *loader) checkProfile(p *Profile) {
-	if !l.given("spec.store") {
-		p.Spec.Store.Embedded = defaultEmbedded()
-	}
-	r := p.Spec.Retries
-	if path := "spec.retries.maxBackoff"; !l.bad[path] && !l.bad["spec.retries.backoff"] && r.MaxBackoff < r.Backoff {
-		l.add(l.at(path), path, fmt.Sprintf("%s is less than backoff, %s", r.MaxBackoff, r.Backoff), "raise maxBackoff or lower backoff")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	_ "time/tzdata" // the rule timezone, on machines without the data
 
 	"github.com/gymline/gymline/internal/fault"
 )

@@ -29,7 +29,7 @@ type loader struct {
 	files  []fileRef
 }
 
-// A reference is a text that names a model or an input.
+// A reference is a text that names a model, an input or a training.
 type reference struct{ kind, name, path string }
 
 // A fileRef is a File that was read.
@@ -159,10 +159,13 @@ func (l *loader) field(n *node, v reflect.Value, parent string, f *field) {
 	e, path := n.find(f.name), join(parent, f.name)
 	applies := true
 	if key, value, conditional := f.when(); conditional {
-		sibling := n.get(key)
-		if sibling == nil || l.bad[join(parent, key)] {
+		actual := describe(v.Type()).field(key).tag.Get("default")
+		if sibling := n.get(key); sibling != nil {
+			actual = sibling.text
+		}
+		if actual == "" || l.bad[join(parent, key)] {
 			applies = false // and e cannot be judged either
-		} else if sibling.text != value {
+		} else if actual != value {
 			if e != nil {
 				l.add(e.at, path, fmt.Sprintf("belongs to %s %s alone", key, value), fmt.Sprintf("remove it, or set %s: %s", key, value))
 			}
@@ -209,7 +212,7 @@ func (l *loader) mapping(n *node, v reflect.Value, path string, f *field) {
 		return
 	}
 	v.Set(reflect.MakeMap(v.Type()))
-	element := field{typ: v.Type().Elem()}
+	element := f.element()
 	for _, e := range n.entries {
 		at := join(path, e.key)
 		l.where[at] = e.at
@@ -237,7 +240,7 @@ func (l *loader) list(n *node, v reflect.Value, path string, f *field) {
 	for i, item := range n.items {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		l.decode(item, v.Index(i), at, &element)
-		if item.kind != stringNode {
+		if item.kind != stringNode || f.tag.Get("repeats") == "true" {
 			continue
 		}
 		if before, twice := first[item.text]; twice {

@@ -70,6 +70,15 @@ func words(s string) []string {
 	return strings.Split(s, ",")
 }
 
+// element describes the values of a mapping. The rule is theirs where they are texts.
+func (f *field) element() field {
+	e := field{typ: f.typ.Elem()}
+	if e.typ.Kind() == reflect.String {
+		e.tag = f.tag
+	}
+	return e
+}
+
 func (f *field) required() bool { return f.tag.Get("required") == "true" }
 
 func (f *field) enum() []string { return words(f.tag.Get("enum")) }

@@ -132,12 +132,19 @@ func numbers(path string, v reflect.Value, visit func(path string, f *field)) {
 
 // TestBounds tries every number of the format at its bounds and just beyond them.
 func TestBounds(t *testing.T) {
-	e := load(t, "testdata/good/full.yaml", Options{})
-	text := []byte(read(t, "testdata/good/full.yaml"))
-	tried := 0
+	tried := boundsOf(t, "testdata/good/full.yaml") + boundsOf(t, "testdata/good/train.yaml")
+	if tried < 150 {
+		t.Errorf("only %d values were tried", tried)
+	}
+}
+
+// boundsOf tries those of the numbers that a file reaches, and counts the values.
+func boundsOf(t *testing.T, file string) (tried int) {
+	t.Helper()
+	e, text := load(t, file, Options{}), []byte(read(t, file))
 	numbers("", reflect.ValueOf(e.Spec), func(path string, f *field) {
-		if strings.HasPrefix(path, "models.sim.") && !strings.HasSuffix(path, "skill") || strings.HasPrefix(path, "models.large.skill") {
-			return // of the other provider
+		if _, provider, ok := f.when(); ok && e.Spec.Models[strings.Split(path, ".")[1]].Provider != provider {
+			return
 		}
 		step := 1.0
 		if f.typ.Kind() == reflect.Float64 {
@@ -167,9 +174,7 @@ func TestBounds(t *testing.T) {
 			}
 		}
 	})
-	if tried < 150 {
-		t.Errorf("only %d values were tried", tried)
-	}
+	return tried
 }
 
 func TestSuggest(t *testing.T) {

@@ -7,6 +7,12 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 )
 
+// The engines.
+const (
+	EngineLocal = "local"
+	EngineArgo  = "argo"
+)
+
 // A Profile is where and how fast experiments run. It changes no artifact.
 type Profile struct {
 	_          struct{}    `doc:"A profile says where experiments run and how fast. The same experiment gives the same artifacts under any profile."`
@@ -20,7 +26,8 @@ type Profile struct {
 type ProfileSpec struct {
 	_           struct{}          `doc:"Where and how fast."`
 	Store       Storage           `json:"store" doc:"Where artifacts are kept; embedded in .gymline unless given."`
-	Engine      string            `json:"engine" default:"local" enum:"local" doc:"What runs the steps: this machine."`
+	Engine      string            `json:"engine" default:"local" enum:"local,argo" doc:"What runs the steps: this machine, or Argo Workflows on Kubernetes."`
+	Argo        *Argo             `json:"argo,omitempty" when:"engine=argo" required:"true" doc:"Where on Kubernetes."`
 	Parallelism Parallelism       `json:"parallelism" doc:"How much is done at once."`
 	Retries     Retries           `json:"retries" doc:"What happens when the store, the network or a provider fails for a while."`
 	Limits      map[string]Limits `json:"limits,omitempty" keys:"name" doc:"Bounds on the calls to a model, by its name in the experiment."`
@@ -48,6 +55,37 @@ type S3 struct {
 	Region    string    `json:"region" default:"us-east-1" rule:"text" doc:"The server's region."`
 	AccessKey SecretRef `json:"accessKey" required:"true" doc:"The access key's ID, by reference."`
 	SecretKey SecretRef `json:"secretKey" required:"true" doc:"The secret key, by reference."`
+}
+
+// Argo is a namespace of a Kubernetes cluster with Argo Workflows.
+type Argo struct {
+	_                      struct{}              `doc:"A namespace of a Kubernetes cluster with Argo Workflows. The cluster itself is the one that kubectl would talk to."`
+	Namespace              string                `json:"namespace" required:"true" rule:"label" doc:"Namespace of the workflows."`
+	Context                string                `json:"context,omitempty" rule:"text" doc:"Context of the kubeconfig; the current one unless given."`
+	Image                  string                `json:"image" required:"true" rule:"image" doc:"Reference of gymline's image."`
+	PullPolicy             string                `json:"pullPolicy" default:"IfNotPresent" enum:"IfNotPresent,Always,Never" doc:"When nodes fetch images."`
+	StoreEndpoint          string                `json:"storeEndpoint,omitempty" rule:"endpoint" doc:"URL of the store's server as pods reach it; the store's own endpoint unless given."`
+	ServiceAccount         string                `json:"serviceAccount" default:"gymline-job" rule:"label" doc:"Service account of the pods; its token is mounted nowhere."`
+	ExecutorServiceAccount string                `json:"executorServiceAccount" default:"gymline-executor" rule:"label" doc:"Service account of Argo's own container in each pod."`
+	Secrets                map[string]KubeSecret `json:"secrets" required:"true" keys:"env" doc:"For each environment variable that the store and the models name: where pods find it."`
+	Pods                   int                   `json:"pods" default:"200" min:"1" max:"1000" doc:"Pods of one step, at most; a step with more shards gives each pod several, one after another. How many run at once is parallelism.shards."`
+	Deadline               Duration              `json:"deadline" default:"24h" min:"1m" max:"8760h" doc:"Longest life of a pod. A pod that waits for a checkpoint lives as long as its training's deadline instead."`
+	HandOff                string                `json:"handOff" default:"poll" enum:"poll,suspend" doc:"How an external checkpoint is awaited: by a small pod that looks into the store every ten seconds, or by a suspended workflow without a pod, which gymline checkpoint put or gymline resume sets going again."`
+	Resources              map[string]Resources  `json:"resources,omitempty" keys:"label" doc:"Resources of a step's pods, by the step's name; the entry default is for all others."`
+}
+
+// A KubeSecret is one key of a Kubernetes Secret.
+type KubeSecret struct {
+	_    struct{} `doc:"One key of a Kubernetes Secret in the workflows' namespace."`
+	Name string   `json:"name" required:"true" rule:"subdomain" doc:"Name of the Secret."`
+	Key  string   `json:"key" required:"true" rule:"secretKey" doc:"Key within it."`
+}
+
+// Resources are what a pod asks for and may use.
+type Resources struct {
+	_        struct{}          `doc:"What a pod asks for, and what it may use, in Kubernetes' own units."`
+	Requests map[string]string `json:"requests" required:"true" keys:"resource" rule:"quantity" doc:"What is kept for it, such as cpu: 500m."`
+	Limits   map[string]string `json:"limits" required:"true" keys:"resource" rule:"quantity" doc:"What it may use at most."`
 }
 
 // Parallelism bounds what is done at once.

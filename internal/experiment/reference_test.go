@@ -173,18 +173,21 @@ func defaultName(f *field) string {
 // rangeName says what values a field allows.
 func rangeName(f *field) string {
 	var parts []string
-	if _, value, ok := f.when(); ok {
-		parts = append(parts, "provider "+value+" alone")
+	if key, value, ok := f.when(); ok {
+		parts = append(parts, key+" "+value+" alone")
 	}
 	switch {
 	case f.enum() != nil:
 		parts = append(parts, enumerate(code(f.enum()), "or"))
 	case f.tag.Get("ref") != "":
-		parts = append(parts, "name of "+map[string]string{"model": "a model", "input": "an input"}[f.tag.Get("ref")])
-	case f.tag.Get("rule") != "":
-		parts = append(parts, rules[f.tag.Get("rule")].want)
+		parts = append(parts, "name of "+map[string]string{"model": "a model", "input": "an input", "training": "a training"}[f.tag.Get("ref")])
 	case f.tag.Get("keys") != "":
 		parts = append(parts, "names: "+rules[f.tag.Get("keys")].want)
+		if r, ok := rules[f.tag.Get("rule")]; ok {
+			parts = append(parts, "texts: "+r.want)
+		}
+	case f.tag.Get("rule") != "":
+		parts = append(parts, rules[f.tag.Get("rule")].want)
 	case f.interval() != "":
 		parts = append(parts, f.interval())
 	}

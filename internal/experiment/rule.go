@@ -5,6 +5,10 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // A rule is the form of a text. The pattern is for the JSON Schema, and where
@@ -19,6 +23,14 @@ func (r rule) holds(s string) bool {
 	return r.pattern.MatchString(s) && (r.ok == nil || r.ok(s))
 }
 
+// The parts of names that Kubernetes and image registries share.
+const (
+	subdomain = `[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*`
+	host      = `[A-Za-z0-9]([-.A-Za-z0-9]*[A-Za-z0-9])?(:[0-9]+)?`
+	component = `[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*`
+	imageTag  = `:[A-Za-z0-9_][-._A-Za-z0-9]{0,127}`
+)
+
 // rules are looked up by the struct tags rule and keys.
 var rules = map[string]rule{
 	"label":    {regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`), nil, "1 to 40 lowercase letters, digits and inner hyphens"},
@@ -31,6 +43,14 @@ var rules = map[string]rule{
 	"bucket":   {regexp.MustCompile(`^[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]$`), nil, "3 to 63 lowercase letters, digits, dots and hyphens, the first and last a letter or digit"},
 	"url":      {regexp.MustCompile(`^https?://[^\s?#@]+$`), isURL, "an http or https URL without user, query or fragment"},
 	"endpoint": {regexp.MustCompile(`^https?://[^\s?#@/]+/?$`), isURL, "an http or https URL of a server, without user, path, query or fragment"},
+
+	"image":     {regexp.MustCompile(`^(` + host + `/)?` + component + `(/` + component + `)*(` + imageTag + `|(` + imageTag + `)?` + imageDigest + `)$`), nil, "an image with a tag or digest, such as NAME:TAG"},
+	"cron":      {regexp.MustCompile(`^[-,*/?0-9A-Za-z]+( +[-,*/?0-9A-Za-z]+){4}$`), isCron, "the five fields minute, hour, day of month, month and day of week, such as 0 3 * * *"},
+	"timezone":  {regexp.MustCompile(`^[A-Za-z][-+_A-Za-z0-9]*(/[A-Za-z][-+_A-Za-z0-9]*)*$`), isTimezone, "an IANA name of a time zone, such as UTC or Europe/Berlin"},
+	"subdomain": {regexp.MustCompile(`^` + subdomain + `$`), func(s string) bool { return len(s) <= 253 }, "1 to 253 lowercase letters, digits, inner hyphens and inner dots"},
+	"secretKey": {regexp.MustCompile(`^[-._a-zA-Z0-9]{1,253}$`), isSecretKey, "1 to 253 letters, digits, dots, hyphens and underscores, not two dots at the start"},
+	"quantity":  {regexp.MustCompile(`^[0-9]{1,15}(\.[0-9]{1,9})?([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,2})?$`), isQuantity, "a Kubernetes quantity above 0, such as 500m, 2 or 4Gi"},
+	"resource":  {regexp.MustCompile(`^(cpu|memory|ephemeral-storage|hugepages-[0-9]+[KMG]i|` + subdomain + `/[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?)$`), nil, "a resource of Kubernetes, such as cpu, memory or nvidia.com/gpu"},
 }
 
 func isPrefix(s string) bool { return s == "" || s != "." && fs.ValidPath(s) }
@@ -38,4 +58,24 @@ func isPrefix(s string) bool { return s == "" || s != "." && fs.ValidPath(s) }
 func isURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && u.Hostname() != "" && !strings.Contains(u.Path, "..")
+}
+
+// isCron reports whether s is an expression that Argo reads, and a time that comes:
+// February 30 never does. The pattern has kept @daily and TZ= out before.
+func isCron(s string) bool {
+	schedule, err := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(s)
+	return err == nil && !schedule.Next(time.Date(2024, time.January, 1, 0, 0, 0, 0, time.UTC)).IsZero()
+}
+
+// isTimezone refuses Local, which is another zone on every machine.
+func isTimezone(s string) bool {
+	_, err := time.LoadLocation(s)
+	return err == nil && s != "Local"
+}
+
+func isSecretKey(s string) bool { return s != "." && !strings.HasPrefix(s, "..") }
+
+func isQuantity(s string) bool {
+	q, err := resource.ParseQuantity(s)
+	return err == nil && q.Sign() > 0
 }

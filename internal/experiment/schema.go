@@ -121,9 +121,14 @@ func (b schemaBuilder) value(t reflect.Type, f *field) jsonObject {
 		return jsonObject{"$ref": "#/$defs/" + t.Name()}
 	case t.Kind() == reflect.Map:
 		names := jsonObject{"pattern": rules[f.tag.Get("keys")].pattern.String()}
-		return jsonObject{"type": "object", "propertyNames": names, "additionalProperties": b.value(t.Elem(), &field{})}
+		element := f.element()
+		return jsonObject{"type": "object", "propertyNames": names, "additionalProperties": b.value(t.Elem(), &element)}
 	case t.Kind() == reflect.Slice:
-		return jsonObject{"type": "array", "items": b.value(t.Elem(), f), "minItems": 1, "uniqueItems": true}
+		s := jsonObject{"type": "array", "items": b.value(t.Elem(), f), "minItems": 1}
+		if f.tag.Get("repeats") != "true" {
+			s["uniqueItems"] = true
+		}
+		return s
 	case t.Kind() == reflect.Bool:
 		if f.enum() != nil {
 			return jsonObject{"const": true}

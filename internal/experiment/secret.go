@@ -7,8 +7,13 @@ import (
 	"unicode"
 )
 
-// knownSecrets match credentials by the marks that their issuers give them.
+// imageDigest is what pins an image. It is no secret, though it looks like one.
+const imageDigest = `@sha256:[0-9a-f]{64}`
+
+// knownSecrets match credentials by the marks that their issuers give them; and
+// image digests, so that nothing else matches a part of one.
 var knownSecrets = regexp.MustCompile(strings.Join([]string{
+	imageDigest + `\b`,
 	`\bsk-[A-Za-z0-9_-]{8,}`,                      // OpenAI, Anthropic and others
 	`\b[rsp]k_(?:live|test)_[A-Za-z0-9]{8,}`,      // Stripe
 	`\b(?:AKIA|ASIA)[A-Z0-9]{12,}`,                // AWS access key ID
@@ -27,7 +32,9 @@ var knownSecrets = regexp.MustCompile(strings.Join([]string{
 }, "|"))
 
 // wordlike is what a random secret of no known issuer would be a piece of.
-var wordlike = regexp.MustCompile(`[A-Za-z0-9+/=]{20,}`)
+var wordlike = regexp.MustCompile(imageDigest + `\b|[A-Za-z0-9+/=]{20,}`)
+
+func isImageDigest(match string) bool { return strings.HasPrefix(match, "@sha256:") }
 
 // looksRandom tells a random key from a long word: its characters change class
 // (capital, small, digit) far more often than names do.
@@ -58,9 +65,14 @@ func looksRandom(s string) bool {
 // elide replaces what looks like a secret. Every text that came from a file
 // passes through it before it is shown.
 func elide(s string) string {
-	s = knownSecrets.ReplaceAllString(s, "[secret]")
+	s = knownSecrets.ReplaceAllStringFunc(s, func(w string) string {
+		if isImageDigest(w) {
+			return w
+		}
+		return "[secret]"
+	})
 	return wordlike.ReplaceAllStringFunc(s, func(w string) string {
-		if looksRandom(w) {
+		if !isImageDigest(w) && looksRandom(w) {
 			return "[secret]"
 		}
 		return w

@@ -100,10 +100,25 @@ func TestNotSecrets(t *testing.T) {
 		"bartowski/DeepSeek-R1-Distill-Qwen-1.5B-GGUF:Q4_K_M", "reward_data/train_data.jsonl", "traces/llama3.1-8b",
 		"The reward model of 1,629 human judgements, and four published agents scored on 233 events.",
 		"a basic instruction set", "bearer of news", "task-oriented-assistants", "risk-averse_evaluation", "antidisestablishmentarianism",
+		"example.com/gymline:dev@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "gymline:v0.1.0",
 		"write me@example.com", "2024-07-18T12:00:00Z", "internationalization20240718",
 	} {
 		if holdsSecret(s) {
 			t.Errorf("%q is taken for a secret: %q", s, elide(s))
+		}
+	}
+}
+
+// TestImageDigests holds that nothing hides behind the one exception.
+func TestImageDigests(t *testing.T) {
+	hex := strings.Repeat("0123456789abcdef", 4)
+	for _, s := range []string{
+		hex, "sha256:" + hex, "gymline:" + hex, "gymline@sha256:" + hex + "0", "gymline@sha256:" + hex[1:], "gymline@sha512:" + hex,
+		"gymline@sha256:" + strings.ToUpper(hex), "https://me:hunter2@sha256:" + hex, "gymline@sha256:" + hex + " " + hex,
+		"sk-abcdefgh12345678@sha256:" + hex, "gymline@sha256:" + hex + "/q7Rk2Zx9Lm4Tw8Vb1Nc6Yd3Pf5Hs0Ga",
+	} {
+		if !holdsSecret(s) {
+			t.Errorf("%q is not taken for a secret", s)
 		}
 	}
 }

@@ -10,8 +10,9 @@
 //	required  "true": the file must give it
 //	min, max  inclusive bounds; above, below: exclusive ones
 //	enum      the values allowed, separated by commas
-//	rule      the form of a text (rule.go); keys: that of a mapping's keys
-//	ref       "model" or "input": the text names one
+//	rule      the form of a text (rule.go), or of a mapping's texts; keys: that of a mapping's keys
+//	repeats   "true": a list's texts may repeat
+//	ref       "model", "input" or "training": the text names one
 //	is        "file" or "folder": what a File must be
 //	when      "key=value": the field belongs to that value of a sibling alone
 //	exactly, atLeast   on a blank field: how many of those keys a file gives
@@ -54,8 +55,10 @@ type Spec struct {
 	Generate   *Generate        `json:"generate,omitempty" doc:"Play sessions in the gym."`
 	Reward     *Reward          `json:"reward,omitempty" doc:"Train the model that accepts or rejects a proposal."`
 	Export     *Export          `json:"export,omitempty" doc:"Write data sets for fine-tuning."`
+	Train      map[string]Train `json:"train,omitempty" keys:"label" doc:"Hand the export over to a trainer, by the name of the checkpoint that comes back."`
 	Evaluate   *Evaluate        `json:"evaluate,omitempty" doc:"Score candidates on a benchmark."`
 	Statistics Statistics       `json:"statistics" doc:"How uncertainty is computed, in reward and evaluate."`
+	Schedule   *Schedule        `json:"schedule,omitempty" doc:"Run again and again, on the engine argo; gymline run pays no regard to it."`
 }
 
 // An Input is a folder of outside data.
@@ -187,6 +190,41 @@ type Export struct {
 	MaxHistory int      `json:"maxHistory" default:"0" min:"0" max:"100000" doc:"Newest events that a prompt keeps; 0 keeps all."`
 }
 
+// Train configures one hand-off of the export to a trainer.
+type Train struct {
+	_         struct{}   `doc:"A hand-off: what is exported goes to a trainer, and a checkpoint comes back." exactly:"external,command,container,trainJob"`
+	Base      string     `json:"base,omitempty" rule:"text" doc:"Base model, as adapter_config.json names it. A checkpoint that is an adapter of another is refused."`
+	Deadline  Duration   `json:"deadline" default:"72h" min:"1s" max:"8760h" doc:"Time from the end of the export within which the checkpoint has to be there."`
+	External  bool       `json:"external,omitempty" enum:"true" doc:"Somebody else trains, and puts the checkpoint with gymline checkpoint put."`
+	Command   []string   `json:"command,omitempty" rule:"text" repeats:"true" doc:"A program of this machine and its arguments, on the engine local."`
+	Container *Container `json:"container,omitempty" doc:"An image, on the engine argo."`
+	TrainJob  *TrainJob  `json:"trainJob,omitempty" doc:"A TrainJob of Kubeflow Trainer v2, on the engine argo. The last act of its image is gymline checkpoint put."`
+}
+
+// A Container is a trainer's image.
+type Container struct {
+	_       struct{} `doc:"A trainer's image. It finds the export in $GYMLINE_EXPORT and leaves the checkpoint in $GYMLINE_CHECKPOINT."`
+	Image   string   `json:"image" required:"true" rule:"image" doc:"Reference of the image."`
+	Command []string `json:"command" required:"true" rule:"text" repeats:"true" doc:"Program and arguments."`
+}
+
+// A TrainJob is a resource of Kubeflow Trainer v2.
+type TrainJob struct {
+	_       struct{} `doc:"A TrainJob, trainer.kubeflow.org/v1alpha1."`
+	Runtime string   `json:"runtime" required:"true" rule:"label" doc:"Name of the ClusterTrainingRuntime."`
+	Image   string   `json:"image" required:"true" rule:"image" doc:"Reference of the trainer's image."`
+	Command []string `json:"command" required:"true" rule:"text" repeats:"true" doc:"Program and arguments."`
+	Nodes   int      `json:"nodes" default:"1" min:"1" max:"10000" doc:"Nodes that train."`
+}
+
+// A Schedule starts runs by the clock.
+type Schedule struct {
+	_                struct{} `doc:"Starts runs by the clock. A time that fires twice is one run."`
+	Cron             []string `json:"cron" required:"true" rule:"cron" doc:"Cron expressions of five fields."`
+	Timezone         string   `json:"timezone" default:"UTC" rule:"timezone" doc:"Time zone of the expressions, by its IANA name."`
+	StartingDeadline Duration `json:"startingDeadline" default:"1h" min:"1m" max:"24h" doc:"Time within which a start that was missed is made up for."`
+}
+
 // Evaluate configures the benchmark.
 type Evaluate struct {
 	_          struct{}    `doc:"Candidates × benchmark × judge."`
@@ -203,6 +241,8 @@ type Candidate struct {
 	Name     string   `json:"name" required:"true" rule:"title" doc:"Name in tables and reports."`
 	Model    string   `json:"model,omitempty" ref:"model" doc:"A model of this experiment, by name."`
 	Recorded *File    `json:"recorded,omitempty" is:"folder" doc:"Folder of recorded answers, one file for each trace of the benchmark."`
+	// Checkpoint is for models alone: recorded answers were given before.
+	Checkpoint string `json:"checkpoint,omitempty" ref:"training" doc:"The training whose checkpoint the model serves, by name under train: the candidate is asked once it is there, and again when it changed."`
 }
 
 // A Judge is the trained reward model, a language model, or verdicts on record.

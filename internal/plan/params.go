@@ -10,6 +10,7 @@ const (
 	JobGenerate = "generate"
 	JobReward   = "reward"
 	JobExport   = "finetune-export"
+	JobTrain    = "train"
 	JobPredict  = "predict"
 	JobEvaluate = "evaluate"
 	JobReport   = "report"
@@ -17,16 +18,17 @@ const (
 
 // The outputs that later steps read.
 const (
-	ScenesOutput   = "scenes.jsonl"   // generate: trace.Scene
-	EpisodesOutput = "episodes.jsonl" // generate: trace.Episode, ordered by scene and session
-	StatsOutput    = "stats.json"     // generate: trace.Stats
-	RowsOutput     = "rows.jsonl"     // generate, reward, finetune-export, predict: rows.Row
-	ModelOutput    = "model.json"     // reward: rewardmodel.Model
-	MetricsOutput  = "metrics.json"   // reward, evaluate
-	ManifestOutput = "manifest.json"  // finetune-export: what was exported, file by file
-	JudgedOutput   = "judged.jsonl"   // predict: trace.JudgedTrace, one trace a line
-	ReportOutput   = "report.html"    // report
-	GymOutput      = "gym.json"       // report: trace.Stats over all shards of generate
+	ScenesOutput     = "scenes.jsonl"    // generate: trace.Scene
+	EpisodesOutput   = "episodes.jsonl"  // generate: trace.Episode, ordered by scene and session
+	StatsOutput      = "stats.json"      // generate: trace.Stats
+	RowsOutput       = "rows.jsonl"      // generate, reward, finetune-export, predict: rows.Row
+	ModelOutput      = "model.json"      // reward: rewardmodel.Model
+	MetricsOutput    = "metrics.json"    // reward, evaluate
+	ManifestOutput   = "manifest.json"   // finetune-export: what was exported, file by file
+	JudgedOutput     = "judged.jsonl"    // predict: trace.JudgedTrace, one trace a line
+	CheckpointOutput = "checkpoint.json" // train: Checkpoint
+	ReportOutput     = "report.html"     // report
+	GymOutput        = "gym.json"        // report: trace.Stats over all shards of generate
 )
 
 // A File is a file of a named input.
@@ -100,6 +102,42 @@ type Export struct {
 	MaxHistory int `json:"maxHistory"`
 	// Candidates is how many tasks the agent's prompt allows, as in Generate.
 	Candidates int `json:"candidates"`
+}
+
+// Trainer kinds.
+const (
+	TrainExternal  = "external"  // somebody else puts the checkpoint
+	TrainCommand   = "command"   // a program of this machine
+	TrainContainer = "container" // an image, with gymline beside it
+	TrainTrainJob  = "trainJob"  // a resource of Kubeflow Trainer
+)
+
+// Train are the parameters of the job train: one hand-off of the export. The
+// step is named after the checkpoint: TrainStep.
+type Train struct {
+	Name     string   `json:"name"` // of the checkpoint
+	Kind     string   `json:"kind"`
+	Base     string   `json:"base,omitempty"`
+	Deadline string   `json:"deadline"`          // a duration, from the end of the last step before
+	Command  []string `json:"command,omitempty"` // of all kinds but external
+	Image    string   `json:"image,omitempty"`   // of container and trainJob
+	Runtime  string   `json:"runtime,omitempty"` // of trainJob
+	Nodes    int      `json:"nodes,omitempty"`   // of trainJob
+}
+
+// TrainStep is the name of the step that hands over to the training name.
+func TrainStep(name string) store.StepName { return store.StepName(JobTrain + "-" + name) }
+
+// A Checkpoint is the output of the job train: what came back. It depends on the
+// files alone.
+type Checkpoint struct {
+	Name         string       `json:"name"`
+	Tree         store.Digest `json:"tree"` // of its files
+	Files        int          `json:"files"`
+	Bytes        int64        `json:"bytes"`
+	Kind         string       `json:"kind"` // "full" or "lora"
+	Base         string       `json:"base,omitempty"`
+	Architecture string       `json:"architecture,omitempty"`
 }
 
 // Predict are the parameters of one shard of the job predict (see Step.Each):

@@ -51,6 +51,8 @@ type Share struct {
 	Sources []File `json:"sources,omitempty"`
 	// Models names the experiment's models that it calls: whose keys it needs.
 	Models []string `json:"models,omitempty"`
+	// Also are outputs of earlier steps that it reads beside the step's inputs.
+	Also []Input `json:"also,omitempty"`
 }
 
 // An Input is an output of an earlier step: of all its shards, in shard order.
@@ -63,13 +65,23 @@ type Input struct {
 // After returns the names of the steps that must finish before s.
 func (s *Step) After() []store.StepName {
 	var after []store.StepName
-	for _, in := range s.Inputs {
-		if !slices.Contains(after, in.Step) {
-			after = append(after, in.Step)
+	add := func(inputs []Input) {
+		for _, in := range inputs {
+			if !slices.Contains(after, in.Step) {
+				after = append(after, in.Step)
+			}
 		}
+	}
+	add(s.Inputs)
+	add(s.Also)
+	for _, share := range s.Each {
+		add(share.Also)
 	}
 	return after
 }
+
+// Reads returns the outputs of earlier steps that a shard reads.
+func (s *Step) Reads(shard int) []Input { return slices.Concat(s.Inputs, s.Of(shard).Also) }
 
 // Of returns the share of one shard.
 func (s *Step) Of(shard int) Share {

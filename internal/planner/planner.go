@@ -55,6 +55,9 @@ func Plan(e *experiment.Experiment, inputs map[string]store.Digest, formats map[
 	if e.Spec.Export != nil {
 		b.export(e.Spec.Export)
 	}
+	for _, name := range slices.Sorted(maps.Keys(e.Spec.Train)) {
+		b.train(name, e.Spec.Train[name])
+	}
 	if e.Spec.Evaluate != nil {
 		b.evaluate(e.Spec.Evaluate)
 	}
@@ -80,7 +83,10 @@ func (b *builder) stepEach(job string, each []plan.Share, inputs ...plan.Input) 
 }
 
 func (b *builder) add(s plan.Step) {
-	s.Name, s.Format = store.StepName(s.Job), b.formats[s.Job]
+	if s.Name == "" {
+		s.Name = store.StepName(s.Job)
+	}
+	s.Format = b.formats[s.Job]
 	b.plan.Steps = append(b.plan.Steps, s)
 }
 

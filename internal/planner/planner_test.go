@@ -6,6 +6,8 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,7 +19,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 var formats = map[string]int{
-	plan.JobGenerate: 1, plan.JobReward: 1, plan.JobExport: 1, plan.JobPredict: 1, plan.JobEvaluate: 1, plan.JobReport: 1,
+	plan.JobGenerate: 1, plan.JobReward: 1, plan.JobExport: 1, plan.JobTrain: 1, plan.JobPredict: 1, plan.JobEvaluate: 1, plan.JobReport: 1,
 }
 
 func load(t *testing.T, text string, set ...string) *experiment.Experiment {
@@ -147,6 +149,141 @@ func TestCandidatesArePlannedApart(t *testing.T) {
 	recorded := keys(strings.Replace(other, "[{name: a, model: a}]", "[{name: a, model: a}, {name: old, recorded: {input: samples, path: x}}]", 1))
 	if len(recorded) != 2 || one["a"] != recorded["a"] {
 		t.Errorf("%v %v", one, recorded)
+	}
+}
+
+const trained = `
+apiVersion: gymline/v1alpha1
+kind: Experiment
+metadata: {name: trained}
+spec:
+  inputs: {bench: {path: here}, samples: {path: there}}
+  models: {a: {provider: sim}, b: {provider: sim, skill: 0.1}}
+  export: {data: {proactivebench: {input: samples, path: .}}}
+  train:
+    reward: {trainJob: {runtime: torch, image: "trainer:v1", command: [train]}}
+    agent: {base: some/base, deadline: 90m, external: true}
+  evaluate:
+    benchmark: {input: bench, path: .}
+    candidates: [{name: plain, model: a}, {name: tuned, model: a, checkpoint: agent}]
+    judge: {model: b}
+`
+
+func planOf(t *testing.T, text string) *plan.Plan {
+	t.Helper()
+	p, err := Plan(load(t, text), inputs, formats)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// candidateKey is the work key of a candidate, where the checkpoint's content
+// is as given.
+func candidateKey(t *testing.T, p *plan.Plan, name string, checkpoint store.Digest) store.WorkKey {
+	t.Helper()
+	step := p.Step(plan.JobPredict)
+	for shard := range step.Shards {
+		share := step.Of(shard)
+		var params plan.Predict
+		if err := json.Unmarshal(share.Params, &params); err != nil {
+			t.Fatal(err)
+		}
+		if params.Candidate.Name != name {
+			continue
+		}
+		var reads []plan.Resolved
+		for _, source := range share.Sources {
+			reads = append(reads, plan.Resolved{Name: source.Input + "/" + source.Path, Digests: []store.Digest{inputs[source.Input]}})
+		}
+		for _, in := range step.Reads(shard) {
+			reads = append(reads, plan.Resolved{Name: in.Name, Digests: []store.Digest{checkpoint}})
+		}
+		key, err := step.WorkKey(p.Seed, shard, reads)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	t.Fatalf("no candidate %s", name)
+	return ""
+}
+
+func TestTrainSteps(t *testing.T) {
+	p := planOf(t, trained)
+	var names []store.StepName
+	seen := map[store.StepName]bool{}
+	for _, s := range p.Steps {
+		for _, before := range s.After() {
+			if !seen[before] {
+				t.Errorf("%s comes before %s, which it reads", s.Name, before)
+			}
+		}
+		names, seen[s.Name] = append(names, s.Name), true
+	}
+	want := []store.StepName{plan.JobExport, "train-agent", "train-reward", plan.JobPredict, plan.JobEvaluate, plan.JobReport}
+	if !slices.Equal(names, want) {
+		t.Fatalf("steps %v, want %v", names, want)
+	}
+	for name, params := range map[string]string{
+		"agent":  `{"name":"agent","kind":"external","base":"some/base","deadline":"1h30m0s"}`,
+		"reward": `{"name":"reward","kind":"trainJob","deadline":"72h0m0s","command":["train"],"image":"trainer:v1","runtime":"torch","nodes":1}`,
+	} {
+		s := p.Step(plan.TrainStep(name))
+		if s.Job != plan.JobTrain || s.Format != formats[plan.JobTrain] || s.Shards != 1 || string(s.Params) != params {
+			t.Errorf("%s: %+v with %s", s.Name, s, s.Params)
+		}
+		if in := []plan.Input{from("export", plan.JobExport, plan.ManifestOutput)}; !slices.Equal(s.Inputs, in) {
+			t.Errorf("%s reads %v, want %v", s.Name, s.Inputs, in)
+		}
+	}
+}
+
+func TestTrainKinds(t *testing.T) {
+	for with, want := range map[string]string{
+		"command: [./train, a, a]":                      `{"name":"reward","kind":"command","deadline":"72h0m0s","command":["./train","a","a"]}`,
+		`container: {image: "a:b", command: [train]}`:   `{"name":"reward","kind":"container","deadline":"72h0m0s","command":["train"],"image":"a:b"}`,
+		"external: true, deadline: 1s, base: some/base": `{"name":"reward","kind":"external","base":"some/base","deadline":"1s"}`,
+	} {
+		text := strings.Replace(trained, `trainJob: {runtime: torch, image: "trainer:v1", command: [train]}`, with, 1)
+		if got := string(planOf(t, text).Step(plan.TrainStep("reward")).Params); got != want {
+			t.Errorf("%s: %s, want %s", with, got, want)
+		}
+	}
+}
+
+// Of the candidates, only the one that a checkpoint serves waits for its content.
+func TestCheckpointIsReadByItsCandidateAlone(t *testing.T) {
+	p := planOf(t, trained)
+	predict := p.Step(plan.JobPredict)
+	if after := predict.After(); !slices.Equal(after, []store.StepName{"train-agent"}) {
+		t.Errorf("predict comes after %v", after)
+	}
+	checkpoint := []plan.Input{{Name: "checkpoint", Step: "train-agent", Output: plan.CheckpointOutput}}
+	if predict.Inputs != nil || len(predict.Reads(0)) != 0 || !slices.Equal(predict.Reads(1), checkpoint) {
+		t.Errorf("reads %v, %v and %v", predict.Inputs, predict.Reads(0), predict.Reads(1))
+	}
+	one, two := store.DigestOf([]byte("one")), store.DigestOf([]byte("two"))
+	plain := candidateKey(t, p, "plain", one)
+	if plain != candidateKey(t, p, "plain", two) {
+		t.Error("the work of a candidate without checkpoint depends on one")
+	}
+	if tuned := candidateKey(t, p, "tuned", one); tuned == candidateKey(t, p, "tuned", two) || tuned == plain {
+		t.Error("the work of a candidate does not depend on its checkpoint")
+	}
+
+	// Nothing else of evaluate knows of it: but for the checkpoint, all is as without train.
+	before, after, _ := strings.Cut(trained, "  train:\n")
+	_, after, _ = strings.Cut(after, "  evaluate:\n")
+	without := planOf(t, strings.Replace(before+"  evaluate:\n"+after, ", checkpoint: agent", "", 1))
+	if plain != candidateKey(t, without, "plain", one) {
+		t.Error("training changes the work of a candidate without checkpoint")
+	}
+	if got, want := p.Step(plan.JobEvaluate), without.Step(plan.JobEvaluate); !reflect.DeepEqual(got, want) {
+		t.Errorf("evaluate %+v, and without training %+v", got, want)
+	}
+	if got, want := p.Step(plan.JobReport).Inputs, without.Step(plan.JobReport).Inputs; !slices.Equal(got, want) {
+		t.Errorf("report reads %v, and without training %v", got, want)
 	}
 }
 

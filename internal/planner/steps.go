@@ -59,6 +59,26 @@ func (b *builder) export(x *experiment.Export) {
 	b.step(plan.JobExport, 1, b.share(p, []*plan.File{p.ProactiveBench, p.Benchmark}), episodes(x.Data)...)
 }
 
+// train adds a hand-off of the export. Its step is named after the checkpoint.
+func (b *builder) train(name string, t experiment.Train) {
+	p := plan.Train{Name: name, Base: t.Base, Deadline: t.Deadline.String()}
+	switch {
+	case t.Command != nil:
+		p.Kind, p.Command = plan.TrainCommand, t.Command
+	case t.Container != nil:
+		p.Kind, p.Image, p.Command = plan.TrainContainer, t.Container.Image, t.Container.Command
+	case t.TrainJob != nil:
+		p.Kind, p.Image, p.Command = plan.TrainTrainJob, t.TrainJob.Image, t.TrainJob.Command
+		p.Runtime, p.Nodes = t.TrainJob.Runtime, t.TrainJob.Nodes
+	default:
+		p.Kind = plan.TrainExternal
+	}
+	b.add(plan.Step{
+		Name: plan.TrainStep(name), Job: plan.JobTrain, Shards: 1, Share: b.share(p, nil),
+		Inputs: []plan.Input{from("export", plan.JobExport, plan.ManifestOutput)},
+	})
+}
+
 // evaluate adds two steps: predict, with a shard for each candidate, and
 // evaluate, which compares them.
 func (b *builder) evaluate(v *experiment.Evaluate) {
@@ -80,7 +100,11 @@ func (b *builder) evaluate(v *experiment.Evaluate) {
 		if c.Recorded == nil {
 			p.Candidate.Model = b.model(c.Model)
 		}
-		each = append(each, b.share(p, []*plan.File{&p.Benchmark, p.Candidate.Recorded}, p.Candidate.Model, p.Judge.Model))
+		share := b.share(p, []*plan.File{&p.Benchmark, p.Candidate.Recorded}, p.Candidate.Model, p.Judge.Model)
+		if c.Checkpoint != "" {
+			share.Also = []plan.Input{{Name: "checkpoint", Step: plan.TrainStep(c.Checkpoint), Output: plan.CheckpointOutput}}
+		}
+		each = append(each, share)
 		names = append(names, c.Name)
 	}
 	b.stepEach(plan.JobPredict, each, inputs...)

@@ -1,0 +1,69 @@
+package experiment
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+func (l *loader) checkProfile(p *Profile) {
+	if !l.given("spec.store") {
+		p.Spec.Store.Embedded = defaultEmbedded()
+	}
+	r := p.Spec.Retries
+	if path := "spec.retries.maxBackoff"; !l.bad[path] && !l.bad["spec.retries.backoff"] && r.MaxBackoff < r.Backoff {
+		l.add(l.at(path), path, fmt.Sprintf("%s is less than backoff, %s", r.MaxBackoff, r.Backoff), "raise maxBackoff or lower backoff")
+	}
+	if p.Spec.Engine == EngineArgo && p.Spec.Argo != nil && !l.bad["spec.argo"] {
+		l.checkArgo(p)
+	}
+}
+
+func (l *loader) checkArgo(p *Profile) {
+	a := p.Spec.Argo
+	if path := "spec.store"; p.Spec.Store.S3 == nil && !l.bad[path] {
+		l.add(l.at(path), path, "pods cannot reach the embedded store", "give s3, a server that pods and this machine reach")
+	}
+	if s3 := p.Spec.Store.S3; s3 != nil {
+		l.checkKeyOfStore(a, s3.AccessKey, "spec.store.s3.accessKey")
+		if s3.SecretKey != s3.AccessKey {
+			l.checkKeyOfStore(a, s3.SecretKey, "spec.store.s3.secretKey")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Secrets)) {
+		if path := "spec.argo.secrets." + name; strings.HasPrefix(name, "GYMLINE_") || name == "PATH" || name == "HOME" {
+			l.add(l.at(path), path, "is a variable that pods set themselves", "use another variable")
+		}
+	}
+	for _, step := range slices.Sorted(maps.Keys(a.Resources)) {
+		l.checkResources(a.Resources[step], "spec.argo.resources."+step)
+	}
+}
+
+// checkKeyOfStore holds that pods find the key that the store wants.
+func (l *loader) checkKeyOfStore(a *Argo, key SecretRef, from string) {
+	const path = "spec.argo.secrets"
+	if _, there := a.Secrets[key.Env]; !there && !l.bad[path] && l.ok(from+".env") {
+		l.add(l.at(path), path+"."+key.Env, "is missing, and "+from+" names it", secretEntry)
+	}
+}
+
+// secretEntry is the remedy for a variable that pods would not find.
+const secretEntry = "add it, with the name of a Kubernetes Secret and a key within it"
+
+// checkResources compares what can be compared: the rule has spoken of the rest.
+func (l *loader) checkResources(r Resources, parent string) {
+	for _, name := range slices.Sorted(maps.Keys(r.Limits)) {
+		limit, request := r.Limits[name], r.Requests[name]
+		if !rules["quantity"].holds(limit) || !rules["quantity"].holds(request) {
+			continue
+		}
+		path, most := parent+".limits."+name, resource.MustParse(limit)
+		if most.Cmp(resource.MustParse(request)) < 0 {
+			l.add(l.at(path), path, fmt.Sprintf("%s is less than the request, %s", limit, request), "raise the limit or lower the request")
+		}
+	}
+}

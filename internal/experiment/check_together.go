@@ -1,0 +1,79 @@
+package experiment
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// CheckTogether holds what neither file tells alone: whether the engine of p can
+// run e. The error is Problems: all of them, each under the name of the file's
+// metadata, for the files are not at hand.
+func CheckTogether(e *Experiment, p *Profile) error {
+	problems := trainings(e, p.Spec.Engine)
+	if p.Spec.Engine == EngineArgo && p.Spec.Argo != nil {
+		problems = append(problems, modelKeys(e, p)...)
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return problems
+}
+
+// trainings finds those that belong to another engine.
+func trainings(e *Experiment, engine string) (problems Problems) {
+	for _, name := range slices.Sorted(maps.Keys(e.Spec.Train)) {
+		t := e.Spec.Train[name]
+		refuse := func(key, belongs, fix string) {
+			problems = append(problems, Problem{
+				File: e.Metadata.Name, Path: "spec.train." + name + "." + key,
+				Message: fmt.Sprintf("runs on the engine %s, and the profile's is %s", belongs, engine), Fix: fix,
+			})
+		}
+		const local = "use command or external, or a profile with the engine argo"
+		switch {
+		case t.Command != nil && engine == EngineArgo:
+			refuse("command", EngineLocal, "use container, trainJob or external")
+		case t.Container != nil && engine == EngineLocal:
+			refuse("container", EngineArgo, local)
+		case t.TrainJob != nil && engine == EngineLocal:
+			refuse("trainJob", EngineArgo, local)
+		}
+	}
+	return problems
+}
+
+// modelKeys finds the keys of models that pods would not find.
+func modelKeys(e *Experiment, p *Profile) (problems Problems) {
+	missing := map[string]bool{}
+	for _, name := range usedModels(&e.Spec) {
+		key := e.Spec.Models[name].APIKey
+		if key == nil || missing[key.Env] {
+			continue
+		}
+		if _, there := p.Spec.Argo.Secrets[key.Env]; !there {
+			missing[key.Env] = true
+			problems = append(problems, Problem{
+				File: p.Metadata.Name, Path: "spec.argo.secrets." + elide(key.Env),
+				Message: fmt.Sprintf("is missing, and the model %s of %s names it", elide(name), e.Metadata.Name), Fix: secretEntry,
+			})
+		}
+	}
+	return problems
+}
+
+// usedModels returns the models that sections name, in order of name.
+func usedModels(s *Spec) []string {
+	used := map[string]bool{}
+	if g := s.Generate; g != nil {
+		used[g.Scenes.Model], used[g.Models.User], used[g.Models.Environment], used[g.Models.Agent] = true, true, true, true
+	}
+	if v := s.Evaluate; v != nil {
+		used[v.Judge.Model] = true
+		for _, c := range v.Candidates {
+			used[c.Model] = true
+		}
+	}
+	delete(used, "") // what a section leaves out
+	return slices.Sorted(maps.Keys(used))
+}
