@@ -25,6 +25,8 @@ import (
 type Edge struct {
 	Args   []string // without the program's name
 	Getenv func(string) string
+	// Environ is the whole environment, as NAME=value, for programs of the user's.
+	Environ func() []string
 	Stdout io.Writer
 	Stderr io.Writer
 	Now    func() time.Time
@@ -39,7 +41,7 @@ type Edge struct {
 func System() *Edge {
 	fd := int(os.Stderr.Fd())
 	return &Edge{
-		Args: os.Args[1:], Getenv: os.Getenv, Stdout: stdout{os.Stdout}, Stderr: os.Stderr, Now: time.Now,
+		Args: os.Args[1:], Getenv: os.Getenv, Environ: os.Environ, Stdout: stdout{os.Stdout}, Stderr: os.Stderr, Now: time.Now,
 		Executable: executable,
 		Terminal:   term.IsTerminal(fd) && os.Getenv("TERM") != "dumb",
 		Width: func() int {

@@ -34,6 +34,8 @@ type Env struct {
 	// Every is how often progress is reported; 0 reports only at the end.
 	Every    time.Duration
 	InFlight int
+	// Exec runs programs of this machine; nil where there are none to run.
+	Exec Runner
 }
 
 // Run does one shard, unless its record exists (an earlier attempt was first)
@@ -70,6 +72,7 @@ func Run(ctx context.Context, env Env, jobs map[string]Func, which Shard) (store
 		Step: step, Shard: which.Shard, Seed: p.Seed, InFlight: env.InFlight,
 		Log:   env.Log.With("run", which.Run, "step", which.Step, "shard", which.Shard),
 		store: env.Store, models: env.Models, meter: &meter{},
+		run: which.Run, now: env.Now, exec: env.Exec,
 	}
 	rec := store.Step{Run: which.Run, Step: which.Step, Shard: which.Shard, Started: stamp(env.Now())}
 	reads, err := resolve(ctx, env.Store, p, step, which)
@@ -219,7 +222,7 @@ func Resolve(step *plan.Step, shard int, shards func(store.StepName) ([]store.St
 		r.List = append(r.List, store.Artifact{Name: name, Digest: part.Digest(), Bytes: part.Bytes(), MediaType: TreeType})
 		r.Resolved = append(r.Resolved, plan.Resolved{Name: name, Digests: []store.Digest{part.Digest()}})
 	}
-	for _, in := range step.Inputs {
+	for _, in := range step.Reads(shard) {
 		records, err := shards(in.Step)
 		if err != nil {
 			return nil, fmt.Errorf("step %s needs %s: %w", step.Name, in.Step, err)

@@ -16,6 +16,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
@@ -50,6 +51,9 @@ type Task struct {
 	// must not depend on it.
 	InFlight int
 
+	run     store.RunID
+	now     func() time.Time
+	exec    Runner
 	store   *store.Store
 	sources map[string][]store.Artifact // step input → artifact of each upstream shard
 	trees   map[string]*store.TreeFS    // named input → the part of it that this shard may read

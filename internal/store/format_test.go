@@ -40,6 +40,12 @@ var (
 		Format: 1, Run: "quickstart-1", State: store.Failed, Finished: "2026-03-01T10:00:03Z",
 		Failures: []store.Failure{{Step: "reward", Shard: 0, ExitCode: 65, Cause: "rows.jsonl:7: not a JSON row", Hint: "mend it"}},
 	}
+	// Since format 1 was extended.
+	tuned = store.Checkpoint{
+		Format: 1, Run: "quickstart-1", Name: "tuned", Tree: store.Tree{Digest: treeDigest, Files: 2, Bytes: 9},
+		Kind: "lora", Base: "Qwen/Qwen2.5-7B-Instruct", Architecture: "Qwen2ForCausalLM", Put: "2026-03-01T10:00:02.5Z",
+	}
+	failure = store.Failure{Step: "reward", Shard: 0, ExitCode: 65, Cause: "rows.jsonl:7: not a JSON row", Hint: "mend it"}
 )
 
 // Digests are for ever: what is stored under them, and what they identify,
@@ -109,6 +115,8 @@ func TestFormat1(t *testing.T) {
 	loads(t, step)(s.ReadStep(ctx, "quickstart-1", "generate", 1))
 	loads(t, step)(s.ReadMemo(ctx, step.WorkKey))
 	loads(t, seal)(s.ReadSeal(ctx, "quickstart-1"))
+	loads(t, tuned)(s.ReadCheckpoint(ctx, "quickstart-1", "tuned"))
+	loads(t, []store.Failure{failure})(s.Failures(ctx, "quickstart-1"))
 	loads(t, blob)(s.ReadBlob(ctx, episode.Digest))
 	files, err := s.OpenTree(ctx, treeDigest)
 	if err != nil {
@@ -145,6 +153,8 @@ func writeFormat1(t *testing.T, dir string) {
 	must(t, s.PutPlan(ctx, run.ID, plan))
 	must(t, s.PutMemo(ctx, step))
 	must(t, s.CommitStep(ctx, step))
+	must(t, s.PutCheckpoint(ctx, tuned))
+	must(t, s.PutFailure(ctx, run.ID, failure))
 	must(t, s.SealRun(ctx, seal))
 	must(t, s.Publish(ctx, "quickstart", []store.Artifact{episode}))
 	must(t, os.RemoveAll(dir))

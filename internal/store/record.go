@@ -87,13 +87,27 @@ const (
 	Interrupted = "Interrupted"
 )
 
-// A Failure says why a shard of a step failed.
+// A Failure says why a shard of a step failed. A shard that runs where its engine
+// cannot hear it leaves one in the store as well.
 type Failure struct {
 	Step     StepName `json:"step"`
 	Shard    int      `json:"shard"`
 	ExitCode int      `json:"exitCode"`
 	Cause    string   `json:"cause"`
 	Hint     string   `json:"hint,omitempty"`
+}
+
+// A Checkpoint is a trained model that came back from a trainer, once for a run and a name.
+type Checkpoint struct {
+	Format int    `json:"format"`
+	Run    RunID  `json:"run"`
+	Name   string `json:"name"` // of the training
+	Tree   Tree   `json:"tree"` // its files
+	Kind   string `json:"kind"` // "full" or "lora"
+	// Base is the base model that an adapter names, or that a full model's config does.
+	Base         string `json:"base,omitempty"`
+	Architecture string `json:"architecture,omitempty"`
+	Put          string `json:"put"` // RFC 3339, UTC
 }
 
 // Output returns the artifact of that name.

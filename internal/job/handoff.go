@@ -1,0 +1,104 @@
+package job
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/gymline/gymline/internal/store"
+)
+
+// This file is what a hand-off to a trainer needs beside a job's usual inputs
+// and outputs: it waits for what a run gets from outside, so it knows its run.
+
+// A Runner runs a program of this machine; the process edge supplies it.
+type Runner interface {
+	// Run makes two fresh folders, has p.Fill fill the first, runs the program,
+	// and lets p.Take read the second. Nothing of it, folders and processes, is
+	// left when it returns. A program that ended badly is an *Exit; when ctx
+	// ends, the program is asked to leave, then killed, and the error is ctx's.
+	Run(ctx context.Context, p Program) error
+}
+
+// A Program is one call of a Runner.
+type Program struct {
+	Args []string // program and arguments
+	Env  []string // NAME=value, beside what the edge lets through
+	Fill func(ctx context.Context, create func(name string) (io.WriteCloser, error)) error
+	Take func(ctx context.Context, made fs.FS) error
+}
+
+// An Exit is a program that ended badly.
+type Exit struct {
+	Code   int    // 0 when a signal ended it
+	Signal string // its name, or ""
+	Last   string // the last line on stderr
+}
+
+func (e *Exit) Error() string {
+	how := fmt.Sprintf("exit code %d", e.Code)
+	if e.Signal != "" {
+		how = "killed by " + e.Signal
+	}
+	return how + ": " + cmp.Or(e.Last, "it said nothing")
+}
+
+// Run is the run that the shard belongs to. Nothing digested may depend on it.
+func (t *Task) Run() store.RunID { return t.run }
+
+// Now is the clock. Nothing digested may depend on it.
+func (t *Task) Now() time.Time { return t.now() }
+
+// Upstream returns the records of all shards of the steps before this one.
+func (t *Task) Upstream(ctx context.Context) ([]store.Step, error) {
+	var records []store.Step
+	for _, in := range t.Step.Reads(t.Shard) {
+		for shard := range t.sources[in.Name] {
+			rec, err := t.store.ReadStep(ctx, t.run, in.Step, shard)
+			if err != nil {
+				return nil, fmt.Errorf("step %s needs %s: shard %d: %w", t.Step.Name, in.Step, shard, err)
+			}
+			records = append(records, rec)
+		}
+	}
+	return records, nil
+}
+
+// OpenArtifact streams one output of an earlier step, verified.
+func (t *Task) OpenArtifact(ctx context.Context, a store.Artifact) io.ReadCloser {
+	return t.store.Concat(ctx, []store.Artifact{a})
+}
+
+// Checkpoint returns the trained model that came back to this run, or
+// store.ErrNotFound.
+func (t *Task) Checkpoint(ctx context.Context, name string) (store.Checkpoint, error) {
+	return t.store.ReadCheckpoint(ctx, t.run, name)
+}
+
+// PutTree stores a folder.
+func (t *Task) PutTree(ctx context.Context, fsys fs.FS) (store.Tree, error) {
+	return t.store.PutTree(ctx, fsys)
+}
+
+// PutCheckpoint records a trained model of this run, and returns the record that
+// holds: the first.
+func (t *Task) PutCheckpoint(ctx context.Context, c store.Checkpoint) (store.Checkpoint, error) {
+	c.Run, c.Put = t.run, stamp(t.now())
+	err := t.store.PutCheckpoint(ctx, c)
+	if err != nil && !errors.Is(err, store.ErrExists) {
+		return c, err
+	}
+	return t.store.ReadCheckpoint(ctx, t.run, c.Name)
+}
+
+// Exec runs a program of this machine.
+func (t *Task) Exec(ctx context.Context, p Program) error {
+	if t.exec == nil {
+		return fmt.Errorf("step %s: programs cannot be run here", t.Step.Name)
+	}
+	return t.exec.Run(ctx, p)
+}

@@ -1,0 +1,67 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// failureRecord is a failure as it is stored.
+type failureRecord struct {
+	Format int   `json:"format"`
+	Run    RunID `json:"run"`
+	Failure
+}
+
+// PutFailure records why a shard failed, in place of what an earlier attempt left.
+func (s *Store) PutFailure(ctx context.Context, id RunID, f Failure) error {
+	key, err := failureKey(id, f.Step, f.Shard)
+	if err != nil {
+		return err
+	}
+	data, err := encode(failureRecord{FormatVersion, id, f})
+	if err != nil {
+		return err
+	}
+	return s.put(ctx, key, data)
+}
+
+// Failures returns why shards of a run failed, by step and shard. A shard that
+// was done since is left out.
+func (s *Store) Failures(ctx context.Context, id RunID) ([]Failure, error) {
+	prefix, err := runKey(id, "failures/")
+	if err != nil {
+		return nil, err
+	}
+	var list []Failure
+	for key, err := range s.bucket.List(ctx, prefix) {
+		if err != nil {
+			return nil, err
+		}
+		step, rest, _ := strings.Cut(strings.TrimPrefix(key, prefix), "/")
+		shard, err := strconv.Atoi(strings.TrimSuffix(rest, ".json"))
+		if want, keyErr := failureKey(id, StepName(step), shard); err != nil || keyErr != nil || want != key {
+			continue // not ours
+		}
+		f, err := read[failureRecord](ctx, s, key)
+		if err := belongs(err, key, f.Run == id && f.Step == StepName(step) && f.Shard == shard); err != nil {
+			return nil, err
+		}
+		if _, err := s.ReadStep(ctx, id, f.Step, f.Shard); err == nil {
+			continue
+		} else if !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+		list = append(list, f.Failure)
+	}
+	slices.SortFunc(list, func(a, b Failure) int { return cmp.Or(cmp.Compare(a.Step, b.Step), cmp.Compare(a.Shard, b.Shard)) })
+	return list, nil
+}
+
+func failureKey(id RunID, step StepName, shard int) (string, error) {
+	key, err := stepKey(id, step, shard)
+	return strings.Replace(key, "/steps/", "/failures/", 1), err
+}
