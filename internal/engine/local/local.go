@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gymline/gymline/internal/engine"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
@@ -34,12 +35,6 @@ type Config struct {
 	MaxBackoff time.Duration
 	// Grace is how long a child may take to leave after SIGTERM before it is killed.
 	Grace time.Duration
-}
-
-// Args is the argument list, after the binary's name, of one shard's child. A
-// pod's container has the same.
-func Args(run store.RunID, step *plan.Step, shard string) []string {
-	return []string{"job", step.Job, "--run", string(run), "--step", string(step.Name), "--shard", shard}
 }
 
 // Run runs every shard of the plan and returns what failed. When a shard fails
@@ -101,7 +96,7 @@ func (cfg Config) shard(ctx context.Context, run store.RunID, step *plan.Step, s
 	wait := cfg.Backoff
 	for attempt := 1; ; attempt++ {
 		sink.Emit(progress.Event{Type: progress.StepState, Step: string(step.Name), Shard: shard, State: progress.Running, Attempt: attempt})
-		err := cfg.child(ctx, step, Args(run, step, strconv.Itoa(shard)), sink)
+		err := cfg.child(ctx, step, engine.Args(string(run), step, strconv.Itoa(shard), step.Shards), sink)
 		f, ok := errors.AsType[*failed](err)
 		if err == nil || ctx.Err() != nil && ok && f.code == fault.Interrupted {
 			if err != nil {

@@ -1,0 +1,340 @@
+package argo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	argofake "github.com/argoproj/argo-workflows/v3/pkg/client/clientset/versioned/fake"
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	kubefake "k8s.io/client-go/kubernetes/fake"
+	ktesting "k8s.io/client-go/testing"
+	"k8s.io/utils/ptr"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// newClient is a client of a cluster in memory.
+func newClient(objects ...runtime.Object) (*Client, *argofake.Clientset) {
+	argo := argofake.NewSimpleClientset(objects...)
+	return &Client{namespace: "gymline", argo: argo.ArgoprojV1alpha1(), kube: kubefake.NewClientset()}, argo
+}
+
+// The cluster is the one that kubectl would talk to.
+func TestConnect(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if strings.HasSuffix(r.URL.Path, "/namespaces/team-a/workflows/a-1") {
+			fmt.Fprint(w, `{"apiVersion":"argoproj.io/v1alpha1","kind":"Workflow","metadata":{"name":"a-1"}}`)
+			return
+		}
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"apiVersion":"v1","kind":"Status","status":"Failure","reason":"Forbidden","code":403}`)
+	}))
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(file, fmt.Appendf(nil, `
+apiVersion: v1
+kind: Config
+current-context: here
+clusters: [{name: here, cluster: {server: "%s"}}]
+contexts: [{name: here, context: {cluster: here}}]
+`, server.URL), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("KUBECONFIG", file)
+	_, err := Connect("team-a", "elsewhere")
+	refused(t, err, "find the cluster", "elsewhere")
+	for _, name := range []string{"", "here"} {
+		client, err := Connect("team-a", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if has, err := client.Has(t.Context(), "a-1"); !has || err != nil {
+			t.Errorf("the workflow is not there: %v", err)
+		}
+		_, err = client.Has(t.Context(), "a-2")
+		refused(t, err, "look for workflow a-2 in namespace team-a")
+	}
+	client, err := Connect("team-a", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Close()
+	if _, err := client.Has(t.Context(), "a-1"); fault.Code(err) != fault.Temporary {
+		t.Errorf("a cluster that is away: exit code %d: %v", fault.Code(err), err)
+	}
+}
+
+// verbs are what a client asked for, such as "create workflows".
+func verbs(argo *argofake.Clientset) []string {
+	var list []string
+	for _, a := range argo.Actions() {
+		list = append(list, a.GetVerb()+" "+a.GetResource().Resource)
+	}
+	argo.ClearActions()
+	return list
+}
+
+// fails makes a cluster answer with an error.
+func fails(argo *argofake.Clientset, verb, resource string, err error) {
+	argo.PrependReactor(verb, resource, func(ktesting.Action) (bool, runtime.Object, error) { return true, nil, err })
+}
+
+func asked(t *testing.T, argo *argofake.Clientset, want ...string) {
+	t.Helper()
+	if got := verbs(argo); !slices.Equal(got, want) {
+		t.Errorf("the cluster was asked to %q, want %q", got, want)
+	}
+}
+
+func TestSubmit(t *testing.T) {
+	ctx, c := t.Context(), config()
+	c.Run = "quickstart-1"
+	client, argo := newClient()
+	m := compile(t, shipped(t, "quickstart"), c)
+	if err := client.Submit(ctx, m); err != nil {
+		t.Fatal(err)
+	}
+	asked(t, argo, "create workflowtemplates", "create workflows")
+	if has, err := client.Has(ctx, "quickstart-1"); !has || err != nil {
+		t.Errorf("the workflow is not there: %v", err)
+	}
+	if has, err := client.Has(ctx, "quickstart-2"); has || err != nil {
+		t.Errorf("there is another workflow: %v", err)
+	}
+	argo.ClearActions()
+
+	// The template is there already, read back from JSON.
+	there, err := m.Get(m.Template.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, argo = newClient(there)
+	m.Workflow.Name = "quickstart-2"
+	if err := client.Submit(ctx, m); err != nil {
+		t.Fatal(err)
+	}
+	asked(t, argo, "create workflowtemplates", "get workflowtemplates", "create workflows")
+
+	// A run's name is taken by another store's.
+	err = client.Submit(ctx, m)
+	refused(t, err, "create workflow quickstart-2 in namespace gymline", "already exists")
+
+	// Somebody altered it.
+	there.Spec.Templates[1].Container.Image = "other:dev"
+	client, argo = newClient(there)
+	refused(t, client.Submit(ctx, m), m.Template.Name+" was altered in the cluster")
+	asked(t, argo, "create workflowtemplates", "get workflowtemplates")
+}
+
+func TestSubmitSchedule(t *testing.T) {
+	ctx, c := t.Context(), config()
+	c.Schedule = nightly()
+	client, argo := newClient()
+	if err := client.Submit(ctx, compile(t, shipped(t, "nightly"), c)); err != nil {
+		t.Fatal(err)
+	}
+	asked(t, argo, "create workflowtemplates", "get cronworkflows", "create cronworkflows")
+
+	// Another time, and so the same template; then another image, and so another.
+	c.Schedule.Cron = []string{"0 4 * * *"}
+	if err := client.Submit(ctx, compile(t, shipped(t, "nightly"), c)); err != nil {
+		t.Fatal(err)
+	}
+	asked(t, argo, "create workflowtemplates", "get workflowtemplates", "get cronworkflows", "update cronworkflows")
+	c.Image = "gymline:next"
+	m := compile(t, shipped(t, "nightly"), c)
+	if err := client.Submit(ctx, m); err != nil {
+		t.Fatal(err)
+	}
+	asked(t, argo, "create workflowtemplates", "get cronworkflows", "update cronworkflows")
+	there, err := client.argo.CronWorkflows("gymline").Get(ctx, "nightly", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(there.Spec, m.Cron.Spec) || there.Spec.WorkflowSpec.WorkflowTemplateRef.Name != m.Template.Name || there.Spec.Schedules[0] != "0 4 * * *" {
+		t.Errorf("the schedule was not replaced: %+v", there.Spec)
+	}
+}
+
+// A run is found by its Workflow's name, or by the time that it was scheduled for.
+func TestFind(t *testing.T) {
+	scheduled := &wfv1.Workflow{ObjectMeta: metav1.ObjectMeta{
+		Name: "nightly-1767323045", Namespace: "gymline", Labels: map[string]string{labelManaged: "gymline", labelExperiment: "nightly"},
+		Annotations: map[string]string{scheduledAnnotation: "2026-01-02T03:04:05+01:00"},
+	}}
+	client, argo := newClient(underWay(), scheduled)
+	for id, name := range map[store.RunID]string{"handoff-3": "handoff-3", "nightly-2026-01-02T020405Z": "nightly-1767323045"} {
+		if s, err := client.State(t.Context(), id); err != nil || s.Workflow != name {
+			t.Errorf("run %s: %+v, %v", id, s, err)
+		}
+	}
+	for _, id := range []store.RunID{"handoff-4", "nightly-2026-01-02T030405Z"} {
+		if _, err := client.State(t.Context(), id); !errors.Is(err, ErrNoWorkflow) || !strings.Contains(fmt.Sprint(err), string(id)) {
+			t.Errorf("run %s: %v", id, err)
+		}
+	}
+	fails(argo, "list", "workflows", kerrors.NewTimeoutError("slow", 1))
+	if _, err := client.State(t.Context(), "handoff-4"); fault.Code(err) != fault.Temporary || errors.Is(err, ErrNoWorkflow) {
+		t.Errorf("a cluster that does not answer is taken for one without the run: %v", err)
+	}
+}
+
+func TestStop(t *testing.T) {
+	client, argo := newClient(underWay())
+	if err := client.Stop(t.Context(), "handoff-3"); err != nil {
+		t.Fatal(err)
+	}
+	asked(t, argo, "get workflows", "patch workflows")
+	wf, err := client.argo.Workflows("gymline").Get(t.Context(), "handoff-3", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wf.Spec.Shutdown != wfv1.ShutdownStrategyStop || len(wf.Status.Nodes) != len(underWay().Status.Nodes) {
+		t.Errorf("stopped: %+v", wf.Spec)
+	}
+	if err := client.Stop(t.Context(), "handoff-4"); !errors.Is(err, ErrNoWorkflow) {
+		t.Errorf("%v", err)
+	}
+}
+
+func impatient(t *testing.T) {
+	was := resumePause
+	resumePause = time.Millisecond
+	t.Cleanup(func() { resumePause = was })
+}
+
+func TestResume(t *testing.T) {
+	impatient(t)
+	suspendedWhole := underWay()
+	suspendedWhole.Spec.Suspend = ptr.To(true)
+	for name, test := range map[string]struct {
+		wf      *wfv1.Workflow
+		lost    int // updates that the controller overwrites
+		updates int
+		want    []string
+	}{
+		"at once":    {underWay(), 0, 1, []string{"train-agent"}},
+		"lost twice": {underWay(), 2, 3, []string{"train-agent"}},
+		"compressed": {compress(t, underWay()), 1, 2, []string{"train-agent"}},
+		"whole":      {suspendedWhole, 0, 1, []string{"run", "train-agent"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, argo := newClient(test.wf)
+			updates := 0
+			argo.PrependReactor("update", "workflows", func(a ktesting.Action) (bool, runtime.Object, error) {
+				updates++
+				return updates <= test.lost, a.(ktesting.UpdateAction).GetObject(), nil
+			})
+			was, err := client.Resume(t.Context(), "handoff-3")
+			if err != nil || !slices.Equal(was, test.want) {
+				t.Fatalf("resumed %q, want %q: %v", was, test.want, err)
+			}
+			if updates != test.updates {
+				t.Errorf("it was asked %d times, want %d", updates, test.updates)
+			}
+			s, err := client.State(t.Context(), "handoff-3")
+			if err != nil || s.Suspended != nil || len(s.Pods) != 4 {
+				t.Errorf("resumed: %+v, %v", s, err)
+			}
+			_, err = client.Resume(t.Context(), "handoff-3")
+			if fault.Code(err) != fault.Usage || !strings.Contains(err.Error(), "run handoff-3 is not suspended: it is Running") {
+				t.Errorf("resumed again: %v", err)
+			}
+		})
+	}
+}
+
+// A controller that never takes it is told of, and waiting ends with ctx.
+func TestResumeInVain(t *testing.T) {
+	impatient(t)
+	client, argo := newClient(underWay())
+	updates := 0
+	argo.PrependReactor("update", "workflows", func(a ktesting.Action) (bool, runtime.Object, error) {
+		updates++
+		return true, a.(ktesting.UpdateAction).GetObject(), nil
+	})
+	_, err := client.Resume(t.Context(), "handoff-3")
+	if fault.Code(err) != fault.Temporary || updates != resumeTries || !strings.Contains(err.Error(), "asked 10 times to resume and is still suspended at train-agent") {
+		t.Errorf("%d updates: %v", updates, err)
+	}
+	resumePause = time.Hour
+	ctx, cancel := context.WithCancel(t.Context())
+	argo.PrependReactor("update", "workflows", func(a ktesting.Action) (bool, runtime.Object, error) {
+		cancel()
+		return true, a.(ktesting.UpdateAction).GetObject(), nil
+	})
+	if _, err := client.Resume(ctx, "handoff-3"); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestLog(t *testing.T) {
+	client, _ := newClient()
+	r, err := client.Log(t.Context(), "handoff-3-open-1", true, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if data, err := io.ReadAll(r); err != nil || len(data) == 0 {
+		t.Errorf("%q, %v", data, err)
+	}
+	actions := client.kube.(*kubefake.Clientset).Actions()
+	options, err := json.Marshal(actions[len(actions)-1].(ktesting.GenericAction).GetValue())
+	if err != nil || string(options) != `{"container":"main","follow":true,"tailLines":10}` {
+		t.Errorf("asked for %s, %v", options, err)
+	}
+}
+
+// What a cluster answers says how gymline exits.
+func TestExplain(t *testing.T) {
+	workflows := schema.GroupResource{Group: "argoproj.io", Resource: "workflows"}
+	for _, test := range []struct {
+		err  error
+		code int
+		hint string
+	}{
+		{kerrors.NewForbidden(workflows, "a-1", errors.New("no")), fault.Config, "manifests/base has a role"},
+		{kerrors.NewUnauthorized("who?"), fault.Config, "your account lacks a right"},
+		{kerrors.NewNotFound(workflows, "a-1"), fault.Config, "are Argo's custom resources and the namespace installed?"},
+		{kerrors.NewAlreadyExists(workflows, "a-1"), fault.Config, "use a namespace for each store"},
+		{kerrors.NewBadRequest("what?"), fault.Config, ""},
+		{kerrors.NewTimeoutError("slow", 1), fault.Temporary, "try again"},
+		{kerrors.NewServerTimeout(workflows, "create", 1), fault.Temporary, "try again"},
+		{kerrors.NewConflict(workflows, "a-1", errors.New("changed")), fault.Temporary, "try again"},
+		{kerrors.NewInternalError(errors.New("etcd")), fault.Temporary, "try again"},
+		{errors.New("dial tcp: connection refused"), fault.Temporary, "is the cluster reachable?"},
+	} {
+		client, argo := newClient()
+		fails(argo, "create", "workflows", test.err)
+		c := config()
+		c.Run = "quickstart-1"
+		err := client.Submit(t.Context(), compile(t, shipped(t, "quickstart"), c))
+		if fault.Code(err) != test.code || !strings.Contains(fault.Hint(err), test.hint) || !errors.Is(err, test.err) {
+			t.Errorf("%v: exit code %d, hint %q, want %d, %q", err, fault.Code(err), fault.Hint(err), test.code, test.hint)
+		}
+		if want := "create workflow quickstart-1 in namespace gymline: "; !strings.HasPrefix(fmt.Sprint(err), want) {
+			t.Errorf("%v lacks %q", err, want)
+		}
+	}
+	client, _ := newClient()
+	if err := client.explain("nothing", nil); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,179 @@
+package argo
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/gymline/gymline/internal/engine"
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/plan"
+)
+
+// binary is gymline's place in its image, and carried its place in a trainer's.
+const (
+	binary  = "/gymline"
+	carried = "/opt/gymline/gymline"
+)
+
+// user is the one that pods run as: "nonroot" of distroless images.
+const user = 65532
+
+// retry says which ends of a container are worth another attempt: our own
+// temporary failures, and what the cluster did to the pod.
+var retry = fmt.Sprintf(`lastRetry.status == "Error" || asInt(lastRetry.exitCode) in [%d, %d, 137, 143]`, fault.Temporary, fault.Interrupted)
+
+func podSecurity() *corev1.PodSecurityContext {
+	return &corev1.PodSecurityContext{
+		RunAsNonRoot: ptr.To(true), RunAsUser: ptr.To(int64(user)), RunAsGroup: ptr.To(int64(user)), FSGroup: ptr.To(int64(user)),
+		SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
+}
+
+func containerSecurity() *corev1.SecurityContext {
+	return &corev1.SecurityContext{
+		AllowPrivilegeEscalation: ptr.To(false), ReadOnlyRootFilesystem: ptr.To(true),
+		Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+	}
+}
+
+// step returns the templates of a step: of its pods, and of what goes ahead of them.
+func (b *builder) step(s *plan.Step) ([]wfv1.Template, error) {
+	t := b.pod(string(s.Name), engine.Args(b.run, s, "{{inputs.parameters.shard}}", b.config.pods(s)), s)
+	t.Inputs.Parameters = []wfv1.Parameter{{Name: "shard"}}
+	training, ok := training(s)
+	if !ok {
+		return []wfv1.Template{t}, nil
+	}
+	deadline, err := time.ParseDuration(training.Deadline)
+	if err != nil {
+		return nil, fmt.Errorf("step %s: deadline: %w", s.Name, err)
+	}
+	// The job itself keeps the deadline; the pod's is for a job that does not.
+	t.ActiveDeadlineSeconds = ptr.To(intstr.FromInt32(int32((deadline + 10*time.Minute).Seconds())))
+	switch training.Kind {
+	case plan.TrainCommand:
+		return nil, fault.New(fault.Config, fmt.Errorf("step %s: a command trains on the engine local alone", s.Name), "use container, trainJob or external")
+	case plan.TrainContainer:
+		b.carry(&t, training)
+	case plan.TrainTrainJob:
+		create, err := b.trainJob(s, training)
+		if err != nil {
+			return nil, err
+		}
+		return []wfv1.Template{create, t}, nil
+	}
+	if ahead := b.ahead(s); ahead != "" {
+		return []wfv1.Template{{Name: ahead, Suspend: &wfv1.SuspendTemplate{Duration: fmt.Sprint(int64(deadline.Seconds()))}}, t}, nil
+	}
+	return []wfv1.Template{t}, nil
+}
+
+// pod is the template of a pod that runs gymline. step is nil for one that needs
+// the store alone.
+func (b *builder) pod(name string, args []string, step *plan.Step) wfv1.Template {
+	return wfv1.Template{
+		Name: name,
+		Container: &corev1.Container{
+			Image: b.config.Image, ImagePullPolicy: corev1.PullPolicy(b.config.PullPolicy),
+			Command: []string{binary}, Args: args, Env: b.env(step),
+			SecurityContext: containerSecurity(), Resources: b.resources(name),
+			VolumeMounts: []corev1.VolumeMount{{Name: "tmp", MountPath: "/tmp"}},
+		},
+		Volumes:               []corev1.Volume{emptyDir("tmp")},
+		ActiveDeadlineSeconds: ptr.To(intstr.FromInt32(int32(b.config.Deadline.Seconds()))),
+		RetryStrategy: &wfv1.RetryStrategy{
+			Limit: ptr.To(intstr.FromInt32(int32(b.config.Retries))), RetryPolicy: wfv1.RetryPolicyAlways, Expression: retry,
+			Backoff: &wfv1.Backoff{Duration: b.config.Backoff.String(), Factor: ptr.To(intstr.FromInt32(2)), Cap: b.config.MaxBackoff.String()},
+		},
+	}
+}
+
+func emptyDir(name string) corev1.Volume {
+	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}
+}
+
+// carry makes a pod run gymline inside a trainer's image, so that the job finds
+// finished work and takes the checkpoint in as it does on the local engine.
+func (b *builder) carry(t *wfv1.Template, training plan.Train) {
+	mount := corev1.VolumeMount{Name: "gymline", MountPath: "/opt/gymline"}
+	t.InitContainers = []wfv1.UserContainer{{Container: corev1.Container{
+		Name: "gymline", Image: b.config.Image, ImagePullPolicy: corev1.PullPolicy(b.config.PullPolicy),
+		Command: []string{binary}, Args: []string{"install", carried},
+		SecurityContext: containerSecurity(), Resources: t.Container.Resources, VolumeMounts: []corev1.VolumeMount{mount},
+	}}}
+	mount.ReadOnly = true
+	t.Container.Image, t.Container.Command = training.Image, []string{carried}
+	t.Container.VolumeMounts = append(t.Container.VolumeMounts, mount)
+	t.Volumes = append(t.Volumes, emptyDir("gymline"))
+}
+
+func (b *builder) env(step *plan.Step) []corev1.EnvVar {
+	var env []corev1.EnvVar
+	for _, v := range b.config.Env(step) {
+		e := corev1.EnvVar{Name: v.Name, Value: v.Value}
+		if v.Secret != "" {
+			key := b.config.Secrets[v.Secret]
+			e.ValueFrom = &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
+				LocalObjectReference: corev1.LocalObjectReference{Name: key.Name}, Key: key.Key,
+			}}
+		}
+		env = append(env, e)
+	}
+	return env
+}
+
+func (b *builder) resources(step string) corev1.ResourceRequirements {
+	r, ok := b.config.Resources[step]
+	if !ok {
+		r = b.config.Resources["default"]
+	}
+	return corev1.ResourceRequirements{Requests: quantities(r.Requests), Limits: quantities(r.Limits)}
+}
+
+// quantities are in the form that the profile's checks let through.
+func quantities(list map[string]string) corev1.ResourceList {
+	out := corev1.ResourceList{}
+	for _, name := range slices.Sorted(maps.Keys(list)) {
+		out[corev1.ResourceName(name)] = resource.MustParse(list[name])
+	}
+	return out
+}
+
+// trainJob creates a TrainJob of Kubeflow Trainer v2. The step behind it waits
+// for the checkpoint that its image puts into the store.
+func (b *builder) trainJob(s *plan.Step, t plan.Train) (wfv1.Template, error) {
+	env := append(b.env(s), corev1.EnvVar{Name: "GYMLINE_RUN", Value: b.run}, corev1.EnvVar{Name: "GYMLINE_TRAINING", Value: t.Name}, corev1.EnvVar{Name: "GYMLINE_BASE", Value: t.Base})
+	manifest := map[string]any{
+		"apiVersion": "trainer.kubeflow.org/v1alpha1", "kind": "TrainJob",
+		"metadata": map[string]any{"generateName": string(s.Name) + "-", "namespace": b.config.Namespace},
+		"spec": map[string]any{
+			"runtimeRef": map[string]any{"name": t.Runtime},
+			"trainer": map[string]any{
+				"image": t.Image, "command": t.Command, "numNodes": t.Nodes, "env": env,
+				"resourcesPerNode": b.resources(string(s.Name)),
+			},
+		},
+	}
+	data, err := json.Marshal(manifest) // Kubernetes' types have JSON tags alone
+	if err != nil {
+		return wfv1.Template{}, err
+	}
+	text, err := yaml.JSONToYAML(data)
+	if err != nil {
+		return wfv1.Template{}, err
+	}
+	return wfv1.Template{
+		Name: b.ahead(s), Resource: &wfv1.ResourceTemplate{Action: "create", SetOwnerReference: true, Manifest: string(text)},
+		ActiveDeadlineSeconds: ptr.To(intstr.FromInt32(int32(b.config.Deadline.Seconds()))),
+	}, nil
+}
