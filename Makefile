@@ -2,10 +2,13 @@
 CACHE    := $(CURDIR)/.cache
 MINIO    := $(CACHE)/minio
 LINTER   := $(CACHE)/golangci-lint
+KUBERNETES := $(CACHE)/kubernetes/kubelet
+ARGO     := $(CACHE)/argo/workflow-controller
 GOTEST   := go test -race
+IMAGE    ?= gymline:dev
 export GYMLINE_MINIO := $(MINIO)
 
-.PHONY: build test lint portable bench docs minio clean
+.PHONY: build test lint portable bench docs minio kubernetes argo image e2e clean
 
 build: ## the gymline binary
 	go build -o bin/gymline ./orchestrator
@@ -29,12 +32,44 @@ docs: ## regenerate what is generated: the config reference
 
 minio: $(MINIO) ## the MinIO server that tests run against
 
+kubernetes: $(KUBERNETES) ## the control plane, kubelet and kubectl that tests run
+
+argo: $(ARGO) ## Argo's controller and executor that tests run
+
 clean:
 	rm -rf bin $(CACHE)
+
+image: ## gymline's image, as an OCI archive; the same digest each time
+	CGO_ENABLED=0 GOOS=linux go build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" -o bin/linux/gymline ./orchestrator
+	go run ./tools/image -binary bin/linux/gymline -name $(IMAGE) -o bin/gymline.oci.tar
+
+# In namespaces of its own: whatever it starts ends with it, and no packet leaves.
+e2e: image $(MINIO) $(KUBERNETES) $(ARGO) ## a real Kubernetes, Argo and MinIO on this machine; needs root and Debian's packages
+	go run ./tools/image -binary bin/linux/gymline -name local.test/gymline:dev -o bin/e2e.oci.tar
+	go test -tags e2e -race -c -o bin/e2e.test ./test/e2e
+	cd test/e2e && GYMLINE_E2E_NAMESPACE=1 unshare --pid --net --mount --fork --kill-child --mount-proc -- \
+		sh -c '../../bin/e2e.test -test.v -test.timeout 40m $(E2EFLAGS); exit $$?'
 
 # The servers and tools that tests need, each from its own pinned module.
 $(MINIO): tools/minio/go.mod
 	cd tools/minio && go build -o $@ github.com/minio/minio
+
+# Versions are stamped in as Kubernetes' own build does.
+KUBE_VERSION := 1.33.4
+$(KUBERNETES): tools/kubernetes/go.mod
+	cd tools/kubernetes && go build -ldflags "-s -w \
+		-X k8s.io/component-base/version.gitVersion=v$(KUBE_VERSION) -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=33" \
+		-o $(CACHE)/kubernetes/ $(addprefix k8s.io/kubernetes/cmd/,kube-apiserver kube-controller-manager kube-scheduler kubectl kubelet)
+
+# Argo's module lacks a file that its repository has as a link, so it is built
+# from a vendored copy that gets it.
+ARGO_MODULE := github.com/argoproj/argo-workflows/v3
+$(ARGO): tools/argo/go.mod
+	rm -rf $(CACHE)/argo/src && mkdir -p $(CACHE)/argo/src && cp tools/argo/go.mod tools/argo/go.sum $(CACHE)/argo/src/
+	cd $(CACHE)/argo/src && go mod vendor && \
+		cp vendor/$(ARGO_MODULE)/workflow/executor/osspecific/signal_darwin.go vendor/$(ARGO_MODULE)/workflow/executor/osspecific/signal_linux.go && \
+		CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X $(ARGO_MODULE).version=v3.7.18" -o $(CACHE)/argo/ \
+		$(ARGO_MODULE)/cmd/argoexec $(ARGO_MODULE)/cmd/workflow-controller
 
 $(LINTER): tools/golangci-lint/go.mod
 	cd tools/golangci-lint && go build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

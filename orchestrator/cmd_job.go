@@ -15,6 +15,7 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/llm/provider"
 	"github.com/gymline/gymline/internal/llm/sim"
+	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/seed"
 	"github.com/gymline/gymline/internal/store"
@@ -27,21 +28,23 @@ const progressEvery = 200 * time.Millisecond
 const flushWithin = 8 * time.Second
 
 type jobOptions struct {
-	name  string
-	run   string
-	step  string
-	shard int
+	name   string
+	run    string
+	step   string
+	shard  int
+	stride int
 }
 
 func newJob(edge *cli.Edge) *cobra.Command {
 	var o jobOptions
 	cmd := &cobra.Command{
-		Use:   "job NAME --run RUN --step STEP --shard I",
+		Use:   "job NAME --run RUN --step STEP --shard I [--stride N]",
 		Short: "Do one shard of one step of an open run (engines call this)",
-		Long: `Do one shard of one step of an open run, as an engine or a pod does: the plan and
-all inputs come from the store that GYMLINE_STORE_ENDPOINT, GYMLINE_STORE_BUCKET,
-GYMLINE_STORE_PREFIX, GYMLINE_STORE_REGION, AWS_ACCESS_KEY_ID and
-AWS_SECRET_ACCESS_KEY name. Events are JSON lines on stdout, logs go to stderr.
+		Long: `Do one shard of one step of an open run, as an engine or a pod does, and with
+--stride every N-th one after it: the plan and all inputs come from the store
+that GYMLINE_STORE_ENDPOINT, GYMLINE_STORE_BUCKET, GYMLINE_STORE_PREFIX,
+GYMLINE_STORE_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY name. Events
+are JSON lines on stdout, logs go to stderr.
 
 ` + exitCodes,
 		Args: cobra.ExactArgs(1),
@@ -49,12 +52,16 @@ AWS_SECRET_ACCESS_KEY name. Events are JSON lines on stdout, logs go to stderr.
 			if o.name = args[0]; o.run == "" || o.step == "" {
 				return usage(cmd, errors.New("--run and --step are required"))
 			}
+			if o.shard < 0 || o.stride < 0 {
+				return usage(cmd, errors.New("--shard and --stride count from 0"))
+			}
 			return runJob(cmd.Context(), edge, o)
 		},
 	}
 	cmd.Flags().StringVar(&o.run, "run", "", "the run's ID")
 	cmd.Flags().StringVar(&o.step, "step", "", "the step's name")
 	cmd.Flags().IntVar(&o.shard, "shard", 0, "the shard, from 0")
+	cmd.Flags().IntVar(&o.stride, "stride", 0, "also do every `N`-th shard after it; 0: this one alone")
 	return cmd
 }
 
@@ -67,51 +74,93 @@ type Execution struct {
 	ReplayOnly bool `json:"replayOnly,omitempty"`
 }
 
+// runJob does the shards one after another, and tells of each.
 func runJob(ctx context.Context, edge *cli.Edge, o jobOptions) error {
 	sink := progress.NewJSON(edge.Stdout)
-	rec, err := doJob(ctx, edge, o, sink)
-	state := progress.Event{Type: progress.StepState, Step: o.step, Shard: o.shard, State: progress.Succeeded}
-	switch {
-	case err == nil && rec.Reused:
-		state.State = progress.Reused
-	case err != nil:
-		state.State, state.Cause, state.Hint, state.ExitCode = progress.Failed, err.Error(), fault.Hint(err), fault.Code(err)
+	at := o.shard // the shard under way
+	err := withJob(ctx, edge, o, sink, func(ctx context.Context, env job.Env, shards int) error {
+		for ; ; at += o.stride {
+			which := job.Shard{Run: store.RunID(o.run), Step: store.StepName(o.step), Shard: at, Job: o.name}
+			rec, err := job.Run(ctx, env, jobs, which)
+			if err != nil {
+				keepFailure(ctx, env.Store, which.Run, which.Step, at, err)
+				return err
+			}
+			state := progress.Event{Type: progress.StepState, Step: o.step, Shard: at, State: progress.Succeeded}
+			if rec.Reused {
+				state.State = progress.Reused
+			}
+			sink.Emit(state)
+			if o.stride == 0 || at+o.stride >= shards {
+				return nil
+			}
+		}
+	})
+	if err == nil {
+		return nil
 	}
-	sink.Emit(state)
-	if err != nil {
-		return cli.Shown(err) // the event tells of it
-	}
-	return nil
+	sink.Emit(progress.Event{
+		Type: progress.StepState, Step: o.step, Shard: at, State: progress.Failed,
+		Cause: err.Error(), Hint: fault.Hint(err), ExitCode: fault.Code(err),
+	})
+	return cli.Shown(err) // the event tells of it
 }
 
-func doJob(ctx context.Context, edge *cli.Edge, o jobOptions, sink progress.Sink) (rec store.Step, err error) {
+// withJob gives a job's world to work.
+func withJob(ctx context.Context, edge *cli.Edge, o jobOptions, sink progress.Sink, work func(context.Context, job.Env, int) error) (err error) {
 	st, err := storeFromEnv(ctx, edge.Getenv)
 	if err != nil {
-		return rec, err
+		return err
 	}
-	which := job.Shard{Run: store.RunID(o.run), Step: store.StepName(o.step), Shard: o.shard, Job: o.name}
-	run, err := st.ReadRun(ctx, which.Run)
+	id := store.RunID(o.run)
+	run, err := st.ReadRun(ctx, id)
 	if err != nil {
-		return rec, fmt.Errorf("run %s: %w", o.run, err)
+		return fmt.Errorf("run %s: %w", o.run, err)
 	}
 	var how Execution
 	if len(run.Execution) > 0 {
 		if err := json.Unmarshal(run.Execution, &how); err != nil {
-			return rec, fmt.Errorf("run %s: execution: %w", o.run, err)
+			return fmt.Errorf("run %s: execution: %w", o.run, err)
 		}
 	}
+	shards, err := shardsOf(ctx, st, id, store.StepName(o.step))
+	if err != nil {
+		return err
+	}
+	ctx, stop := givingUp(ctx, st, id)
+	defer stop()
 	log := edge.Logger()
 	models := provider.New(provider.Options{
 		Bucket: st.Bucket(), Getenv: edge.Getenv, Access: how.Models, ReplayOnly: how.ReplayOnly, Sim: sim.New, Now: edge.Now, Log: log,
 		JitterSeed: seed.New(uint64(o.shard), o.step).Uint64(), // shards that were turned away together come back apart
 	})
 	defer func() {
-		// An interrupted job still flushes what was paid for.
-		flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
+		// An interrupted job still flushes what was paid for, and tells why it failed.
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
 		defer cancel()
-		err = errors.Join(err, models.Close(flush))
+		err = errors.Join(err, models.Close(last))
+		if given := context.Cause(ctx); errors.Is(given, errGivenUp) {
+			err = fault.New(fault.Permanent, given, "")
+		}
 	}()
-	return job.Run(ctx, job.Env{
-		Store: st, Models: models, Log: log, Events: sink, Now: edge.Now, Every: progressEvery, InFlight: max(how.InFlight, 1),
-	}, jobs, which)
+	return work(ctx, job.Env{
+		Store: st, Models: models, Log: log, Events: sink, Now: edge.Now, Every: progressEvery, InFlight: max(how.InFlight, 1), Exec: newTrainer(edge, how),
+	}, shards)
+}
+
+// shardsOf is how many shards a step of a run has.
+func shardsOf(ctx context.Context, st *store.Store, id store.RunID, name store.StepName) (int, error) {
+	raw, err := st.ReadPlan(ctx, id)
+	if err != nil {
+		return 0, fmt.Errorf("plan of run %s: %w", id, err)
+	}
+	p, err := plan.Decode(raw)
+	if err != nil {
+		return 0, err
+	}
+	step := p.Step(name)
+	if step == nil {
+		return 0, fmt.Errorf("run %s has no step %q", id, name)
+	}
+	return step.Shards, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/engine"
 	"github.com/gymline/gymline/internal/engine/local"
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
@@ -58,7 +58,7 @@ func runRun(ctx context.Context, edge *cli.Edge, o runOptions) error {
 	if err := checkOutput(o.output, "text", "json"); err != nil {
 		return err
 	}
-	out := o.printer(edge)
+	out := newPrinter(edge, o.output)
 	ended, err := run(ctx, edge, o, out)
 	if ended.Run == "" { // it failed before a run was opened
 		ended = progress.Event{Type: progress.RunEnded, State: store.Failed}
@@ -73,6 +73,12 @@ func runRun(ctx context.Context, edge *cli.Edge, o runOptions) error {
 func run(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (ended progress.Event, err error) {
 	e, profile, err := o.load()
 	if err != nil {
+		return ended, err
+	}
+	if err := needEngine(profile, experiment.EngineLocal, "use 'gymline submit'"); err != nil {
+		return ended, err
+	}
+	if err := experiment.CheckTogether(e, profile); err != nil {
 		return ended, err
 	}
 	st, err := openProfile(ctx, edge, profile)
@@ -97,7 +103,11 @@ func run(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (ended 
 	if err != nil {
 		return ended, err
 	}
-	id, err := openRun(ctx, edge, st.Store, p, trees, how, o.fresh)
+	opening, raw, err := draft(p, trees, how, o.fresh)
+	if err != nil {
+		return ended, err
+	}
+	id, err := openRun(ctx, edge, st.Store, opening, raw, nil)
 	if err != nil {
 		return ended, err
 	}
@@ -137,17 +147,18 @@ func execution(e *experiment.Experiment, profile *experiment.Profile) Execution 
 	return how
 }
 
-// keyEnvs are the variables that hold the API keys of a step's models.
-func (x Execution) keyEnvs(step *plan.Step) []string {
-	var names []string
+// keys are the variables that hold the API keys of a step's models.
+func (x Execution) keys(step *plan.Step) []engine.Variable {
+	var keys []engine.Variable
 	for shard := range step.Shards {
 		for _, model := range step.Of(shard).Models {
-			if env := x.Models[model].KeyEnv; env != "" && !slices.Contains(names, env) {
-				names = append(names, env)
+			key := engine.Variable{Name: x.Models[model].KeyEnv, Secret: x.Models[model].KeyEnv}
+			if key.Name != "" && !slices.Contains(keys, key) {
+				keys = append(keys, key)
 			}
 		}
 	}
-	return names
+	return keys
 }
 
 // checkKeys refuses a run that would call a model whose API key is not set.
@@ -178,23 +189,22 @@ func checkKeys(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Pla
 
 // openRun claims the next free ID of the experiment and writes the run's
 // record and plan, both or, after a crash between them, a run without a plan.
-func openRun(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Plan, trees map[string]store.Tree, how Execution, fresh bool) (store.RunID, error) {
-	raw, err := p.Encode()
-	if err != nil {
-		return "", err
-	}
-	execution, err := json.Marshal(how)
-	if err != nil {
-		return "", err
-	}
-	run := store.Run{
-		Experiment: p.Experiment, Digest: p.Digest, Plan: store.DigestOf(raw), Inputs: trees,
-		Created: stamp(edge), Version: version(), Fresh: fresh, Execution: execution,
-	}
-	n, err := st.LastRun(ctx, p.Experiment)
+// taken, where it is set, tells of IDs that something else than the store knows.
+func openRun(ctx context.Context, edge *cli.Edge, st *store.Store, run store.Run, raw []byte, taken func(store.RunID) (bool, error)) (store.RunID, error) {
+	n, err := st.LastRun(ctx, run.Experiment)
 	for err == nil {
 		n++
-		run.ID = store.RunID(fmt.Sprintf("%s-%d", p.Experiment, n))
+		run.ID = store.RunID(fmt.Sprintf("%s-%d", run.Experiment, n))
+		if taken != nil {
+			elsewhere, err := taken(run.ID)
+			if err != nil {
+				return "", err
+			}
+			if elsewhere {
+				continue
+			}
+		}
+		run.Created, run.Version = stamp(edge), version()
 		whole := context.WithoutCancel(ctx) // an interrupt comes before both writes or after
 		if err = st.CreateRun(whole, run); err == nil {
 			return run.ID, st.PutPlan(whole, run.ID, raw)
@@ -226,6 +236,14 @@ var childEnv = []string{
 	"GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK", "GORACE", "GOCOVERDIR",
 }
 
+func machineEnv(edge *cli.Edge) []engine.Variable {
+	var vars []engine.Variable
+	for _, name := range childEnv {
+		vars = append(vars, engine.Variable{Name: name, Value: edge.Getenv(name)})
+	}
+	return vars
+}
+
 func childConfig(edge *cli.Edge, profile *experiment.Profile, how Execution, st *openStore) (local.Config, error) {
 	binary, err := edge.Executable()
 	if err != nil {
@@ -233,9 +251,12 @@ func childConfig(edge *cli.Edge, profile *experiment.Profile, how Execution, st 
 	}
 	env := func(step *plan.Step) []string {
 		var vars []string
-		for _, name := range append(how.keyEnvs(step), childEnv...) {
-			if v := edge.Getenv(name); v != "" {
-				vars = append(vars, name+"="+v)
+		for _, v := range append(how.keys(step), machineEnv(edge)...) {
+			if v.Secret != "" {
+				v.Value = edge.Getenv(v.Secret)
+			}
+			if v.Value != "" {
+				vars = append(vars, v.Name+"="+v.Value)
 			}
 		}
 		return append(vars, st.env()...)

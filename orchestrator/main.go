@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"os"
+	_ "time/tzdata" // schedules name time zones, and a small image has none
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/job"
@@ -14,6 +15,7 @@ import (
 	"github.com/gymline/gymline/jobs/generate"
 	"github.com/gymline/gymline/jobs/report"
 	"github.com/gymline/gymline/jobs/reward"
+	"github.com/gymline/gymline/jobs/train"
 )
 
 // jobs are all that a plan may name.
@@ -21,6 +23,7 @@ var jobs = map[string]job.Func{
 	plan.JobGenerate: generate.Run,
 	plan.JobReward:   reward.Run,
 	plan.JobExport:   finetuneexport.Run,
+	plan.JobTrain:    train.Run,
 	plan.JobPredict:  evaluate.Predict,
 	plan.JobEvaluate: evaluate.Run,
 	plan.JobReport:   report.Run,
@@ -31,6 +34,7 @@ var formats = map[string]int{
 	plan.JobGenerate: generate.Format,
 	plan.JobReward:   reward.Format,
 	plan.JobExport:   finetuneexport.Format,
+	plan.JobTrain:    train.Format,
 	plan.JobPredict:  evaluate.PredictFormat,
 	plan.JobEvaluate: evaluate.Format,
 	plan.JobReport:   report.Format,

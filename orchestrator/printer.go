@@ -26,8 +26,8 @@ type printer interface {
 	end(ctx context.Context, ended progress.Event, err error) error
 }
 
-func (o runOptions) printer(edge *cli.Edge) printer {
-	if o.output == "json" {
+func newPrinter(edge *cli.Edge, output string) printer {
+	if output == "json" {
 		return &jsonPrinter{progress.NewJSON(edge.Stdout), edge.Stderr, edge}
 	}
 	return &textPrinter{Terminal: cli.NewTerminal(edge.Stderr, cli.TerminalOptions{

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -10,73 +9,29 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/llm/sim"
+	"github.com/gymline/gymline/internal/llm/simtest"
 	"github.com/gymline/gymline/internal/progress"
 )
 
 const canary = "canary-7f3a-not-a-real-key"
 
-// A modelServer speaks the OpenAI API, and answers as a sim would.
+// A modelServer is a simtest.Server on a loopback port.
 type modelServer struct {
-	*httptest.Server
-	calls  atomic.Int64
-	status atomic.Int64 // of every answer, when not 0
+	http *httptest.Server
+	simtest.Server
 }
 
 func newModelServer(t *testing.T) *modelServer {
 	s := &modelServer{}
-	s.Server = httptest.NewServer(http.HandlerFunc(s.chat))
-	t.Cleanup(s.Close)
+	s.Key = canary
+	s.http = httptest.NewServer(&s.Server)
+	t.Cleanup(s.http.Close)
 	return s
-}
-
-func (s *modelServer) chat(w http.ResponseWriter, r *http.Request) {
-	n := s.calls.Add(1)
-	status := int(s.status.Load())
-	if status == 0 && n%50 == 49 {
-		status = http.StatusTooManyRequests // once in a while
-	}
-	if r.Header.Get("Authorization") != "Bearer "+canary {
-		status = http.StatusUnauthorized
-	}
-	if status != 0 {
-		w.Header().Set("retry-after-ms", "5")
-		w.WriteHeader(status)
-		fmt.Fprintf(w, `{"error":{"message":"no, %s","code":"rate_limit_exceeded"}}`, r.Header.Get("Authorization"))
-		return
-	}
-	var body struct {
-		Messages       []llm.Message `json:"messages"`
-		Seed           uint64        `json:"seed"`
-		ResponseFormat struct {
-			JSONSchema struct {
-				Name string `json:"name"`
-			} `json:"json_schema"`
-		} `json:"response_format"`
-	}
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	resp, err := sim.New(llm.Model{Name: "m", Provider: llm.Sim, Skill: 0.8}).Chat(r.Context(), &llm.Request{
-		Messages: body.Messages, Seed: body.Seed, Schema: &llm.Schema{Name: body.ResponseFormat.JSONSchema.Name},
-	})
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"model":   "served",
-		"choices": []any{map[string]any{"message": llm.Message{Role: llm.Assistant, Content: resp.Content}, "finish_reason": "stop"}},
-		"usage":   map[string]any{"prompt_tokens": resp.Usage.Prompt, "completion_tokens": resp.Usage.Completion},
-	})
 }
 
 // paid is an experiment whose models are all behind the server.
@@ -97,7 +52,7 @@ spec:
     benchmark: {input: samples, path: benchmark}
     candidates: [{name: m, model: m}]
     judge: {model: m}
-`, s.URL)
+`, s.http.URL)
 	file := filepath.Join(dir, "paid.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -115,12 +70,12 @@ func TestPaidCalls(t *testing.T) {
 	l := lab{t, t.TempDir()}
 	config := s.paid(t, l.dir)
 	out := l.output("run", config, "--input", samples, "-o", "json")
-	first := s.calls.Load()
+	first := s.Calls.Load()
 	if first < 100 || !strings.Contains(out, `"usd":`) {
 		t.Fatalf("%d calls were made, or none was priced:\n%s", first, out)
 	}
 	out += l.output("run", config, "--input", samples, "-o", "json", "--fresh")
-	if again := s.calls.Load() - first; again != 0 {
+	if again := s.Calls.Load() - first; again != 0 {
 		t.Errorf("--fresh made %d calls that had been paid for", again)
 	}
 	if l.digests("paid-1") != l.digests("paid-2") {
@@ -134,7 +89,7 @@ func TestPaidCalls(t *testing.T) {
 	// A replay needs neither key nor server, and fails on what was not recorded.
 	t.Setenv("PAID_KEY", "")
 	l.output("run", config, "--input", samples, "--fresh", "--replay-only")
-	if l.digests("paid-3") != l.digests("paid-1") || s.calls.Load() != first {
+	if l.digests("paid-3") != l.digests("paid-1") || s.Calls.Load() != first {
 		t.Error("the replay differs, or made calls")
 	}
 	if stderr := l.fails(65, "run", config, "--input", samples, "--replay-only", "--set", "seed=8"); !strings.Contains(stderr, "--replay-only to call") {
@@ -151,13 +106,13 @@ func TestPaidCalls(t *testing.T) {
 	}
 
 	// A refused key ends the run at once; one that is not set, before it opens.
-	s.status.Store(http.StatusUnauthorized)
+	s.Status.Store(http.StatusUnauthorized)
 	other := lab{t, t.TempDir()}
-	before := s.calls.Load()
+	before := s.Calls.Load()
 	if stderr := other.fails(78, "run", config, "--input", samples); strings.Contains(stderr, canary) || !strings.Contains(stderr, "401") {
 		t.Errorf("%s", stderr)
 	}
-	if n := s.calls.Load() - before; n > 130 {
+	if n := s.Calls.Load() - before; n > 130 {
 		t.Errorf("%d calls after the key was refused", n)
 	}
 	t.Setenv("PAID_KEY", "")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/engine"
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/store"
@@ -38,6 +40,16 @@ func (o *openStore) env() []string {
 	return []string{
 		envEndpoint + "=" + c.Endpoint, envBucket + "=" + c.Bucket, envPrefix + "=" + c.Prefix, envRegion + "=" + c.Region,
 		envAccessKey + "=" + c.AccessKey, envSecretKey + "=" + string(c.SecretKey),
+	}
+}
+
+// storeVariables is the same for an engine that sends jobs elsewhere: without
+// the secrets, and with the endpoint as it is seen there.
+func storeVariables(s *experiment.S3, endpoint string) []engine.Variable {
+	return []engine.Variable{
+		{Name: envEndpoint, Value: cmp.Or(endpoint, s.Endpoint)}, {Name: envBucket, Value: s.Bucket},
+		{Name: envPrefix, Value: s.Prefix}, {Name: envRegion, Value: s.Region},
+		{Name: envAccessKey, Secret: s.AccessKey.Env}, {Name: envSecretKey, Secret: s.SecretKey.Env},
 	}
 }
 

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/engine"
+	"github.com/gymline/gymline/internal/engine/argo"
+	"github.com/gymline/gymline/internal/experiment"
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// argoConfig is how a profile and a run's execution lay a plan out for Argo.
+func argoConfig(profile *experiment.Profile, how Execution, draft store.Digest) argo.Config {
+	s, a := profile.Spec, profile.Spec.Argo
+	c := argo.Config{
+		Namespace: a.Namespace, Image: a.Image, PullPolicy: a.PullPolicy,
+		ServiceAccount: a.ServiceAccount, ExecutorServiceAccount: a.ExecutorServiceAccount,
+		Env: func(step *plan.Step) []engine.Variable {
+			vars := storeVariables(s.Store.S3, a.StoreEndpoint)
+			if step == nil {
+				return vars
+			}
+			return append(how.keys(step), vars...)
+		},
+		Secrets: map[string]argo.SecretKey{}, Resources: map[string]argo.Resources{},
+		Pods: a.Pods, Parallel: s.Parallelism.Shards, Draft: draft,
+		Retries: s.Retries.Limit, Backoff: time.Duration(s.Retries.Backoff), MaxBackoff: time.Duration(s.Retries.MaxBackoff),
+		Deadline: time.Duration(a.Deadline), Suspend: a.HandOff == "suspend",
+	}
+	for name, key := range a.Secrets {
+		c.Secrets[name] = argo.SecretKey{Name: key.Name, Key: key.Key}
+	}
+	for step, r := range a.Resources {
+		c.Resources[step] = argo.Resources{Requests: r.Requests, Limits: r.Limits}
+	}
+	return c
+}
+
+func argoSchedule(e *experiment.Experiment) *argo.Schedule {
+	s := e.Spec.Schedule
+	if s == nil {
+		return nil
+	}
+	return &argo.Schedule{Cron: s.Cron, Timezone: s.Timezone, StartingDeadline: time.Duration(s.StartingDeadline)}
+}
+
+// compiled lays a plan out and refuses what a cluster could not hold.
+func compiled(p *plan.Plan, c argo.Config) (*argo.Manifests, error) {
+	m, err := argo.Compile(p, c)
+	if err != nil {
+		return nil, err
+	}
+	return m, argo.Check(m, p, c)
+}
+
+// needEngine refuses a profile of another engine, with the command that takes it.
+func needEngine(p *experiment.Profile, want, instead string) error {
+	if p.Spec.Engine == want {
+		return nil
+	}
+	return fault.New(fault.Config, fmt.Errorf("profile %s: its engine is %s, and this command wants %s", p.Metadata.Name, p.Spec.Engine, want), instead)
+}
+
+// loadArgoProfile reads a profile of the engine argo.
+func loadArgoProfile(file string) (*experiment.Profile, error) {
+	p, err := loadProfile(file)
+	if err != nil {
+		return nil, err
+	}
+	return p, needEngine(p, experiment.EngineArgo, "give a profile with engine: argo by --profile; configs/profiles/argo.yaml is one")
+}
+
+// A cluster is a profile's store and its client.
+type cluster struct {
+	*argo.Client
+	st      *store.Store
+	profile *experiment.Profile
+}
+
+// onCluster opens both for a command on a run that was submitted.
+func onCluster(ctx context.Context, edge *cli.Edge, file string, fn func(cluster) error) error {
+	p, err := loadArgoProfile(file)
+	if err != nil {
+		return err
+	}
+	client, err := argo.Connect(p.Spec.Argo.Namespace, p.Spec.Argo.Context)
+	if err != nil {
+		return err
+	}
+	st, err := openProfile(ctx, edge, p)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(cluster{client, st.Store, p}), st.close())
+}
+
+// noWorkflow tells that only the store knows of a run.
+func noWorkflow(id store.RunID, err error) error {
+	if errors.Is(err, argo.ErrNoWorkflow) {
+		return fault.New(fault.Usage, err, fmt.Sprintf("it was deleted, or runs elsewhere; 'gymline show %s' has what it left", id))
+	}
+	return err
+}
+
+func profileFlag(file string) string { return " --profile " + cmp.Or(file, "FILE") }

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/engine/argo"
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/store"
+)
+
+type logsOptions struct {
+	profile string
+	follow  bool
+	step    string // "" for all
+	shard   int    // -1 for all
+}
+
+func newLogs(edge *cli.Edge) *cobra.Command {
+	var o logsOptions
+	cmd := &cobra.Command{
+		Use:   "logs RUN [STEP[/SHARD]] --profile FILE",
+		Short: "Print what the pods of a submitted run said",
+		Long: `Print what the pods of a submitted run said, attempt by attempt: events as JSON
+lines, and logs. With -f, go on until the pods that run now have ended.`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.shard = -1
+			if len(args) == 2 {
+				step, shard, one := strings.Cut(args[1], "/")
+				if o.step = step; one {
+					n, err := strconv.Atoi(shard)
+					if err != nil || n < 0 {
+						return usage(cmd, fmt.Errorf("%q: want STEP or STEP/SHARD", args[1]))
+					}
+					o.shard = n
+				}
+			}
+			return runLogs(cmd.Context(), edge, o, store.RunID(args[0]))
+		},
+	}
+	bindProfile(cmd, &o.profile)
+	cmd.Flags().BoolVarP(&o.follow, "follow", "f", false, "go on as they speak")
+	return cmd
+}
+
+func runLogs(ctx context.Context, edge *cli.Edge, o logsOptions, id store.RunID) error {
+	return onCluster(ctx, edge, o.profile, func(c cluster) error {
+		state, err := c.State(ctx, id)
+		if err != nil {
+			return noWorkflow(id, err)
+		}
+		found := false
+		for _, pod := range state.Pods {
+			if o.step != "" && pod.Step != o.step || o.shard >= 0 && pod.Shard != o.shard || pod.Phase == argo.Pending {
+				continue
+			}
+			found = true
+			if err := c.printLog(ctx, edge, pod, o.follow); err != nil {
+				return err
+			}
+		}
+		if !found {
+			return fault.New(fault.Usage, fmt.Errorf("run %s has no pod of %s that has started", id, strings.TrimSuffix(o.step+"/"+strconv.Itoa(o.shard), "/-1")), fmt.Sprintf("see 'gymline status %s'", id))
+		}
+		return nil
+	})
+}
+
+// printLog prints a pod's log, each line behind the step, shard and attempt.
+func (c cluster) printLog(ctx context.Context, edge *cli.Edge, pod argo.Pod, follow bool) error {
+	head := fmt.Sprintf("%s/%d#%d", pod.Step, pod.Shard, pod.Attempt)
+	r, err := c.Log(ctx, pod.Name, follow, 0)
+	if err != nil {
+		// A pod that is gone took its log along; the others still have theirs.
+		_, err = fmt.Fprintf(edge.Stdout, "%s | no log: %v\n", head, err)
+		return err
+	}
+	defer r.Close()
+	return lines(r, func(line []byte) error {
+		_, err := fmt.Fprintf(edge.Stdout, "%s | %s\n", head, line)
+		return err
+	})
+}

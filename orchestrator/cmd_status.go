@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/engine/argo"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/store"
+)
+
+type statusOptions struct {
+	profile string
+	output  string
+	wait    bool
+}
+
+func newStatus(edge *cli.Edge) *cobra.Command {
+	var o statusOptions
+	cmd := &cobra.Command{
+		Use:   "status RUN --profile FILE",
+		Short: "Show how far a submitted run is, and why what failed did",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runStatus(cmd.Context(), edge, o, store.RunID(args[0]))
+		},
+	}
+	bindProfile(cmd, &o.profile)
+	cmd.Flags().BoolVar(&o.wait, "wait", false, "show progress until the run ends, and exit as the run does")
+	bindOutput(cmd, &o.output, "text", "json")
+	return cmd
+}
+
+// A runStatusDoc is what status prints: the store's side and the cluster's.
+type runStatusDoc struct {
+	Run      store.RunID     `json:"run"`
+	State    string          `json:"state"` // the seal's, or the workflow's while there is none
+	Steps    []stepStatus    `json:"steps"`
+	Failures []store.Failure `json:"failures,omitempty"`
+	Workflow *argo.State     `json:"workflow,omitempty"` // nil once the cluster has forgotten it
+}
+
+// A stepStatus counts a step's shards.
+type stepStatus struct {
+	Step    store.StepName `json:"step"`
+	Shards  int            `json:"shards"`
+	Done    int            `json:"done"`
+	Reused  int            `json:"reused"`
+	Failed  int            `json:"failed"`
+	Running int            `json:"running"` // pods
+	Retries int            `json:"retries"` // attempts after the first, of pods
+}
+
+func runStatus(ctx context.Context, edge *cli.Edge, o statusOptions, id store.RunID) error {
+	if err := checkOutput(o.output, "text", "json"); err != nil {
+		return err
+	}
+	return onCluster(ctx, edge, o.profile, func(c cluster) error {
+		if o.wait {
+			p, err := readPlan(ctx, c.st, id)
+			if err != nil {
+				return err
+			}
+			return c.follow(ctx, edge, id, p, newPrinter(edge, o.output))
+		}
+		doc, err := c.status(ctx, id)
+		if err != nil {
+			return err
+		}
+		if o.output == "json" {
+			return writeJSON(edge.Stdout, doc)
+		}
+		return printStatus(edge, doc)
+	})
+}
+
+func (c cluster) status(ctx context.Context, id store.RunID) (*runStatusDoc, error) {
+	doc := &runStatusDoc{Run: id, Steps: []stepStatus{}}
+	state, err := c.State(ctx, id)
+	switch {
+	case err == nil:
+		doc.Workflow, doc.State = state, state.Phase
+	case !errors.Is(err, argo.ErrNoWorkflow):
+		return nil, err
+	}
+	head, err := readHead(ctx, c.st, id)
+	if err != nil {
+		if doc.Workflow != nil {
+			return doc, nil // the pod that opens it has not come so far
+		}
+		return nil, err
+	}
+	if head.State != unsealed || doc.State == "" {
+		doc.State = head.State
+	}
+	if doc.Failures = head.Failures; head.State == unsealed {
+		if doc.Failures, err = c.st.Failures(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	p, err := readPlan(ctx, c.st, id)
+	if err != nil {
+		return nil, err
+	}
+	for i := range p.Steps {
+		s, err := c.stepStatus(ctx, id, &p.Steps[i], doc)
+		if err != nil {
+			return nil, err
+		}
+		doc.Steps = append(doc.Steps, s)
+	}
+	return doc, nil
+}
+
+func (c cluster) stepStatus(ctx context.Context, id store.RunID, step *plan.Step, doc *runStatusDoc) (stepStatus, error) {
+	s := stepStatus{Step: step.Name, Shards: step.Shards}
+	for shard := range step.Shards {
+		rec, err := c.st.ReadStep(ctx, id, step.Name, shard)
+		switch {
+		case err == nil && rec.Reused:
+			s.Reused++
+			s.Done++
+		case err == nil:
+			s.Done++
+		case !errors.Is(err, store.ErrNotFound):
+			return s, err
+		}
+	}
+	for _, f := range doc.Failures {
+		if f.Step == step.Name {
+			s.Failed++
+		}
+	}
+	if doc.Workflow == nil {
+		return s, nil
+	}
+	for _, pod := range doc.Workflow.Pods {
+		if pod.Step != string(step.Name) {
+			continue
+		}
+		if pod.Phase == argo.Running {
+			s.Running++
+		}
+		if pod.Attempt > 1 {
+			s.Retries++
+		}
+	}
+	return s, nil
+}
+
+func printStatus(edge *cli.Edge, doc *runStatusDoc) error {
+	fmt.Fprintf(edge.Stdout, "%s  %s\n\n", doc.Run, doc.State)
+	tw := tabwriter.NewWriter(edge.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "STEP\tDONE\tREUSED\tRUNNING\tFAILED\tRETRIES")
+	for _, s := range doc.Steps {
+		fmt.Fprintf(tw, "%s\t%d/%d\t%d\t%d\t%d\t%d\n", s.Step, s.Done, s.Shards, s.Reused, s.Running, s.Failed, s.Retries)
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for _, f := range doc.Failures {
+		fmt.Fprintf(edge.Stdout, "\n%s/%d failed with exit code %d: %s\n", f.Step, f.Shard, f.ExitCode, f.Cause)
+		if f.Hint != "" {
+			fmt.Fprintf(edge.Stdout, "  → %s\n", f.Hint)
+		}
+	}
+	if w := doc.Workflow; w != nil {
+		for _, pod := range w.Pods {
+			if pod.Phase == argo.Pending && pod.Message != "" { // an image or Secret that is not there
+				fmt.Fprintf(edge.Stdout, "\n%s/%d waits: %s\n", pod.Step, pod.Shard, pod.Message)
+			}
+		}
+		for _, s := range w.Suspended {
+			fmt.Fprintf(edge.Stdout, "\n%s is suspended: 'gymline resume %s'\n", s, doc.Run)
+		}
+		if w.Message != "" {
+			fmt.Fprintf(edge.Stdout, "\nworkflow %s: %s\n", w.Workflow, w.Message)
+		}
+	}
+	return nil
+}

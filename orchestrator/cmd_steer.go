@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/store"
+)
+
+func newStop(edge *cli.Edge) *cobra.Command {
+	var profile string
+	cmd := &cobra.Command{
+		Use:   "stop RUN --profile FILE",
+		Short: "Stop a submitted run; what is done is kept",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runStop(cmd.Context(), edge, profile, store.RunID(args[0]))
+		},
+	}
+	bindProfile(cmd, &profile)
+	return cmd
+}
+
+func runStop(ctx context.Context, edge *cli.Edge, profile string, id store.RunID) error {
+	return onCluster(ctx, edge, profile, func(c cluster) error {
+		if err := c.Stop(ctx, id); err != nil {
+			return noWorkflow(id, err)
+		}
+		// The workflow's own seal would call it a failure.
+		err := c.st.SealRun(ctx, store.Seal{Run: id, State: store.Interrupted, Finished: stamp(edge)})
+		if errors.Is(err, store.ErrExists) {
+			return fault.New(fault.Usage, fmt.Errorf("run %s had already ended", id), fmt.Sprintf("see 'gymline status %s'", id))
+		}
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(edge.Stdout, "run %s is stopping; 'gymline retry %s%s' goes on from what is done\n", id, id, profileFlag(profile))
+		return err
+	})
+}
+
+func newResume(edge *cli.Edge) *cobra.Command {
+	var profile string
+	cmd := &cobra.Command{
+		Use:   "resume RUN --profile FILE",
+		Short: "Set a suspended run going again, and verify that it does",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runResume(cmd.Context(), edge, profile, store.RunID(args[0]))
+		},
+	}
+	bindProfile(cmd, &profile)
+	return cmd
+}
+
+func runResume(ctx context.Context, edge *cli.Edge, profile string, id store.RunID) error {
+	return onCluster(ctx, edge, profile, func(c cluster) error {
+		resumed, err := c.Resume(ctx, id)
+		if err != nil {
+			return noWorkflow(id, err)
+		}
+		_, err = fmt.Fprintf(edge.Stdout, "run %s goes on: %s\n", id, strings.Join(resumed, ", "))
+		return err
+	})
+}
+
+func newRetry(edge *cli.Edge) *cobra.Command {
+	var profile, output string
+	var wait bool
+	cmd := &cobra.Command{
+		Use:   "retry RUN --profile FILE",
+		Short: "Run a submitted run's plan again; what is done is reused",
+		Long: `Open a new run with the plan and inputs of an earlier one, and create its Workflow.
+Finished work is found by its work key, so that only what is missing is done.
+The earlier run stays as it is sealed.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runRetry(cmd.Context(), edge, profile, output, wait, store.RunID(args[0]))
+		},
+	}
+	bindProfile(cmd, &profile)
+	cmd.Flags().BoolVar(&wait, "wait", false, "show progress until the run ends, and exit as the run does")
+	bindOutput(cmd, &output, "text", "json")
+	return cmd
+}
+
+func runRetry(ctx context.Context, edge *cli.Edge, profile, output string, wait bool, id store.RunID) error {
+	if err := checkOutput(output, "text", "json"); err != nil {
+		return err
+	}
+	return onCluster(ctx, edge, profile, func(c cluster) error {
+		head, err := readHead(ctx, c.st, id)
+		if err != nil {
+			return err
+		}
+		if head.State == unsealed {
+			return fault.New(fault.Usage, fmt.Errorf("run %s has not ended", id), fmt.Sprintf("wait for it, or 'gymline stop %s%s'", id, profileFlag(profile)))
+		}
+		raw, err := c.st.ReadPlan(ctx, id)
+		if err != nil {
+			return err
+		}
+		p, err := plan.Decode(raw)
+		if err != nil {
+			return err
+		}
+		opening := draftOf(head.Run)
+		opening.Fresh = false // what the earlier run finished is not done again
+		var how Execution
+		if err := json.Unmarshal(opening.Execution, &how); err != nil {
+			return fmt.Errorf("run %s: execution: %w", id, err)
+		}
+		digest, err := putDraft(ctx, c.st, opening, raw)
+		if err != nil {
+			return err
+		}
+		m, err := compiled(p, argoConfig(c.profile, how, digest))
+		if err != nil {
+			return err
+		}
+		return c.start(ctx, edge, profile, output, wait, m, opening, raw)
+	})
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/engine/argo"
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/planner"
+	"github.com/gymline/gymline/internal/store"
+)
+
+type submitOptions struct {
+	configFlags
+	fresh     bool
+	wait      bool
+	storeOnly bool
+	output    string
+}
+
+func newSubmit(edge *cli.Edge) *cobra.Command {
+	var o submitOptions
+	cmd := &cobra.Command{
+		Use:   "submit CONFIG --profile FILE",
+		Short: "Run an experiment on Argo Workflows, now or on its schedule",
+		Long: `Put an experiment's inputs and plan into the store, and create its Workflow in the
+cluster; or create or replace its CronWorkflow, when it has a schedule. Work that
+an earlier run finished is reused, wherever it ran.
+
+` + exitCodes,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.config = args[0]
+			if o.wait && o.storeOnly {
+				return usage(cmd, errors.New("--wait and --store-only exclude each other"))
+			}
+			return runSubmit(cmd.Context(), edge, o)
+		},
+	}
+	o.bind(cmd)
+	cmd.Flags().BoolVar(&o.fresh, "fresh", false, "recompute everything, reusing no earlier work")
+	cmd.Flags().BoolVar(&o.wait, "wait", false, "show progress until the run ends, and exit as the run does")
+	cmd.Flags().BoolVar(&o.storeOnly, "store-only", false, "put inputs and plan into the store, for what 'gymline compile' printed, and create nothing")
+	bindOutput(cmd, &o.output, "text", "json")
+	return cmd
+}
+
+func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
+	if err := checkOutput(o.output, "text", "json"); err != nil {
+		return err
+	}
+	e, profile, err := o.loadArgo()
+	if err != nil {
+		return err
+	}
+	if o.wait && e.Spec.Schedule != nil {
+		return fault.New(fault.Usage, errors.New("--wait: the experiment has a schedule, and its runs start later"), "leave out --wait, or add --set schedule=null to run it now")
+	}
+	return onCluster(ctx, edge, o.profile, func(c cluster) error {
+		trees, err := storeInputs(ctx, c.st, e)
+		if err != nil {
+			return err
+		}
+		p, err := planner.Plan(e, treeDigests(trees), formats)
+		if err != nil {
+			return err
+		}
+		m, opening, raw, err := layOut(e, profile, p, trees, o.fresh)
+		if err != nil {
+			return err
+		}
+		if _, err := putDraft(ctx, c.st, opening, raw); err != nil {
+			return err
+		}
+		if o.storeOnly {
+			return nil
+		}
+		if m.Cron == nil {
+			return c.start(ctx, edge, o.profile, o.output, o.wait, m, opening, raw)
+		}
+		if err := c.Submit(ctx, m); err != nil {
+			return err
+		}
+		if o.output == "json" {
+			return writeJSON(edge.Stdout, map[string]any{"schedule": m.Cron.Name, "namespace": m.Cron.Namespace, "template": m.Template.Name})
+		}
+		_, err = fmt.Fprintf(edge.Stdout, "schedule %s: %s (%s)\n  its runs are named %s-TIME; see 'gymline list%s'\n",
+			m.Cron.Name, strings.Join(m.Cron.Spec.Schedules, ", "), m.Cron.Spec.Timezone, m.Cron.Name, profileFlag(o.profile))
+		return err
+	})
+}
+
+// start opens the next run of an experiment and creates its Workflow, which bears
+// the run's name.
+func (c cluster) start(ctx context.Context, edge *cli.Edge, profile, output string, wait bool, m *argo.Manifests, opening store.Run, raw []byte) error {
+	id, err := openRun(ctx, edge, c.st, opening, raw, func(id store.RunID) (bool, error) { return c.Has(ctx, id) })
+	if err != nil {
+		return err
+	}
+	m.Workflow.Name, m.Workflow.GenerateName = string(id), ""
+	if err := c.Submit(ctx, m); err != nil {
+		return errors.Join(err, c.st.SealRun(context.WithoutCancel(ctx), store.Seal{Run: id, State: store.Failed, Finished: stamp(edge)}))
+	}
+	if wait {
+		p, err := plan.Decode(raw)
+		if err != nil {
+			return err
+		}
+		return c.follow(ctx, edge, id, p, newPrinter(edge, output))
+	}
+	if output == "json" {
+		return writeJSON(edge.Stdout, map[string]any{"run": id, "workflow": m.Workflow.Name, "namespace": m.Workflow.Namespace})
+	}
+	_, err = fmt.Fprintf(edge.Stdout, "run     %s\nstatus  gymline status %s%s\nlogs    gymline logs %s%s\n", id, id, profileFlag(profile), id, profileFlag(profile))
+	return err
+}

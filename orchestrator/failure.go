@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// lookEvery is how often a job looks whether its run has failed elsewhere.
+const lookEvery = 5 * time.Second
+
+var errGivenUp = errors.New("the run has failed")
+
+// keepFailure leaves in the store why a shard failed. It is a help and no part
+// of the work: that it cannot be written changes nothing.
+func keepFailure(ctx context.Context, st *store.Store, id store.RunID, step store.StepName, shard int, err error) {
+	if code := fault.Code(err); code == fault.Interrupted || errors.Is(err, errGivenUp) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
+	defer cancel()
+	_ = st.PutFailure(ctx, id, store.Failure{Step: step, Shard: shard, ExitCode: fault.Code(err), Cause: err.Error(), Hint: fault.Hint(err)})
+}
+
+// givingUp ends ctx when another shard of the run has failed for good: in a
+// cluster no engine tells the pods under way to leave.
+func givingUp(ctx context.Context, st *store.Store, id store.RunID) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		tick := time.NewTicker(lookEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			failures, err := st.Failures(ctx, id)
+			if err != nil {
+				continue // the work itself finds out whether the store is gone
+			}
+			for _, f := range failures {
+				if f.ExitCode != fault.Temporary {
+					cancel(fmt.Errorf("%w in %s/%d: %s", errGivenUp, f.Step, f.Shard, f.Cause))
+					return
+				}
+			}
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}

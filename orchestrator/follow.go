@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/engine/argo"
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/store"
+)
+
+const (
+	followEvery = time.Second
+	// logsAtOnce bounds the pods whose progress is read at each look.
+	logsAtOnce = 8
+	// sealWithin is how long after its workflow's end a run gets its seal.
+	sealWithin = time.Minute
+)
+
+// follow shows a submitted run as gymline run shows a local one, until it ends.
+// The cluster may be out of reach meanwhile: what is not known is asked again.
+// An interrupt ends the showing and not the run.
+func (c cluster) follow(ctx context.Context, edge *cli.Edge, id store.RunID, p *plan.Plan, out printer) error {
+	out.Emit(opened(id, p))
+	f := &follower{cluster: c, id: id, plan: p, out: out, seen: map[string]int{}, ended: map[string]bool{}}
+	ended, err := f.watch(ctx, edge)
+	if err == nil {
+		err = f.verdict(ctx, &ended)
+	}
+	if err != nil && ended.State != store.Succeeded {
+		ended.Cause, ended.Hint, ended.ExitCode = err.Error(), fault.Hint(err), fault.Code(err)
+	}
+	return out.end(ctx, ended, err)
+}
+
+type follower struct {
+	cluster
+	id   store.RunID
+	plan *plan.Plan
+	out  printer
+	// seen is the attempt last told of, and ended whether its end was, by "step/shard".
+	seen  map[string]int
+	ended map[string]bool
+	next  int // of the running pods whose logs are read in turn
+}
+
+// watch tells of changes until the run is sealed.
+func (f *follower) watch(ctx context.Context, edge *cli.Edge) (ended progress.Event, err error) {
+	ended = progress.Event{Type: progress.RunEnded, Run: string(f.id)}
+	lost := false
+	var over time.Time // when the workflow was seen to have ended
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	for {
+		err := f.look(ctx, &ended)
+		switch {
+		case err == nil && ended.State != "":
+			return ended, nil
+		case err == nil:
+			lost = false
+		case ctx.Err() != nil:
+		case errors.Is(err, errUnsealed):
+			if over.IsZero() {
+				over = edge.Now()
+			}
+			if edge.Now().Sub(over) > sealWithin {
+				return ended, err
+			}
+		case errors.Is(err, argo.ErrNoWorkflow), fault.Code(err) == fault.Config:
+			return ended, noWorkflow(f.id, err)
+		case !lost:
+			lost = true
+			fmt.Fprintf(f.out, "lost the connection, trying again: %v\n", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ended, fmt.Errorf("run %s goes on in the cluster: %w", f.id, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+var errUnsealed = errors.New("the workflow ended and the run was not sealed")
+
+// look tells what changed since the last one, and the run's state once it is sealed.
+func (f *follower) look(ctx context.Context, ended *progress.Event) error {
+	state, err := f.State(ctx, f.id)
+	if err != nil {
+		return err
+	}
+	var running []argo.Pod
+	for _, pod := range state.Pods {
+		step := f.plan.Step(store.StepName(pod.Step))
+		if step == nil {
+			continue // open and seal
+		}
+		key := fmt.Sprintf("%s/%d", pod.Step, pod.Shard)
+		if pod.Phase != argo.Pending && f.seen[key] < pod.Attempt {
+			f.seen[key] = pod.Attempt
+			f.ended[key] = false
+			f.out.Emit(progress.Event{Type: progress.StepState, Step: pod.Step, Shard: pod.Shard, State: progress.Running, Attempt: pod.Attempt})
+		}
+		switch {
+		case f.ended[key] || pod.Attempt < f.seen[key]:
+		case pod.Phase == argo.Running:
+			running = append(running, pod)
+		case pod.Phase == argo.Succeeded:
+			if err := f.finished(ctx, step, pod); err != nil {
+				return err
+			}
+			f.ended[key] = true
+		case pod.Phase == argo.Failed && !argo.Ended(state.Phase):
+			f.ended[key] = true
+			f.out.Emit(progress.Event{Type: progress.StepState, Step: pod.Step, Shard: pod.Shard, State: progress.Retrying, Attempt: pod.Attempt, Cause: pod.Message, ExitCode: pod.ExitCode})
+		}
+	}
+	f.progress(ctx, running)
+	if !argo.Ended(state.Phase) {
+		return nil
+	}
+	seal, err := f.st.ReadSeal(ctx, f.id)
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("%w: %s", errUnsealed, cmp.Or(state.Message, state.Phase))
+	}
+	if err == nil {
+		ended.State = seal.State
+	}
+	return err
+}
+
+// finished tells of all shards that a pod did, from their records.
+func (f *follower) finished(ctx context.Context, step *plan.Step, pod argo.Pod) error {
+	stride := min(step.Shards, f.profile.Spec.Argo.Pods)
+	for shard := pod.Shard; shard < step.Shards; shard += stride {
+		rec, err := f.st.ReadStep(ctx, f.id, step.Name, shard)
+		if err != nil {
+			return err
+		}
+		done := progress.Event{Type: progress.Progress, Step: pod.Step, Shard: shard, Usage: new(llm.Usage)}
+		if len(rec.Usage) > 0 {
+			if err := json.Unmarshal(rec.Usage, done.Usage); err != nil {
+				return err
+			}
+		}
+		if rows, err := rec.Output(plan.RowsOutput); err == nil {
+			done.Done, done.Total = rows.Rows, rows.Rows
+		}
+		end := progress.Event{Type: progress.StepState, Step: pod.Step, Shard: shard, State: progress.Succeeded}
+		if rec.Reused {
+			end.State = progress.Reused
+		} else {
+			f.out.Emit(done)
+		}
+		f.out.Emit(end)
+	}
+	return nil
+}
+
+// progress reads the last progress of some running pods, in turn. A log that
+// cannot be read now is read later.
+func (f *follower) progress(ctx context.Context, running []argo.Pod) {
+	for range min(logsAtOnce, len(running)) {
+		f.next++
+		pod := running[f.next%len(running)]
+		r, err := f.Log(ctx, pod.Name, false, 3)
+		if err != nil {
+			continue
+		}
+		data, _ := io.ReadAll(io.LimitReader(r, 1<<20))
+		r.Close()
+		for _, line := range slices.Backward(bytes.Split(data, []byte("\n"))) {
+			var e progress.Event
+			if json.Unmarshal(line, &e) == nil && e.Type == progress.Progress {
+				f.out.Emit(e)
+				break
+			}
+		}
+	}
+}
+
+// verdict is how the run ended, as the exit code has it.
+func (f *follower) verdict(ctx context.Context, ended *progress.Event) error {
+	if ended.State == store.Succeeded {
+		return f.out.results(ctx, f.st, f.plan, ended)
+	}
+	seal, err := f.st.ReadSeal(ctx, f.id)
+	if err != nil {
+		return err
+	}
+	for _, failure := range seal.Failures {
+		f.out.Emit(progress.Event{
+			Type: progress.StepState, Step: string(failure.Step), Shard: failure.Shard, State: progress.Failed,
+			Cause: failure.Cause, Hint: failure.Hint, ExitCode: failure.ExitCode,
+		})
+	}
+	if len(seal.Failures) == 0 {
+		return fault.New(fault.Interrupted, fmt.Errorf("run %s was stopped", f.id), "go on with 'gymline retry'")
+	}
+	first := seal.Failures[0]
+	return fault.New(first.ExitCode, fmt.Errorf("run %s failed in %s/%d: %s", f.id, first.Step, first.Shard, first.Cause), first.Hint)
+}
+
+// lines calls fn with each line of r.
+func lines(r io.Reader, fn func(line []byte) error) error {
+	buffered := bufio.NewReader(r)
+	for {
+		line, err := buffered.ReadBytes('\n')
+		if len(line) > 0 {
+			if err := fn(bytes.TrimSuffix(line, []byte("\n"))); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/engine/argo"
+	"github.com/gymline/gymline/internal/engine/local"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/planner"
+	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// envParity is a folder into which a child writes what it was started with.
+const envParity = "GYMLINE_TEST_PARITY"
+
+// A started is a process's command line, after the program's name, and environment.
+type started struct {
+	Args []string
+	Env  map[string]string
+}
+
+// The test binary is the child that local.Run starts: it says how, and does nothing.
+func init() {
+	dir := os.Getenv(envParity)
+	if dir == "" {
+		return
+	}
+	s := started{Args: os.Args[1:], Env: map[string]string{}}
+	for _, v := range os.Environ() {
+		name, value, _ := strings.Cut(v, "=")
+		s.Env[name] = value
+	}
+	data, err := json.Marshal(s)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, fmt.Sprint(os.Getpid())), data, 0o600)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+type nobody struct{}
+
+func (nobody) Emit(progress.Event) {}
+
+// A pod is started as the local engine's child is: the same command line, and the
+// same environment but for what belongs to the machine.
+func TestParity(t *testing.T) {
+	for _, name := range []string{"quickstart", "handoff", "openai"} {
+		t.Run(name, func(t *testing.T) { parity(t, name) })
+	}
+}
+
+func parity(t *testing.T, name string) {
+	values := map[string]string{
+		"MINIO_ACCESS_KEY": "parity-access", "MINIO_SECRET_KEY": "parity-secret", "OPENAI_API_KEY": canary, "HOME": t.TempDir(), "PATH": os.Getenv("PATH"),
+		"UNRELATED": "stays here",
+	}
+	edge := &cli.Edge{Getenv: func(name string) string { return values[name] }, Executable: os.Executable}
+	configs := filepath.Join(repo(t), "configs")
+	o := configFlags{config: filepath.Join(configs, name+".yaml"), profile: filepath.Join(configs, "profiles", "argo.yaml")}
+	e, profile, err := o.loadArgo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs := map[string]store.Digest{}
+	for name := range e.Spec.Inputs {
+		inputs[name] = store.DigestOf([]byte(name))
+	}
+	p, err := planner.Plan(e, inputs, formats)
+	if err != nil {
+		t.Fatal(err)
+	}
+	how := execution(e, profile)
+
+	// What the local engine starts.
+	config, err := s3Config(edge.Getenv, profile.Spec.Store.S3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine, err := childConfig(edge, profile, how, &openStore{config: config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, env := t.TempDir(), engine.Env
+	engine.Stderr = io.Discard
+	engine.Env = func(s *plan.Step) []string { return append(env(s), envParity+"="+dir) }
+	run := store.RunID(name + "-1")
+	if failures, err := local.Run(t.Context(), engine, p, run, nobody{}); err != nil || len(failures) > 0 {
+		t.Fatalf("%v, %v", failures, err)
+	}
+	children := readStarted(t, dir)
+
+	// What Argo would.
+	m, err := compiled(p, argoConfig(profile, how, store.DigestOf([]byte("draft"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pods := map[string]started{}
+	for _, step := range p.Steps {
+		for shard := range step.Shards {
+			pod := podOf(t, m, string(step.Name), edge.Getenv)
+			replace := strings.NewReplacer("{{workflow.name}}", string(run), "{{inputs.parameters.shard}}", strconv.Itoa(shard))
+			for i, arg := range pod.Args {
+				pod.Args[i] = replace.Replace(arg)
+			}
+			pods[strings.Join(pod.Args, " ")] = pod
+		}
+	}
+
+	if got, want := slices.Sorted(maps.Keys(children)), slices.Sorted(maps.Keys(pods)); !slices.Equal(got, want) {
+		t.Errorf("children run\n%s\nand pods\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	keys := 0
+	for args, pod := range pods {
+		child := children[args]
+		for _, name := range append(childEnv, envParity) {
+			delete(child.Env, name)
+		}
+		if !slices.Equal(child.Args, pod.Args) || !maps.Equal(child.Env, pod.Env) {
+			t.Errorf("%s:\na child has %v\na pod has   %v", args, child.Env, pod.Env)
+		}
+		if pod.Env["OPENAI_API_KEY"] != "" {
+			keys++
+		}
+	}
+	if (keys > 0) != (name == "openai") {
+		t.Errorf("%d pods have an API key", keys)
+	}
+}
+
+func readStarted(t *testing.T, dir string) map[string]started {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]started{}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s started
+		if err := json.Unmarshal(data, &s); err != nil {
+			t.Fatal(err)
+		}
+		all[strings.Join(s.Args, " ")] = s
+	}
+	return all
+}
+
+// podOf is what a step's pods are started with. A secret has the value that this
+// machine has for the variable which the shipped profile maps to the same key.
+func podOf(t *testing.T, m *argo.Manifests, step string, getenv func(string) string) started {
+	t.Helper()
+	secrets := map[string]string{
+		"gymline-store/accessKey": "MINIO_ACCESS_KEY", "gymline-store/secretKey": "MINIO_SECRET_KEY", "gymline-models/openai": "OPENAI_API_KEY",
+	}
+	for _, template := range m.Template.Spec.Templates {
+		if template.Name != step {
+			continue
+		}
+		c := template.Container
+		if !slices.Equal(c.Command, []string{"/gymline"}) || len(c.EnvFrom) > 0 {
+			t.Errorf("step %s: command %q, environment from %v", step, c.Command, c.EnvFrom)
+		}
+		pod := started{Args: slices.Clone(c.Args), Env: map[string]string{}}
+		for _, v := range c.Env {
+			if _, twice := pod.Env[v.Name]; twice {
+				t.Errorf("step %s: %s is set twice", step, v.Name)
+			}
+			if pod.Env[v.Name] = v.Value; v.ValueFrom == nil {
+				continue
+			}
+			ref := v.ValueFrom.SecretKeyRef
+			if ref == nil || v.Value != "" || secrets[ref.Name+"/"+ref.Key] == "" {
+				t.Fatalf("step %s: %s comes from %+v", step, v.Name, v.ValueFrom)
+			}
+			pod.Env[v.Name] = getenv(secrets[ref.Name+"/"+ref.Key])
+		}
+		return pod
+	}
+	t.Fatalf("there is no template %s", step)
+	return started{}
+}

@@ -1,0 +1,155 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The same experiment gives the same digests on the cluster and on this machine,
+// with few and with many shards.
+func TestSameDigests(t *testing.T) {
+	w := shared
+	cases := []struct {
+		config string
+		input  string // folder of ProactiveBench
+		shards int
+	}{{config: "quickstart.yaml", shards: 4}, {config: "quickstart.yaml", shards: 16}}
+	if data := proactiveBench(t); data != "" {
+		cases = append(cases, struct {
+			config string
+			input  string
+			shards int
+		}{"proactivebench.yaml", data, 4}, struct {
+			config string
+			input  string
+			shards int
+		}{"proactivebench.yaml", data, 16})
+	}
+	for i, c := range cases {
+		t.Run(fmt.Sprintf("%s-%d", strings.TrimSuffix(c.config, ".yaml"), c.shards), func(t *testing.T) {
+			args := []string{w.config(c.config), "--set", fmt.Sprintf("generate.shards=%d", c.shards)}
+			if c.input != "" {
+				args = append(args, "--input", "proactivebench="+c.input)
+			} else {
+				args = append(args, "--set", "generate.scenes.count=16")
+			}
+			name := fmt.Sprintf("same%d", i)
+			profile := w.profile(t, name, "")
+			began := time.Now()
+			out := w.must(t, append([]string{"submit", "--wait", "-o", "json", "--profile", profile}, args...)...)
+			t.Logf("submitted, run and followed in %s", time.Since(began).Round(100*time.Millisecond))
+			run := w.lastRun(t, profile)
+			last := out[strings.LastIndex(strings.TrimSpace(out), "\n")+1:]
+			if !strings.Contains(last, `"state":"Succeeded"`) || !strings.Contains(last, `"type":"run-ended"`) {
+				t.Errorf("the last line is %s", last)
+			}
+			same(t, run, w.digests(t, profile, run), w.locally(t, name, args...))
+
+			if i > 0 {
+				return
+			}
+			// Once more: everything is reused.
+			again := w.submit(t, append(args, "--profile", profile)...)
+			s := w.succeeds(t, profile, again, 3*time.Minute)
+			for _, step := range s.Steps {
+				if step.Reused != step.Shards {
+					t.Errorf("%s: %d of %d shards were reused", step.Step, step.Reused, step.Shards)
+				}
+			}
+		})
+	}
+}
+
+// proactiveBench is the folder of the real data, which is not in the repository.
+func proactiveBench(t *testing.T) string {
+	data, err := filepath.Abs("../../../shared/data/proactivebench")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(data); err != nil {
+		t.Logf("without ProactiveBench: %v", err)
+		return ""
+	}
+	return data
+}
+
+// slow is a quickstart whose generate takes some seconds.
+func (w *world) slow() []string {
+	return []string{w.config("quickstart.yaml"), "--set", "generate.shards=4", "--set", "generate.sessions=1500", "--set", "generate.maxEvents=40"}
+}
+
+// What breaks meanwhile changes nothing, and nothing that is done is done again.
+func TestDisturbances(t *testing.T) {
+	w := shared
+	want := w.locally(t, "disturbed", w.slow()...)
+	busy := func(s status) bool { // generate is under way
+		if s.Workflow == nil {
+			return false
+		}
+		for _, p := range s.Workflow.Pods {
+			if p.Step == "generate" && p.Phase == "Running" {
+				return true
+			}
+		}
+		return false
+	}
+	for name, disturb := range map[string]func(t *testing.T, s status){
+		"pod-killed": func(t *testing.T, s status) {
+			for _, p := range s.Workflow.Pods {
+				if p.Step == "generate" && p.Phase == "Running" {
+					if _, err := w.Kubectl(t.Context(), "delete", "pod", "-n", namespace, p.Name, "--grace-period=0", "--force"); err != nil {
+						t.Fatal(err)
+					}
+					return
+				}
+			}
+		},
+		"controller-restarted": func(t *testing.T, _ status) {
+			if err := w.StopArgo(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(3 * time.Second)
+			if err := w.StartArgo(t.Context(), namespace); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"store-restarted": func(t *testing.T, _ status) {
+			if err := w.StopMinIO(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * time.Second)
+			if err := w.StartMinIO(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			profile := w.profile(t, name, "")
+			run := w.submit(t, append(w.slow(), "--profile", profile)...)
+			s := w.until(t, profile, run, "generating", time.Minute, busy)
+			disturb(t, s)
+			s = w.succeeds(t, profile, run, 4*time.Minute)
+			same(t, name, w.digests(t, profile, run), want)
+			committed := map[string]int{} // attempts that ended well
+			for _, p := range s.Workflow.Pods {
+				if p.Phase == "Succeeded" {
+					committed[fmt.Sprintf("%s/%d", p.Step, p.Shard)]++
+				}
+			}
+			for shard, n := range committed {
+				if n != 1 {
+					t.Errorf("%s was done %d times", shard, n)
+				}
+			}
+			if name == "pod-killed" && s.Steps[0].Retries == 0 {
+				t.Error("no pod was retried: the disturbance came too late")
+			}
+		})
+	}
+}
