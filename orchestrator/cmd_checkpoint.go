@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/gymline/gymline/internal/checkpoint"
 	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/engine/argo"
+	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/llm"
@@ -63,7 +66,10 @@ name, where they are set, as in a trainer's pod.
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.run, o.name, o.dir = store.RunID(args[0]), args[1], args[2]
-			return runCheckpointPut(cmd.Context(), edge, o)
+			if err := runCheckpointPut(cmd.Context(), edge, o); err != nil {
+				return err
+			}
+			return o.wake(cmd.Context(), edge)
 		},
 	}
 	bindProfile(cmd, &o.profile)
@@ -121,6 +127,40 @@ func runCheckpointPut(ctx context.Context, edge *cli.Edge, o checkpointOptions) 
 		}
 		return o.print(edge, facts.Kind, tree, "")
 	})
+}
+
+// wake sets a run going again that is suspended until its checkpoint is there.
+func (o checkpointOptions) wake(ctx context.Context, edge *cli.Edge) error {
+	if o.profile == "" {
+		return nil
+	}
+	p, err := loadProfile(o.profile)
+	if err != nil || p.Spec.Engine != experiment.EngineArgo || p.Spec.Argo.HandOff != "suspend" {
+		return err
+	}
+	client, err := argo.Connect(p.Spec.Argo.Namespace, p.Spec.Argo.Context)
+	if err != nil {
+		return err
+	}
+	state, err := client.State(ctx, o.run)
+	if errors.Is(err, argo.ErrNoWorkflow) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	step := plan.TrainStep(o.name)
+	if !slices.Contains(state.Suspended, string(step)) {
+		if !argo.Ended(state.Phase) {
+			fmt.Fprintf(edge.Stderr, "run %s is not suspended at %s yet: 'gymline resume %s%s' once it is\n", o.run, step, o.run, profileFlag(o.profile))
+		}
+		return nil
+	}
+	if _, err := client.Resume(ctx, o.run, step); err != nil {
+		return fmt.Errorf("the checkpoint is put, but the run is still suspended: %w", err)
+	}
+	_, err = fmt.Fprintf(edge.Stdout, "run %s goes on: %s\n", o.run, step)
+	return err
 }
 
 // training returns the parameters of a run's training.

@@ -74,16 +74,21 @@ type Execution struct {
 	ReplayOnly bool `json:"replayOnly,omitempty"`
 }
 
+// does reports whether a failure is of a shard that is this job's to do.
+func (o jobOptions) does(f store.Failure) bool {
+	past := f.Shard - o.shard
+	return f.Step == store.StepName(o.step) && (past == 0 || o.stride > 0 && past > 0 && past%o.stride == 0)
+}
+
 // runJob does the shards one after another, and tells of each.
 func runJob(ctx context.Context, edge *cli.Edge, o jobOptions) error {
 	sink := progress.NewJSON(edge.Stdout)
 	at := o.shard // the shard under way
-	err := withJob(ctx, edge, o, sink, func(ctx context.Context, env job.Env, shards int) error {
+	err := withJob(ctx, edge, o, &at, sink, func(ctx context.Context, env job.Env, shards int) error {
 		for ; ; at += o.stride {
 			which := job.Shard{Run: store.RunID(o.run), Step: store.StepName(o.step), Shard: at, Job: o.name}
 			rec, err := job.Run(ctx, env, jobs, which)
 			if err != nil {
-				keepFailure(ctx, env.Store, which.Run, which.Step, at, err)
 				return err
 			}
 			state := progress.Event{Type: progress.StepState, Step: o.step, Shard: at, State: progress.Succeeded}
@@ -106,8 +111,9 @@ func runJob(ctx context.Context, edge *cli.Edge, o jobOptions) error {
 	return cli.Shown(err) // the event tells of it
 }
 
-// withJob gives a job's world to work.
-func withJob(ctx context.Context, edge *cli.Edge, o jobOptions, sink progress.Sink, work func(context.Context, job.Env, int) error) (err error) {
+// withJob gives a job's world to work, and leaves in the store why it failed. at
+// is the shard under way.
+func withJob(ctx context.Context, edge *cli.Edge, o jobOptions, at *int, sink progress.Sink, work func(context.Context, job.Env, int) error) (err error) {
 	st, err := storeFromEnv(ctx, edge.Getenv)
 	if err != nil {
 		return err
@@ -117,6 +123,7 @@ func withJob(ctx context.Context, edge *cli.Edge, o jobOptions, sink progress.Si
 	if err != nil {
 		return fmt.Errorf("run %s: %w", o.run, err)
 	}
+	defer func() { keepFailure(ctx, st, store.Failure{Step: store.StepName(o.step), Shard: *at}, id, err) }()
 	var how Execution
 	if len(run.Execution) > 0 {
 		if err := json.Unmarshal(run.Execution, &how); err != nil {
@@ -127,25 +134,26 @@ func withJob(ctx context.Context, edge *cli.Edge, o jobOptions, sink progress.Si
 	if err != nil {
 		return err
 	}
-	ctx, stop := givingUp(ctx, st, id)
-	defer stop()
 	log := edge.Logger()
 	models := provider.New(provider.Options{
 		Bucket: st.Bucket(), Getenv: edge.Getenv, Access: how.Models, ReplayOnly: how.ReplayOnly, Sim: sim.New, Now: edge.Now, Log: log,
 		JitterSeed: seed.New(uint64(o.shard), o.step).Uint64(), // shards that were turned away together come back apart
 	})
 	defer func() {
-		// An interrupted job still flushes what was paid for, and tells why it failed.
+		// An interrupted job still flushes what was paid for.
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
 		defer cancel()
 		err = errors.Join(err, models.Close(last))
-		if given := context.Cause(ctx); errors.Is(given, errGivenUp) {
-			err = fault.New(fault.Permanent, given, "")
-		}
 	}()
-	return work(ctx, job.Env{
+	working, stop := givingUp(ctx, st, id, o.does)
+	defer stop()
+	err = work(working, job.Env{
 		Store: st, Models: models, Log: log, Events: sink, Now: edge.Now, Every: progressEvery, InFlight: max(how.InFlight, 1), Exec: newTrainer(edge, how),
 	}, shards)
+	if given := context.Cause(working); errors.Is(err, context.Canceled) && errors.Is(given, errGivenUp) {
+		err = fault.New(fault.Permanent, given, "")
+	}
+	return err
 }
 
 // shardsOf is how many shards a step of a run has.

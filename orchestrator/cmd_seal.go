@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -14,47 +14,49 @@ import (
 )
 
 type sealOptions struct {
-	run      string
-	status   string
-	failures string
+	run    string
+	draft  string
+	status string
 }
 
 func newSeal(edge *cli.Edge) *cobra.Command {
 	var o sealOptions
 	cmd := &cobra.Command{
-		Use:    "seal --run RUN --status STATUS --failures JSON",
+		Use:    "seal --run RUN --draft DIGEST --status STATUS",
 		Short:  "Seal a run that a workflow has ended (engines call this)",
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE:   func(cmd *cobra.Command, _ []string) error { return runSeal(cmd.Context(), edge, o) },
 	}
 	cmd.Flags().StringVar(&o.run, "run", "", "the run's ID")
+	cmd.Flags().StringVar(&o.draft, "draft", "", "digest of the draft that it was opened from")
 	cmd.Flags().StringVar(&o.status, "status", "", "how the workflow ended: Succeeded, Failed or Error")
-	cmd.Flags().StringVar(&o.failures, "failures", "", "the workflow's failed nodes, as JSON")
 	return cmd
 }
 
-// runSeal seals a run, once. What a job left of its failure is told before what
-// the cluster says of its pod.
+// runSeal seals a run, once. A run that another workflow opened is not this one's to end.
 func runSeal(ctx context.Context, edge *cli.Edge, o sealOptions) error {
 	st, err := storeFromEnv(ctx, edge.Getenv)
 	if err != nil {
 		return err
 	}
 	id := store.RunID(o.run)
-	if _, err := st.ReadRun(ctx, id); errors.Is(err, store.ErrNotFound) {
+	run, err := st.ReadRun(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
 		return nil // it never opened
-	} else if err != nil {
+	}
+	if err != nil {
+		return err
+	}
+	have, err := encodeDraft(draftOf(run))
+	if err != nil || store.DigestOf(have) != store.Digest(o.draft) {
 		return err
 	}
 	seal := store.Seal{Run: id, State: store.Succeeded, Finished: stamp(edge)}
 	if o.status != store.Succeeded {
 		seal.State = store.Failed
-		if seal.Failures, err = st.Failures(ctx, id); err != nil {
+		if seal.Failures, err = failuresOf(ctx, st, id); err != nil {
 			return err
-		}
-		if len(seal.Failures) == 0 {
-			seal.Failures = nodeFailures(o.failures)
 		}
 	}
 	err = st.SealRun(ctx, seal)
@@ -64,24 +66,24 @@ func runSeal(ctx context.Context, edge *cli.Edge, o sealOptions) error {
 	return err
 }
 
-// nodeFailures reads Argo's list of failed nodes, as far as it is one.
-func nodeFailures(text string) []store.Failure {
-	var nodes []struct {
-		DisplayName  string `json:"displayName"`
-		TemplateName string `json:"templateName"`
-		Message      string `json:"message"`
+// failuresOf are why a run failed: what its jobs left, and where something else
+// than a job failed, that the cluster knows.
+func failuresOf(ctx context.Context, st *store.Store, id store.RunID) ([]store.Failure, error) {
+	list, err := st.Failures(ctx, id)
+	if err != nil {
+		return nil, err
 	}
-	// Argo quotes the list to fit into a text.
-	var quoted string
-	if json.Unmarshal([]byte(text), &quoted) == nil {
-		text = quoted
+	// What was being tried again when another shard failed for good is no cause.
+	if slices.ContainsFunc(list, lasting) {
+		list = slices.DeleteFunc(list, func(f store.Failure) bool { return !lasting(f) })
 	}
-	if json.Unmarshal([]byte(text), &nodes) != nil {
-		return nil
+	if len(list) == 0 {
+		list = []store.Failure{{
+			Step: "workflow", ExitCode: fault.Temporary, Cause: "a pod ended without saying why",
+			Hint: fmt.Sprintf("'gymline status %s' shows what the cluster says of it", id),
+		}}
 	}
-	var list []store.Failure
-	for _, n := range nodes {
-		list = append(list, store.Failure{Step: store.StepName(n.TemplateName), ExitCode: fault.Temporary, Cause: fmt.Sprintf("%s: %s", n.DisplayName, n.Message)})
-	}
-	return list
+	return list, nil
 }
+
+func lasting(f store.Failure) bool { return f.ExitCode != fault.Temporary }

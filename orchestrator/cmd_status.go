@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -79,6 +80,11 @@ func runStatus(ctx context.Context, edge *cli.Edge, o statusOptions, id store.Ru
 	})
 }
 
+// again reports whether a failure is of a shard that is still tried.
+func (d *runStatusDoc) again(f store.Failure) bool {
+	return !lasting(f) && !slices.Contains([]string{store.Succeeded, store.Failed, store.Interrupted}, d.State)
+}
+
 func (c cluster) status(ctx context.Context, id store.RunID) (*runStatusDoc, error) {
 	doc := &runStatusDoc{Run: id, Steps: []stepStatus{}}
 	state, err := c.State(ctx, id)
@@ -132,7 +138,7 @@ func (c cluster) stepStatus(ctx context.Context, id store.RunID, step *plan.Step
 		}
 	}
 	for _, f := range doc.Failures {
-		if f.Step == step.Name {
+		if f.Step == step.Name && !doc.again(f) {
 			s.Failed++
 		}
 	}
@@ -164,6 +170,10 @@ func printStatus(edge *cli.Edge, doc *runStatusDoc) error {
 		return err
 	}
 	for _, f := range doc.Failures {
+		if doc.again(f) {
+			fmt.Fprintf(edge.Stdout, "\n%s/%d is tried again: %s\n", f.Step, f.Shard, f.Cause)
+			continue
+		}
 		fmt.Fprintf(edge.Stdout, "\n%s/%d failed with exit code %d: %s\n", f.Step, f.Shard, f.ExitCode, f.Cause)
 		if f.Hint != "" {
 			fmt.Fprintf(edge.Stdout, "  → %s\n", f.Hint)
@@ -171,8 +181,12 @@ func printStatus(edge *cli.Edge, doc *runStatusDoc) error {
 	}
 	if w := doc.Workflow; w != nil {
 		for _, pod := range w.Pods {
-			if pod.Phase == argo.Pending && pod.Message != "" { // an image or Secret that is not there
+			switch {
+			case pod.Message == "":
+			case pod.Phase == argo.Pending: // an image or Secret that is not there
 				fmt.Fprintf(edge.Stdout, "\n%s/%d waits: %s\n", pod.Step, pod.Shard, pod.Message)
+			case pod.Phase == argo.Failed:
+				fmt.Fprintf(edge.Stdout, "\npod %s, attempt %d: %s\n", pod.Name, pod.Attempt, pod.Message)
 			}
 		}
 		for _, s := range w.Suspended {

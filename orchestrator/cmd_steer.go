@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/engine/argo"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/store"
@@ -31,11 +32,16 @@ func newStop(edge *cli.Edge) *cobra.Command {
 
 func runStop(ctx context.Context, edge *cli.Edge, profile string, id store.RunID) error {
 	return onCluster(ctx, edge, profile, func(c cluster) error {
-		if err := c.Stop(ctx, id); err != nil {
-			return noWorkflow(id, err)
+		// The store alone may know the run: then it is ended there.
+		err := c.Stop(ctx, id)
+		if err != nil && !errors.Is(err, argo.ErrNoWorkflow) {
+			return err
+		}
+		if _, err := readHead(ctx, c.st, id); err != nil {
+			return err
 		}
 		// The workflow's own seal would call it a failure.
-		err := c.st.SealRun(ctx, store.Seal{Run: id, State: store.Interrupted, Finished: stamp(edge)})
+		err = c.st.SealRun(ctx, store.Seal{Run: id, State: store.Interrupted, Finished: stamp(edge)})
 		if errors.Is(err, store.ErrExists) {
 			return fault.New(fault.Usage, fmt.Errorf("run %s had already ended", id), fmt.Sprintf("see 'gymline status %s'", id))
 		}
@@ -63,7 +69,7 @@ func newResume(edge *cli.Edge) *cobra.Command {
 
 func runResume(ctx context.Context, edge *cli.Edge, profile string, id store.RunID) error {
 	return onCluster(ctx, edge, profile, func(c cluster) error {
-		resumed, err := c.Resume(ctx, id)
+		resumed, err := c.Resume(ctx, id, "")
 		if err != nil {
 			return noWorkflow(id, err)
 		}
@@ -113,7 +119,6 @@ func runRetry(ctx context.Context, edge *cli.Edge, profile, output string, wait 
 			return err
 		}
 		opening := draftOf(head.Run)
-		opening.Fresh = false // what the earlier run finished is not done again
 		var how Execution
 		if err := json.Unmarshal(opening.Execution, &how); err != nil {
 			return fmt.Errorf("run %s: execution: %w", id, err)
@@ -126,6 +131,27 @@ func runRetry(ctx context.Context, edge *cli.Edge, profile, output string, wait 
 		if err != nil {
 			return err
 		}
-		return c.start(ctx, edge, profile, output, wait, m, opening, raw)
+		return c.start(ctx, edge, startOptions{profile: profile, output: output, wait: wait, from: id}, m, opening, raw)
 	})
+}
+
+// takeOver records what one run finished in another of the same plan, so that a
+// run that was to do all its work anew is also not done twice.
+func takeOver(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Plan, from, to store.RunID) error {
+	for i := range p.Steps {
+		for shard := range p.Steps[i].Shards {
+			rec, err := st.ReadStep(ctx, from, p.Steps[i].Name, shard)
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			rec.Run, rec.Reused, rec.Started, rec.Finished = to, true, stamp(edge), stamp(edge)
+			if err := st.CommitStep(ctx, rec); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

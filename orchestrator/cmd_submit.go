@@ -82,7 +82,7 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 			return nil
 		}
 		if m.Cron == nil {
-			return c.start(ctx, edge, o.profile, o.output, o.wait, m, opening, raw)
+			return c.start(ctx, edge, startOptions{profile: o.profile, output: o.output, wait: o.wait}, m, opening, raw)
 		}
 		if err := c.Submit(ctx, m); err != nil {
 			return err
@@ -96,27 +96,63 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 	})
 }
 
+// startOptions are what submit and retry have in common.
+type startOptions struct {
+	profile string
+	output  string
+	wait    bool
+	from    store.RunID // whose finished shards are taken over
+}
+
+// create creates a run's Workflow. A run whose Workflow was refused is sealed; when
+// the answer was lost, the cluster is asked whether it has it all the same.
+func (c cluster) create(ctx context.Context, edge *cli.Edge, id store.RunID, m *argo.Manifests) error {
+	err := c.Submit(ctx, m)
+	if err == nil {
+		return nil
+	}
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	has, lookErr := c.Has(after, id)
+	switch {
+	case lookErr != nil:
+		return fmt.Errorf("run %s is open, and may have its workflow: %w", id, errors.Join(err, lookErr))
+	case has && fault.Code(err) == fault.Temporary:
+		return nil
+	case has:
+		return err
+	}
+	return errors.Join(err, c.st.SealRun(after, store.Seal{Run: id, State: store.Failed, Finished: stamp(edge), Failures: []store.Failure{{
+		Step: "workflow", ExitCode: fault.Code(err), Cause: err.Error(), Hint: fault.Hint(err),
+	}}}))
+}
+
 // start opens the next run of an experiment and creates its Workflow, which bears
 // the run's name.
-func (c cluster) start(ctx context.Context, edge *cli.Edge, profile, output string, wait bool, m *argo.Manifests, opening store.Run, raw []byte) error {
+func (c cluster) start(ctx context.Context, edge *cli.Edge, o startOptions, m *argo.Manifests, opening store.Run, raw []byte) error {
 	id, err := openRun(ctx, edge, c.st, opening, raw, func(id store.RunID) (bool, error) { return c.Has(ctx, id) })
 	if err != nil {
 		return err
 	}
-	m.Workflow.Name, m.Workflow.GenerateName = string(id), ""
-	if err := c.Submit(ctx, m); err != nil {
-		return errors.Join(err, c.st.SealRun(context.WithoutCancel(ctx), store.Seal{Run: id, State: store.Failed, Finished: stamp(edge)}))
+	p, err := plan.Decode(raw)
+	if err != nil {
+		return err
 	}
-	if wait {
-		p, err := plan.Decode(raw)
-		if err != nil {
+	if o.from != "" {
+		if err := takeOver(ctx, edge, c.st, p, o.from, id); err != nil {
 			return err
 		}
-		return c.follow(ctx, edge, id, p, newPrinter(edge, output))
 	}
-	if output == "json" {
+	m.Workflow.Name, m.Workflow.GenerateName = string(id), ""
+	if err := c.create(ctx, edge, id, m); err != nil {
+		return err
+	}
+	if o.wait {
+		return c.follow(ctx, edge, id, p, newPrinter(edge, o.output))
+	}
+	if o.output == "json" {
 		return writeJSON(edge.Stdout, map[string]any{"run": id, "workflow": m.Workflow.Name, "namespace": m.Workflow.Namespace})
 	}
-	_, err = fmt.Fprintf(edge.Stdout, "run     %s\nstatus  gymline status %s%s\nlogs    gymline logs %s%s\n", id, id, profileFlag(profile), id, profileFlag(profile))
+	_, err = fmt.Fprintf(edge.Stdout, "run     %s\nstatus  gymline status %s%s\nlogs    gymline logs %s%s\n", id, id, profileFlag(o.profile), id, profileFlag(o.profile))
 	return err
 }

@@ -15,20 +15,23 @@ const lookEvery = 5 * time.Second
 
 var errGivenUp = errors.New("the run has failed")
 
-// keepFailure leaves in the store why a shard failed. It is a help and no part
-// of the work: that it cannot be written changes nothing.
-func keepFailure(ctx context.Context, st *store.Store, id store.RunID, step store.StepName, shard int, err error) {
-	if code := fault.Code(err); code == fault.Interrupted || errors.Is(err, errGivenUp) {
+// keepFailure leaves in the store why the shard of f failed: in a cluster nothing
+// else outlives the pod. It is a help and no part of the work: that it cannot be
+// written changes nothing.
+func keepFailure(ctx context.Context, st *store.Store, f store.Failure, id store.RunID, err error) {
+	if f.ExitCode = fault.Code(err); err == nil || f.ExitCode == fault.Interrupted || errors.Is(err, errGivenUp) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
 	defer cancel()
-	_ = st.PutFailure(ctx, id, store.Failure{Step: step, Shard: shard, ExitCode: fault.Code(err), Cause: err.Error(), Hint: fault.Hint(err)})
+	f.Cause, f.Hint = err.Error(), fault.Hint(err)
+	_ = st.PutFailure(ctx, id, f)
 }
 
 // givingUp ends ctx when another shard of the run has failed for good: in a
-// cluster no engine tells the pods under way to leave.
-func givingUp(ctx context.Context, st *store.Store, id store.RunID) (context.Context, context.CancelFunc) {
+// cluster no engine tells the pods under way to leave. What an earlier attempt at
+// this pod's own shards (mine) left is what is being tried again.
+func givingUp(ctx context.Context, st *store.Store, id store.RunID, mine func(store.Failure) bool) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
 		tick := time.NewTicker(lookEvery)
@@ -44,7 +47,7 @@ func givingUp(ctx context.Context, st *store.Store, id store.RunID) (context.Con
 				continue // the work itself finds out whether the store is gone
 			}
 			for _, f := range failures {
-				if f.ExitCode != fault.Temporary {
+				if lasting(f) && !mine(f) {
 					cancel(fmt.Errorf("%w in %s/%d: %s", errGivenUp, f.Step, f.Shard, f.Cause))
 					return
 				}

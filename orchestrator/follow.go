@@ -25,6 +25,7 @@ const (
 	followEvery = time.Second
 	// logsAtOnce bounds the pods whose progress is read at each look.
 	logsAtOnce = 8
+	tailWithin = 5 * time.Second
 	// sealWithin is how long after its workflow's end a run gets its seal.
 	sealWithin = time.Minute
 )
@@ -34,7 +35,7 @@ const (
 // An interrupt ends the showing and not the run.
 func (c cluster) follow(ctx context.Context, edge *cli.Edge, id store.RunID, p *plan.Plan, out printer) error {
 	out.Emit(opened(id, p))
-	f := &follower{cluster: c, id: id, plan: p, out: out, seen: map[string]int{}, ended: map[string]bool{}}
+	f := &follower{cluster: c, id: id, workflow: id, plan: p, out: out, seen: map[string]int{}, ended: map[string]bool{}}
 	ended, err := f.watch(ctx, edge)
 	if err == nil {
 		err = f.verdict(ctx, &ended)
@@ -54,6 +55,9 @@ type follower struct {
 	seen  map[string]int
 	ended map[string]bool
 	next  int // of the running pods whose logs are read in turn
+	// workflow names the Workflow, the run itself until it is found; seal is read at the end.
+	workflow store.RunID
+	seal     store.Seal
 }
 
 // watch tells of changes until the run is sealed.
@@ -78,7 +82,7 @@ func (f *follower) watch(ctx context.Context, edge *cli.Edge) (ended progress.Ev
 			if edge.Now().Sub(over) > sealWithin {
 				return ended, err
 			}
-		case errors.Is(err, argo.ErrNoWorkflow), fault.Code(err) == fault.Config:
+		case errors.Is(err, argo.ErrNoWorkflow), fault.Code(err) != fault.Temporary:
 			return ended, noWorkflow(f.id, err)
 		case !lost:
 			lost = true
@@ -96,10 +100,16 @@ var errUnsealed = errors.New("the workflow ended and the run was not sealed")
 
 // look tells what changed since the last one, and the run's state once it is sealed.
 func (f *follower) look(ctx context.Context, ended *progress.Event) error {
-	state, err := f.State(ctx, f.id)
+	state, err := f.State(ctx, f.workflow)
+	if errors.Is(err, argo.ErrNoWorkflow) {
+		if sealErr := f.sealed(ctx, ended); sealErr == nil {
+			return nil // it ended, and its time to live is over
+		}
+	}
 	if err != nil {
 		return err
 	}
+	f.workflow = store.RunID(state.Workflow) // found by name from now on
 	var running []argo.Pod
 	for _, pod := range state.Pods {
 		step := f.plan.Step(store.StepName(pod.Step))
@@ -121,7 +131,7 @@ func (f *follower) look(ctx context.Context, ended *progress.Event) error {
 				return err
 			}
 			f.ended[key] = true
-		case pod.Phase == argo.Failed && !argo.Ended(state.Phase):
+		case pod.Phase == argo.Failed && pod.Retried() && !argo.Ended(state.Phase):
 			f.ended[key] = true
 			f.out.Emit(progress.Event{Type: progress.StepState, Step: pod.Step, Shard: pod.Shard, State: progress.Retrying, Attempt: pod.Attempt, Cause: pod.Message, ExitCode: pod.ExitCode})
 		}
@@ -130,21 +140,28 @@ func (f *follower) look(ctx context.Context, ended *progress.Event) error {
 	if !argo.Ended(state.Phase) {
 		return nil
 	}
-	seal, err := f.st.ReadSeal(ctx, f.id)
+	err = f.sealed(ctx, ended)
 	if errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("%w: %s", errUnsealed, cmp.Or(state.Message, state.Phase))
 	}
-	if err == nil {
-		ended.State = seal.State
+	return err
+}
+
+// sealed reads how the run ended.
+func (f *follower) sealed(ctx context.Context, ended *progress.Event) (err error) {
+	if f.seal, err = f.st.ReadSeal(ctx, f.id); err == nil {
+		ended.State = f.seal.State
 	}
 	return err
 }
 
 // finished tells of all shards that a pod did, from their records.
 func (f *follower) finished(ctx context.Context, step *plan.Step, pod argo.Pod) error {
-	stride := min(step.Shards, f.profile.Spec.Argo.Pods)
-	for shard := pod.Shard; shard < step.Shards; shard += stride {
+	for shard := pod.Shard; shard < step.Shards; shard += max(pod.Stride, 1) {
 		rec, err := f.st.ReadStep(ctx, f.id, step.Name, shard)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -174,12 +191,7 @@ func (f *follower) progress(ctx context.Context, running []argo.Pod) {
 	for range min(logsAtOnce, len(running)) {
 		f.next++
 		pod := running[f.next%len(running)]
-		r, err := f.Log(ctx, pod.Name, false, 3)
-		if err != nil {
-			continue
-		}
-		data, _ := io.ReadAll(io.LimitReader(r, 1<<20))
-		r.Close()
+		data := f.tail(ctx, pod.Name)
 		for _, line := range slices.Backward(bytes.Split(data, []byte("\n"))) {
 			var e progress.Event
 			if json.Unmarshal(line, &e) == nil && e.Type == progress.Progress {
@@ -190,25 +202,37 @@ func (f *follower) progress(ctx context.Context, running []argo.Pod) {
 	}
 }
 
+// tail is the end of a pod's log, as far as it can be had soon.
+func (f *follower) tail(ctx context.Context, pod string) []byte {
+	ctx, cancel := context.WithTimeout(ctx, tailWithin)
+	defer cancel()
+	r, err := f.Log(ctx, pod, false, 3)
+	if err != nil {
+		return nil
+	}
+	defer r.Close()
+	data, _ := io.ReadAll(io.LimitReader(r, 1<<20))
+	return data
+}
+
 // verdict is how the run ended, as the exit code has it.
 func (f *follower) verdict(ctx context.Context, ended *progress.Event) error {
-	if ended.State == store.Succeeded {
+	switch ended.State {
+	case store.Succeeded:
 		return f.out.results(ctx, f.st, f.plan, ended)
+	case store.Interrupted:
+		return fault.New(fault.Interrupted, fmt.Errorf("run %s was stopped", f.id), "go on with 'gymline retry'")
 	}
-	seal, err := f.st.ReadSeal(ctx, f.id)
-	if err != nil {
-		return err
+	if len(f.seal.Failures) == 0 {
+		return fault.New(fault.Temporary, fmt.Errorf("run %s failed, and its seal does not say why", f.id), "see 'gymline status'")
 	}
-	for _, failure := range seal.Failures {
+	for _, failure := range f.seal.Failures {
 		f.out.Emit(progress.Event{
 			Type: progress.StepState, Step: string(failure.Step), Shard: failure.Shard, State: progress.Failed,
 			Cause: failure.Cause, Hint: failure.Hint, ExitCode: failure.ExitCode,
 		})
 	}
-	if len(seal.Failures) == 0 {
-		return fault.New(fault.Interrupted, fmt.Errorf("run %s was stopped", f.id), "go on with 'gymline retry'")
-	}
-	first := seal.Failures[0]
+	first := f.seal.Failures[0]
 	return fault.New(first.ExitCode, fmt.Errorf("run %s failed in %s/%d: %s", f.id, first.Step, first.Shard, first.Cause), first.Hint)
 }
 

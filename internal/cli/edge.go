@@ -27,9 +27,9 @@ type Edge struct {
 	Getenv func(string) string
 	// Environ is the whole environment, as NAME=value, for programs of the user's.
 	Environ func() []string
-	Stdout io.Writer
-	Stderr io.Writer
-	Now    func() time.Time
+	Stdout  io.Writer
+	Stderr  io.Writer
+	Now     func() time.Time
 	// Executable is the path of the running binary, for child processes.
 	Executable func() (string, error)
 	// Terminal says whether Stderr is one, and Width its columns.

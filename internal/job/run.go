@@ -122,6 +122,40 @@ func Run(ctx context.Context, env Env, jobs map[string]Func, which Shard) (store
 	return commit(ctx, env.Store, rec)
 }
 
+// Known reports whether a shard's work is done: in its own run, or in another
+// whose work Run would reuse.
+func Known(ctx context.Context, s *store.Store, which Shard) (bool, error) {
+	if _, err := s.ReadStep(ctx, which.Run, which.Step, which.Shard); !errors.Is(err, store.ErrNotFound) {
+		return err == nil, err
+	}
+	run, err := s.ReadRun(ctx, which.Run)
+	if err != nil || run.Fresh {
+		return false, err
+	}
+	raw, err := s.ReadPlan(ctx, which.Run)
+	if err != nil {
+		return false, err
+	}
+	p, err := plan.Decode(raw)
+	if err != nil {
+		return false, err
+	}
+	step := p.Step(which.Step)
+	if step == nil || which.Shard >= step.Shards {
+		return false, fmt.Errorf("run %s has no shard %d of a step %q", which.Run, which.Shard, which.Step)
+	}
+	reads, err := resolve(ctx, s, p, step, which)
+	if err != nil {
+		return false, err
+	}
+	key, err := step.WorkKey(p.Seed, which.Shard, reads.Resolved)
+	if err != nil {
+		return false, err
+	}
+	memo, err := Memo(ctx, s, key)
+	return memo != nil, err
+}
+
 // resolve pins what a shard of a run reads.
 func resolve(ctx context.Context, s *store.Store, p *plan.Plan, step *plan.Step, which Shard) (*Reads, error) {
 	shards := func(name store.StepName) ([]store.Step, error) {

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"strings"
+
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -127,6 +129,9 @@ type Train struct {
 
 // TrainStep is the name of the step that hands over to the training name.
 func TrainStep(name string) store.StepName { return store.StepName(JobTrain + "-" + name) }
+
+// TrainingOf is the name whose TrainStep is step.
+func TrainingOf(step store.StepName) string { return strings.TrimPrefix(string(step), JobTrain+"-") }
 
 // A Checkpoint is the output of the job train: what came back. It depends on the
 // files alone.

@@ -77,31 +77,32 @@ func TestTemporaryFailureAndSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	models := &simtest.Server{Key: canary, RetryAfter: 600_000} // longer than a process waits: the pod fails
+	models := &simtest.Server{Key: canary}
+	models.RetryAfter.Store(600_000) // longer than a process waits: the pod fails
 	models.Status.Store(http.StatusServiceUnavailable)
 	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: models}}
 	server.Start()
 	defer server.Close()
-	config := filepath.Join(w.dir, "paid.yaml")
+	config := filepath.Join(w.dir, "paid-experiment.yaml")
 	text := fmt.Sprintf(`apiVersion: gymline/v1alpha1
 kind: Experiment
 metadata: {name: paid}
 spec:
-  inputs: {samples: {path: %q}}
+  inputs: {samples: {}}
   models:
     m: {provider: openai, baseURL: %s/v1, model: m, apiKey: {env: OPENAI_API_KEY}}
   evaluate:
     benchmark: {input: samples, path: benchmark}
     candidates: [{name: m, model: m}]
     judge: {model: m}
-`, "samples", server.URL)
+`, server.URL)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	profile := w.profile(t, "paid", "")
 	run := w.submit(t, config, "--input", "samples="+w.config("samples"), "--profile", profile)
 	w.until(t, profile, run, "retrying", 2*time.Minute, func(s status) bool { return len(s.Steps) > 0 && s.Steps[0].Retries > 0 })
-	models.RetryAfter = 5
+	models.RetryAfter.Store(5)
 	models.Status.Store(0)
 	s := w.succeeds(t, profile, run, 3*time.Minute)
 	if s.Steps[0].Retries == 0 || models.Calls.Load() < 50 {

@@ -75,7 +75,7 @@ func TestHandOffDeadline(t *testing.T) {
 	w.succeeds(t, profile, w.lastRun(t, profile), 3*time.Minute)
 }
 
-// A suspended hand-off holds no pod, and goes on when it is resumed.
+// A suspended hand-off holds no pod, and goes on when its checkpoint is put.
 func TestSuspendedHandOff(t *testing.T) {
 	w := shared
 	profile := w.profile(t, "suspended", "    handOff: suspend\n")
@@ -84,16 +84,27 @@ func TestSuspendedHandOff(t *testing.T) {
 	if waits(s) {
 		t.Error("a pod waits as well")
 	}
-	w.must(t, "checkpoint", "put", run, "agent", w.checkpoint(t), "--profile", profile)
-	if s := w.status(t, profile, run); len(s.Workflow.Suspended) > 0 {
-		if out := w.must(t, "resume", run, "--profile", profile); !strings.Contains(out, "train-agent") {
-			t.Errorf("resume: %s", out)
-		}
+	if out := w.must(t, "checkpoint", "put", run, "agent", w.checkpoint(t), "--profile", profile); !strings.Contains(out, "goes on: train-agent") {
+		t.Errorf("put: %s", out)
 	}
 	w.succeeds(t, profile, run, 3*time.Minute)
 	if _, stderr, code := w.run(t, "resume", run, "--profile", profile); code != 64 || !strings.Contains(stderr, "not suspended") {
 		t.Errorf("resume of a run that ended: exit code %d, %s", code, stderr)
 	}
+}
+
+// Resumed by hand without a checkpoint, it waits with a pod.
+func TestResume(t *testing.T) {
+	w := shared
+	profile := w.profile(t, "resumed", "    handOff: suspend\n")
+	run := w.submit(t, w.config("handoff.yaml"), "--profile", profile)
+	w.until(t, profile, run, "suspended", 2*time.Minute, func(s status) bool { return s.Workflow != nil && slices.Contains(s.Workflow.Suspended, "train-agent") })
+	if out := w.must(t, "resume", run, "--profile", profile); !strings.Contains(out, "goes on: train-agent") {
+		t.Errorf("resume: %s", out)
+	}
+	w.until(t, profile, run, "waiting for a checkpoint", time.Minute, waits)
+	w.must(t, "stop", run, "--profile", profile)
+	w.until(t, profile, run, "stopped", time.Minute, func(s status) bool { return s.Workflow.Phase == "Failed" })
 }
 
 // A trainer's image finds the export, no credentials and no token, and its

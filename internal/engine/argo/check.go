@@ -96,7 +96,7 @@ func checkTemplate(t *wfv1.Template) error {
 		if r.Limit == nil || r.Limit.IntValue() < 0 {
 			problems = append(problems, bad("a retry limit below 0: give spec.retries.limit of the profile"))
 		}
-		if _, err := expr.Compile(r.Expression, expr.AsBool(), expr.Env(retryEnv)); err != nil {
+		if _, err := expr.Compile(r.Expression, expr.AsBool(), expr.Env(retryEnv)); err != nil && r.Expression != "" {
 			problems = append(problems, bad("retry expression: %w", err))
 		}
 		if b := r.Backoff; b != nil {

@@ -49,7 +49,9 @@ func Connect(namespace, kubeContext string) (*Client, error) {
 	if err != nil {
 		return nil, fault.New(fault.Config, fmt.Errorf("connect to %s: %w", config.Host, err), "")
 	}
-	kube, err := kubernetes.NewForConfig(config)
+	streams := *config // a log is read for as long as its pod speaks
+	streams.Timeout = 0
+	kube, err := kubernetes.NewForConfig(&streams)
 	if err != nil {
 		return nil, fault.New(fault.Config, fmt.Errorf("connect to %s: %w", config.Host, err), "")
 	}
@@ -107,7 +109,12 @@ func (c *Client) putCron(ctx context.Context, cron *wfv1.CronWorkflow) error {
 	if err != nil {
 		return c.explain("read cron workflow "+cron.Name, err)
 	}
+	if there.Labels[labelManaged] != "gymline" {
+		return fault.New(fault.Config, fmt.Errorf("cron workflow %s in namespace %s is not gymline's", cron.Name, c.namespace), "change metadata.name of the experiment")
+	}
+	suspended := there.Spec.Suspend // by hand; that is not ours to end
 	there.Spec, there.Labels = cron.Spec, cron.Labels
+	there.Spec.Suspend = suspended
 	_, err = crons.Update(ctx, there, metav1.UpdateOptions{})
 	return c.explain("update cron workflow "+cron.Name, err)
 }

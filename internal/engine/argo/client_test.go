@@ -242,7 +242,7 @@ func TestResume(t *testing.T) {
 				updates++
 				return updates <= test.lost, a.(ktesting.UpdateAction).GetObject(), nil
 			})
-			was, err := client.Resume(t.Context(), "handoff-3")
+			was, err := client.Resume(t.Context(), "handoff-3", "")
 			if err != nil || !slices.Equal(was, test.want) {
 				t.Fatalf("resumed %q, want %q: %v", was, test.want, err)
 			}
@@ -253,7 +253,7 @@ func TestResume(t *testing.T) {
 			if err != nil || s.Suspended != nil || len(s.Pods) != 4 {
 				t.Errorf("resumed: %+v, %v", s, err)
 			}
-			_, err = client.Resume(t.Context(), "handoff-3")
+			_, err = client.Resume(t.Context(), "handoff-3", "")
 			if fault.Code(err) != fault.Usage || !strings.Contains(err.Error(), "run handoff-3 is not suspended: it is Running") {
 				t.Errorf("resumed again: %v", err)
 			}
@@ -270,7 +270,7 @@ func TestResumeInVain(t *testing.T) {
 		updates++
 		return true, a.(ktesting.UpdateAction).GetObject(), nil
 	})
-	_, err := client.Resume(t.Context(), "handoff-3")
+	_, err := client.Resume(t.Context(), "handoff-3", "")
 	if fault.Code(err) != fault.Temporary || updates != resumeTries || !strings.Contains(err.Error(), "asked 10 times to resume and is still suspended at train-agent") {
 		t.Errorf("%d updates: %v", updates, err)
 	}
@@ -280,7 +280,7 @@ func TestResumeInVain(t *testing.T) {
 		cancel()
 		return true, a.(ktesting.UpdateAction).GetObject(), nil
 	})
-	if _, err := client.Resume(ctx, "handoff-3"); !errors.Is(err, context.Canceled) {
+	if _, err := client.Resume(ctx, "handoff-3", ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 }

@@ -24,6 +24,13 @@ const (
 	sealTemplate = "seal"
 )
 
+// What goes ahead of a hand-off is named after its step. No step's name starts so.
+const (
+	lookPrefix   = "look-"   // whether the checkpoint is there already
+	waitPrefix   = "wait-"   // the suspension until it is
+	createPrefix = "create-" // the creation of a TrainJob
+)
+
 // Labels that Compile puts on its objects.
 const (
 	labelManaged    = "app.kubernetes.io/managed-by"
@@ -167,7 +174,10 @@ func (b *builder) dag() wfv1.Template {
 			}
 		}
 		if ahead := b.ahead(s); ahead != "" {
-			tasks = append(tasks, wfv1.DAGTask{Name: ahead, Template: ahead, Dependencies: after})
+			look := lookPrefix + string(s.Name)
+			tasks = append(tasks,
+				wfv1.DAGTask{Name: look, Template: look, Dependencies: after},
+				wfv1.DAGTask{Name: ahead, Template: ahead, Dependencies: []string{look}, When: "{{tasks." + look + ".outputs.result}} == missing"})
 			after = []string{ahead}
 		}
 		tasks = append(tasks, wfv1.DAGTask{
@@ -185,9 +195,9 @@ func (b *builder) ahead(s *plan.Step) string {
 	t, ok := training(s)
 	switch {
 	case ok && t.Kind == plan.TrainExternal && b.config.Suspend:
-		return string(s.Name) + "-wait"
+		return waitPrefix + string(s.Name)
 	case ok && t.Kind == plan.TrainTrainJob:
-		return string(s.Name) + "-create"
+		return createPrefix + string(s.Name)
 	}
 	return ""
 }
@@ -206,7 +216,7 @@ func (b *builder) open() wfv1.Template {
 }
 
 func (b *builder) seal() wfv1.Template {
-	return b.pod(sealTemplate, []string{"seal", "--run", b.run, "--status", "{{workflow.status}}", "--failures", "{{workflow.failures}}"}, nil)
+	return b.pod(sealTemplate, []string{"seal", "--run", b.run, "--draft", string(b.config.Draft), "--status", "{{workflow.status}}"}, nil)
 }
 
 // template returns the template of that name, or nil.

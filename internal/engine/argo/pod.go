@@ -29,8 +29,9 @@ const (
 const user = 65532
 
 // retry says which ends of a container are worth another attempt: our own
-// temporary failures, and what the cluster did to the pod.
-var retry = fmt.Sprintf(`lastRetry.status == "Error" || asInt(lastRetry.exitCode) in [%d, %d, 137, 143]`, fault.Temporary, fault.Interrupted)
+// temporary failures, and what the cluster did to the pod: -1 is one that never ran.
+// A pod that lives past its deadline counts too: the deadline is of an attempt.
+var retry = fmt.Sprintf(`lastRetry.status == "Error" || asInt(lastRetry.exitCode) in [-1, %d, %d, 137, 143]`, fault.Temporary, fault.Interrupted)
 
 func podSecurity() *corev1.PodSecurityContext {
 	return &corev1.PodSecurityContext{
@@ -70,12 +71,18 @@ func (b *builder) step(s *plan.Step) ([]wfv1.Template, error) {
 		if err != nil {
 			return nil, err
 		}
-		return []wfv1.Template{create, t}, nil
+		return []wfv1.Template{b.look(s), create, t}, nil
 	}
 	if ahead := b.ahead(s); ahead != "" {
-		return []wfv1.Template{{Name: ahead, Suspend: &wfv1.SuspendTemplate{Duration: fmt.Sprint(int64(deadline.Seconds()))}}, t}, nil
+		return []wfv1.Template{b.look(s), {Name: ahead, Suspend: &wfv1.SuspendTemplate{Duration: fmt.Sprint(int64(deadline.Seconds()))}}, t}, nil
 	}
 	return []wfv1.Template{t}, nil
+}
+
+// look prints whether a hand-off's checkpoint is "there" or "missing", so that a
+// run that reuses one neither waits for nor pays for another.
+func (b *builder) look(s *plan.Step) wfv1.Template {
+	return b.pod(lookPrefix+string(s.Name), []string{"look", "--run", b.run, "--step", string(s.Name)}, nil)
 }
 
 // pod is the template of a pod that runs gymline. step is nil for one that needs
@@ -175,5 +182,8 @@ func (b *builder) trainJob(s *plan.Step, t plan.Train) (wfv1.Template, error) {
 	return wfv1.Template{
 		Name: b.ahead(s), Resource: &wfv1.ResourceTemplate{Action: "create", SetOwnerReference: true, Manifest: string(text)},
 		ActiveDeadlineSeconds: ptr.To(intstr.FromInt32(int32(b.config.Deadline.Seconds()))),
+		RetryStrategy: &wfv1.RetryStrategy{
+			Limit: ptr.To(intstr.FromInt32(int32(b.config.Retries))), RetryPolicy: wfv1.RetryPolicyOnTransientError,
+		},
 	}, nil
 }

@@ -24,8 +24,8 @@ const resumeTries = 10
 var resumePause = 2 * time.Second
 
 // Resume sets a suspended run going again, verifies that it does, and returns
-// what was suspended.
-func (c *Client) Resume(ctx context.Context, id store.RunID) ([]string, error) {
+// what was suspended. step is one that waits, or "" for all of them.
+func (c *Client) Resume(ctx context.Context, id store.RunID, step store.StepName) ([]string, error) {
 	wf, err := c.find(ctx, id)
 	if err != nil {
 		return nil, err
@@ -33,13 +33,17 @@ func (c *Client) Resume(ctx context.Context, id store.RunID) ([]string, error) {
 	if err := packer.DecompressWorkflow(wf); err != nil {
 		return nil, err
 	}
-	before := suspended(wf)
+	before, selector := suspended(wf), ""
+	if step != "" {
+		before = slices.DeleteFunc(before, func(s string) bool { return s != string(step) })
+		selector = "templateName=" + waitPrefix + string(step)
+	}
 	if len(before) == 0 {
 		return nil, fault.New(fault.Usage, fmt.Errorf("run %s is not suspended: it is %s", id, phase(string(wf.Status.Phase))), fmt.Sprintf("see 'gymline status %s'", id))
 	}
 	nodes := hydrator.New(sqldb.ExplosiveOffloadNodeStatusRepo) // nodes in SQL are not ours to change
 	for range resumeTries {
-		if err := wfutil.ResumeWorkflow(ctx, c.argo.Workflows(c.namespace), nodes, wf.Name, ""); err != nil {
+		if err := wfutil.ResumeWorkflow(ctx, c.argo.Workflows(c.namespace), nodes, wf.Name, selector); err != nil {
 			return nil, c.explain("resume workflow "+wf.Name, err)
 		}
 		select {

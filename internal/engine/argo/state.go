@@ -11,6 +11,7 @@ import (
 	"github.com/argoproj/argo-workflows/v3/workflow/packer"
 	wfutil "github.com/argoproj/argo-workflows/v3/workflow/util"
 
+	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -39,6 +40,7 @@ type State struct {
 type Pod struct {
 	Step     string    `json:"step"` // or "open" or "seal"
 	Shard    int       `json:"shard"`
+	Stride   int       `json:"stride,omitempty"`
 	Attempt  int       `json:"attempt"` // from 1
 	Name     string    `json:"name"`
 	Phase    string    `json:"phase"`
@@ -46,6 +48,11 @@ type Pod struct {
 	ExitCode int       `json:"exitCode,omitempty"`
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished,omitzero"`
+}
+
+// Retried reports whether the end of a failed pod is one that is tried again.
+func (p Pod) Retried() bool {
+	return slices.Contains([]int{-1, 0, fault.Temporary, fault.Interrupted, 137, 143}, p.ExitCode)
 }
 
 // Ended reports whether the phase is a last one.
@@ -69,12 +76,13 @@ func stateOf(wf *wfv1.Workflow) (*State, error) {
 		Workflow: wf.Name, Phase: phase(string(wf.Status.Phase)), Message: wf.Status.Message,
 		Stopping: wf.Spec.Shutdown != "", Pods: []Pod{}, Suspended: suspended(wf),
 	}
+	strides := strides(wf)
 	for _, n := range wf.Status.Nodes {
 		if n.Type != wfv1.NodeTypePod {
 			continue
 		}
 		p := Pod{
-			Step: n.TemplateName, Attempt: attempt(n.Name), Phase: phase(string(n.Phase)), Message: n.Message,
+			Step: n.TemplateName, Stride: strides[n.TemplateName], Attempt: attempt(n.Name), Phase: phase(string(n.Phase)), Message: n.Message,
 			Name:    wfutil.GeneratePodName(wf.Name, n.Name, n.TemplateName, n.ID, wfutil.GetWorkflowPodNameVersion(wf)),
 			Started: n.StartedAt.UTC(), Finished: n.FinishedAt.UTC(),
 		}
@@ -97,6 +105,23 @@ func stateOf(wf *wfv1.Workflow) (*State, error) {
 	return s, nil
 }
 
+// strides reads each step's stride from the arguments that its pods were given.
+func strides(wf *wfv1.Workflow) map[string]int {
+	list := map[string]int{}
+	if wf.Status.StoredWorkflowSpec == nil {
+		return list
+	}
+	for _, t := range wf.Status.StoredWorkflowSpec.Templates {
+		if t.Container == nil {
+			continue
+		}
+		if i := slices.Index(t.Container.Args, "--stride"); i >= 0 && i+1 < len(t.Container.Args) {
+			list[t.Name], _ = strconv.Atoi(t.Container.Args[i+1])
+		}
+	}
+	return list
+}
+
 // suspended names what waits to be resumed.
 func suspended(wf *wfv1.Workflow) []string {
 	var list []string
@@ -105,7 +130,7 @@ func suspended(wf *wfv1.Workflow) []string {
 	}
 	for _, n := range wf.Status.Nodes {
 		if n.IsActiveSuspendNode() {
-			list = append(list, strings.TrimSuffix(n.TemplateName, "-wait"))
+			list = append(list, strings.TrimPrefix(n.TemplateName, waitPrefix))
 		}
 	}
 	slices.Sort(list)

@@ -42,9 +42,9 @@ func underWay() *wfv1.Workflow {
 		Inputs: shard("1"), StartedAt: at(3), FinishedAt: at(4), Message: "pod deleted", Outputs: &wfv1.Outputs{ExitCode: ptr.To("137")},
 	})
 	add("handoff-3.generate(1:1)(1)", "generate", wfv1.NodeTypePod, wfv1.NodeRunning, wfv1.NodeStatus{Inputs: shard("1"), StartedAt: at(5)})
-	add("handoff-3.train-job-create", "train-job-create", wfv1.NodeTypePod, wfv1.NodePending, wfv1.NodeStatus{StartedAt: at(6)})
-	add("handoff-3.train-agent-wait", "train-agent-wait", wfv1.NodeTypeSuspend, wfv1.NodeRunning, wfv1.NodeStatus{StartedAt: at(6)})
-	add("handoff-3.train-late-wait", "train-late-wait", wfv1.NodeTypeSuspend, wfv1.NodeSucceeded, wfv1.NodeStatus{})
+	add("handoff-3.create-train-job", "create-train-job", wfv1.NodeTypePod, wfv1.NodePending, wfv1.NodeStatus{StartedAt: at(6)})
+	add("handoff-3.wait-train-agent", "wait-train-agent", wfv1.NodeTypeSuspend, wfv1.NodeRunning, wfv1.NodeStatus{StartedAt: at(6)})
+	add("handoff-3.wait-train-late", "wait-train-late", wfv1.NodeTypeSuspend, wfv1.NodeSucceeded, wfv1.NodeStatus{})
 	return wf
 }
 
@@ -61,7 +61,7 @@ func underWayState() *State {
 				Shard: 1, Attempt: 1, Phase: Failed, Message: "pod deleted", ExitCode: 137, Started: at(3).Time, Finished: at(4).Time,
 			}),
 			pod("handoff-3.generate(1:1)(1)", "generate", Pod{Shard: 1, Attempt: 2, Phase: Running, Started: at(5).Time}),
-			pod("handoff-3.train-job-create", "train-job-create", Pod{Attempt: 1, Phase: Pending, Started: at(6).Time}),
+			pod("handoff-3.create-train-job", "create-train-job", Pod{Attempt: 1, Phase: Pending, Started: at(6).Time}),
 		},
 	}
 }

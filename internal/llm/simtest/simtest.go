@@ -18,7 +18,7 @@ type Server struct {
 	Calls  atomic.Int64
 	Status atomic.Int64 // of every answer, when not 0
 	// RetryAfter, in milliseconds, goes with every refusal.
-	RetryAfter int
+	RetryAfter atomic.Int64
 }
 
 // ServeHTTP answers one chat request; one in fifty is told to come back.
@@ -32,7 +32,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusUnauthorized
 	}
 	if status != 0 {
-		w.Header().Set("retry-after-ms", fmt.Sprint(max(s.RetryAfter, 5)))
+		w.Header().Set("retry-after-ms", fmt.Sprint(max(s.RetryAfter.Load(), 5)))
 		w.WriteHeader(status)
 		fmt.Fprintf(w, `{"error":{"message":"no, %s","code":"rate_limit_exceeded"}}`, r.Header.Get("Authorization"))
 		return
