@@ -104,48 +104,27 @@ type startOptions struct {
 	from    store.RunID // whose finished shards are taken over
 }
 
-// create creates a run's Workflow. A run whose Workflow was refused is sealed; when
-// the answer was lost, the cluster is asked whether it has it all the same.
-func (c cluster) create(ctx context.Context, edge *cli.Edge, id store.RunID, m *argo.Manifests) error {
-	err := c.Submit(ctx, m)
-	if err == nil {
-		return nil
-	}
-	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	has, lookErr := c.Has(after, id)
-	switch {
-	case lookErr != nil:
-		return fmt.Errorf("run %s is open, and may have its workflow: %w", id, errors.Join(err, lookErr))
-	case has && fault.Code(err) == fault.Temporary:
-		return nil
-	case has:
-		return err
-	}
-	return errors.Join(err, c.st.SealRun(after, store.Seal{Run: id, State: store.Failed, Finished: stamp(edge), Failures: []store.Failure{{
-		Step: "workflow", ExitCode: fault.Code(err), Cause: err.Error(), Hint: fault.Hint(err),
-	}}}))
-}
-
 // start opens the next run of an experiment and creates its Workflow, which bears
 // the run's name.
 func (c cluster) start(ctx context.Context, edge *cli.Edge, o startOptions, m *argo.Manifests, opening store.Run, raw []byte) error {
-	id, err := openRun(ctx, edge, c.st, opening, raw, func(id store.RunID) (bool, error) { return c.Has(ctx, id) })
-	if err != nil {
-		return err
-	}
 	p, err := plan.Decode(raw)
 	if err != nil {
 		return err
 	}
-	if o.from != "" {
-		if err := takeOver(ctx, edge, c.st, p, o.from, id); err != nil {
+	var id store.RunID
+	for created := false; !created; {
+		id, err = openRun(ctx, edge, c.st, opening, raw, func(id store.RunID) (bool, error) { return c.Has(ctx, id) })
+		if err != nil {
 			return err
 		}
-	}
-	m.Workflow.Name, m.Workflow.GenerateName = string(id), ""
-	if err := c.create(ctx, edge, id, m); err != nil {
-		return err
+		if o.from != "" {
+			if err := takeOver(ctx, edge, c.st, p, o.from, id); err != nil {
+				return err
+			}
+		}
+		if created, err = c.create(ctx, edge, id, m); err != nil {
+			return err
+		}
 	}
 	if o.wait {
 		return c.follow(ctx, edge, id, p, newPrinter(edge, o.output))
@@ -155,4 +134,31 @@ func (c cluster) start(ctx context.Context, edge *cli.Edge, o startOptions, m *a
 	}
 	_, err = fmt.Fprintf(edge.Stdout, "run     %s\nstatus  gymline status %s%s\nlogs    gymline logs %s%s\n", id, id, profileFlag(o.profile), id, profileFlag(o.profile))
 	return err
+}
+
+// create creates a run's Workflow, unless another store's run took the name at
+// the same moment. A run that gets no Workflow is sealed; when the answer was lost,
+// the cluster is asked whether it has it all the same.
+func (c cluster) create(ctx context.Context, edge *cli.Edge, id store.RunID, m *argo.Manifests) (created bool, err error) {
+	m.Workflow.Name, m.Workflow.GenerateName = string(id), ""
+	err = c.Submit(ctx, m)
+	if err == nil {
+		return true, nil
+	}
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	seal := store.Seal{Run: id, State: store.Interrupted, Finished: stamp(edge)}
+	if errors.Is(err, argo.ErrTaken) {
+		return false, c.st.SealRun(after, seal)
+	}
+	has, lookErr := c.Has(after, id)
+	if lookErr != nil {
+		return false, fmt.Errorf("run %s is open, and may have its workflow: %w", id, errors.Join(err, lookErr))
+	}
+	if has {
+		return true, nil
+	}
+	seal.State = store.Failed
+	seal.Failures = []store.Failure{{Step: "workflow", ExitCode: fault.Code(err), Cause: err.Error(), Hint: fault.Hint(err)}}
+	return false, errors.Join(err, c.st.SealRun(after, seal))
 }

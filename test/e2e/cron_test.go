@@ -27,6 +27,7 @@ func (w *world) runs(t *testing.T, profile string) (ids []string) {
 
 // Two nights are two runs, and a scheduled time that fires twice is one.
 func TestSchedule(t *testing.T) {
+	t.Parallel()
 	w := shared
 	profile := w.profile(t, "nightly", "")
 	t.Logf("%s", w.must(t, "submit", w.config("nightly.yaml"), "--set", "schedule.cron=['* * * * *']", "--profile", profile))

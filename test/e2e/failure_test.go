@@ -24,6 +24,7 @@ import (
 
 // A bad row fails the run at once, is tried once, and status says which it is.
 func TestPermanentFailure(t *testing.T) {
+	t.Parallel()
 	w := shared
 	samples := filepath.Join(w.dir, "bad-samples")
 	if err := os.CopyFS(samples, os.DirFS(w.config("samples"))); err != nil {
@@ -72,6 +73,7 @@ func (w *world) lastRun(t *testing.T, profile string) string {
 // A provider that fails for a while is tried again with backoff; and its key is
 // nowhere but in its Secret.
 func TestTemporaryFailureAndSecrets(t *testing.T) {
+	t.Parallel()
 	w := shared
 	listener, err := net.Listen("tcp", net.JoinHostPort(cluster.Host, "0"))
 	if err != nil {

@@ -39,6 +39,7 @@ func waits(s status) bool {
 
 // The run waits, a checkpoint is put, and the run goes on.
 func TestExternalHandOff(t *testing.T) {
+	t.Parallel()
 	w := shared
 	profile := w.profile(t, "external", "")
 	run := w.submit(t, w.config("handoff.yaml"), "--profile", profile)
@@ -59,6 +60,7 @@ func TestExternalHandOff(t *testing.T) {
 
 // The deadline passes: a clear verdict; and with the checkpoint there, a retry goes on.
 func TestHandOffDeadline(t *testing.T) {
+	t.Parallel()
 	w := shared
 	profile := w.profile(t, "deadline", "")
 	stdout, stderr, code := w.run(t, "submit", w.config("handoff.yaml"), "--set", "train.agent.deadline=5s", "--profile", profile, "--wait", "-o", "json")
@@ -77,6 +79,7 @@ func TestHandOffDeadline(t *testing.T) {
 
 // A suspended hand-off holds no pod, and goes on when its checkpoint is put.
 func TestSuspendedHandOff(t *testing.T) {
+	t.Parallel()
 	w := shared
 	profile := w.profile(t, "suspended", "    handOff: suspend\n")
 	run := w.submit(t, w.config("handoff.yaml"), "--profile", profile)
@@ -95,6 +98,7 @@ func TestSuspendedHandOff(t *testing.T) {
 
 // Resumed by hand without a checkpoint, it waits with a pod.
 func TestResume(t *testing.T) {
+	t.Parallel()
 	w := shared
 	profile := w.profile(t, "resumed", "    handOff: suspend\n")
 	run := w.submit(t, w.config("handoff.yaml"), "--profile", profile)
@@ -110,6 +114,7 @@ func TestResume(t *testing.T) {
 // A trainer's image finds the export, no credentials and no token, and its
 // checkpoint is taken in. A second run trains nothing.
 func TestContainerHandOff(t *testing.T) {
+	t.Parallel()
 	w := shared
 	trainer, err := w.BuildStatic(t.Context(), "github.com/gymline/gymline/test/e2e/testdata/trainer", "-tags=e2e")
 	if err == nil {
@@ -135,6 +140,7 @@ func TestContainerHandOff(t *testing.T) {
 
 // A stopped run keeps what is done, and a retry goes on from there.
 func TestStopAndRetry(t *testing.T) {
+	t.Parallel()
 	w := shared
 	profile := w.profile(t, "stopped", "")
 	run := w.submit(t, w.config("handoff.yaml"), "--profile", profile)

@@ -14,6 +14,7 @@ import (
 // The same experiment gives the same digests on the cluster and on this machine,
 // with few and with many shards.
 func TestSameDigests(t *testing.T) {
+	t.Parallel()
 	w := shared
 	cases := []struct {
 		config string
@@ -33,6 +34,7 @@ func TestSameDigests(t *testing.T) {
 	}
 	for i, c := range cases {
 		t.Run(fmt.Sprintf("%s-%d", strings.TrimSuffix(c.config, ".yaml"), c.shards), func(t *testing.T) {
+			t.Parallel()
 			args := []string{w.config(c.config), "--set", fmt.Sprintf("generate.shards=%d", c.shards)}
 			if c.input != "" {
 				args = append(args, "--input", "proactivebench="+c.input)
@@ -79,9 +81,12 @@ func proactiveBench(t *testing.T) string {
 	return data
 }
 
-// slow is a quickstart whose generate takes some seconds.
+// slow is the quickstart's generate alone, with enough to do for some seconds.
 func (w *world) slow() []string {
-	return []string{w.config("quickstart.yaml"), "--set", "generate.shards=4", "--set", "generate.sessions=1500", "--set", "generate.maxEvents=40"}
+	return []string{
+		w.config("quickstart.yaml"), "--set", "generate.shards=4", "--set", "generate.sessions=700", "--set", "generate.maxEvents=40",
+		"--set", "reward=null", "--set", "export=null", "--set", "evaluate=null",
+	}
 }
 
 // What breaks meanwhile changes nothing, and nothing that is done is done again.

@@ -149,7 +149,7 @@ spec:
       accessKey: {env: MINIO_ACCESS_KEY}
       secretKey: {env: MINIO_SECRET_KEY}
   engine: argo
-  parallelism: {shards: 4, inFlight: 64}
+  parallelism: {shards: 8, inFlight: 64}
   retries: {limit: 4, backoff: 1s, maxBackoff: 5s}
   argo:
     namespace: %s

@@ -194,16 +194,16 @@ func (m *Manifests) checkCron() error {
 func (m *Manifests) validate() error {
 	none := &templateresolution.NullClusterWorkflowTemplateGetter{}
 	if err := validate.ValidateWorkflowTemplate(m, none, m.Template, nil, validate.ValidateOpts{Submit: true}); err != nil {
-		return fmt.Errorf("Argo refuses WorkflowTemplate %s: %w", m.Template.Name, err)
+		return fmt.Errorf("WorkflowTemplate %s: Argo refuses it: %w", m.Template.Name, err)
 	}
 	if m.Cron != nil {
 		if err := validate.ValidateCronWorkflow(context.Background(), m, none, m.Cron, nil); err != nil {
-			return fmt.Errorf("Argo refuses CronWorkflow %s: %w", m.Cron.Name, err)
+			return fmt.Errorf("CronWorkflow %s: Argo refuses it: %w", m.Cron.Name, err)
 		}
 		return nil
 	}
 	if err := validate.ValidateWorkflow(m, none, m.Workflow, nil, validate.ValidateOpts{Submit: true}); err != nil {
-		return fmt.Errorf("Argo refuses Workflow %s%s: %w", m.Workflow.Name, m.Workflow.GenerateName, err)
+		return fmt.Errorf("Workflow %s%s: Argo refuses it: %w", m.Workflow.Name, m.Workflow.GenerateName, err)
 	}
 	return nil
 }

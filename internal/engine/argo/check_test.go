@@ -181,27 +181,27 @@ func TestCheck(t *testing.T) {
 		{
 			name:   "no such template",
 			mutate: func(m *Manifests) { m.template("run").DAG.Tasks[1].Template = "nowhere" },
-			want:   []string{"Argo refuses WorkflowTemplate nightly-", "template name 'nowhere' undefined"},
+			want:   []string{"WorkflowTemplate nightly-", "Argo refuses it: ", "template name 'nowhere' undefined"},
 		},
 		{
 			name:   "no such task",
 			mutate: func(m *Manifests) { m.template("run").DAG.Tasks[1].Dependencies = []string{"nobody"} },
-			want:   []string{"Argo refuses WorkflowTemplate nightly-", "nobody"},
+			want:   []string{"WorkflowTemplate nightly-", "Argo refuses it: ", "nobody"},
 		},
 		{
 			name:   "no such variable",
 			mutate: func(m *Manifests) { m.template("predict").Container.Args[3] = "{{workflow.nmae}}" },
-			want:   []string{"Argo refuses WorkflowTemplate nightly-", "failed to resolve {{workflow.nmae}}"},
+			want:   []string{"WorkflowTemplate nightly-", "Argo refuses it: ", "failed to resolve {{workflow.nmae}}"},
 		},
 		{
 			name:   "no such WorkflowTemplate",
 			mutate: func(m *Manifests) { m.Workflow.Spec.WorkflowTemplateRef.Name = "other" },
-			want:   []string{"Argo refuses Workflow nightly-: ", "there is no WorkflowTemplate other"},
+			want:   []string{"Workflow nightly-: Argo refuses it: ", "there is no WorkflowTemplate other"},
 		},
 		{
 			name: "no such WorkflowTemplate of a schedule", config: func(c *Config) { c.Schedule = nightly() },
 			mutate: func(m *Manifests) { m.Cron.Spec.WorkflowSpec.WorkflowTemplateRef.Name = "other" },
-			want:   []string{"Argo refuses CronWorkflow nightly: ", "there is no WorkflowTemplate other"},
+			want:   []string{"CronWorkflow nightly: Argo refuses it: ", "there is no WorkflowTemplate other"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -62,6 +62,9 @@ func Connect(namespace, kubeContext string) (*Client, error) {
 // submitted, or was deleted after its time to live. The store still has the run.
 var ErrNoWorkflow = errors.New("the cluster has no workflow of the run")
 
+// ErrTaken means that the namespace has a Workflow of that name from another store.
+var ErrTaken = errors.New("the name is taken")
+
 // Has reports whether the namespace has a Workflow of that name.
 func (c *Client) Has(ctx context.Context, id store.RunID) (bool, error) {
 	_, err := c.argo.Workflows(c.namespace).Get(ctx, string(id), metav1.GetOptions{})
@@ -181,7 +184,7 @@ func (c *Client) explain(what string, err error) error {
 	case kerrors.IsForbidden(err), kerrors.IsUnauthorized(err):
 		return fault.New(fault.Config, err, "your account lacks a right: manifests/base has a role for those who submit")
 	case kerrors.IsAlreadyExists(err):
-		return fault.New(fault.Config, err, "another store's run has that name: delete its workflow, or use a namespace for each store")
+		return fault.New(fault.Config, fmt.Errorf("%w: %w", err, ErrTaken), "delete it, or use a namespace for each store")
 	case kerrors.IsInvalid(err), kerrors.IsBadRequest(err):
 		return fault.New(fault.Config, err, "")
 	}
