@@ -84,7 +84,7 @@ func proactiveBench(t *testing.T) string {
 // slow is the quickstart's generate alone, with enough to do for some seconds.
 func (w *world) slow() []string {
 	return []string{
-		w.config("quickstart.yaml"), "--set", "generate.shards=4", "--set", "generate.sessions=700", "--set", "generate.maxEvents=40",
+		w.config("quickstart.yaml"), "--set", "generate.shards=4", "--set", "generate.sessions=1500", "--set", "generate.maxEvents=40",
 		"--set", "reward=null", "--set", "export=null", "--set", "evaluate=null",
 	}
 }
