@@ -203,7 +203,7 @@ func (m *Manifests) validate() error {
 		return nil
 	}
 	if err := validate.ValidateWorkflow(m, none, m.Workflow, nil, validate.ValidateOpts{Submit: true}); err != nil {
-		return fmt.Errorf("Workflow %s%s: Argo refuses it: %w", m.Workflow.Name, m.Workflow.GenerateName, err)
+		return fmt.Errorf("workflow %s%s: Argo refuses it: %w", m.Workflow.Name, m.Workflow.GenerateName, err)
 	}
 	return nil
 }

@@ -196,7 +196,7 @@ func TestCheck(t *testing.T) {
 		{
 			name:   "no such WorkflowTemplate",
 			mutate: func(m *Manifests) { m.Workflow.Spec.WorkflowTemplateRef.Name = "other" },
-			want:   []string{"Workflow nightly-: Argo refuses it: ", "there is no WorkflowTemplate other"},
+			want:   []string{"workflow nightly-: Argo refuses it: ", "there is no WorkflowTemplate other"},
 		},
 		{
 			name: "no such WorkflowTemplate of a schedule", config: func(c *Config) { c.Schedule = nightly() },
