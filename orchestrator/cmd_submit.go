@@ -140,7 +140,7 @@ func (c cluster) start(ctx context.Context, edge *cli.Edge, o startOptions, m *a
 // the same moment. A run that gets no Workflow is sealed; when the answer was lost,
 // the cluster is asked whether it has it all the same.
 func (c cluster) create(ctx context.Context, edge *cli.Edge, id store.RunID, m *argo.Manifests) (created bool, err error) {
-	m.Workflow.Name, m.Workflow.GenerateName = string(id), ""
+	m.Name(id)
 	err = c.Submit(ctx, m)
 	if err == nil {
 		return true, nil

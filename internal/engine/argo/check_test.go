@@ -2,6 +2,7 @@ package argo
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,7 +70,7 @@ func TestCheck(t *testing.T) {
 			want: []string{"WorkflowTemplate " + long, "the name has 71 characters and Argo takes 63: shorten metadata.name", "Workflow " + long},
 		},
 		{
-			name: "long name of a run", config: func(c *Config) { c.Run = store.RunID(long + "experiment-1234") },
+			name: "long name of a run", mutate: func(m *Manifests) { m.Name(store.RunID(long + "experiment-1234")) },
 			want: []string{"Workflow " + long, "65 characters and Argo takes 63: shorten metadata.name"},
 		},
 		{
@@ -252,4 +253,13 @@ func TestCheckLetsPass(t *testing.T) {
 	if chance := collision(9291); chance < 0.0099 || chance > 0.0101 {
 		t.Errorf("9,291 hashes collide with a chance of %v", chance)
 	}
+}
+
+// template returns the template of that name, or nil.
+func (m *Manifests) template(name string) *wfv1.Template {
+	i := slices.IndexFunc(m.Template.Spec.Templates, func(t wfv1.Template) bool { return t.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &m.Template.Spec.Templates[i]
 }

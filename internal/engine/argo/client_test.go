@@ -105,9 +105,9 @@ func asked(t *testing.T, argo *argofake.Clientset, want ...string) {
 
 func TestSubmit(t *testing.T) {
 	ctx, c := t.Context(), config()
-	c.Run = "quickstart-1"
 	client, argo := newClient()
 	m := compile(t, shipped(t, "quickstart"), c)
+	m.Name("quickstart-1")
 	if err := client.Submit(ctx, m); err != nil {
 		t.Fatal(err)
 	}
@@ -323,9 +323,9 @@ func TestExplain(t *testing.T) {
 	} {
 		client, argo := newClient()
 		fails(argo, "create", "workflows", test.err)
-		c := config()
-		c.Run = "quickstart-1"
-		err := client.Submit(t.Context(), compile(t, shipped(t, "quickstart"), c))
+		m := compile(t, shipped(t, "quickstart"), config())
+		m.Name("quickstart-1")
+		err := client.Submit(t.Context(), m)
 		if fault.Code(err) != test.code || !strings.Contains(fault.Hint(err), test.hint) || !errors.Is(err, test.err) {
 			t.Errorf("%v: exit code %d, hint %q, want %d, %q", err, fault.Code(err), fault.Hint(err), test.code, test.hint)
 		}

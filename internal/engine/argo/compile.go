@@ -3,7 +3,6 @@ package argo
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -94,13 +93,13 @@ func Compile(p *plan.Plan, c Config) (*Manifests, error) {
 		}
 		return m, nil
 	}
-	meta := metav1.ObjectMeta{Name: string(c.Run), Namespace: c.Namespace, Labels: labels}
-	if c.Run == "" {
-		meta.GenerateName = p.Experiment + "-"
-	}
+	meta := metav1.ObjectMeta{GenerateName: p.Experiment + "-", Namespace: c.Namespace, Labels: labels}
 	m.Workflow = &wfv1.Workflow{TypeMeta: metav1.TypeMeta{APIVersion: apiVersion, Kind: "Workflow"}, ObjectMeta: meta, Spec: work}
 	return m, nil
 }
+
+// Name gives the Workflow the name of its run, in place of one that the cluster makes up.
+func (m *Manifests) Name(id store.RunID) { m.Workflow.Name, m.Workflow.GenerateName = string(id), "" }
 
 // YAML writes the manifests, template first.
 func (m *Manifests) YAML() ([]byte, error) {
@@ -217,13 +216,4 @@ func (b *builder) open() wfv1.Template {
 
 func (b *builder) seal() wfv1.Template {
 	return b.pod(sealTemplate, []string{"seal", "--run", b.run, "--draft", string(b.config.Draft), "--status", "{{workflow.status}}"}, nil)
-}
-
-// template returns the template of that name, or nil.
-func (m *Manifests) template(name string) *wfv1.Template {
-	i := slices.IndexFunc(m.Template.Spec.Templates, func(t wfv1.Template) bool { return t.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return &m.Template.Spec.Templates[i]
 }

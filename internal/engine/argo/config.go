@@ -41,8 +41,6 @@ type Config struct {
 	Resources map[string]Resources
 	// Draft is the blob that the run is opened from.
 	Draft store.Digest
-	// Run is the run's ID, and the Workflow's name; "" lets the cluster make one up.
-	Run store.RunID
 	// Schedule makes a CronWorkflow.
 	Schedule *Schedule
 }
