@@ -48,7 +48,7 @@ e2e: image $(MINIO) $(KUBERNETES) $(ARGO) ## a real Kubernetes, Argo and MinIO o
 	go run ./tools/image -binary bin/linux/gymline -name local.test/gymline:dev -o bin/e2e.oci.tar
 	go test -tags e2e -race -c -o bin/e2e.test ./test/e2e
 	cd test/e2e && GYMLINE_E2E_NAMESPACE=1 unshare --pid --net --mount --fork --kill-child --mount-proc -- \
-		sh -c '../../bin/e2e.test -test.v -test.timeout 40m $(E2EFLAGS); exit $$?'
+		sh -c '../../bin/e2e.test -test.v -test.timeout 40m -test.parallel 4 $(E2EFLAGS); exit $$?'
 
 # The servers and tools that tests need, each from its own pinned module.
 $(MINIO): tools/minio/go.mod

@@ -32,7 +32,7 @@ func TestSchedule(t *testing.T) {
 	profile := w.profile(t, "nightly", "")
 	t.Logf("%s", w.must(t, "submit", w.config("nightly.yaml"), "--set", "schedule.cron=['* * * * *']", "--profile", profile))
 	var runs []string
-	for end := time.Now().Add(4 * time.Minute); len(runs) < 2 && time.Now().Before(end); time.Sleep(time.Second) {
+	for end := time.Now().Add(8 * time.Minute); len(runs) < 2 && time.Now().Before(end); time.Sleep(time.Second) {
 		runs = w.runs(t, profile)
 	}
 	if _, err := w.Kubectl(t.Context(), "patch", "cronworkflow", "nightly", "-n", namespace, "--type=merge", "-p", `{"spec":{"suspend":true}}`); err != nil {
@@ -42,7 +42,7 @@ func TestSchedule(t *testing.T) {
 		t.Fatalf("runs %q\n%s", runs, w.cluster(t))
 	}
 	for _, run := range runs[:2] {
-		w.succeeds(t, profile, run, 2*time.Minute)
+		w.succeeds(t, profile, run, 4*time.Minute)
 	}
 	runs = w.runs(t, profile)
 
@@ -72,7 +72,7 @@ func TestSchedule(t *testing.T) {
 	if err := w.Apply(t.Context(), string(again)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Kubectl(t.Context(), "wait", "-n", namespace, "workflow/nightly-again", "--for=condition=Completed", "--timeout=180s"); err != nil {
+	if _, err := w.Kubectl(t.Context(), "wait", "-n", namespace, "workflow/nightly-again", "--for=condition=Completed", "--timeout=400s"); err != nil {
 		t.Fatalf("%v\n%s", err, w.cluster(t))
 	}
 	if phase, err := w.Kubectl(t.Context(), "get", "-n", namespace, "workflow/nightly-again", "-o", "jsonpath={.status.phase}"); phase != "Succeeded" {

@@ -103,10 +103,10 @@ spec:
 	}
 	profile := w.profile(t, "paid", "")
 	run := w.submit(t, config, "--input", "samples="+w.config("samples"), "--profile", profile)
-	w.until(t, profile, run, "retrying", 2*time.Minute, func(s status) bool { return len(s.Steps) > 0 && s.Steps[0].Retries > 0 })
+	w.until(t, profile, run, "retrying", 4*time.Minute, func(s status) bool { return len(s.Steps) > 0 && s.Steps[0].Retries > 0 })
 	models.RetryAfter.Store(5)
 	models.Status.Store(0)
-	s := w.succeeds(t, profile, run, 3*time.Minute)
+	s := w.succeeds(t, profile, run, 6*time.Minute)
 	if s.Steps[0].Retries == 0 || models.Calls.Load() < 50 {
 		t.Errorf("%d retries, %d calls", s.Steps[0].Retries, models.Calls.Load())
 	}

@@ -43,7 +43,7 @@ func TestExternalHandOff(t *testing.T) {
 	w := shared
 	profile := w.profile(t, "external", "")
 	run := w.submit(t, w.config("handoff.yaml"), "--profile", profile)
-	w.until(t, profile, run, "waiting for a checkpoint", 2*time.Minute, waits)
+	w.until(t, profile, run, "waiting for a checkpoint", 4*time.Minute, waits)
 	time.Sleep(5 * time.Second)
 	if s := w.status(t, profile, run); s.State != "Running" {
 		t.Fatalf("it did not wait: %+v", s)
@@ -52,7 +52,7 @@ func TestExternalHandOff(t *testing.T) {
 		t.Errorf("an empty folder was taken for a checkpoint: exit code %d, %s", code, stderr)
 	}
 	w.must(t, "checkpoint", "put", run, "agent", w.checkpoint(t), "--profile", profile)
-	w.succeeds(t, profile, run, 3*time.Minute)
+	w.succeeds(t, profile, run, 6*time.Minute)
 	if out := w.must(t, "get", run, "train-agent/checkpoint.json", "--profile", profile); !strings.Contains(out, `"kind": "full"`) {
 		t.Errorf("checkpoint.json: %s", out)
 	}
@@ -74,7 +74,7 @@ func TestHandOffDeadline(t *testing.T) {
 	}
 	w.must(t, "checkpoint", "put", run, "agent", w.checkpoint(t), "--profile", profile)
 	w.must(t, "retry", run, "--profile", profile)
-	w.succeeds(t, profile, w.lastRun(t, profile), 3*time.Minute)
+	w.succeeds(t, profile, w.lastRun(t, profile), 6*time.Minute)
 }
 
 // A suspended hand-off holds no pod, and goes on when its checkpoint is put.
@@ -83,14 +83,14 @@ func TestSuspendedHandOff(t *testing.T) {
 	w := shared
 	profile := w.profile(t, "suspended", "    handOff: suspend\n")
 	run := w.submit(t, w.config("handoff.yaml"), "--profile", profile)
-	s := w.until(t, profile, run, "suspended", 2*time.Minute, func(s status) bool { return s.Workflow != nil && slices.Contains(s.Workflow.Suspended, "train-agent") })
+	s := w.until(t, profile, run, "suspended", 4*time.Minute, func(s status) bool { return s.Workflow != nil && slices.Contains(s.Workflow.Suspended, "train-agent") })
 	if waits(s) {
 		t.Error("a pod waits as well")
 	}
 	if out := w.must(t, "checkpoint", "put", run, "agent", w.checkpoint(t), "--profile", profile); !strings.Contains(out, "goes on: train-agent") {
 		t.Errorf("put: %s", out)
 	}
-	w.succeeds(t, profile, run, 3*time.Minute)
+	w.succeeds(t, profile, run, 6*time.Minute)
 	if _, stderr, code := w.run(t, "resume", run, "--profile", profile); code != 64 || !strings.Contains(stderr, "not suspended") {
 		t.Errorf("resume of a run that ended: exit code %d, %s", code, stderr)
 	}
@@ -102,13 +102,13 @@ func TestResume(t *testing.T) {
 	w := shared
 	profile := w.profile(t, "resumed", "    handOff: suspend\n")
 	run := w.submit(t, w.config("handoff.yaml"), "--profile", profile)
-	w.until(t, profile, run, "suspended", 2*time.Minute, func(s status) bool { return s.Workflow != nil && slices.Contains(s.Workflow.Suspended, "train-agent") })
+	w.until(t, profile, run, "suspended", 4*time.Minute, func(s status) bool { return s.Workflow != nil && slices.Contains(s.Workflow.Suspended, "train-agent") })
 	if out := w.must(t, "resume", run, "--profile", profile); !strings.Contains(out, "goes on: train-agent") {
 		t.Errorf("resume: %s", out)
 	}
-	w.until(t, profile, run, "waiting for a checkpoint", time.Minute, waits)
+	w.until(t, profile, run, "waiting for a checkpoint", 3*time.Minute, waits)
 	w.must(t, "stop", run, "--profile", profile)
-	w.until(t, profile, run, "stopped", time.Minute, func(s status) bool { return s.Workflow.Phase == "Failed" })
+	w.until(t, profile, run, "stopped", 3*time.Minute, func(s status) bool { return s.Workflow.Phase == "Failed" })
 }
 
 // A trainer's image finds the export, no credentials and no token, and its
@@ -126,12 +126,12 @@ func TestContainerHandOff(t *testing.T) {
 	profile := w.profile(t, "container", "")
 	args := []string{w.config("handoff.yaml"), "--set", "train.agent={container: {image: 'local.test/trainer:1', command: [/bin/trainer]}}", "--profile", profile}
 	run := w.submit(t, args...)
-	w.succeeds(t, profile, run, 4*time.Minute)
+	w.succeeds(t, profile, run, 8*time.Minute)
 	if out := w.must(t, "logs", run, "train-agent", "--profile", profile); !strings.Contains(out, "trained on") {
 		t.Errorf("logs: %s", out)
 	}
 	again := w.submit(t, args...)
-	for _, s := range w.succeeds(t, profile, again, 4*time.Minute).Steps {
+	for _, s := range w.succeeds(t, profile, again, 8*time.Minute).Steps {
 		if s.Reused != s.Shards {
 			t.Errorf("%s was done again", s.Step)
 		}
@@ -144,9 +144,9 @@ func TestStopAndRetry(t *testing.T) {
 	w := shared
 	profile := w.profile(t, "stopped", "")
 	run := w.submit(t, w.config("handoff.yaml"), "--profile", profile)
-	w.until(t, profile, run, "waiting for a checkpoint", 2*time.Minute, waits)
+	w.until(t, profile, run, "waiting for a checkpoint", 4*time.Minute, waits)
 	w.must(t, "stop", run, "--profile", profile)
-	s := w.until(t, profile, run, "stopped", time.Minute, func(s status) bool { return s.Workflow.Phase == "Failed" })
+	s := w.until(t, profile, run, "stopped", 3*time.Minute, func(s status) bool { return s.Workflow.Phase == "Failed" })
 	if s.State != "Interrupted" {
 		t.Errorf("state %s", s.State)
 	}
@@ -155,9 +155,9 @@ func TestStopAndRetry(t *testing.T) {
 		t.Fatalf("retry: %s", out)
 	}
 	next := w.lastRun(t, profile)
-	w.until(t, profile, next, "waiting for a checkpoint", 2*time.Minute, waits)
+	w.until(t, profile, next, "waiting for a checkpoint", 4*time.Minute, waits)
 	w.must(t, "checkpoint", "put", next, "agent", w.checkpoint(t), "--profile", profile)
-	s = w.succeeds(t, profile, next, 3*time.Minute)
+	s = w.succeeds(t, profile, next, 6*time.Minute)
 	for _, step := range s.Steps {
 		if (step.Step == "generate" || step.Step == "finetune-export") && step.Reused != step.Shards {
 			t.Errorf("%s was done again", step.Step)

@@ -140,9 +140,9 @@ func TestDisturbances(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			profile := w.profile(t, name, "")
 			run := w.submit(t, append(w.slow(), "--profile", profile)...)
-			s := w.until(t, profile, run, "generating", time.Minute, busy)
+			s := w.until(t, profile, run, "generating", 3*time.Minute, busy)
 			disturb(t, s)
-			s = w.succeeds(t, profile, run, 4*time.Minute)
+			s = w.succeeds(t, profile, run, 8*time.Minute)
 			same(t, name, w.digests(t, profile, run), want)
 			committed := map[string]int{} // attempts that ended well
 			for _, p := range s.Workflow.Pods {

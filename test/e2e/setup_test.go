@@ -181,7 +181,7 @@ func (w *world) local(t *testing.T, name string) string {
 // run calls gymline and returns stdout, stderr and the exit code.
 func (w *world) run(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, w.gymline, args...)
 	cmd.Dir, cmd.Env = w.dir, w.env
