@@ -72,6 +72,10 @@ type Execution struct {
 	Models   map[string]llm.Access `json:"models,omitempty"`
 	// ReplayOnly answers from the ledger alone.
 	ReplayOnly bool `json:"replayOnly,omitempty"`
+	// Tolerance is of rows that fail.
+	Tolerance job.Tolerance `json:"tolerance,omitzero"`
+	// BudgetUSD bounds what the calls of the run may cost; 0: nothing does.
+	BudgetUSD float64 `json:"budgetUSD,omitempty"`
 }
 
 // does reports whether a failure is of a shard that is this job's to do.
@@ -149,6 +153,7 @@ func withJob(ctx context.Context, edge *cli.Edge, o jobOptions, at *int, sink pr
 	defer stop()
 	err = work(working, job.Env{
 		Store: st, Models: models, Log: log, Events: sink, Now: edge.Now, Every: progressEvery, InFlight: max(how.InFlight, 1), Exec: newTrainer(edge, how),
+		Tolerance: how.Tolerance,
 	}, shards)
 	if given := context.Cause(working); errors.Is(err, context.Canceled) && errors.Is(given, errGivenUp) {
 		err = fault.New(fault.Permanent, given, "")

@@ -15,6 +15,7 @@ import (
 	"github.com/gymline/gymline/internal/engine/local"
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/planner"
@@ -139,9 +140,18 @@ func run(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (ended 
 // execution is how the profile and the experiment's models say to run.
 func execution(e *experiment.Experiment, profile *experiment.Profile) Execution {
 	how := Execution{InFlight: profile.Spec.Parallelism.InFlight, Models: map[string]llm.Access{}}
+	if f := e.Spec.Failures; f != nil {
+		how.Tolerance = job.Tolerance{Rate: f.Rate, Window: f.Window}
+	}
+	if b := e.Spec.Budget; b != nil {
+		how.BudgetUSD = b.USD
+	}
 	for name, m := range e.Spec.Models {
 		a := m.Access()
 		a.Limits = profile.Spec.Limits[name].Identity()
+		if batch, ok := profile.Spec.Batch[name]; ok {
+			a.Batch = batch.Identity()
+		}
 		how.Models[name] = a
 	}
 	return how

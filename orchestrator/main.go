@@ -10,6 +10,7 @@ import (
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/jobs/curate"
 	"github.com/gymline/gymline/jobs/evaluate"
 	finetuneexport "github.com/gymline/gymline/jobs/finetune-export"
 	"github.com/gymline/gymline/jobs/generate"
@@ -21,6 +22,7 @@ import (
 // jobs are all that a plan may name.
 var jobs = map[string]job.Func{
 	plan.JobGenerate: generate.Run,
+	plan.JobCurate:   curate.Run,
 	plan.JobReward:   reward.Run,
 	plan.JobExport:   finetuneexport.Run,
 	plan.JobTrain:    train.Run,
@@ -32,6 +34,7 @@ var jobs = map[string]job.Func{
 // formats are the jobs' output formats, which work keys cover.
 var formats = map[string]int{
 	plan.JobGenerate: generate.Format,
+	plan.JobCurate:   curate.Format,
 	plan.JobReward:   reward.Format,
 	plan.JobExport:   finetuneexport.Format,
 	plan.JobTrain:    train.Format,

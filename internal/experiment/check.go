@@ -10,7 +10,7 @@ import (
 
 // reservedInputs are what steps call the outputs of other steps that they read,
 // beside the experiment's inputs.
-var reservedInputs = []string{"checkpoint", "episodes", "export", "judged", "model"}
+var reservedInputs = []string{"checkpoint", "episodes", "export", "judged", "model", "scenes"}
 
 // checkExperiment holds what no single field can tell: how the parts go together.
 func (l *loader) checkExperiment(e *Experiment) {
@@ -18,6 +18,12 @@ func (l *loader) checkExperiment(e *Experiment) {
 	resolvePrices(e.Spec.Models)
 	if e.Spec.Generate != nil {
 		l.checkGenerate(e.Spec.Generate)
+	}
+	if c := e.Spec.Curate; c != nil {
+		l.checkCurate(&e.Spec, c)
+	}
+	if e.Spec.Budget != nil {
+		l.checkBudget(&e.Spec)
 	}
 	if e.Spec.Reward != nil {
 		l.checkData(&e.Spec, e.Spec.Reward.Data, "spec.reward.data")
@@ -99,6 +105,26 @@ func (l *loader) checkGenerate(g *Generate) {
 	}
 	if shards := "spec.generate.shards"; known && most > 0 && l.ok(shards) && !l.bad[path+".limit"] && g.Shards > most {
 		l.add(l.at(shards), shards, fmt.Sprintf("%d shards for %d scenes leave some without work", g.Shards, most), fmt.Sprintf("give at most %d", most))
+	}
+}
+
+func (l *loader) checkCurate(s *Spec, c *Curate) {
+	const path = "spec.curate"
+	if s.Generate == nil {
+		l.add(l.at(path), path, "needs the section generate, which is not there", "add generate, or remove curate")
+	}
+	if a := path + ".acceptance"; c.Acceptance != nil && !l.bad[a+".min"] && !l.bad[a+".max"] && c.Acceptance.Min > c.Acceptance.Max {
+		l.add(l.at(a), a, fmt.Sprintf("min %v is above max %v", c.Acceptance.Min, c.Acceptance.Max), "lower min or raise max")
+	}
+}
+
+// checkBudget holds that every call's price is known.
+func (l *loader) checkBudget(s *Spec) {
+	for _, name := range usedModels(s) {
+		path := "spec.models." + name
+		if m, there := s.Models[name]; there && m.Provider == "openai" && m.Price == nil && !l.bad[path] && !l.bad[path+".price"] {
+			l.add(l.at(path), path+".price", "is missing, and spec.budget counts what every call costs", "add price, or remove budget")
+		}
 	}
 }
 

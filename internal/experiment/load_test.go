@@ -134,6 +134,23 @@ func TestFull(t *testing.T) {
 	}
 }
 
+func TestScale(t *testing.T) {
+	s := load(t, "testdata/good/scale.yaml", Options{}).Spec
+	if g := s.Generate.History; *g != (History{Keep: "summary", Exchanges: 8}) {
+		t.Errorf("history %+v", *g)
+	}
+	if c := s.Curate; c.Duplicates != 0.7 || c.Leakage != 0.6 || *c.Acceptance != (Share{Min: 0.25, Max: 0.75}) || c.Quota != 100 {
+		t.Errorf("curate %+v", *c)
+	}
+	if *s.Failures != (Failures{Rate: 0.2, Window: 30}) || s.Budget.USD != 12.5 {
+		t.Errorf("failures %+v, budget %+v", *s.Failures, *s.Budget)
+	}
+	m := s.Models["m"]
+	if !m.Identity("m").Unredacted || *m.Access().Price != (llm.Price{Prompt: 1, Cached: 1, Completion: 4, Batch: 0.25}) {
+		t.Errorf("model %+v, %+v", m.Identity("m"), *m.Access().Price)
+	}
+}
+
 func TestProfile(t *testing.T) {
 	const file = "testdata/good/profile-full.yaml"
 	p, err := LoadProfile(file, []byte(read(t, file)))
@@ -149,6 +166,7 @@ func TestProfile(t *testing.T) {
 		Parallelism: Parallelism{Shards: 8, InFlight: 1000},
 		Retries:     Retries{Limit: 0, Backoff: Duration(500 * time.Millisecond), MaxBackoff: Duration(90 * time.Second)},
 		Limits:      map[string]Limits{"gpt": {Concurrency: 8, RequestsPerMinute: 500, TokensPerMinute: 200000}, "other": {}},
+		Batch:       map[string]Batch{"gpt": {Gather: Duration(2 * time.Second), Poll: Duration(time.Minute), Requests: 1000}},
 	}
 	if !reflect.DeepEqual(p.Spec, want) {
 		t.Errorf("profile %+v\nwant %+v", p.Spec, want)

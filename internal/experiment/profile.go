@@ -31,6 +31,7 @@ type ProfileSpec struct {
 	Parallelism Parallelism       `json:"parallelism" doc:"How much is done at once."`
 	Retries     Retries           `json:"retries" doc:"What happens when the store, the network or a provider fails for a while."`
 	Limits      map[string]Limits `json:"limits,omitempty" keys:"name" doc:"Bounds on the calls to a model, by its name in the experiment."`
+	Batch       map[string]Batch  `json:"batch,omitempty" keys:"name" doc:"Models, by their name in the experiment, that are asked through their provider's Batch API."`
 }
 
 // Storage is exactly one of its fields.
@@ -114,6 +115,19 @@ type Limits struct {
 // Identity returns the limits as the llm package knows them.
 func (l Limits) Identity() llm.Limits {
 	return llm.Limits{Concurrency: l.Concurrency, RequestsPerMinute: l.RequestsPerMinute, TokensPerMinute: l.TokensPerMinute}
+}
+
+// Batch gathers the requests to one model into batches.
+type Batch struct {
+	_        struct{} `doc:"Gathers requests into batches, for half the price and within a day. Sessions advance in lock-step: each waits for the batch that holds its next question."`
+	Gather   Duration `json:"gather" default:"5s" min:"10ms" max:"1h" doc:"Time without a new request after which those gathered are submitted."`
+	Poll     Duration `json:"poll" default:"30s" min:"10ms" max:"1h" doc:"Time between two looks at a batch."`
+	Requests int      `json:"requests" default:"50000" min:"1" max:"50000" doc:"Requests of one batch, at most."`
+}
+
+// Identity returns the batching as the llm package knows it.
+func (b Batch) Identity() *llm.Batch {
+	return &llm.Batch{Gather: time.Duration(b.Gather), Poll: time.Duration(b.Poll), Requests: b.Requests}
 }
 
 // A Duration is written like 500ms, 30s or 1m30s.

@@ -53,11 +53,14 @@ type Spec struct {
 	Inputs     map[string]Input `json:"inputs,omitempty" keys:"name" doc:"Outside data by name. Each input is copied into the store when a run opens, and its content is part of the experiment's digest."`
 	Models     map[string]Model `json:"models,omitempty" keys:"name" doc:"Language models by the name that the sections use. A model that no section uses is allowed, so that --set can choose among them."`
 	Generate   *Generate        `json:"generate,omitempty" doc:"Play sessions in the gym."`
+	Curate     *Curate          `json:"curate,omitempty" doc:"Choose among the gym's rows before anything learns from them."`
 	Reward     *Reward          `json:"reward,omitempty" doc:"Train the model that accepts or rejects a proposal."`
 	Export     *Export          `json:"export,omitempty" doc:"Write data sets for fine-tuning."`
 	Train      map[string]Train `json:"train,omitempty" keys:"label" doc:"Hand the export over to a trainer, by the name of the checkpoint that comes back."`
 	Evaluate   *Evaluate        `json:"evaluate,omitempty" doc:"Score candidates on a benchmark."`
 	Statistics Statistics       `json:"statistics" doc:"How uncertainty is computed, in reward and evaluate."`
+	Failures   *Failures        `json:"failures,omitempty" doc:"When too many rows fail, the run stops rather than pay for more. Unless given, that is when more than half of the last 50 failed."`
+	Budget     *Budget          `json:"budget,omitempty" doc:"What the run may cost; without it, whatever it takes."`
 	Schedule   *Schedule        `json:"schedule,omitempty" doc:"Run again and again, on the engine argo; gymline run pays no regard to it."`
 }
 
@@ -94,6 +97,7 @@ type Model struct {
 	TopP        *float64   `json:"topP,omitempty" when:"provider=openai" above:"0" max:"1" doc:"Nucleus sampling; not sent unless given."`
 	MaxTokens   int        `json:"maxTokens,omitempty" when:"provider=openai" min:"1" max:"1000000" doc:"Bound of an answer, in tokens; not sent unless given."`
 	Schema      string     `json:"schema,omitempty" when:"provider=openai" default:"json_schema" enum:"json_schema,json_object,text" doc:"How answers that must be JSON are asked for; use the first that the endpoint supports."`
+	Redact      *bool      `json:"redact,omitempty" when:"provider=openai" doc:"Replace e-mail addresses, telephone numbers, keys and the user names in paths before a text leaves this machine; true unless given."`
 	Price       *Price     `json:"price,omitempty" when:"provider=openai" doc:"What tokens cost, for the account of a run."`
 }
 
@@ -109,6 +113,9 @@ func (m Model) Identity(name string) llm.Model {
 	if m.Skill != nil {
 		id.Skill = *m.Skill
 	}
+	if m.Redact != nil {
+		id.Unredacted = !*m.Redact
+	}
 	return id
 }
 
@@ -119,7 +126,7 @@ func (m Model) Access() llm.Access {
 		a.KeyEnv = m.APIKey.Env
 	}
 	if m.Price != nil {
-		a.Price = &llm.Price{Prompt: m.Price.Prompt, Cached: *m.Price.Cached, Completion: m.Price.Completion}
+		a.Price = &llm.Price{Prompt: m.Price.Prompt, Cached: *m.Price.Cached, Completion: m.Price.Completion, Batch: m.Price.Batch}
 	}
 	return a
 }
@@ -130,6 +137,7 @@ type Price struct {
 	Prompt     float64  `json:"prompt" required:"true" min:"0" max:"100000" doc:"For prompt tokens."`
 	Cached     *float64 `json:"cached" min:"0" max:"100000" doc:"For prompt tokens read from the provider's cache; as prompt unless given."`
 	Completion float64  `json:"completion" required:"true" min:"0" max:"100000" doc:"For the answer's tokens."`
+	Batch      float64  `json:"batch,omitempty" above:"0" max:"1" doc:"What all three are multiplied by in the provider's Batch API; 0.5 unless given."`
 }
 
 // Generate configures the gym.
@@ -143,6 +151,43 @@ type Generate struct {
 	Candidates   int       `json:"candidates" default:"1" min:"1" max:"10" doc:"Tasks that the agent may propose after an event."`
 	ExecuteSteps int       `json:"executeSteps" default:"3" min:"0" max:"100" doc:"Operations that carry out an accepted task, at most."`
 	Repairs      int       `json:"repairs" default:"2" min:"0" max:"10" doc:"Times that a malformed answer is sent back before its row fails."`
+	History      *History  `json:"history,omitempty" doc:"How much of a conversation is sent again with each question; all of it unless given."`
+}
+
+// History bounds the conversations of a session.
+type History struct {
+	_         struct{} `doc:"Bounds a role's conversation. Once it has twice as many exchanges, the older half goes, so that the text between two cuts only grows at its end."`
+	Keep      string   `json:"keep" required:"true" enum:"window,summary" doc:"window forgets what goes; summary has the user's and the environment's model sum it up first, in one more call. The agent's conversation is a window either way, as in training."`
+	Exchanges int      `json:"exchanges" default:"20" min:"2" max:"10000" doc:"Questions with their answers that are kept at a cut."`
+}
+
+// Curate chooses among the gym's rows.
+type Curate struct {
+	_          struct{} `doc:"Chooses among the gym's rows, in their order: a row that is left out stays in its session's history, and in the row ledger with its cause."`
+	Duplicates float64  `json:"duplicates" default:"0.9" above:"0" max:"1" doc:"Similarity of two scenes, or of the events and tasks of two rows, from which the later one is left out: estimated Jaccard similarity of their words in threes; 1 leaves out equal ones alone."`
+	Leakage    float64  `json:"leakage" default:"0.8" above:"0" max:"1" doc:"Similarity to an event of the benchmark from which a row is left out, where the experiment has a benchmark."`
+	Acceptance *Share   `json:"acceptance,omitempty" doc:"Bounds on the share of rows whose verdict is yes; rows of the larger side are left out at random until it holds, in each domain."`
+	Quota      int      `json:"quota" default:"0" min:"0" max:"10000000" doc:"Rows that are used of each domain, exactly; 0 uses all. When a domain has fewer, the step fails and says how many scenes more would do."`
+}
+
+// A Share is a closed interval within [0,1].
+type Share struct {
+	_   struct{} `doc:"A closed interval."`
+	Min float64  `json:"min" default:"0" min:"0" max:"1" doc:"Lower bound."`
+	Max float64  `json:"max" default:"1" min:"0" max:"1" doc:"Upper bound."`
+}
+
+// Failures says when a run is given up.
+type Failures struct {
+	_      struct{} `doc:"The run stops when more than a share of the last rows of a shard failed."`
+	Rate   float64  `json:"rate" default:"0.5" above:"0" max:"1" doc:"Share of failed rows that is still borne; 1 never stops."`
+	Window int      `json:"window" default:"50" min:"1" max:"1000000" doc:"Rows, the last ones to end, that the share is taken of; with fewer, nothing stops."`
+}
+
+// A Budget bounds what a run may cost.
+type Budget struct {
+	_   struct{} `doc:"What the calls of a run may cost, all its jobs and shards together."`
+	USD float64  `json:"usd" required:"true" above:"0" max:"100000000" doc:"US dollars. Every model that is called needs a price. Once they are spent no call is made; those in flight are finished, kept and paid. Raise it and run again to go on."`
 }
 
 // Scenes are the finished scenes of a file, then Count more written from seeds.

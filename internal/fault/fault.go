@@ -13,6 +13,7 @@ const (
 	Internal    = 1   // a defect of gymline's own
 	Usage       = 64  // unknown command, flag or argument
 	Permanent   = 65  // bad data or a verdict that a retry will not change
+	Budget      = 69  // the budget is used up; what was paid for is kept
 	Temporary   = 75  // the store, network or a provider failed; an engine retries with backoff
 	Config      = 78  // bad configuration or credentials
 	Interrupted = 130 // SIGINT or SIGTERM; what was done is kept

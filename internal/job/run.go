@@ -34,6 +34,8 @@ type Env struct {
 	// Every is how often progress is reported; 0 reports only at the end.
 	Every    time.Duration
 	InFlight int
+	// Tolerance of rows that fail; the zero one is the default, of half the last 50.
+	Tolerance Tolerance
 	// Exec runs programs of this machine; nil where there are none to run.
 	Exec Runner
 }

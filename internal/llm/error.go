@@ -23,6 +23,7 @@ type Error struct {
 	Code       string // the provider's error code, if any
 	Class      Class
 	RetryAfter time.Duration // what the server asked for; 0 when it did not
+	Rate       *Rate         // what the server said of its limits; nil when it did not
 	Err        error
 }
 

@@ -6,6 +6,7 @@ package llm
 import (
 	"context"
 	"encoding/json"
+	"time"
 )
 
 // A Chatter answers chat requests. It is safe for concurrent use.
@@ -57,6 +58,19 @@ type Response struct {
 	FinishReason string `json:"finishReason"` // "stop", "length", …
 	Model        string `json:"model"`        // what the provider says answered
 	Usage        Usage  `json:"usage"`
+	// Rate is what the provider said of its limits beside the answer; nil when
+	// it said nothing. It is never recorded.
+	Rate *Rate `json:"-"`
+}
+
+// Rate is what a provider says of its limits (x-ratelimit-*).
+type Rate struct{ Requests, Tokens Window }
+
+// A Window is one limit: so many a minute, of which so many are left until the
+// window starts again, in Reset. What the provider did not say is negative.
+type Window struct {
+	Limit, Remaining int
+	Reset            time.Duration
 }
 
 // Usage counts tokens and calls.
@@ -100,6 +114,8 @@ type Model struct {
 	MaxTokens   int      `json:"maxTokens,omitempty"`
 	// Schema says how JSON answers are asked for: "json_schema" (default), "json_object" or "text".
 	Schema string `json:"schema,omitempty"`
+	// Unredacted sends personal data as it is; see package redact.
+	Unredacted bool `json:"unredacted,omitempty"`
 	// Version is SimVersion for a sim.
 	Version int `json:"version,omitempty"`
 	// Skill in [0,1] is how good a sim's judgement is.
@@ -116,6 +132,15 @@ type Access struct {
 	KeyEnv string `json:"keyEnv,omitempty"`
 	Price  *Price `json:"price,omitempty"`
 	Limits Limits `json:"limits,omitzero"`
+	// Batch asks through the provider's Batch API; nil asks call by call.
+	Batch *Batch `json:"batch,omitempty"`
+}
+
+// Batch is how requests are gathered into batches; see package batch.
+type Batch struct {
+	Gather   time.Duration `json:"gather"` // no new request came for so long: submit
+	Poll     time.Duration `json:"poll"`
+	Requests int           `json:"requests"` // of one batch, at most
 }
 
 // Price is in US dollars per million tokens.
@@ -123,6 +148,8 @@ type Price struct {
 	Prompt     float64 `json:"prompt"`
 	Cached     float64 `json:"cached,omitempty"`
 	Completion float64 `json:"completion"`
+	// Batch is what the Batch API's price is multiplied by; 0 means 0.5.
+	Batch float64 `json:"batch,omitempty"`
 }
 
 // Limits bound the calls to one model from one process; zero means unbounded.

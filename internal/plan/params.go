@@ -10,6 +10,7 @@ import (
 // The names of the jobs.
 const (
 	JobGenerate = "generate"
+	JobCurate   = "curate"
 	JobReward   = "reward"
 	JobExport   = "finetune-export"
 	JobTrain    = "train"
@@ -21,9 +22,10 @@ const (
 // The outputs that later steps read.
 const (
 	ScenesOutput     = "scenes.jsonl"    // generate: trace.Scene
-	EpisodesOutput   = "episodes.jsonl"  // generate: trace.Episode, ordered by scene and session
+	EpisodesOutput   = "episodes.jsonl"  // generate, curate: trace.Episode, ordered by scene and session
+	CurationOutput   = "curation.json"   // curate: what was left out, and why
 	StatsOutput      = "stats.json"      // generate: trace.Stats
-	RowsOutput       = "rows.jsonl"      // generate, reward, finetune-export, predict: rows.Row
+	RowsOutput       = "rows.jsonl"      // generate, curate, reward, finetune-export, predict: rows.Row
 	ModelOutput      = "model.json"      // reward: rewardmodel.Model
 	MetricsOutput    = "metrics.json"    // reward, evaluate
 	ManifestOutput   = "manifest.json"   // finetune-export: what was exported, file by file
@@ -57,7 +59,36 @@ type Generate struct {
 	ExecuteSteps int `json:"executeSteps"`
 	// Repairs bounds how often a malformed answer is sent back in conversation.
 	Repairs int       `json:"repairs"`
+	History *History  `json:"history,omitempty"`
 	Models  GymModels `json:"models"`
+}
+
+// How much of a conversation is kept.
+const (
+	HistoryWindow  = "window"
+	HistorySummary = "summary"
+)
+
+// History bounds a conversation: at 2·Exchanges questions with their answers,
+// the older half goes. With HistorySummary, user and environment sum it up first.
+type History struct {
+	Keep      string `json:"keep"`
+	Exchanges int    `json:"exchanges"`
+}
+
+// Curate are the parameters of the job curate: which rows of generate are used.
+type Curate struct {
+	// Duplicates and Leakage are Jaccard similarities in (0,1] from which a row
+	// is left out; Benchmark is nil when the experiment has none.
+	Duplicates float64 `json:"duplicates"`
+	Leakage    float64 `json:"leakage"`
+	Benchmark  *File   `json:"benchmark,omitempty"`
+	// MinAccepted and MaxAccepted bound the share of rows whose verdict is yes,
+	// in each domain.
+	MinAccepted float64 `json:"minAccepted"`
+	MaxAccepted float64 `json:"maxAccepted"`
+	// Quota is how many rows each domain has in the end, exactly; 0: all.
+	Quota int `json:"quota"`
 }
 
 // GymModels play the parts of the gym.

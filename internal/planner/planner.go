@@ -49,6 +49,9 @@ func Plan(e *experiment.Experiment, inputs map[string]store.Digest, formats map[
 	if e.Spec.Generate != nil {
 		b.generate(e.Spec.Generate)
 	}
+	if e.Spec.Curate != nil {
+		b.curate(e.Spec.Curate)
+	}
 	if e.Spec.Reward != nil {
 		b.reward(e.Spec.Reward)
 	}

@@ -23,13 +23,32 @@ func (b *builder) generate(g *experiment.Generate) {
 	if p.Seeds != nil {
 		p.Models.Scenes = b.model(g.Scenes.Model)
 	}
+	if g.History != nil {
+		p.History = &plan.History{Keep: g.History.Keep, Exchanges: g.History.Exchanges}
+	}
 	b.step(plan.JobGenerate, g.Shards, b.share(p, []*plan.File{p.Scenes, p.Seeds}, p.Models.Scenes, user, environment, agent))
 }
 
+// curate chooses among the episodes of generate, for all steps that read them.
+func (b *builder) curate(c *experiment.Curate) {
+	p := plan.Curate{Duplicates: c.Duplicates, Leakage: c.Leakage, MaxAccepted: 1, Quota: c.Quota}
+	if v := b.e.Spec.Evaluate; v != nil {
+		p.Benchmark = file(&v.Benchmark)
+	}
+	if c.Acceptance != nil {
+		p.MinAccepted, p.MaxAccepted = c.Acceptance.Min, c.Acceptance.Max
+	}
+	b.step(plan.JobCurate, 1, b.share(p, []*plan.File{p.Benchmark}),
+		from("scenes", plan.JobGenerate, plan.ScenesOutput), from("episodes", plan.JobGenerate, plan.EpisodesOutput))
+}
+
 // episodes are an input of the steps that read judged proposals of the gym.
-func episodes(d experiment.Data) []plan.Input {
-	if !d.Gym {
+func (b *builder) episodes(d experiment.Data) []plan.Input {
+	switch {
+	case !d.Gym:
 		return nil
+	case b.e.Spec.Curate != nil:
+		return []plan.Input{from("episodes", plan.JobCurate, plan.EpisodesOutput)}
 	}
 	return []plan.Input{from("episodes", plan.JobGenerate, plan.EpisodesOutput)}
 }
@@ -40,7 +59,7 @@ func (b *builder) reward(r *experiment.Reward) {
 		TaskLambda: r.TaskLambda, NeedLambda: r.NeedLambda, Folds: r.Folds,
 		Resamples: b.e.Spec.Statistics.Resamples, Confidence: b.e.Spec.Statistics.Confidence,
 	}
-	b.step(plan.JobReward, 1, b.share(p, []*plan.File{p.ProactiveBench}), episodes(r.Data)...)
+	b.step(plan.JobReward, 1, b.share(p, []*plan.File{p.ProactiveBench}), b.episodes(r.Data)...)
 }
 
 func (b *builder) export(x *experiment.Export) {
@@ -56,7 +75,7 @@ func (b *builder) export(x *experiment.Export) {
 	if g := b.e.Spec.Generate; g != nil && x.Data.Gym {
 		p.Candidates = g.Candidates
 	}
-	b.step(plan.JobExport, 1, b.share(p, []*plan.File{p.ProactiveBench, p.Benchmark}), episodes(x.Data)...)
+	b.step(plan.JobExport, 1, b.share(p, []*plan.File{p.ProactiveBench, p.Benchmark}), b.episodes(x.Data)...)
 }
 
 // train adds a hand-off of the export. Its step is named after the checkpoint.
@@ -127,6 +146,8 @@ func (b *builder) report() {
 	}
 	add("generate-stats", plan.JobGenerate, plan.StatsOutput)
 	add("generate-rows", plan.JobGenerate, plan.RowsOutput)
+	add("curation", plan.JobCurate, plan.CurationOutput)
+	add("curate-rows", plan.JobCurate, plan.RowsOutput)
 	add("reward-metrics", plan.JobReward, plan.MetricsOutput)
 	add("reward-rows", plan.JobReward, plan.RowsOutput)
 	add("export-manifest", plan.JobExport, plan.ManifestOutput)

@@ -52,6 +52,8 @@ type Turn struct {
 	// Judgement is nil when the turn was not judged.
 	Judgement *Judgement  `json:"judgement,omitempty"`
 	Execution []Operation `json:"execution,omitempty"`
+	// Excluded says why the turn is history alone and no row; "" for all others.
+	Excluded string `json:"excluded,omitempty"`
 }
 
 // A Trace is a run of turns in time order: the unit of correlation, so splits,
@@ -125,8 +127,8 @@ type Judged struct {
 	Source string `json:"source"`
 }
 
-// Judged unrolls a trace into one row for each verdict that is known, in turn
-// order: silence has one; of several candidates, those before the accepted one
+// Judged unrolls a trace into one row for each verdict that is known and not
+// excluded, in turn order: silence has one; of several candidates, those before the accepted one
 // were rejected and those after it were not judged. History includes the turn's
 // own event; rows share the backing array, so callers must not modify it.
 func (t *Trace) Judged(source, group string) []Judged {
@@ -135,7 +137,7 @@ func (t *Trace) Judged(source, group string) []Judged {
 	for i, turn := range t.Turns {
 		history[i] = turn.Event
 		verdict := turn.Judgement
-		if verdict == nil {
+		if verdict == nil || turn.Excluded != "" {
 			continue
 		}
 		row := Judged{
