@@ -148,7 +148,8 @@ func execution(e *experiment.Experiment, profile *experiment.Profile) Execution 
 	}
 	for name, m := range e.Spec.Models {
 		a := m.Access()
-		a.Limits = profile.Spec.Limits[name].Identity()
+		limits := profile.Spec.Limits[name]
+		a.Limits, a.Timeout = limits.Identity(), time.Duration(limits.Timeout)
 		if batch, ok := profile.Spec.Batch[name]; ok {
 			a.Batch = batch.Identity()
 		}

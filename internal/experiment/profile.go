@@ -110,9 +110,10 @@ type Limits struct {
 	Concurrency       int      `json:"concurrency,omitempty" min:"1" max:"100000" doc:"Calls in flight."`
 	RequestsPerMinute int      `json:"requestsPerMinute,omitempty" min:"1" max:"10000000" doc:"Calls a minute."`
 	TokensPerMinute   int      `json:"tokensPerMinute,omitempty" min:"1" max:"10000000000" doc:"Prompt and answer tokens a minute."`
+	Timeout           Duration `json:"timeout,omitempty" min:"100ms" max:"24h" doc:"Time that one call may take before it is tried again; 10m unless given."`
 }
 
-// Identity returns the limits as the llm package knows them.
+// Identity returns the limits, less the timeout, as the llm package knows them.
 func (l Limits) Identity() llm.Limits {
 	return llm.Limits{Concurrency: l.Concurrency, RequestsPerMinute: l.RequestsPerMinute, TokensPerMinute: l.TokensPerMinute}
 }

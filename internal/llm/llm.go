@@ -132,6 +132,8 @@ type Access struct {
 	KeyEnv string `json:"keyEnv,omitempty"`
 	Price  *Price `json:"price,omitempty"`
 	Limits Limits `json:"limits,omitzero"`
+	// Timeout bounds one call; 0 means openai.Timeout.
+	Timeout time.Duration `json:"timeout,omitempty"`
 	// Batch asks through the provider's Batch API; nil asks call by call.
 	Batch *Batch `json:"batch,omitempty"`
 }

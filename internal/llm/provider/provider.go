@@ -3,6 +3,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -126,7 +127,9 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := openai.New(m, key, s.client)
+	client := *s.client
+	client.Timeout = cmp.Or(access.Timeout, client.Timeout)
+	c, err := openai.New(m, key, &client)
 	if err != nil {
 		return nil, err
 	}
