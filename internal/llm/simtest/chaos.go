@@ -2,9 +2,10 @@ package simtest
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"net"
 	"net/http"
@@ -101,14 +102,11 @@ func (c *Chaos) kind(body []byte, repairs int) string {
 	if c.sent == nil {
 		c.sent, c.Kinds = map[string]int{}, map[string]int{}
 	}
-	h := fnv.New64a()
-	h.Write(body)
-	fmt.Fprint(h, c.sent[string(body)])
+	sum := sha256.Sum256(fmt.Append(body, c.sent[string(body)]))
 	c.sent[string(body)]++
 	kind := ""
-	// The low bits of FNV mix well; the high ones do not.
-	if n := h.Sum64() % 100_000; float64(n) < c.Share*100_000 {
-		kind = kinds[n%uint64(len(kinds))]
+	if n := binary.LittleEndian.Uint32(sum[:]); float64(n) < c.Share*(1<<32) {
+		kind = kinds[int(sum[4])%len(kinds)]
 	}
 	if kind == "schema" && repairs > 0 {
 		kind = "" // a row that stays broken would fail, and so differ from the calm run's
