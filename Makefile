@@ -8,7 +8,7 @@ GOTEST   := go test -race
 IMAGE    ?= gymline:dev
 export GYMLINE_MINIO := $(MINIO)
 
-.PHONY: build test lint portable bench docs minio kubernetes argo image e2e clean
+.PHONY: build test lint portable bench fuzz docs minio kubernetes argo image e2e clean
 
 build: ## the gymline binary
 	go build -o bin/gymline ./orchestrator
@@ -24,8 +24,12 @@ lint: $(LINTER) ## vet, golangci-lint with the arrows of the design, tidy module
 portable: ## the same digests from a binary that fuses multiplication and addition
 	tools/portable.sh
 
-bench: ## Go benchmarks: the store, the ledger, a model call against the bare client
-	go test -run '^$$' -bench . -benchmem ./internal/store/... ./internal/llm/...
+bench: build ## the whole against limits and the bare client, in one run: a table, and JSON in bin/bench.json
+	go build -o bin/bench ./test/bench
+	bin/bench -gymline bin/gymline -o bin/bench.json $(BENCHFLAGS)
+
+fuzz: ## every parser of outside text, FUZZTIME=20s each
+	tools/fuzz.sh
 
 docs: ## regenerate what is generated: the config reference
 	go generate ./internal/experiment

@@ -10,7 +10,7 @@ import (
 
 // reservedInputs are what steps call the outputs of other steps that they read,
 // beside the experiment's inputs.
-var reservedInputs = []string{"checkpoint", "episodes", "export", "judged", "model", "scenes"}
+var reservedInputs = []string{"checkpoint", "episodes", "export", "judged", "model", "written-scenes"}
 
 // checkExperiment holds what no single field can tell: how the parts go together.
 func (l *loader) checkExperiment(e *Experiment) {

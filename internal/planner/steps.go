@@ -39,7 +39,7 @@ func (b *builder) curate(c *experiment.Curate) {
 		p.MinAccepted, p.MaxAccepted = c.Acceptance.Min, c.Acceptance.Max
 	}
 	b.step(plan.JobCurate, 1, b.share(p, []*plan.File{p.Benchmark}),
-		from("scenes", plan.JobGenerate, plan.ScenesOutput), from("episodes", plan.JobGenerate, plan.EpisodesOutput))
+		from("written-scenes", plan.JobGenerate, plan.ScenesOutput), from("episodes", plan.JobGenerate, plan.EpisodesOutput))
 }
 
 // episodes are an input of the steps that read judged proposals of the gym.
