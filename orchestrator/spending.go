@@ -13,7 +13,7 @@ import (
 // A spending is how far a run's budget is used. While processes are under way, or
 // after one was killed, it counts what they have set aside.
 type spending struct {
-	Account   store.RunID `json:"account"` // the first run that spent from it
+	Account   store.RunID `json:"account,omitempty"` // the first run that spent from it; "" before there is one
 	USD       float64     `json:"usd"`
 	BudgetUSD float64     `json:"budgetUSD"`
 }
