@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"text/tabwriter"
 
 	"github.com/dustin/go-humanize"
@@ -20,6 +19,14 @@ import (
 
 // estimateOf rehearses what is left to do of a plan.
 func estimateOf(ctx context.Context, edge *cli.Edge, e *experiment.Experiment, how Execution, p *plan.Plan, trees map[string]*store.TreeFS, shards []plannedShard) (*estimate.Estimate, error) {
+	type shard struct {
+		step  store.StepName
+		shard int
+	}
+	reused := map[shard]bool{}
+	for _, s := range shards {
+		reused[shard{s.Step, s.Shard}] = s.Reused
+	}
 	return estimate.Of(ctx, p, estimate.Options{
 		Jobs: jobs, Trees: trees, Access: how.Models, Now: edge.Now,
 		Read: func(input, path string) ([]byte, error) {
@@ -30,9 +37,7 @@ func estimateOf(ctx context.Context, edge *cli.Edge, e *experiment.Experiment, h
 			}
 			return data, nil
 		},
-		Reused: func(step store.StepName, shard int) bool {
-			return slices.ContainsFunc(shards, func(s plannedShard) bool { return s.Step == step && s.Shard == shard && s.Reused })
-		},
+		Reused: func(step store.StepName, n int) bool { return reused[shard{step, n}] },
 	})
 }
 
