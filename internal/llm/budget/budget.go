@@ -138,7 +138,7 @@ func (a *Account) end(ctx context.Context, price float64) error {
 		return err
 	}
 	a.usedUp = fault.New(fault.Budget,
-		fmt.Errorf("the budget of %s is used up: %s spent, and the next call costs about %s", llm.Dollars(a.opt.USD), llm.Dollars(a.last.Total), llm.Dollars(price)),
+		fmt.Errorf("the budget of %s is used up: %s spent or set aside, and the next call costs about %s", llm.Dollars(a.opt.USD), llm.Dollars(a.last.Total), llm.Dollars(price)),
 		"raise budget.usd and run again: what was paid for is kept and not paid again")
 	return nil
 }

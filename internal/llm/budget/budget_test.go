@@ -32,6 +32,8 @@ type till struct {
 	paid   float64
 	calls  int
 	desks  []*desk
+	// seconds is how long a call takes, on average.
+	seconds float64
 }
 
 // A desk is the model as one process calls it.
@@ -51,7 +53,7 @@ func (d *desk) Chat(context.Context, *llm.Request) (*llm.Response, error) {
 	for _, usd := range d.inFlight {
 		d.last += usd
 	}
-	wait := time.Duration(t.rng.ExpFloat64() * float64(time.Second))
+	wait := time.Duration(t.rng.ExpFloat64() * t.seconds * float64(time.Second))
 	t.mu.Unlock()
 	time.Sleep(wait)
 	t.mu.Lock()
@@ -62,7 +64,7 @@ func (d *desk) Chat(context.Context, *llm.Request) (*llm.Response, error) {
 }
 
 func newTill(seed uint64, tokens func(*rand.Rand) int64) *till {
-	return &till{rng: rand.New(rand.NewPCG(seed, 1)), tokens: tokens}
+	return &till{rng: rand.New(rand.NewPCG(seed, 1)), tokens: tokens, seconds: 1}
 }
 
 func (t *till) desk() *desk {
@@ -232,24 +234,69 @@ func TestKilledProcesses(t *testing.T) {
 	})
 }
 
-// A budget that is used up stays so, for whoever comes later, until it is raised.
+// A budget that is used up stays so, for whoever comes later, until it is raised:
+// also for a call that would fit into what is left of it.
 func TestRaise(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st, till := newStore(), newTill(1, func(*rand.Rand) int64 { return 10 })
-		spend(t, process(st, 1000, 0), till.desk(), 3)
+		spend(t, process(st, 1005, 0), till.desk(), 3)
 		before := till.calls
-		for _, usd := range []float64{1000, 900} {
+		for _, usd := range []float64{1005, 900} {
 			_, err := process(st, usd, 0).Wrap(till.desk(), llm.Model{Name: "m", MaxTokens: 1}, price).Chat(t.Context(), ask())
-			if fault.Code(err) != fault.Budget || !strings.Contains(err.Error(), "is used up: $1000.00 spent") || !strings.Contains(fault.Hint(err), "raise budget.usd") {
+			if fault.Code(err) != fault.Budget || !strings.Contains(err.Error(), "is used up: $1000.00 spent or set aside") || !strings.Contains(fault.Hint(err), "raise budget.usd") {
 				t.Errorf("%v (%s)", err, fault.Hint(err))
 			}
 		}
 		if till.calls != before {
 			t.Errorf("%d calls were made of a budget that is used up", till.calls-before)
 		}
-		spend(t, process(st, 2000, 0), till.desk(), 3)
-		if till.paid > 2000 || till.paid < 1980 {
+		spend(t, process(st, 2005, 0), till.desk(), 3)
+		if till.paid != 2000 {
 			t.Errorf("%v dollars were paid", till.paid)
+		}
+	})
+}
+
+// Before a model's first answer nobody knows what its calls cost: a process does
+// not set all that is left aside on a guess, which would end the run for others.
+func TestFirstCallsLeaveRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st, till := newStore(), newTill(1, func(*rand.Rand) int64 { return 1 })
+		var wg sync.WaitGroup
+		for i := range 2 {
+			a := process(st, 3000, i) // six first calls, as they are guessed
+			c := a.Wrap(till.desk(), llm.Model{Name: "m"}, price)
+			for range 8 {
+				wg.Go(func() {
+					for range 10 {
+						if _, err := c.Chat(t.Context(), ask()); err != nil {
+							t.Error(err)
+						}
+					}
+				})
+			}
+		}
+		wg.Wait()
+	})
+}
+
+// However fast a process spends, little is lost when it is killed.
+func TestAFastProcessSetsLittleAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st, till := newStore(), newTill(1, func(*rand.Rand) int64 { return 10 })
+		till.seconds = 0.001
+		c := process(st, 100_000, 0).Wrap(till.desk(), llm.Model{Name: "m"}, price)
+		for range 8000 {
+			if _, err := c.Chat(t.Context(), ask()); err != nil {
+				t.Fatal(err)
+			}
+			last, err := st.LastSpend(t.Context(), "x-1", store.Spend{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if aside := last.Total - till.paid; aside > part*100_000+answerTokens {
+				t.Fatalf("%v dollars are set aside after %v were paid", aside, till.paid)
+			}
 		}
 	})
 }
