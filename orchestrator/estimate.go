@@ -95,6 +95,8 @@ func printEstimate(edge *cli.Edge, e *estimate.Estimate, ahead *spending) error 
 	}
 	fmt.Fprintln(edge.Stdout)
 	switch {
+	case e.USD.Likely > left && ahead.USD > 0: // the ledger may have answers of a shard that was not finished
+		fmt.Fprintf(edge.Stdout, "warning: the likely cost, %s, is above what is left: the run would stop with exit code 69, unless part of that is paid for\n", llm.Dollars(e.USD.Likely))
 	case e.USD.Likely > left:
 		fmt.Fprintf(edge.Stdout, "warning: the likely cost, %s, is above it: the run would stop with exit code 69\n", llm.Dollars(e.USD.Likely))
 	case e.USD.High > left:
