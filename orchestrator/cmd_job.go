@@ -13,6 +13,7 @@ import (
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/llm/budget"
 	"github.com/gymline/gymline/internal/llm/provider"
 	"github.com/gymline/gymline/internal/llm/sim"
 	"github.com/gymline/gymline/internal/plan"
@@ -139,8 +140,14 @@ func withJob(ctx context.Context, edge *cli.Edge, o jobOptions, at *int, sink pr
 		return err
 	}
 	log := edge.Logger()
+	var account *budget.Account
+	if how.BudgetUSD > 0 {
+		account = budget.New(budget.Options{
+			Store: st, Account: run.Spending(), USD: how.BudgetUSD, Run: id, Step: store.StepName(o.step), Shard: o.shard, Now: edge.Now,
+		})
+	}
 	models := provider.New(provider.Options{
-		Bucket: st.Bucket(), Getenv: edge.Getenv, Access: how.Models, ReplayOnly: how.ReplayOnly, Sim: sim.New, Now: edge.Now, Log: log,
+		Bucket: st.Bucket(), Getenv: edge.Getenv, Access: how.Models, Budget: account, ReplayOnly: how.ReplayOnly, Sim: sim.New, Now: edge.Now, Log: log,
 		JitterSeed: seed.New(uint64(o.shard), o.step).Uint64(), // shards that were turned away together come back apart
 	})
 	defer func() {

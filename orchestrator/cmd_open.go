@@ -34,7 +34,7 @@ func draft(p *plan.Plan, trees map[string]store.Tree, how Execution, fresh bool)
 
 // draftOf is the draft that a run was opened from.
 func draftOf(run store.Run) store.Run {
-	run.ID, run.Created, run.Version = "", "", ""
+	run.ID, run.Created, run.Version, run.Account = "", "", "", ""
 	return run
 }
 

@@ -30,7 +30,9 @@ func newPlan(edge *cli.Edge) *cobra.Command {
 		Use:   "plan CONFIG",
 		Short: "Show what a run would do, and what it would reuse",
 		Long: `Show what a run would do: steps, shards, work keys, and what would be reused from
-the store. A work key is known once everything before it is. Nothing is written.`,
+the store. A work key is known once everything before it is. Then what the calls
+to models will come to, from a rehearsal of a small sample with stand-ins; what
+it can and cannot know is in docs/llm.md. Nothing is written.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.config = args[0]
@@ -81,11 +83,24 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 		return err
 	}
 	shards, err := lookAhead(ctx, st.Store, p, func(name string) (*store.TreeFS, error) { return trees[name], nil })
+	how := execution(e, profile)
+	var ahead *spending
+	if err == nil {
+		ahead, err = spendingAhead(ctx, st.Store, p.Experiment, how)
+	}
 	if err := errors.Join(err, st.close()); err != nil {
 		return err
 	}
+	rehearsed, err := estimateOf(ctx, edge, e, how, p, trees, shards)
+	if err != nil {
+		return fmt.Errorf("estimate: %w", err)
+	}
 	if o.output == "json" {
-		return writeJSON(edge.Stdout, map[string]any{"plan": p, "shards": shards})
+		doc := map[string]any{"plan": p, "shards": shards, "estimate": rehearsed}
+		if ahead != nil {
+			doc["spent"] = ahead
+		}
+		return writeJSON(edge.Stdout, doc)
 	}
 	fmt.Fprintf(edge.Stdout, "%s  experiment %s\n\n", p.Experiment, p.Digest)
 	tw := tabwriter.NewWriter(edge.Stdout, 0, 0, 2, ' ', 0)
@@ -100,7 +115,10 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 		}
 		fmt.Fprintf(tw, "%s/%d\t%s\t%s\t%s\n", s.Step, s.Shard, key, reused, reads(p.Step(s.Step), s.Shard))
 	}
-	return tw.Flush()
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	return printEstimate(edge, rehearsed, ahead)
 }
 
 // listInputs lists the inputs' files without storing them.

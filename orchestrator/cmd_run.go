@@ -204,8 +204,11 @@ func checkKeys(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Pla
 func openRun(ctx context.Context, edge *cli.Edge, st *store.Store, run store.Run, raw []byte, taken func(store.RunID) (bool, error)) (store.RunID, error) {
 	n, err := st.LastRun(ctx, run.Experiment)
 	for err == nil {
+		if run.Account, err = accountAfter(ctx, st, runID(run.Experiment, n), run.Account); err != nil {
+			break
+		}
 		n++
-		run.ID = store.RunID(fmt.Sprintf("%s-%d", run.Experiment, n))
+		run.ID = runID(run.Experiment, n)
 		if taken != nil {
 			elsewhere, err := taken(run.ID)
 			if err != nil {
@@ -225,6 +228,10 @@ func openRun(ctx context.Context, edge *cli.Edge, st *store.Store, run store.Run
 		}
 	}
 	return "", err
+}
+
+func runID(experiment string, n int) store.RunID {
+	return store.RunID(fmt.Sprintf("%s-%d", experiment, n))
 }
 
 func stamp(edge *cli.Edge) string {

@@ -58,10 +58,18 @@ func runShow(ctx context.Context, edge *cli.Edge, id store.RunID, o showOptions)
 		if err != nil {
 			return err
 		}
-		if o.output == "json" {
-			return writeJSON(edge.Stdout, map[string]any{"run": head, "steps": steps})
+		spent, err := spendingOf(ctx, st, head.Run)
+		if err != nil {
+			return err
 		}
-		return printShow(edge, head, steps)
+		if o.output == "json" {
+			doc := map[string]any{"run": head, "steps": steps}
+			if spent != nil {
+				doc["spent"] = spent
+			}
+			return writeJSON(edge.Stdout, doc)
+		}
+		return printShow(edge, head, steps, spent)
 	})
 }
 
@@ -100,8 +108,12 @@ func readPlan(ctx context.Context, st *store.Store, id store.RunID) (*plan.Plan,
 	return plan.Decode(raw)
 }
 
-func printShow(edge *cli.Edge, head runHead, steps []shownStep) error {
-	fmt.Fprintf(edge.Stdout, "%s  %s  created %s\nexperiment %s\n\n", head.ID, head.State, head.Created, head.Digest)
+func printShow(edge *cli.Edge, head runHead, steps []shownStep, spent *spending) error {
+	fmt.Fprintf(edge.Stdout, "%s  %s  created %s\nexperiment %s\n", head.ID, head.State, head.Created, head.Digest)
+	if spent != nil {
+		fmt.Fprintf(edge.Stdout, "spent %s\n", spent)
+	}
+	fmt.Fprintln(edge.Stdout)
 	tw := tabwriter.NewWriter(edge.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "STEP\tSTATE\tOUTPUT\tROWS\tBYTES\tDIGEST")
 	for _, s := range steps {

@@ -43,6 +43,7 @@ type runStatusDoc struct {
 	State    string          `json:"state"` // the seal's, or the workflow's while there is none
 	Steps    []stepStatus    `json:"steps"`
 	Failures []store.Failure `json:"failures,omitempty"`
+	Spent    *spending       `json:"spent,omitempty"`
 	Workflow *argo.State     `json:"workflow,omitempty"` // nil once the cluster has forgotten it
 }
 
@@ -109,6 +110,9 @@ func (c cluster) status(ctx context.Context, id store.RunID) (*runStatusDoc, err
 			return nil, err
 		}
 	}
+	if doc.Spent, err = spendingOf(ctx, c.st, head.Run); err != nil {
+		return nil, err
+	}
 	p, err := readPlan(ctx, c.st, id)
 	if err != nil {
 		return nil, err
@@ -160,7 +164,11 @@ func (c cluster) stepStatus(ctx context.Context, id store.RunID, step *plan.Step
 }
 
 func printStatus(edge *cli.Edge, doc *runStatusDoc) error {
-	fmt.Fprintf(edge.Stdout, "%s  %s\n\n", doc.Run, doc.State)
+	fmt.Fprintf(edge.Stdout, "%s  %s\n", doc.Run, doc.State)
+	if doc.Spent != nil {
+		fmt.Fprintf(edge.Stdout, "spent %s\n", doc.Spent)
+	}
+	fmt.Fprintln(edge.Stdout)
 	tw := tabwriter.NewWriter(edge.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "STEP\tDONE\tREUSED\tRUNNING\tFAILED\tRETRIES")
 	for _, s := range doc.Steps {

@@ -14,6 +14,7 @@ const exitCodes = `Exit codes:
   1    a defect of gymline's own
   64   unknown command, flag or argument
   65   permanent: bad data; the message says which row
+  69   the budget is used up; raise it and run again to go on
   75   temporary: the store, the network or a provider failed; try again
   78   bad configuration or credentials
   130  interrupted; what was done is kept`

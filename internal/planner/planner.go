@@ -16,14 +16,17 @@ import (
 )
 
 // Digest identifies an experiment by its name, its resolved spec and the
-// content of its inputs; where the inputs came from is no part of it.
+// content of its inputs; where the inputs came from is no part of it, nor what it
+// may cost.
 func Digest(e *experiment.Experiment, inputs map[string]store.Digest) (store.Digest, error) {
+	spec := e.Spec
+	spec.Budget = nil
 	data, err := canonical.JSON(struct {
 		APIVersion string                  `json:"apiVersion"`
 		Name       string                  `json:"name"`
 		Spec       experiment.Spec         `json:"spec"`
 		Inputs     map[string]store.Digest `json:"inputs"`
-	}{e.APIVersion, e.Metadata.Name, e.Spec, inputs})
+	}{e.APIVersion, e.Metadata.Name, spec, inputs})
 	if err != nil {
 		return "", fmt.Errorf("experiment %s: %w", e.Metadata.Name, err)
 	}

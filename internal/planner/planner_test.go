@@ -101,6 +101,9 @@ func TestDigestCoversContentNotPlace(t *testing.T) {
 	if digest(small+"  statistics: {resamples: 2000}\n", inputs) != base {
 		t.Error("a default that is spelt out changes the digest")
 	}
+	if digest(small+"  budget: {usd: 5}\n", inputs) != base {
+		t.Error("the digest depends on the budget, which bounds a run and changes no artifact")
+	}
 	for name, other := range map[string]store.Digest{
 		"an input's content": digest(small, map[string]store.Digest{"bench": store.DigestOf([]byte("other"))}),
 		"the name":           digest(strings.Replace(small, "name: small", "name: other", 1), inputs),

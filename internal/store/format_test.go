@@ -45,6 +45,10 @@ var (
 		Format: 1, Run: "quickstart-1", Name: "tuned", Tree: store.Tree{Digest: treeDigest, Files: 2, Bytes: 9},
 		Kind: "lora", Base: "Qwen/Qwen2.5-7B-Instruct", Architecture: "Qwen2ForCausalLM", Put: "2026-03-01T10:00:02.5Z",
 	}
+	spend = store.Spend{
+		Format: 1, Account: "quickstart-1", Number: 1, Run: "quickstart-1", Step: "generate", Shard: 1,
+		USD: 0.125, Total: 0.125, UsedUp: 0.1, At: "2026-03-01T10:00:01.5Z",
+	}
 	failure = store.Failure{Step: "reward", Shard: 0, ExitCode: 65, Cause: "rows.jsonl:7: not a JSON row", Hint: "mend it"}
 )
 
@@ -116,6 +120,7 @@ func TestFormat1(t *testing.T) {
 	loads(t, step)(s.ReadMemo(ctx, step.WorkKey))
 	loads(t, seal)(s.ReadSeal(ctx, "quickstart-1"))
 	loads(t, tuned)(s.ReadCheckpoint(ctx, "quickstart-1", "tuned"))
+	loads(t, spend)(s.LastSpend(ctx, "quickstart-1", store.Spend{}))
 	loads(t, []store.Failure{failure})(s.Failures(ctx, "quickstart-1"))
 	loads(t, blob)(s.ReadBlob(ctx, episode.Digest))
 	files, err := s.OpenTree(ctx, treeDigest)
@@ -155,6 +160,7 @@ func writeFormat1(t *testing.T, dir string) {
 	must(t, s.CommitStep(ctx, step))
 	must(t, s.PutCheckpoint(ctx, tuned))
 	must(t, s.PutFailure(ctx, run.ID, failure))
+	must(t, s.AppendSpend(ctx, spend))
 	must(t, s.SealRun(ctx, seal))
 	must(t, s.Publish(ctx, "quickstart", []store.Artifact{episode}))
 	must(t, os.RemoveAll(dir))

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 )
@@ -39,7 +40,12 @@ type Run struct {
 	Fresh      bool            `json:"fresh,omitempty"`
 	// Execution holds what says how, not what: it never reaches a work key.
 	Execution json.RawMessage `json:"execution,omitempty"`
+	// Account is the earlier run whose account this one goes on with; "" is its own.
+	Account RunID `json:"account,omitempty"`
 }
+
+// Spending is the run under whose name this one's spending is kept.
+func (r *Run) Spending() RunID { return cmp.Or(r.Account, r.ID) }
 
 // A Tree names the digest of a blob that lists an input's files.
 type Tree struct {

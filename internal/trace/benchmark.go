@@ -43,8 +43,8 @@ type JudgeTraining struct {
 	Seen int `json:"seen"`
 }
 
-// splitsFile lies beside ProactiveBench's traces and is none.
-const splitsFile = "splits.json"
+// SplitsFile lies beside ProactiveBench's traces and is none.
+const SplitsFile = "splits.json"
 
 // benchmarkDomains maps a file name's prefix to the domain's name, where they differ.
 var benchmarkDomains = map[string]string{"code": "coding"}
@@ -58,7 +58,7 @@ func ReadBenchmark(ctx context.Context, files Opener, paths []string) ([]Trace, 
 	var traces []Trace
 	seen := map[string]string{}
 	for _, p := range paths {
-		if path.Ext(p) != ".json" || path.Base(p) == splitsFile {
+		if path.Ext(p) != ".json" || path.Base(p) == SplitsFile {
 			continue
 		}
 		t, err := readBenchmarkTrace(ctx, files, p)

@@ -87,7 +87,7 @@ func ended(ctx context.Context, state *os.ProcessState, tail *lineTail) *failed 
 			return &failed{code: code, cause: "interrupted"}
 		}
 		return &failed{code: fault.Temporary, cause: "ended by a signal from outside"}
-	case fault.Usage, fault.Permanent, fault.Temporary, fault.Config:
+	case fault.Usage, fault.Permanent, fault.Budget, fault.Temporary, fault.Config:
 		return &failed{code: code, cause: tail.words()}
 	default:
 		return &failed{code: fault.Internal, cause: tail.words(), hint: "this is a defect: please report it with the log above"}

@@ -69,6 +69,8 @@ func childProcess() {
 		if len(tries) < 2 {
 			fail(fault.Temporary, "the store is away")
 		}
+	case "broke":
+		fail(fault.Budget, "the budget is used up")
 	case "down":
 		fail(fault.Temporary, "the store is away")
 	case "silent":
@@ -205,6 +207,14 @@ func TestRetriesEnd(t *testing.T) {
 	}
 	if ev.states("b") != nil {
 		t.Error("b ran without its input")
+	}
+}
+
+func TestAUsedUpBudgetIsNotRetried(t *testing.T) {
+	failures, ev, _, err := run(t, nil, step("a", "broke", 1), step("b", "ok", 1, "a"))
+	want := store.Failure{Step: "a", ExitCode: fault.Budget, Cause: "the budget is used up", Hint: "mend it"}
+	if err != nil || len(failures) != 1 || failures[0] != want || fmt.Sprint(ev.states("a"), ev.states("b")) != "[Running Failed] []" {
+		t.Errorf("%v %+v %v %v", err, failures, ev.states("a"), ev.states("b"))
 	}
 }
 

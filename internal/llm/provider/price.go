@@ -26,8 +26,6 @@ func (c *pricer) Chat(ctx context.Context, req *llm.Request) (*llm.Response, err
 		return resp, err
 	}
 	paid := *resp
-	u := &paid.Usage
-	u.USD = (float64(u.Prompt-u.Cached)*c.price.Prompt + float64(u.Cached)*c.price.Cached +
-		float64(u.Completion)*c.price.Completion) / 1e6
+	paid.Usage.USD = c.price.Cost(resp.Usage)
 	return &paid, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/gymline/gymline/internal/canonical"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/llm/budget"
 	"github.com/gymline/gymline/internal/llm/ledger"
 	"github.com/gymline/gymline/internal/llm/limit"
 	"github.com/gymline/gymline/internal/llm/openai"
@@ -33,6 +34,8 @@ type Options struct {
 	Access map[string]llm.Access
 	// Sim makes the stand-in of a model whose provider is sim.
 	Sim func(llm.Model) llm.Chatter
+	// Budget is what calls are paid from; nil bounds nothing. Close closes it.
+	Budget *budget.Account
 	// ReplayOnly answers from the ledger alone: no key is read, no call is made.
 	ReplayOnly bool
 	Now        func() time.Time
@@ -97,7 +100,7 @@ func (s *Set) Open(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	if err != nil {
 		return nil, err
 	}
-	c = priced(c, s.opt.Access[m.Name].Price)
+	c = priced(c, s.opt.Access[m.Name].Paid())
 	s.open[string(id)] = c
 	return c, nil
 }
@@ -132,6 +135,13 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	c, err := openai.New(m, key, &client)
 	if err != nil {
 		return nil, err
+	}
+	if s.opt.Budget != nil {
+		price := access.Paid()
+		if price == nil {
+			return nil, fault.New(fault.Config, fmt.Errorf("model %s: there is a budget, and no price", m.Name), "set its price in the config; 0 for one that costs nothing")
+		}
+		c = s.opt.Budget.Wrap(c, m, *price)
 	}
 	c = limit.Wrap(c, access.Limits, limit.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep})
 	c = retry.Wrap(c, s.opt.Retry, retry.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep, Jitter: s.jitter(m.Name)}, s.opt.Log)
@@ -173,11 +183,16 @@ func (s *Set) Flush(ctx context.Context) error {
 	return s.ledger.Flush(ctx)
 }
 
-// Close writes what the ledger still holds. ctx bounds how long that may take.
+// Close writes what the ledger still holds, and gives back what the budget does.
+// ctx bounds how long that may take.
 func (s *Set) Close(ctx context.Context) error {
 	defer s.client.CloseIdleConnections()
-	if s.ledger == nil {
-		return nil
+	var errs []error
+	if s.ledger != nil {
+		errs = append(errs, s.ledger.Close(ctx))
 	}
-	return s.ledger.Close(ctx)
+	if s.opt.Budget != nil {
+		errs = append(errs, s.opt.Budget.Close(ctx))
+	}
+	return errors.Join(errs...)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/llm/budget"
 	"github.com/gymline/gymline/internal/llm/ledger"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -190,6 +191,40 @@ func TestLine(t *testing.T) {
 	}
 	if _, err := openModel(t, replay, srv.model()).Chat(t.Context(), ask("another")); !errors.Is(err, ledger.ErrMiss) {
 		t.Errorf("a miss: %v", err)
+	}
+}
+
+// TestBudget: answers from the ledger need no money, and a call without it is
+// neither made nor tried again.
+func TestBudget(t *testing.T) {
+	srv, bucket := newServer(t), store.NewMem()
+	paying := func(usd float64, p *llm.Price) llm.Chatter {
+		return openModel(t, newSet(t, bucket, func(o *Options) {
+			o.Access = map[string]llm.Access{"gpt": {KeyEnv: "TEST_KEY", Price: p, Batch: &llm.Batch{}}}
+			o.Budget = budget.New(budget.Options{Store: store.New(bucket), Account: "x-1", USD: usd, Run: "x-1", Step: "s", Now: noon})
+		}), srv.model())
+	}
+	price := &llm.Price{Completion: 1e6} // the server's answers have 2 tokens, and a batch costs half
+	c := paying(300, price)
+	first, err := c.Chat(t.Context(), ask("fail 1"))
+	if err != nil || first.Usage.USD != 1 {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	for i := 0; err == nil; i++ {
+		_, err = c.Chat(t.Context(), ask(fmt.Sprint(i)))
+	}
+	if calls := srv.calls.Load(); fault.Code(err) != fault.Budget || calls != 301 {
+		t.Errorf("%d calls, one of which failed, and %v", calls, err)
+	}
+	if again, err := c.Chat(t.Context(), ask("fail 1")); err != nil || again.Content != first.Content {
+		t.Errorf("what was paid for is not to be had: %v", err)
+	}
+	free := newSet(t, bucket, func(o *Options) {
+		o.Access = map[string]llm.Access{"gpt": {KeyEnv: "TEST_KEY"}}
+		o.Budget = budget.New(budget.Options{})
+	})
+	if _, err := free.Open(t.Context(), srv.model()); fault.Code(err) != fault.Config || !strings.Contains(err.Error(), "no price") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -1,0 +1,91 @@
+package estimate
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+
+	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/seed"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// sampleEvents are rehearsed of a benchmark, and all of a smaller one.
+const sampleEvents = 300
+
+// predict rehearses each candidate that calls models, on traces of the benchmark
+// that are drawn until they have sampleEvents. Each is a stratum of one.
+func (r *rehearsal) predict(step *plan.Step, strata *int) error {
+	rehearsed := plan.Step{Name: step.Name, Job: step.Job, Format: step.Format}
+	for shard := range step.Shards {
+		share := step.Of(shard)
+		if len(share.Models) == 0 || r.reused(step, shard) {
+			continue
+		}
+		var params plan.Predict
+		if err := json.Unmarshal(share.Params, &params); err != nil {
+			return err
+		}
+		weight, err := r.traces(params.Benchmark)
+		if err != nil {
+			return err
+		}
+		if from := params.Candidate.Recorded; from != nil {
+			for _, f := range r.opt.Trees[from.Input].Files(path.Clean(from.Path)) {
+				if _, err := r.read(from.Input, f.Path); err != nil {
+					return err
+				}
+			}
+		}
+		// A judge that is no language model calls none, and reads what the
+		// rehearsal does not have: a stand-in that is not counted judges instead.
+		if params.Judge.Kind != plan.JudgeLLM {
+			params.Judge = plan.Judge{Kind: plan.JudgeLLM, Model: &llm.Model{Provider: llm.Sim}}
+		}
+		raw, err := json.Marshal(params)
+		if err != nil {
+			return err
+		}
+		rehearsed.Each = append(rehearsed.Each, plan.Share{Params: raw, Sources: share.Sources})
+		r.tasks = append(r.tasks, task{
+			which: job.Shard{Run: runID, Step: step.Name, Shard: rehearsed.Shards}, stratum: *strata,
+			parts: func(c *counter) unit { return unit{{tallies: c.others, weight: weight}} },
+		})
+		rehearsed.Shards++
+		*strata++
+	}
+	if rehearsed.Shards > 0 {
+		r.small.Steps = append(r.small.Steps, rehearsed)
+	}
+	return nil
+}
+
+// traces takes traces of a benchmark into the sample, and returns what one of
+// them stands for.
+func (r *rehearsal) traces(folder plan.File) (weight float64, err error) {
+	dir := path.Clean(folder.Path)
+	var files []string
+	for _, f := range r.opt.Trees[folder.Input].Files(dir) {
+		if path.Dir(f.Path) == dir && path.Ext(f.Path) == ".json" && path.Base(f.Path) != trace.SplitsFile {
+			files = append(files, f.Path)
+		}
+	}
+	events, taken := 0, 0
+	for _, i := range seed.New(r.plan.Seed, "estimate", "traces").Perm(len(files)) {
+		if events >= sampleEvents {
+			break
+		}
+		data, err := r.read(folder.Input, files[i])
+		if err != nil {
+			return 0, err
+		}
+		var list []json.RawMessage
+		if err := json.Unmarshal(data, &list); err != nil {
+			return 0, fmt.Errorf("%s: %w", path.Join(folder.Input, files[i]), err)
+		}
+		events, taken = events+len(list), taken+1
+	}
+	return float64(len(files)) / float64(max(taken, 1)), nil
+}

@@ -1,0 +1,158 @@
+package estimate
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/store"
+)
+
+var model = llm.Model{Name: "m", Provider: llm.OpenAI}
+
+// asker is a job predict that asks one thing about every event, and nothing else.
+func asker(ctx context.Context, t *job.Task) error {
+	var params plan.Predict
+	if err := t.Params(&params); err != nil {
+		return err
+	}
+	c, err := t.Chat(ctx, model)
+	if err != nil {
+		return err
+	}
+	files, err := t.Files(ctx, "bench")
+	if err != nil {
+		return err
+	}
+	for _, f := range files.Files("traces") {
+		var events []struct{ Text string }
+		data, err := files.ReadFile(ctx, f.Path)
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(data, &events); err != nil {
+			return err
+		}
+		for _, e := range events {
+			_, err := c.Chat(ctx, &llm.Request{Messages: []llm.Message{
+				{Role: llm.System, Content: strings.Repeat("s", 400)}, {Role: llm.User, Content: e.Text},
+				{Role: llm.Assistant, Content: strings.Repeat("a", 200)}, {Role: llm.User, Content: strings.Repeat("u", 40)},
+			}})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// bench is a benchmark of so many traces of ten events, and a plan over it.
+func bench(t *testing.T, traces int) (*plan.Plan, Options, *int) {
+	t.Helper()
+	files := fstest.MapFS{"traces/splits.json": {Data: []byte(`{}`)}}
+	for i := range traces {
+		files[fmt.Sprintf("traces/t%04d.json", i)] = &fstest.MapFile{Data: []byte("[" + strings.Repeat(`{"Text":"eventeventevent."},`, 9) + `{"Text":"eventeventevent."}]`)}
+	}
+	tree, err := store.DigestTree(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	params, err := json.Marshal(plan.Predict{
+		Benchmark: plan.File{Input: "bench", Path: "traces"}, Candidate: plan.Candidate{Name: "m", Model: &model}, Judge: plan.Judge{Kind: plan.JudgeRewardModel},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads := new(int)
+	return &plan.Plan{Version: plan.Version, Experiment: "x", Steps: []plan.Step{
+			{Name: "reward", Job: plan.JobReward, Shards: 1},
+			{Name: "predict", Job: plan.JobPredict, Shards: 2, Inputs: []plan.Input{{Name: "model", Step: "reward", Output: "model.json"}}, Each: []plan.Share{
+				{Params: params, Sources: []plan.File{{Input: "bench", Path: "traces"}}, Models: []string{"m"}},
+				{Params: []byte(`{}`)}, // it calls no model
+			}},
+		}}, Options{
+			Jobs: map[string]job.Func{plan.JobPredict: asker}, Trees: map[string]*store.TreeFS{"bench": tree},
+			Read: func(_, path string) ([]byte, error) { *reads++; return files.ReadFile(path) },
+			Now:  func() time.Time { return time.Time{} },
+		}, reads
+}
+
+// Of a large benchmark few traces are read, and they stand for all.
+func TestSampleOfABenchmark(t *testing.T) {
+	for traces, want := range map[int]int{7: 7, 500: sampleEvents / 10} {
+		p, opt, reads := bench(t, traces)
+		opt.Access = map[string]llm.Access{"m": {Price: &llm.Price{Prompt: 1, Cached: 0.1, Completion: 100}}}
+		e, err := Of(t.Context(), p, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *reads != want || len(e.Models) != 1 {
+			t.Fatalf("%d of %d traces were read: %+v", *reads, traces, e)
+		}
+		m, calls := e.Models[0], float64(10*traces)
+		answer := m.CompletionTokens.Likely / calls // the stand-in has one for all
+		for _, c := range []struct {
+			what string
+			of   Range
+			want Range
+		}{
+			{"calls", m.Calls, Range{0.98 * calls, calls, 1.1 * calls}},
+			// 100 tokens of the system, 4 and 10 of the user, and 50 that the model said.
+			{"prompt tokens", m.PromptTokens, Range{0.98 * calls * (114 + 25), calls * (114 + 50), 1.1 * calls * (114 + 100)}},
+			{"dollars", *m.USD, Range{
+				0.98 * calls * (10*1 + (104+25)*0.1 + answer/2*100) / 1e6, // all but the last question is cached
+				calls * (114 + 50 + answer*100) / 1e6,
+				1.1 * calls * (114 + 100 + 2*answer*100) / 1e6,
+			}},
+		} {
+			near := func(a, b float64) bool { return math.Abs(a-b) < 1e-9*math.Abs(b) }
+			if !near(c.of.Low, c.want.Low) || !near(c.of.Likely, c.want.Likely) || !near(c.of.High, c.want.High) {
+				t.Errorf("%d traces: %s %+v, want %+v", traces, c.what, c.of, c.want)
+			}
+		}
+	}
+}
+
+func TestWhatIsDoneCostsNothing(t *testing.T) {
+	p, opt, reads := bench(t, 3)
+	opt.Reused = func(store.StepName, int) bool { return true }
+	if e, err := Of(t.Context(), p, opt); err != nil || len(e.Models) != 0 || *reads != 0 {
+		t.Errorf("%+v, %v", e, err)
+	}
+}
+
+func TestNoPrice(t *testing.T) {
+	p, opt, _ := bench(t, 3)
+	if e, err := Of(t.Context(), p, opt); err != nil || e.Models[0].USD != nil || e.USD != (Range{}) {
+		t.Errorf("%+v, %v", e, err)
+	}
+}
+
+// Sessions that last longer ask more often, and repeat more each time; they end
+// where maxEvents has them end.
+func TestStretch(t *testing.T) {
+	ta := &tally{calls: 10, given: 1000, said: 400, completion: 50}
+	for stretch, r := range map[float64]float64{0: 1, 1: 1, 1.5: 1.5, 4: 2} {
+		u := highCase.of(ta, part{weight: 3, stretch: stretch}, nil)
+		want := usage{Calls: 3.3 * r * 10, Prompt: 3.3 * r * (1000 + 2*r*400), Completion: 3.3 * r * 2 * 50}
+		if math.Abs(u.Calls-want.Calls)+math.Abs(u.Prompt-want.Prompt)+math.Abs(u.Completion-want.Completion) > 1e-9*want.Prompt {
+			t.Errorf("stretch %v: %+v, want %+v", stretch, u, want)
+		}
+	}
+}
+
+func TestUnreadableTrace(t *testing.T) {
+	p, opt, _ := bench(t, 3)
+	opt.Read = func(string, string) ([]byte, error) { return []byte("{}"), nil }
+	if _, err := Of(t.Context(), p, opt); err == nil || !strings.Contains(err.Error(), "step predict: bench/traces/t000") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,39 @@
+package llm
+
+import (
+	"math"
+	"strconv"
+)
+
+// Paid returns what calls are billed at: the price, or the Batch API's where
+// that is asked; nil where no price is known.
+func (a Access) Paid() *Price {
+	if a.Price == nil || a.Batch == nil {
+		return a.Price
+	}
+	share := a.Price.Batch
+	if share == 0 {
+		share = 0.5
+	}
+	return &Price{Prompt: share * a.Price.Prompt, Cached: share * a.Price.Cached, Completion: share * a.Price.Completion}
+}
+
+// Cost is the price of tokens, in US dollars.
+func (p Price) Cost(u Usage) float64 {
+	return (float64(u.Prompt-u.Cached)*p.Prompt + float64(u.Cached)*p.Cached + float64(u.Completion)*p.Completion) / 1e6
+}
+
+// Free reports whether no token costs anything.
+func (p Price) Free() bool { return p.Prompt == 0 && p.Cached == 0 && p.Completion == 0 }
+
+// Dollars writes a sum to the cent, and one below a dollar to two digits that count.
+func Dollars(usd float64) string {
+	digits := 2
+	if size := math.Abs(usd); size > 0 && size < 0.995 {
+		digits = max(2, 1-int(math.Floor(math.Log10(size))))
+	}
+	if usd < 0 {
+		return "-$" + strconv.FormatFloat(-usd, 'f', digits, 64)
+	}
+	return "$" + strconv.FormatFloat(usd, 'f', digits, 64)
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"text/tabwriter"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/estimate"
+	"github.com/gymline/gymline/internal/experiment"
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// estimateOf rehearses what is left to do of a plan.
+func estimateOf(ctx context.Context, edge *cli.Edge, e *experiment.Experiment, how Execution, p *plan.Plan, trees map[string]*store.TreeFS, shards []plannedShard) (*estimate.Estimate, error) {
+	type shard struct {
+		step  store.StepName
+		shard int
+	}
+	reused := map[shard]bool{}
+	for _, s := range shards {
+		reused[shard{s.Step, s.Shard}] = s.Reused
+	}
+	return estimate.Of(ctx, p, estimate.Options{
+		Jobs: jobs, Trees: trees, Access: how.Models, Now: edge.Now,
+		Read: func(input, path string) ([]byte, error) {
+			at := e.Spec.Inputs[input].Path
+			data, err := fs.ReadFile(os.DirFS(at), path)
+			if err != nil {
+				return nil, inputError(input, at, err)
+			}
+			return data, nil
+		},
+		Reused: func(step store.StepName, n int) bool { return reused[shard{step, n}] },
+	})
+}
+
+// spendingAhead is the account that the experiment's next run would spend from,
+// or nil when it has no budget.
+func spendingAhead(ctx context.Context, st *store.Store, name string, how Execution) (*spending, error) {
+	if how.BudgetUSD == 0 {
+		return nil, nil
+	}
+	n, err := st.LastRun(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	account, err := accountAfter(ctx, st, runID(name, n), "")
+	if err != nil || account == "" {
+		return &spending{BudgetUSD: how.BudgetUSD}, err
+	}
+	return spent(ctx, st, account, how.BudgetUSD)
+}
+
+// printEstimate shows what the calls that are left come to.
+func printEstimate(edge *cli.Edge, e *estimate.Estimate, ahead *spending) error {
+	if len(e.Models) > 0 {
+		tw := tabwriter.NewWriter(edge.Stdout, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(tw, "\nMODEL\tCALLS\tPROMPT TOKENS\tCOMPLETION TOKENS\tUSD: LOW\tLIKELY\tHIGH")
+		unpriced := false
+		for _, m := range e.Models {
+			usd := "no price\t\t"
+			if m.USD != nil {
+				usd = dollarRange(*m.USD)
+			}
+			unpriced = unpriced || m.USD == nil
+			name := m.Model
+			if m.Simulated {
+				name += " (simulated)"
+			}
+			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", name, whole(m.Calls), whole(m.PromptTokens), whole(m.CompletionTokens), usd)
+		}
+		total := "total"
+		if unpriced {
+			total = "total of those with a price"
+		}
+		fmt.Fprintf(tw, "%s\t\t\t\t%s\n", total, dollarRange(e.USD))
+		if err := tw.Flush(); err != nil {
+			return err
+		}
+	}
+	if ahead == nil {
+		return nil
+	}
+	left := ahead.BudgetUSD - ahead.USD
+	fmt.Fprintf(edge.Stdout, "\nbudget %s", llm.Dollars(ahead.BudgetUSD))
+	if ahead.Account != "" {
+		fmt.Fprintf(edge.Stdout, ", and %s of it left: %s spent since %s", llm.Dollars(max(left, 0)), llm.Dollars(ahead.USD), ahead.Account)
+	}
+	fmt.Fprintln(edge.Stdout)
+	switch {
+	case e.USD.Likely > left && ahead.USD > 0: // the ledger may have answers of a shard that was not finished
+		fmt.Fprintf(edge.Stdout, "warning: the likely cost, %s, is above what is left: the run would stop with exit code 69, unless part of that is paid for\n", llm.Dollars(e.USD.Likely))
+	case e.USD.Likely > left:
+		fmt.Fprintf(edge.Stdout, "warning: the likely cost, %s, is above it: the run would stop with exit code 69\n", llm.Dollars(e.USD.Likely))
+	case e.USD.High > left:
+		fmt.Fprintf(edge.Stdout, "the cost may be above it: up to %s\n", llm.Dollars(e.USD.High))
+	}
+	return nil
+}
+
+func whole(r estimate.Range) string { return humanize.Comma(int64(r.Likely + 0.5)) }
+
+func dollarRange(r estimate.Range) string {
+	return fmt.Sprintf("%s\t%s\t%s", llm.Dollars(r.Low), llm.Dollars(r.Likely), llm.Dollars(r.High))
+}
