@@ -52,6 +52,7 @@ type Task struct {
 	InFlight int
 
 	run     store.RunID
+	bears   Tolerance
 	now     func() time.Time
 	exec    Runner
 	store   *store.Store
