@@ -28,9 +28,8 @@ func (e *Malformed) Unwrap() error { return e.Err }
 // reason, in conversation, at most repairs times; then the error is a *Malformed.
 // req is not modified, and no repair is left in the caller's history.
 func Ask[T any](ctx context.Context, c Chatter, req *Request, repairs int, check func(*T) error) (*T, error) {
-	r := *req
 	for try := 0; ; try++ {
-		resp, err := c.Chat(ctx, &r)
+		resp, err := c.Chat(ctx, req)
 		if err != nil {
 			return nil, err
 		}
@@ -45,9 +44,11 @@ func Ask[T any](ctx context.Context, c Chatter, req *Request, repairs int, check
 		if strings.TrimSpace(said) == "" {
 			said = "(no answer)" // several providers refuse a history with an empty text
 		}
-		r.Messages = append(slices.Clip(slices.Clone(r.Messages)),
+		again := *req
+		again.Messages = append(slices.Clip(req.Messages),
 			Message{Assistant, said},
 			Message{User, fmt.Sprintf("That answer cannot be used: %v. Answer again with one JSON object that matches the schema %q and nothing else.", err, req.Schema.Name)})
+		req = &again
 	}
 }
 

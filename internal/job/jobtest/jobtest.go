@@ -36,6 +36,8 @@ type Case struct {
 	Upstream map[string][][]byte
 	Models   job.Models
 	InFlight int // 0 means 4
+	// Tolerance of failed rows; the zero one is job's default.
+	Tolerance job.Tolerance
 }
 
 // A Result is what the shards of a case made.
@@ -95,7 +97,7 @@ func Run(t *testing.T, c Case) (*Result, error) {
 
 	env := job.Env{
 		Store: s, Models: c.Models, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Events: progress.NewJSON(io.Discard),
-		Now: func() time.Time { return time.Unix(0, 0) }, InFlight: c.InFlight,
+		Now: func() time.Time { return time.Unix(0, 0) }, InFlight: c.InFlight, Tolerance: c.Tolerance,
 	}
 	res := &Result{Store: s}
 	for i := range step.Shards {

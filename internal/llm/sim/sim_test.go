@@ -357,11 +357,11 @@ func TestUnknownSchemaAndCancel(t *testing.T) {
 
 // FuzzChat throws any text at every part: it must answer, always the same.
 func FuzzChat(f *testing.F) {
-	for _, s := range []string{userText, "The person: I go.", "[1.0] The user searches for 'x'\nThe assistant proposed: y", "The assistant proposed:\n1. ", "Operations:\n- (\n- x(a", "“‘'\"", "- \n[", "Domain:\nTask:"} {
+	for _, s := range []string{userText, "The person: I go.", "[1.0] The user searches for 'x'\nThe assistant proposed: y", "The assistant proposed:\n1. ", "Operations:\n- (\n- x(a", "“‘'\"", "- \n[", "Domain:\nTask:", "the newest 9223372036854775807 questions"} {
 		f.Add(s, s, uint64(1))
 	}
 	f.Fuzz(func(t *testing.T, system, question string, seed uint64) {
-		for _, part := range []string{"scene", "activity", "events", "result", "proposal", "operation", "judgement", "other"} {
+		for _, part := range []string{"scene", "activity", "events", "result", "proposal", "operation", "judgement", "summary", "other"} {
 			req := &llm.Request{Schema: schema(part), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: system}, {Role: llm.User, Content: question}}}
 			if a, b := chat(t, llm.Model{Skill: 0.5}, req), chat(t, llm.Model{Skill: 0.5}, req); *a != *b || a.Content == "" {
 				t.Errorf("%s: %+v, then %+v", part, a, b)
