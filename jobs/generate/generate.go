@@ -76,7 +76,7 @@ func Run(ctx context.Context, t *job.Task) error {
 	if err != nil {
 		return err
 	}
-	return out.close()
+	return t.WriteJSON(plan.StatsOutput, &out.stats)
 }
 
 // A gym is what all sessions of a run share.
@@ -151,8 +151,9 @@ type outcome struct {
 type outputs struct {
 	task                       *job.Task
 	scenes, episodes, failures *job.Output
+	ledger                     *job.Ledger
 	patience                   *job.Patience
-	rows                       []rows.Row
+	ended                      int // sessions
 	stats                      trace.Stats
 }
 
@@ -160,7 +161,7 @@ func newOutputs(t *job.Task) *outputs {
 	return &outputs{
 		task: t, patience: t.Patience(),
 		scenes: t.Create(plan.ScenesOutput, job.JSONL), episodes: t.Create(plan.EpisodesOutput, job.JSONL),
-		failures: t.Create(FailuresOutput, job.JSONL),
+		failures: t.Create(FailuresOutput, job.JSONL), ledger: t.Ledger(),
 	}
 }
 
@@ -197,18 +198,14 @@ func (out *outputs) add(opening bool, o *outcome) error {
 			return err
 		}
 	}
-	out.rows = append(out.rows, row)
-	out.task.Done(row.State)
-	if o.failure != nil {
-		return out.patience.Ended(len(out.rows)-1, o.id, row.Cause, o.failure)
-	}
-	return out.patience.Ended(len(out.rows)-1, o.id, "", nil)
-}
-
-// close writes the row ledger and the statistics.
-func (out *outputs) close() error {
-	if _, err := out.task.WriteRows(out.rows); err != nil {
+	if err := out.ledger.Add(row); err != nil {
 		return err
 	}
-	return out.task.WriteJSON(plan.StatsOutput, &out.stats)
+	out.task.Done(row.State)
+	n := out.ended
+	out.ended++
+	if o.failure != nil {
+		return out.patience.Ended(n, o.id, row.Cause, o.failure)
+	}
+	return out.patience.Ended(n, o.id, "", nil)
 }

@@ -226,6 +226,36 @@ func TestOutputsDependOnlyOnTheExperiment(t *testing.T) {
 	}
 }
 
+// TestHistoryIsOfTheExperiment: a bounded history changes the sessions, and
+// shards still do not.
+func TestHistoryIsOfTheExperiment(t *testing.T) {
+	c := gymCase(t)
+	all, err := jobtest.Run(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := c.Params.(plan.Generate)
+	p.History = &plan.History{Keep: plan.HistorySummary, Exchanges: 4}
+	c.Params = p
+	whole, err := jobtest.Run(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Shards, c.InFlight = 5, 9
+	parts, err := jobtest.Run(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range jsonl {
+		if !bytes.Equal(whole.Output(t, name), parts.Output(t, name)) {
+			t.Errorf("%s differs with 5 shards", name)
+		}
+	}
+	if bytes.Equal(whole.Output(t, plan.EpisodesOutput), all.Output(t, plan.EpisodesOutput)) {
+		t.Error("the history changes nothing")
+	}
+}
+
 // TestLineEndsMeanNothing: files saved with CRLF and a byte order mark give the
 // same episodes.
 func TestLineEndsMeanNothing(t *testing.T) {
