@@ -62,8 +62,8 @@ func (p *Patience) Ended(n int, id, cause string, err error) error {
 		e.hint = fault.Hint(err)
 		if m, ok := errors.AsType[*llm.Malformed](err); ok {
 			e.raw = clip(m.Raw, 2000)
-		} else if err != nil {
-			e.raw = clip(err.Error(), 2000)
+		} else if r, ok := errors.AsType[*llm.Error](err); ok {
+			e.raw = clip(r.Error(), 2000)
 		}
 	}
 	p.mu.Lock()
