@@ -118,7 +118,7 @@ func TestSummaryRemembers(t *testing.T) {
 	if note = ask("summary", forget); !strings.Contains(note, "Steps done: 2. The first: I open the file & look.") {
 		t.Errorf("then noted %s", note)
 	}
-	c.msgs = append(msgs[:1:1], kept...)
+	c.msgs = slices.Concat(msgs[:1], kept)
 	if done, _, known := c.progress(); done != 1 || known {
 		t.Errorf("%d done, known: %v", done, known)
 	}

@@ -98,7 +98,7 @@ func (c *call) changes() summary {
 		for _, e := range a.Events {
 			changed = append(changed, e.Entities...)
 		}
-		for _, e := range append(changed, a.result.Entities...) {
+		for _, e := range append(changed, a.Entities...) {
 			if _, ok := states[e.Name]; !ok {
 				names = append(names, e.Name)
 			}
