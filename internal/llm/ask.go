@@ -136,15 +136,23 @@ func objects(text string) iter.Seq[string] {
 func closing(text string) int {
 	depth, quoted := 0, false
 	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '"':
+		special := `"{}`
+		if quoted {
+			special = `"\`
+		}
+		next := strings.IndexAny(text[i:], special)
+		if next < 0 {
+			return 0
+		}
+		i += next
+		switch text[i] {
+		case '"':
 			quoted = !quoted
-		case quoted && c == '\\':
+		case '\\':
 			i++
-		case quoted:
-		case c == '{':
+		case '{':
 			depth++
-		case c == '}':
+		case '}':
 			if depth--; depth == 0 {
 				return i + 1
 			}

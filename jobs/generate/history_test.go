@@ -118,7 +118,7 @@ var (
 // TestHistoryBoundsTokens measures what a bounded history does to the prompts;
 // docs/gym.md has the table (go test -v -run HistoryBoundsTokens).
 func TestHistoryBoundsTokens(t *testing.T) {
-	const sessions = 10
+	const sessions = 5
 	perEvent := map[string]map[int]float64{}
 	for _, h := range []struct {
 		name string
