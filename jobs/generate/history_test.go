@@ -100,6 +100,13 @@ func TestPromptsAreSentBefore(t *testing.T) {
 		if 100*claimed < 85*prompt {
 			t.Errorf("session %d: %d of %d prompt tokens are called cached, want 85 %%", root, claimed, prompt)
 		}
+		for role, requests := range conversations(m) {
+			for i := 1; i < len(requests); i++ {
+				if before := requests[i-1].Messages; !reflect.DeepEqual(before, requests[i].Messages[:min(len(before), len(requests[i].Messages))]) {
+					t.Fatalf("request %d of the %s does not extend the one before", i, role)
+				}
+			}
+		}
 		var spent trace.Tokens
 		for _, t := range se.tokens() {
 			spent.Add(t)
