@@ -9,13 +9,6 @@ import (
 	"github.com/gymline/gymline/internal/rows"
 )
 
-// A Tolerance says when a shard is given up: when more than Rate of the last
-// Window rows to end failed.
-type Tolerance struct {
-	Rate   float64 `json:"rate"`
-	Window int     `json:"window"`
-}
-
 // A meter sums what a shard did so far, for progress and the step's record.
 type meter struct {
 	mu        sync.Mutex

@@ -74,7 +74,7 @@ func Run(ctx context.Context, env Env, jobs map[string]Func, which Shard) (store
 		Step: step, Shard: which.Shard, Seed: p.Seed, InFlight: env.InFlight,
 		Log:   env.Log.With("run", which.Run, "step", which.Step, "shard", which.Shard),
 		store: env.Store, models: env.Models, meter: &meter{},
-		run: which.Run, now: env.Now, exec: env.Exec,
+		run: which.Run, bears: env.Tolerance, now: env.Now, exec: env.Exec,
 	}
 	rec := store.Step{Run: which.Run, Step: which.Step, Shard: which.Shard, Started: stamp(env.Now())}
 	reads, err := resolve(ctx, env.Store, p, step, which)

@@ -52,6 +52,7 @@ type Task struct {
 	InFlight int
 
 	run     store.RunID
+	bears   Tolerance
 	now     func() time.Time
 	exec    Runner
 	store   *store.Store
@@ -226,12 +227,26 @@ func (t *Task) WriteJSON(name string, v any) error {
 	return nil
 }
 
-// WriteRows writes the row ledger, checks it and returns its sums.
-func (t *Task) WriteRows(list []rows.Row) (rows.Counts, error) {
+// A Ledger is the row ledger being written.
+type Ledger struct {
+	task *Task
+	out  *Output
+}
+
+// Ledger starts the row ledger.
+func (t *Task) Ledger() *Ledger {
 	t.counts = rows.Counts{Stage: string(t.Step.Name)}
-	o := t.Create(plan.RowsOutput, JSONL)
+	return &Ledger{t, t.Create(plan.RowsOutput, JSONL)}
+}
+
+// Add writes the next row, and refuses one that cannot be accounted for.
+func (l *Ledger) Add(r rows.Row) error { return errors.Join(l.task.counts.Add(r), l.out.Row(r)) }
+
+// WriteRows writes the row ledger at once and returns its sums.
+func (t *Task) WriteRows(list []rows.Row) (rows.Counts, error) {
+	l := t.Ledger()
 	for _, r := range list {
-		if err := errors.Join(t.counts.Add(r), o.Row(r)); err != nil {
+		if err := l.Add(r); err != nil {
 			return t.counts, err
 		}
 	}

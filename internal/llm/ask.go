@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -27,17 +28,12 @@ func (e *Malformed) Unwrap() error { return e.Err }
 // reason, in conversation, at most repairs times; then the error is a *Malformed.
 // req is not modified, and no repair is left in the caller's history.
 func Ask[T any](ctx context.Context, c Chatter, req *Request, repairs int, check func(*T) error) (*T, error) {
-	r := *req
 	for try := 0; ; try++ {
-		resp, err := c.Chat(ctx, &r)
+		resp, err := c.Chat(ctx, req)
 		if err != nil {
 			return nil, err
 		}
-		v := new(T)
-		err = decode(resp, v)
-		if err == nil && check != nil {
-			err = check(v)
-		}
+		v, err := read(resp, check)
 		if err == nil {
 			return v, nil
 		}
@@ -48,24 +44,126 @@ func Ask[T any](ctx context.Context, c Chatter, req *Request, repairs int, check
 		if strings.TrimSpace(said) == "" {
 			said = "(no answer)" // several providers refuse a history with an empty text
 		}
-		r.Messages = append(slices.Clip(slices.Clone(r.Messages)),
+		again := *req
+		again.Messages = append(slices.Clip(req.Messages),
 			Message{Assistant, said},
 			Message{User, fmt.Sprintf("That answer cannot be used: %v. Answer again with one JSON object that matches the schema %q and nothing else.", err, req.Schema.Name)})
+		req = &again
 	}
 }
 
-// decode reads the JSON object in an answer, which a model without constrained
-// decoding may have wrapped in prose or a code fence.
-func decode(resp *Response, into any) error {
+// read finds the JSON object in an answer, which a model without constrained
+// decoding may have wrapped in prose, a code fence or reasoning, or given twice:
+// the first object that decodes and that check accepts. The error is what is
+// wrong with the first object, or else with what looks like one.
+func read[T any](resp *Response, check func(*T) error) (*T, error) {
 	if resp.FinishReason == "length" {
-		return errors.New("it was cut off at the token limit")
+		return nil, errors.New("it was cut off at the token limit")
 	}
-	text := resp.Content
-	start, end := strings.IndexByte(text, '{'), strings.LastIndexByte(text, '}')
-	if start < 0 || end < start {
-		return errors.New("it holds no JSON object")
+	reason := errors.New("it holds no JSON object")
+	first := true
+	for object := range objects(afterReasoning(resp.Content)) {
+		v := new(T)
+		err := decode(object, v)
+		if err == nil && check != nil {
+			err = check(v)
+		}
+		if err == nil {
+			return v, nil
+		}
+		if first {
+			first, reason = false, err
+		}
 	}
-	err := json.NewDecoder(strings.NewReader(text[start : end+1])).Decode(into)
+	return nil, reason
+}
+
+// afterReasoning leaves out the reasoning block that some models put before
+// their answer. Its opening tag may be missing: templates put it into the prompt.
+func afterReasoning(text string) string {
+	const open, end = "<think>", "</think>"
+	if strings.HasPrefix(strings.TrimSpace(text), "{") {
+		return text // an answer may speak of tags
+	}
+	if i := strings.LastIndex(text, end); i >= 0 && strings.Contains(text[i:], "{") {
+		return text[i+len(end):]
+	}
+	if strings.HasPrefix(strings.TrimSpace(text), open) {
+		return "" // thought without an answer
+	}
+	return text
+}
+
+// objects yields what looks like a JSON object, in order, none within another.
+// One that is not closed comes last and reaches to the last brace: what follows
+// its beginning may be a part of it.
+func objects(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		last := strings.LastIndexByte(text, '}')
+		stray := "" // a brace of prose, which is a reason of last resort
+		for {
+			start := strings.IndexByte(text[:last+1], '{')
+			if start < 0 {
+				break
+			}
+			text, last = text[start:], last-start
+			if next := strings.TrimLeft(text[1:], " \t\r\n"); next[0] != '"' && next[0] != '}' {
+				if stray == "" {
+					stray = text[:last+1]
+				}
+				text, last = text[1:], last-1
+				continue
+			}
+			end := closing(text)
+			if end == 0 {
+				yield(text[:last+1])
+				return
+			}
+			stray = ""
+			if !yield(text[:end]) {
+				return
+			}
+			text, last = text[end:], last-end
+		}
+		if stray != "" {
+			yield(stray)
+		}
+	}
+}
+
+// closing returns the length of the object that text starts with, or 0 when it
+// is not closed. Braces within strings do not count.
+func closing(text string) int {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		special := `"{}`
+		if quoted {
+			special = `"\`
+		}
+		next := strings.IndexAny(text[i:], special)
+		if next < 0 {
+			return 0
+		}
+		i += next
+		switch text[i] {
+		case '"':
+			quoted = !quoted
+		case '\\':
+			i++
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return 0
+}
+
+// decode reads one object.
+func decode(object string, into any) error {
+	err := json.NewDecoder(strings.NewReader(object)).Decode(into)
 	// The reason becomes part of the next request, and so of its key in the
 	// ledger: the words are ours, that no Go release may change.
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {

@@ -58,6 +58,22 @@ func TestAskDecodes(t *testing.T) {
 		"fence":  "Here it is:\n```json\n{\"accepted\":true}\n```\nGood luck.",
 		"prose":  `I think {"accepted":true} fits.`,
 		"more":   `{"accepted":true,"extra":{"a":[1,{}]}}`,
+
+		"twice":                  `{"accepted":true}{"accepted":true}`,
+		"twice, with a line":     "{\"accepted\":true}\n\n{\"accepted\":true}\n",
+		"in a list":              `[{"accepted":true}]`,
+		"byte order mark":        "\ufeff{\"accepted\":true}",
+		"braces before":          `Given {x} and {y: {z}}, and {}: {"accepted":true}`,
+		"an open brace before":   `Objects start with {. Mine: {"accepted":true}`,
+		"the shape before":       `You want {"accepted": bool}, so {"accepted":true}`,
+		"another object before":  `For {"event":"x"} I say {"accepted":true}`,
+		"braces after":           "```json\n{\"accepted\":true}\n```\nHere {accepted} means {\"yes\": 1}, not {}.",
+		"a brace after":          `{"accepted":true} :-}`,
+		"braces in strings":      `{"reasons":["}{","\"}"],"accepted":true}`,
+		"reasoning":              "<think>Is {\"accepted\":false} right? {</think>\n{\"accepted\":true}",
+		"reasoning, tag missing": "So {\"accepted\":false}?\n</think>\n\n```json\n{\"accepted\":true}```",
+		"a tag in the answer":    `{"reasons":["</think> {x}"],"accepted":true}`,
+		"a tag after it":         `Well: {"accepted":true} </think>`,
 	} {
 		c := &talker{answers: say(text)}
 		v, err := Ask(t.Context(), c, question(), 0, (*verdict).check)
@@ -74,16 +90,23 @@ func TestAskRepairs(t *testing.T) {
 		answer Response
 		reason string
 	}{
-		"prose":      {say("yes")[0], "it holds no JSON object"},
-		"empty":      {say("")[0], "it holds no JSON object"},
-		"backwards":  {say("} {")[0], "it holds no JSON object"},
-		"list":       {say("[true]")[0], "it holds no JSON object"},
-		"cut off":    {cut, "it was cut off at the token limit"},
-		"not closed": {say(`{"accepted":true,"x":{"y":1}`)[0], "its JSON object is not closed"},
-		"broken":     {say(`{"accepted":yes}`)[0], "its JSON is broken at byte 13"},
-		"wrong type": {say(`{"accepted":"yes"}`)[0], `"accepted" must not be a JSON string`},
-		"deep type":  {say(`{"reasons":[1]}`)[0], `"reasons" must not be a JSON number`},
-		"refused":    {say(`{"Reasons":[]}`)[0], `"accepted" is missing`},
+		"empty":                        {say("")[0], "it holds no JSON object"},
+		"backwards":                    {say("} {")[0], "it holds no JSON object"},
+		"list":                         {say("[true]")[0], "it holds no JSON object"},
+		"cut off":                      {cut, "it was cut off at the token limit"},
+		"not closed":                   {say(`{"accepted":true,"x":{"y":1}`)[0], "its JSON object is not closed"},
+		"broken":                       {say(`{"accepted":yes}`)[0], "its JSON is broken at byte 13"},
+		"wrong type":                   {say(`{"accepted":"yes"}`)[0], `"accepted" must not be a JSON string`},
+		"deep type":                    {say(`{"reasons":[1]}`)[0], `"reasons" must not be a JSON number`},
+		"prose":                        {say("yes")[0], "it holds no JSON object"},
+		"a braced word":                {say("{yes}")[0], "its JSON is broken at byte 2"},
+		"only thought":                 {say(`<think>{"accepted":true}`)[0], "it holds no JSON object"},
+		"thought, words":               {say(`<think>{"accepted":true}</think> {yes}`)[0], "its JSON is broken at byte 2"},
+		"a part of what is broken":     {say(`{"accepted":yes,"x":{"accepted":true}}`)[0], "its JSON is broken at byte 13"},
+		"a part of what is not closed": {say(`{"x":[{"accepted":true},{"acc`)[0], "its JSON object is not closed"},
+		"two of the wrong type":        {say(`{"accepted":1}{"accepted":"x"}`)[0], `"accepted" must not be a JSON number`},
+		"two refused":                  {say(`{"a":1} {"reasons":5}`)[0], `"accepted" is missing`},
+		"refused":                      {say(`{"Reasons":[]}`)[0], `"accepted" is missing`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -134,7 +157,8 @@ func TestAskPassesFailuresOn(t *testing.T) {
 
 // FuzzAsk: whatever a model answers, Ask decodes it or gives a reason that can be sent.
 func FuzzAsk(f *testing.F) {
-	for _, text := range []string{`{"accepted":true}`, "```json\n{}\n```", `{`, `}{`, `{"accepted":1e999}`, `{"reasons":["\ud800"]}`, "{\xff}", `{"a":{"a":{"a":[`, `{"ACCEPTED":null}{}`} {
+	for _, text := range []string{`{"accepted":true}`, "```json\n{}\n```", `{`, `}{`, `{"accepted":1e999}`, `{"reasons":["\ud800"]}`, "{\xff}", `{"a":{"a":{"a":[`, `{"ACCEPTED":null}{}`,
+		`{x} {"accepted":true}`, `{"a`, `{"accepted":true}{"accepted":true}`, "<think>{</think>{\"accepted\":true}", `[{"a":"\`, `{{}}`, `{ "}`} {
 		f.Add(text, "stop")
 	}
 	f.Add(`{"accepted":true}`, "length")

@@ -47,6 +47,8 @@ func (e *Error) Hint() string {
 		return "check the API key's environment variable, the account's credit and the model's name, then run again: finished work is kept"
 	case e.Class == Retryable && e.Status == 0:
 		return "check that baseURL is right and answers, then run again: finished work is kept"
+	case e.Class == Refused && (e.Status == 400 || e.Status == 422):
+		return "if the server does not take response_format, set the model's schema to json_object or text; else mend what it names"
 	}
 	return ""
 }

@@ -42,6 +42,7 @@ var funcs = template.FuncMap{
 	"judgements":  judgements,
 	"gymBars":     gymBars,
 	"gymRows":     gymRows,
+	"tokenRows":   tokenRows,
 	"ledgerBars":  ledgerBars,
 	"causes":      causes,
 }

@@ -208,6 +208,32 @@ func FuzzReadRecorded(f *testing.F) {
 	})
 }
 
+// FuzzReadBenchmark: whatever a trace file holds, reading it gives events that
+// prompts can show, or an error that names the file.
+func FuzzReadBenchmark(f *testing.F) {
+	f.Add("[" + entry("1", "Opens a file.", "") + "," + entry("Day 1, 9:00 AM", " two\nlines ", `,"more":[]`) + "]")
+	f.Add("\ufeff[\n{\"observation\":{\"time\":\"1\",\"event\":\"\"}}]")
+	f.Add(`[{"observation":{"time":"Day 9999999999999999999, 1:00 PM","event":"x"}}]`)
+	f.Add(`[{}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		traces, err := ReadBenchmark(context.Background(), fakeFiles{"b/code_1.json": text}, []string{"b/code_1.json"})
+		if err != nil {
+			if !strings.Contains(err.Error(), "b/code_1.json") {
+				t.Fatalf("an error that does not name the file: %v", err)
+			}
+			return
+		}
+		if len(traces) != 1 || traces[0].ID != "code_1" || traces[0].Domain != "coding" || len(traces[0].Turns) == 0 {
+			t.Fatalf("%q was read as %+v", text, traces)
+		}
+		for _, turn := range traces[0].Turns {
+			if _, _, err := ParseTime(turn.Event.Time); err != nil || turn.Event.Text == "" || turn.Event.Text != OneLine(turn.Event.Text) || len(turn.Proposals) > 0 {
+				t.Fatalf("%q was read as the event %+v, %v", text, turn.Event, err)
+			}
+		}
+	})
+}
+
 type dirFiles string
 
 func (d dirFiles) Open(_ context.Context, path string) (io.ReadCloser, error) {

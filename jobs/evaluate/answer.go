@@ -40,13 +40,20 @@ func (p *prediction) ask(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	k := max(1, p.params.Tasks)
+	schema := prompt.AgentSchema(k)
+	patience := p.task.Patience()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, p.task.InFlight))
 	for i := range p.traces {
 		group.Go(func() error {
 			for j := range p.traces[i].Turns {
-				if err := p.answer(ctx, chat, i, j); err != nil {
+				cause, err := p.answer(ctx, chat, schema, i, j, k)
+				if err != nil && cause == "" {
 					return fmt.Errorf("%s: %w", trace.TurnID(p.traces[i].ID, j), err)
+				}
+				if err := patience.Ended(p.first[i]+j, p.id(i, j), cause, err); err != nil {
+					return err
 				}
 			}
 			return nil
@@ -56,22 +63,21 @@ func (p *prediction) ask(ctx context.Context) error {
 }
 
 // answer has the model answer one event. An agent whose answer stays unusable
-// made no proposal: the turn is silence, and counted as failed.
-func (p *prediction) answer(ctx context.Context, chat llm.Chatter, i, j int) error {
-	turns, k := p.traces[i].Turns, max(1, p.params.Tasks)
+// made no proposal: the turn is silence, and counted as failed, for the cause
+// that comes with the error.
+func (p *prediction) answer(ctx context.Context, chat llm.Chatter, schema *llm.Schema, i, j, k int) (cause string, err error) {
+	turns := p.traces[i].Turns
 	reply, err := llm.Ask(ctx, chat, &llm.Request{
-		Messages: prompt.AgentHistory(turns, 0, j, k), Schema: prompt.AgentSchema(k), Seed: p.seed("agent", i, j),
+		Messages: prompt.AgentHistory(turns, 0, j, k), Schema: schema, Seed: p.seed("agent", i, j),
 	}, p.params.Repairs, func(r *prompt.AgentReply) error { return r.Check(k) })
-	if cause := unusable(err, causeMalformed, causeRefused); cause != "" {
-		p.task.Log.Warn("answer not used", "candidate", p.candidate.Name, "event", trace.TurnID(p.traces[i].ID, j), "err", err)
-		p.ends[i][j] = end{failed: cause, unusable: true}
-		return nil
-	}
 	if err != nil {
-		return err
+		if cause = unusable(err, causeMalformed, causeRefused); cause != "" {
+			p.ends[i][j] = end{failed: cause, unusable: true}
+		}
+		return cause, err
 	}
 	turns[j].Proposals = reply.Proposals()
-	return nil
+	return "", nil
 }
 
 // unusable returns the cause of an error that ends a row and not the step, or "".

@@ -35,6 +35,7 @@ func (p *prediction) judgeAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	patience := p.task.Patience()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, p.task.InFlight))
 	for i := range p.traces {
@@ -47,11 +48,12 @@ func (p *prediction) judgeAll(ctx context.Context) error {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				if err := p.judgeTurn(ctx, by, i, j, history[:j+1:j+1]); err != nil {
+				cause, err := p.judgeTurn(ctx, by, i, j, history[:j+1:j+1])
+				if err != nil && cause == "" {
 					return fmt.Errorf("%s: judge: %w", trace.TurnID(p.traces[i].ID, j), err)
 				}
 				p.task.Done(p.row(i, j).State)
-				return nil
+				return patience.Ended(p.first[i]+j, p.id(i, j), cause, err)
 			})
 		}
 	}
@@ -60,8 +62,9 @@ func (p *prediction) judgeAll(ctx context.Context) error {
 
 // judgeTurn accepts a turn when the judge accepts any of its proposals, and
 // names the first such. Otherwise the verdict is that of the proposal which
-// scored highest, the first of equals.
-func (p *prediction) judgeTurn(ctx context.Context, by judge, i, j int, history []trace.Event) error {
+// scored highest, the first of equals. An error that ends the row alone comes
+// with its cause.
+func (p *prediction) judgeTurn(ctx context.Context, by judge, i, j int, history []trace.Event) (cause string, err error) {
 	turn := &p.traces[i].Turns[j]
 	tasks := []*string{nil}
 	if len(turn.Proposals) > 0 {
@@ -73,17 +76,15 @@ func (p *prediction) judgeTurn(ctx context.Context, by judge, i, j int, history 
 	var result *trace.Judgement
 	for k, task := range tasks {
 		v, err := by(ctx, i, j, k, history, task)
-		cause := unusable(err, causeJudge, causeJudgeCall)
 		if errors.Is(err, errNoVerdict) {
-			cause = causeNoVerdict
-		}
-		if cause != "" {
-			p.task.Log.Warn("not judged", "candidate", p.candidate.Name, "event", trace.TurnID(p.traces[i].ID, j), "err", err)
-			p.ends[i][j].failed = cause
-			return nil
+			p.ends[i][j].failed = causeNoVerdict // left out on purpose, so it did not fail
+			return "", nil
 		}
 		if err != nil {
-			return err
+			if cause = unusable(err, causeJudge, causeJudgeCall); cause != "" {
+				p.ends[i][j].failed = cause
+			}
+			return cause, err
 		}
 		now := &trace.Judgement{Accepted: v.accepted, Score: v.score, Reason: v.reason}
 		if v.accepted && task != nil {
@@ -97,7 +98,7 @@ func (p *prediction) judgeTurn(ctx context.Context, by judge, i, j int, history 
 		}
 	}
 	turn.Judgement = result
-	return nil
+	return "", nil
 }
 
 func score(j *trace.Judgement) float64 {

@@ -21,7 +21,7 @@ import (
 // The formats of the two jobs' outputs; raising one invalidates its memo. What
 // predict writes depends on the texts that it sends.
 const (
-	PredictFormat = 200 + prompt.Version
+	PredictFormat = 210 + prompt.Version
 	Format        = 2
 )
 
@@ -101,6 +101,7 @@ type prediction struct {
 	traces    []trace.Trace    // proposals and judgements are filled in
 	recorded  [][]trace.Answer // of a recorded candidate
 	ends      [][]end          // by trace and turn
+	first     []int            // by trace: the row of its first turn
 	events    int
 	simulated bool
 	trained   *rewardmodel.Model // the judge, when it is one
@@ -117,6 +118,7 @@ func newPrediction(t *job.Task, params plan.Predict, benchmark []trace.Trace) *p
 	p := &prediction{task: t, params: params, candidate: params.Candidate, traces: benchmark}
 	for _, b := range benchmark {
 		p.ends = append(p.ends, make([]end, len(b.Turns)))
+		p.first = append(p.first, p.events)
 		p.events += len(b.Turns)
 	}
 	p.simulated = p.candidate.Model != nil && p.candidate.Model.Simulated()
@@ -166,10 +168,15 @@ func training(judge *rewardmodel.Model, tr *trace.Trace) *trace.JudgeTraining {
 	return t
 }
 
+// id names an event's row.
+func (p *prediction) id(i, j int) string {
+	return p.candidate.Name + "/" + trace.TurnID(p.traces[i].ID, j)
+}
+
 // row is an event's row: it yields one event to score if it was judged.
 func (p *prediction) row(i, j int) rows.Row {
 	e := p.ends[i][j]
-	r := rows.Row{Stage: string(p.task.Step.Name), ID: p.candidate.Name + "/" + trace.TurnID(p.traces[i].ID, j), State: rows.Accepted, Cause: e.failed}
+	r := rows.Row{Stage: string(p.task.Step.Name), ID: p.id(i, j), State: rows.Accepted, Cause: e.failed}
 	if p.traces[i].Turns[j].Judgement != nil {
 		r.Yields = 1
 	}

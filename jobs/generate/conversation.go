@@ -9,16 +9,22 @@ import (
 	"strings"
 
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/prompt"
+	"github.com/gymline/gymline/internal/trace"
 )
 
-// A conversation is all that one role was told and has answered. It only ever
-// grows at its end, so that each request repeats the one before it as a prefix.
+// A conversation is what one role was told and has answered. It grows at its
+// end, so that each request repeats the one before it as a prefix; where its
+// history is bounded, it is cut at times.
 type conversation struct {
-	role string // names the role in causes
-	chat llm.Chatter
-	draw draws
-	msgs []llm.Message
+	role    string // names the role in causes
+	chat    llm.Chatter
+	draw    draws
+	history *plan.History // nil keeps all
+	head    int           // messages that are no exchange: the system text, and a summary with its question
+	msgs    []llm.Message
+	tokens  *trace.Tokens // of all calls, repairs included
 }
 
 // draws is what the requests of one session, or of one scene, are seeded with.
@@ -30,20 +36,44 @@ type draws struct {
 }
 
 func (d draws) converse(role string, chat llm.Chatter, system string) *conversation {
-	return &conversation{role: role, chat: chat, draw: d, msgs: []llm.Message{{Role: llm.System, Content: system}}}
+	return &conversation{
+		role: role, chat: chat, draw: d, head: 1,
+		msgs: []llm.Message{{Role: llm.System, Content: system}}, tokens: &trace.Tokens{},
+	}
+}
+
+// Chat passes a request on and counts what the answer took.
+func (c *conversation) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	resp, err := c.chat.Chat(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	c.tokens.Add(trace.Tokens{Calls: 1, Prompt: resp.Usage.Prompt, Cached: resp.Usage.Cached, Completion: resp.Usage.Completion})
+	return resp, nil
 }
 
 // ask puts one question and keeps it with its answer, as check left it. An
-// answer that stays malformed, and a refused request, are a *failure.
+// answer that stays malformed, and a refused request, are a *failure, after which
+// the conversation is over.
 func ask[T any](ctx context.Context, c *conversation, question string, schema *llm.Schema, check func(*T) error) (*T, error) {
-	msgs := append(slices.Clip(c.msgs), llm.Message{Role: llm.User, Content: question})
-	req := &llm.Request{Messages: msgs, Schema: schema, Replicate: c.draw.replicate, Seed: c.draw.rng.Uint64() >> 11}
-	v, err := llm.Ask(ctx, c.chat, req, c.draw.repairs, check)
+	if c.full() {
+		if err := c.shorten(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return exchange(ctx, c, question, schema, check)
+}
+
+// exchange is ask, whatever the length of the conversation. Requests share the
+// messages that they have in common: what was sent is never written again.
+func exchange[T any](ctx context.Context, c *conversation, question string, schema *llm.Schema, check func(*T) error) (*T, error) {
+	c.msgs = append(c.msgs, llm.Message{Role: llm.User, Content: question})
+	req := &llm.Request{Messages: slices.Clip(c.msgs), Schema: schema, Replicate: c.draw.replicate, Seed: c.draw.rng.Uint64() >> 11}
+	v, err := llm.Ask(ctx, c, req, c.draw.repairs, check)
 	if err != nil {
 		return nil, c.failed(schema.Name, err)
 	}
-	msgs = append(msgs, llm.Message{Role: llm.Assistant, Content: prompt.Encode(v)})
-	c.msgs = msgs
+	c.msgs = append(c.msgs, llm.Message{Role: llm.Assistant, Content: prompt.Encode(v)})
 	return v, nil
 }
 
@@ -54,20 +84,22 @@ type failure struct {
 	Cause  string `json:"cause"` // short and the same for the same defect, so that rows group by it
 	Detail string `json:"error"`
 	Raw    string `json:"raw,omitempty"` // the last answer, when there was one
+	err    error
 }
 
 func (f *failure) Error() string { return f.Cause + ": " + f.Detail }
+func (f *failure) Unwrap() error { return f.err }
 
 // failed tells errors that end a row from those that end the run: a provider
 // that is out of reach or denies access fails every row alike.
 func (c *conversation) failed(schema string, err error) error {
 	if m, ok := errors.AsType[*llm.Malformed](err); ok {
 		cause := fmt.Sprintf("%s: no valid %s", c.role, schema)
-		return &failure{c.role, schema, cause, m.Err.Error(), m.Raw}
+		return &failure{c.role, schema, cause, m.Err.Error(), m.Raw, err}
 	}
 	if e, ok := errors.AsType[*llm.Error](err); ok && e.Class == llm.Refused {
 		cause := strings.TrimSpace(fmt.Sprintf("%s: the request was refused: HTTP %d %s", c.role, e.Status, e.Code))
-		return &failure{c.role, schema, cause, err.Error(), ""}
+		return &failure{c.role, schema, cause, err.Error(), "", err}
 	}
 	return fmt.Errorf("%s: %w", c.role, err)
 }

@@ -21,7 +21,7 @@ import (
 
 // Format is the version of this job's outputs; any change of what it asks,
 // the texts of package prompt included, or writes changes it.
-const Format = 100 + prompt.Version
+const Format = 110 + prompt.Version
 
 // FailuresOutput is the output that keeps, for each scene or session that
 // failed, the answer that could not be used.
@@ -43,12 +43,12 @@ func Run(ctx context.Context, t *job.Task) error {
 	t.Plan((last - first) * sessions)
 
 	// A scene is written by the first of its sessions, and forgotten after its last.
-	lazy := make([]func() (*trace.Scene, error), last-first)
+	lazy := make([]func() setting, last-first)
 	var mu sync.Mutex
-	scene := func(ctx context.Context, i int) (*trace.Scene, error) {
+	set := func(ctx context.Context, i int) setting {
 		mu.Lock()
 		if lazy[i] == nil {
-			lazy[i] = sync.OnceValues(func() (*trace.Scene, error) { return g.all.scene(ctx, first+i) })
+			lazy[i] = sync.OnceValue(func() setting { return g.all.setting(ctx, first+i) })
 		}
 		get := lazy[i]
 		mu.Unlock()
@@ -56,8 +56,9 @@ func Run(ctx context.Context, t *job.Task) error {
 	}
 	err := inOrder(ctx, len(lazy)*sessions, max(1, t.InFlight), func(ctx context.Context, i int) (*outcome, error) {
 		o := &outcome{id: fmt.Sprintf("%s/%d", sceneID(first+i/sessions), i%sessions)}
-		var err error
-		if o.scene, err = scene(ctx, i/sessions); err == nil {
+		o.setting = set(ctx, i/sessions)
+		err := o.err
+		if err == nil {
 			o.episode, err = g.play(ctx, first+i/sessions, i%sessions, o)
 		}
 		if err != nil && !errors.As(err, &o.failure) {
@@ -75,7 +76,7 @@ func Run(ctx context.Context, t *job.Task) error {
 	if err != nil {
 		return err
 	}
-	return out.close()
+	return t.WriteJSON(plan.StatsOutput, &out.stats)
 }
 
 // A gym is what all sessions of a run share.
@@ -119,6 +120,7 @@ func (g *gym) play(ctx context.Context, i, n int, o *outcome) (*trace.Episode, e
 	d := draws{rng: g.task.Rand("session", o.scene.ID, strconv.Itoa(n)), replicate: n, repairs: g.params.Repairs}
 	s := newSession(g.params, o.scene, g.cast, d)
 	end, err := s.run(ctx)
+	o.spent = s.tokens()
 	if err != nil {
 		return nil, err
 	}
@@ -138,35 +140,44 @@ func (g *gym) simulated(i int) bool {
 // An outcome is how one session went: an episode, or a failure of its own or of
 // its scene, which then is nil.
 type outcome struct {
-	id      string
-	scene   *trace.Scene
+	id string
+	setting
 	episode *trace.Episode
 	failure *failure
+	spent   map[string]trace.Tokens // by role, but for the scene
 }
 
 // outputs are the job's outputs; stats are of the episodes.
 type outputs struct {
 	task                       *job.Task
 	scenes, episodes, failures *job.Output
-	rows                       []rows.Row
+	ledger                     *job.Ledger
+	patience                   *job.Patience
+	ended                      int // sessions
 	stats                      trace.Stats
 }
 
 func newOutputs(t *job.Task) *outputs {
 	return &outputs{
-		task:   t,
+		task: t, patience: t.Patience(),
 		scenes: t.Create(plan.ScenesOutput, job.JSONL), episodes: t.Create(plan.EpisodesOutput, job.JSONL),
-		failures: t.Create(FailuresOutput, job.JSONL),
+		failures: t.Create(FailuresOutput, job.JSONL), ledger: t.Ledger(),
 	}
 }
 
 // add writes one session's outcome; opening says that it is its scene's first.
 func (out *outputs) add(opening bool, o *outcome) error {
 	row := rows.Row{Stage: string(out.task.Step.Name), ID: o.id, State: rows.Accepted}
-	if opening && o.scene != nil {
-		if err := out.scenes.Row(o.scene); err != nil {
-			return err
+	if opening {
+		out.stats.Spend(scenesRole, o.tokens)
+		if o.scene != nil {
+			if err := out.scenes.Row(o.scene); err != nil {
+				return err
+			}
 		}
+	}
+	for role, t := range o.spent {
+		out.stats.Spend(role, t)
 	}
 	switch {
 	case o.failure != nil:
@@ -187,15 +198,14 @@ func (out *outputs) add(opening bool, o *outcome) error {
 			return err
 		}
 	}
-	out.rows = append(out.rows, row)
-	out.task.Done(row.State)
-	return nil
-}
-
-// close writes the row ledger and the statistics.
-func (out *outputs) close() error {
-	if _, err := out.task.WriteRows(out.rows); err != nil {
+	if err := out.ledger.Add(row); err != nil {
 		return err
 	}
-	return out.task.WriteJSON(plan.StatsOutput, &out.stats)
+	out.task.Done(row.State)
+	n := out.ended
+	out.ended++
+	if o.failure != nil {
+		return out.patience.Ended(n, o.id, row.Cause, o.failure)
+	}
+	return out.patience.Ended(n, o.id, "", nil)
 }

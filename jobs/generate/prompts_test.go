@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/seed"
 )
 
@@ -32,9 +33,17 @@ func TestPromptGoldens(t *testing.T) {
 	if _, err := ask(t.Context(), talk, scenesQuestion("daily", "Mend a lamp.", []string{"The user takes a lamp.", "The bulb breaks."}), sceneSchema, (*written).check); err != nil {
 		t.Fatal(err)
 	}
+	l.History = &plan.History{Keep: plan.HistorySummary, Exchanges: 2}
+	forgetful := calm().with("activity", inTurn(act, act, act, act, goalMet)).with("summary", always(`{"summary":"I have looked under the table."}`))
+	if _, _, err := playScene(t, forgetful, l); err != nil {
+		t.Fatal(err)
+	}
+	asked := forgetful.asked["activity"]
+	s.asked["after a cut"] = asked[2:3]
 	last := func(schema string) *llm.Request { return s.asked[schema][len(s.asked[schema])-1] }
 	for name, req := range map[string]*llm.Request{
 		"scenes": last("scene"), "user": last("activity"), "environment": last("result"), "agent": last("proposal"), "operation": last("operation"),
+		"summary": last("after a cut"),
 	} {
 		var b strings.Builder
 		for _, m := range req.Messages {

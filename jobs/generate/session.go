@@ -46,7 +46,10 @@ func newSession(limits plan.Generate, scene *trace.Scene, c cast, d draws) *sess
 	s := &session{limits: limits, scene: scene, cast: c, draws: d, state: map[string]string{}}
 	s.user = user{d.converse("user", c.user, userText(scene, limits.Candidates)), limits.Candidates}
 	s.environment = environment{talk: d.converse("environment", c.environment, environmentText(scene))}
-	s.agent = agent{d.converse("agent", c.agent, prompt.AgentSystem(limits.Candidates)), limits.Candidates}
+	s.agent = newAgent(d.converse("agent", c.agent, prompt.AgentSystem(limits.Candidates)), limits.Candidates)
+	for _, talk := range []*conversation{s.user.talk, s.environment.talk, s.agent.talk} {
+		talk.history = limits.History
+	}
 	s.clock = s.start()
 	return s
 }
@@ -95,7 +98,7 @@ func (s *session) play(ctx context.Context, activity int) error {
 			return err
 		}
 		t := s.happen(activity, e)
-		if t.Proposals, err = s.agent.propose(ctx, t.Event, s.feedback()); err != nil {
+		if t.Proposals, err = s.agent.propose(ctx, s.turns, t.Event); err != nil {
 			return err
 		}
 		if t.Judgement, err = s.user.judge(ctx, &t); err != nil {
@@ -141,10 +144,11 @@ func (s *session) last() *trace.Turn {
 	return &s.turns[len(s.turns)-1]
 }
 
-// feedback is what the agent hears of the turn before.
-func (s *session) feedback() string {
-	if last := s.last(); last != nil {
-		return prompt.Feedback(*last)
+// tokens is what each role's calls took so far.
+func (s *session) tokens() map[string]trace.Tokens {
+	all := map[string]trace.Tokens{}
+	for _, talk := range []*conversation{s.user.talk, s.environment.talk, s.agent.talk} {
+		all[talk.role] = *talk.tokens
 	}
-	return ""
+	return all
 }

@@ -1,7 +1,6 @@
 package generate
 
 import (
-	"context"
 	"fmt"
 	"reflect"
 	"slices"
@@ -10,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/llm/sim"
 	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/seed"
 	"github.com/gymline/gymline/internal/trace"
@@ -348,69 +346,4 @@ func TestTroubleComesAtItsRate(t *testing.T) {
 	if rate := float64(told) / float64(all); rate < troubleRate-0.05 || rate > troubleRate+0.05 {
 		t.Errorf("trouble in %d of %d activities, want a rate of %v", told, all, troubleRate)
 	}
-}
-
-// recorder keeps every request that passes, in order, by conversation.
-type recorder struct {
-	llm.Chatter
-	requests *[]*llm.Request
-}
-
-func (r recorder) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
-	*r.requests = append(*r.requests, req)
-	return r.Chatter.Chat(ctx, req)
-}
-
-func TestPromptsGrowAtTheirEnd(t *testing.T) {
-	l := limits
-	l.MaxEvents = 30
-	model := sim.New(llm.Model{Name: "sim", Provider: llm.Sim, Skill: 0.8})
-	var user, environment, agent []*llm.Request
-	c := cast{recorder{model, &user}, recorder{model, &environment}, recorder{model, &agent}}
-	for i := range uint64(5) {
-		se := newSession(l, &workshop, c, draws{rng: seed.New(100 + i), repairs: 2})
-		if _, err := se.run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	total, known := 0, 0
-	for _, requests := range [][]*llm.Request{user, environment, agent} {
-		// A request repeats the longest earlier one of its conversation.
-		var sent []*llm.Request
-		for _, req := range requests {
-			best := 0
-			for _, old := range sent {
-				best = max(best, sameBytes(old.Messages, req.Messages))
-			}
-			total += len(everything(req))
-			known += best
-			sent = append(sent, req)
-		}
-	}
-	if share := float64(known) / float64(total); share < 0.85 {
-		t.Errorf("%.1f %% of the prompt bytes lie in a prefix that was already sent, want 85 %%", 100*share)
-	} else {
-		t.Logf("%.1f %% of %d prompt bytes lie in a prefix already sent", 100*share, total)
-	}
-	// Within one conversation, each request is a strict extension of the last.
-	for i := 1; i < len(user); i++ {
-		a, b := user[i-1].Messages, user[i].Messages
-		if len(b) > 2 && !strings.HasPrefix(lastMessage(user[i]), "That answer cannot") && !strings.HasPrefix(lastMessage(user[i-1]), "That answer cannot") &&
-			!reflect.DeepEqual(a, b[:len(a)]) {
-			t.Fatalf("request %d of the user does not extend the one before", i)
-		}
-	}
-}
-
-// sameBytes counts the bytes of the whole messages that two requests share at
-// their beginning.
-func sameBytes(a, b []llm.Message) int {
-	n := 0
-	for i := range min(len(a), len(b)) {
-		if a[i] != b[i] {
-			break
-		}
-		n += len(a[i].Content) + 1
-	}
-	return n
 }

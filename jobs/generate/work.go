@@ -53,10 +53,15 @@ func (w *work) next(ctx context.Context) (*step, error) {
 
 // begin is the work on a task that was accepted at the last turn.
 func (s *session) begin(task string) *work {
+	seen := s.turns
+	if h := s.limits.History; h != nil {
+		seen = seen[max(0, len(seen)-h.Exchanges):]
+	}
 	w := &work{
 		talk: s.draws.converse("agent", s.cast.agent, executorText(s.scene, s.limits.ExecuteSteps)),
-		task: task, turn: len(s.turns) - 1, question: taskQuestion(s.turns, s.state, task),
+		task: task, turn: len(s.turns) - 1, question: taskQuestion(seen, s.state, task),
 	}
+	w.talk.tokens = s.agent.talk.tokens
 	for _, op := range s.scene.Environment.Operations {
 		w.names = append(w.names, trace.OperationName(op))
 	}

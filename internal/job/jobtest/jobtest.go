@@ -36,6 +36,8 @@ type Case struct {
 	Upstream map[string][][]byte
 	Models   job.Models
 	InFlight int // 0 means 4
+	// Tolerance of failed rows; the zero one is job's default.
+	Tolerance job.Tolerance
 }
 
 // A Result is what the shards of a case made.
@@ -45,7 +47,7 @@ type Result struct {
 }
 
 // Run runs every shard in turn and stops at the first error.
-func Run(t *testing.T, c Case) (*Result, error) {
+func Run(t testing.TB, c Case) (*Result, error) {
 	t.Helper()
 	ctx := context.Background()
 	s := store.New(store.NewMem())
@@ -95,7 +97,7 @@ func Run(t *testing.T, c Case) (*Result, error) {
 
 	env := job.Env{
 		Store: s, Models: c.Models, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Events: progress.NewJSON(io.Discard),
-		Now: func() time.Time { return time.Unix(0, 0) }, InFlight: c.InFlight,
+		Now: func() time.Time { return time.Unix(0, 0) }, InFlight: c.InFlight, Tolerance: c.Tolerance,
 	}
 	res := &Result{Store: s}
 	for i := range step.Shards {
@@ -109,7 +111,7 @@ func Run(t *testing.T, c Case) (*Result, error) {
 }
 
 // Output returns the bytes of an output over all shards.
-func (r *Result) Output(t *testing.T, name string) []byte {
+func (r *Result) Output(t testing.TB, name string) []byte {
 	t.Helper()
 	var artifacts []store.Artifact
 	for i := range r.Records {
@@ -144,14 +146,14 @@ func (Models) Flush(context.Context) error { return nil }
 // Open calls f.
 func (f Models) Open(_ context.Context, m llm.Model) (llm.Chatter, error) { return f(m) }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func encode(t *testing.T, params any) json.RawMessage {
+func encode(t testing.TB, params any) json.RawMessage {
 	t.Helper()
 	raw, err := json.Marshal(params)
 	must(t, err)

@@ -40,10 +40,28 @@ func (m *model) Chat(ctx context.Context, req *llm.Request) (*llm.Response, erro
 		content = content[:len(content)/2]
 	}
 	usage := llm.Usage{Calls: 1, Completion: tokens(len(content))}
-	for _, msg := range req.Messages {
-		usage.Prompt += tokens(len(msg.Content))
+	sent := alreadySent(req.Messages)
+	for i, msg := range req.Messages {
+		n := tokens(len(msg.Content))
+		usage.Prompt += n
+		if i < sent {
+			usage.Cached += n
+		}
 	}
 	return &llm.Response{Content: content, FinishReason: "stop", Model: "sim", Usage: usage}, nil
+}
+
+// alreadySent is how many of a conversation's messages an ideal prefix cache
+// holds: those that the question before was sent with, which end right before
+// the last answer. What a sim sees is one request, so it takes the text of other
+// conversations for unknown, and what a bounded history keeps at a cut for sent.
+func alreadySent(msgs []llm.Message) int {
+	for i := len(msgs) - 1; i > 0; i-- {
+		if msgs[i].Role == llm.Assistant {
+			return i
+		}
+	}
+	return 0
 }
 
 // tokens estimates tokens as a quarter of the bytes, rounded up, a message.
@@ -104,6 +122,8 @@ func (c *call) play(schema *llm.Schema) any {
 		return c.judgement()
 	case "verdict":
 		return c.verdict()
+	case "summary":
+		return c.summary()
 	}
 	return map[string]string{"answer": "A stand-in has nothing to say to this."}
 }

@@ -65,6 +65,81 @@ func TestSameRequestSameAnswer(t *testing.T) {
 	}
 }
 
+// TestCachedIsWhatTheQuestionBeforeSent: the messages up to the last answer, and
+// nothing of a conversation's first question.
+func TestCachedIsWhatTheQuestionBeforeSent(t *testing.T) {
+	msgs := []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: "First?"}}
+	var before int64
+	for range 3 {
+		u := chat(t, llm.Model{Name: "a"}, &llm.Request{Schema: schema("activity"), Messages: msgs}).Usage
+		if u.Cached != before {
+			t.Errorf("%d messages: %d cached, and %d were sent", len(msgs), u.Cached, before)
+		}
+		before = u.Prompt
+		msgs = append(msgs, llm.Message{Role: llm.Assistant, Content: "Yes."}, llm.Message{Role: llm.User, Content: "Next?"})
+	}
+}
+
+// TestSummaryRemembers: a user knows from a note how far it had come and where it
+// began, and an environment how things are.
+func TestSummaryRemembers(t *testing.T) {
+	msgs := []llm.Message{{Role: llm.System, Content: userText}}
+	exchange := func(question, answer string) {
+		msgs = append(msgs, llm.Message{Role: llm.User, Content: question}, llm.Message{Role: llm.Assistant, Content: answer})
+	}
+	ask := func(part, question string) string {
+		t.Helper()
+		for seed := range uint64(5) { // one of two hundred is malformed
+			req := &llm.Request{Schema: schema(part), Seed: seed, Messages: append(slices.Clip(msgs), llm.Message{Role: llm.User, Content: question})}
+			if s := chat(t, llm.Model{Skill: 0.9}, req).Content; json.Valid([]byte(s)) {
+				return s
+			}
+		}
+		t.Fatal("only malformed answers")
+		return ""
+	}
+	const forget = "You are about to forget this conversation, but for the newest 2 questions with their answers."
+	exchange("Nothing has happened yet. What do you do first?", `{"activity":"I open the file & look.","goalMet":false}`)
+	exchange("[1.0] The user opens the file.\nThe assistant stayed silent.", `{"accepted":true,"reason":"x"}`)
+	exchange("What do you do next?", `{"activity":"I read.","goalMet":false}`)
+	exchange("[2.0] The user reads.\nThe assistant stayed silent.", `{"accepted":true,"reason":"x"}`)
+	note := ask("summary", forget)
+	if want := `{"summary":"Last: The user opens the file. Steps done: 1. The first: I open the file & look."}`; note != want {
+		t.Errorf("noted %s, want %s", note, want)
+	}
+	kept := msgs[len(msgs)-4:]
+	msgs = slices.Concat(msgs[:1], []llm.Message{{Role: llm.User, Content: forget}, {Role: llm.Assistant, Content: note}}, kept)
+	exchange("What do you do next?", `{"activity":"I write.","goalMet":false}`)
+	c := call{msgs: msgs}
+	if done, first, known := c.progress(); done != 3 || first != `{"activity":"I open the file & look.","goalMet":false}` || !known {
+		t.Errorf("%d done, the first %s, known: %v", done, first, known)
+	}
+	// Notes are handed on, and without one the user cannot know.
+	if note = ask("summary", forget); !strings.Contains(note, "Steps done: 2. The first: I open the file & look.") {
+		t.Errorf("then noted %s", note)
+	}
+	c.msgs = slices.Concat(msgs[:1], kept)
+	if done, _, known := c.progress(); done != 1 || known {
+		t.Errorf("%d done, known: %v", done, known)
+	}
+
+	msgs = []llm.Message{{Role: llm.System, Content: "You play the surroundings.\n\nThings here:\n- Lamp"}}
+	exchange("The person: I go.", `{"events":[{"event":"x","actor":"user","seconds":1,"failure":false,"entities":[{"name":"Lamp","state":"off"},{"name":"Drawer","state":"open"}]}]}`)
+	exchange("The assistant calls: lamp.on()", `{"result":"r","ok":true,"event":"e","seconds":1,"entities":[{"name":"Lamp","state":"on"}]}`)
+	exchange("The person: I stay.", `{"events":[]}`)
+	exchange("The person: I stay.", `{"events":[]}`)
+	if note = ask("summary", forget); note != `{"summary":"Lamp is on; Drawer is open"}` {
+		t.Errorf("the environment noted %s", note)
+	}
+	msgs = []llm.Message{msgs[0], {Role: llm.User, Content: forget}, {Role: llm.Assistant, Content: note}}
+	for range 3 {
+		exchange("The person: I stay.", `{"events":[{"event":"x","entities":[{"name":"Drawer","state":"shut"}]}]}`)
+	}
+	if note = ask("summary", forget); note != `{"summary":"Lamp is on; Drawer is shut"}` {
+		t.Errorf("then the environment noted %s", note)
+	}
+}
+
 func TestMalformedIsRareAndRepairable(t *testing.T) {
 	m := llm.Model{Name: "a", Skill: 0.5}
 	malformed := 0
@@ -357,11 +432,11 @@ func TestUnknownSchemaAndCancel(t *testing.T) {
 
 // FuzzChat throws any text at every part: it must answer, always the same.
 func FuzzChat(f *testing.F) {
-	for _, s := range []string{userText, "The person: I go.", "[1.0] The user searches for 'x'\nThe assistant proposed: y", "The assistant proposed:\n1. ", "Operations:\n- (\n- x(a", "“‘'\"", "- \n[", "Domain:\nTask:"} {
+	for _, s := range []string{userText, "The person: I go.", "[1.0] The user searches for 'x'\nThe assistant proposed: y", "The assistant proposed:\n1. ", "Operations:\n- (\n- x(a", "“‘'\"", "- \n[", "Domain:\nTask:", "the newest 9223372036854775807 questions"} {
 		f.Add(s, s, uint64(1))
 	}
 	f.Fuzz(func(t *testing.T, system, question string, seed uint64) {
-		for _, part := range []string{"scene", "activity", "events", "result", "proposal", "operation", "judgement", "other"} {
+		for _, part := range []string{"scene", "activity", "events", "result", "proposal", "operation", "judgement", "summary", "other"} {
 			req := &llm.Request{Schema: schema(part), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: system}, {Role: llm.User, Content: question}}}
 			if a, b := chat(t, llm.Model{Skill: 0.5}, req), chat(t, llm.Model{Skill: 0.5}, req); *a != *b || a.Content == "" {
 				t.Errorf("%s: %+v, then %+v", part, a, b)

@@ -14,11 +14,11 @@ func (c *call) activity() activity {
 	goal := labelled(system, "Your goal:")
 	around := things(system, "Around you:")
 	k := kitOf(labelled(system, "Where you are:"), around)
-	made := c.answers(`{"activity":`)
+	done, first, known := c.progress()
 	form := c.one(k.start)
-	if len(made) > 0 {
-		steps := 3 + pick(4, system, made[0])
-		if len(made) >= steps {
+	if done > 0 || !known {
+		steps := 3 + pick(4, system, first)
+		if known && done >= steps || !known && c.chance(forgetful) {
 			return activity{GoalMet: true}
 		}
 		switch c.rng.IntN(8) {
@@ -29,7 +29,7 @@ func (c *call) activity() activity {
 		default:
 			form = c.one(k.work)
 		}
-		if len(made) == steps-1 {
+		if known && done == steps-1 {
 			form = c.one(k.finish)
 		}
 	}
