@@ -14,6 +14,7 @@ import (
 	"github.com/gymline/gymline/internal/canonical"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/llm/batch"
 	"github.com/gymline/gymline/internal/llm/ledger"
 	"github.com/gymline/gymline/internal/llm/limit"
 	"github.com/gymline/gymline/internal/llm/openai"
@@ -56,8 +57,9 @@ type Set struct {
 	client *http.Client
 	ledger *ledger.Ledger // nil without a bucket
 
-	mu   sync.Mutex
-	open map[string]llm.Chatter // by the model's canonical JSON
+	mu      sync.Mutex
+	open    map[string]llm.Chatter // by the model's canonical JSON
+	batches []*batch.Batcher
 }
 
 // New returns an empty set. Close it, whatever happens.
@@ -122,6 +124,14 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 		return s.ledger.Wrap(ctx, m, nil)
 	}
 	access := s.opt.Access[m.Name]
+	if access.Batch != nil {
+		b, err := s.Batches(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		s.batches = append(s.batches, b)
+		return s.ledger.Wrap(ctx, m, b)
+	}
 	key, err := s.key(m, access.KeyEnv)
 	if err != nil {
 		return nil, err
@@ -131,11 +141,40 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 		return nil, err
 	}
 	c = limit.Wrap(c, access.Limits, limit.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep})
-	c = retry.Wrap(c, s.opt.Retry, retry.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep, Jitter: s.jitter(m.Name)}, s.opt.Log)
+	c = retry.Wrap(c, s.opt.Retry, s.clock(m.Name), s.opt.Log)
 	if s.ledger == nil {
 		return c, nil
 	}
 	return s.ledger.Wrap(ctx, m, c)
+}
+
+// Batches returns a batcher of a model that is asked in batches. The caller closes it.
+func (s *Set) Batches(ctx context.Context, m llm.Model) (*batch.Batcher, error) {
+	access := s.opt.Access[m.Name]
+	if s.ledger == nil || access.Batch == nil {
+		return nil, fault.New(fault.Config, fmt.Errorf("model %s: batches need a store, and batch.%s in the profile", m.Name, m.Name), "")
+	}
+	key, err := s.key(m, access.KeyEnv)
+	if err != nil {
+		return nil, err
+	}
+	api, err := openai.NewBatches(m, key, s.client)
+	if err != nil {
+		return nil, err
+	}
+	keyOf, prefix, err := ledger.Keys(m)
+	if err != nil {
+		return nil, err
+	}
+	return batch.New(ctx, api, batch.Options{
+		Batch: *access.Batch, Model: m.Name, Bucket: s.opt.Bucket, Prefix: prefix, Key: keyOf,
+		Written: func(ctx context.Context, keys []ledger.Key) (bool, error) { return s.ledger.Written(ctx, m, keys) },
+		Retry:   retry.Caller(s.opt.Retry, s.clock(m.Name), s.opt.Log), Now: s.opt.Now, Log: s.opt.Log,
+	})
+}
+
+func (s *Set) clock(model string) retry.Clock {
+	return retry.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep, Jitter: s.jitter(model)}
 }
 
 // key reads the model's API key. A model without one, such as a local
@@ -176,5 +215,15 @@ func (s *Set) Close(ctx context.Context) error {
 	if s.ledger == nil {
 		return nil
 	}
-	return s.ledger.Close(ctx)
+	s.mu.Lock()
+	batches := s.batches
+	s.mu.Unlock()
+	for _, b := range batches {
+		b.Close()
+	}
+	errs := []error{s.ledger.Close(ctx)}
+	for _, b := range batches {
+		errs = append(errs, b.Settle(ctx)) // now that all is written
+	}
+	return errors.Join(errs...)
 }
