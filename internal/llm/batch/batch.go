@@ -29,9 +29,9 @@ import (
 )
 
 const (
-	// maxFile bounds a batch's file, in bytes. Providers take 200 MB; less
-	// bounds what is held in memory while a file is sent.
-	maxFile = 64e6
+	// fileBytes is what a batch's file holds at most. Providers take 200 MB; less
+	// bounds the memory that sending one takes, about three times as much.
+	fileBytes = 64_000_000
 	// maxTries bounds how many batches a request is put into.
 	maxTries = 5
 	// heldBack is how many polls a batch waits that was too much for the
@@ -57,10 +57,12 @@ type API interface {
 // Options are how requests are gathered and where batches are written down.
 type Options struct {
 	llm.Batch
-	Model  string // the experiment's name for it
-	Bucket store.Bucket
-	Prefix string // of what the bucket keeps of the model; ends in a slash
-	Key    func(*llm.Request) (ledger.Key, error)
+	Model string // the experiment's name for it
+	// FileBytes bounds a batch's file; 0 means 64 MB.
+	FileBytes int
+	Bucket    store.Bucket
+	Prefix    string // of what the bucket keeps of the model; ends in a slash
+	Key       func(*llm.Request) (ledger.Key, error)
 	// Written reports whether the ledger has an exchange of every key in the bucket.
 	Written func(context.Context, []ledger.Key) (bool, error)
 	// Retry makes a call again that failed for a while.
@@ -106,6 +108,9 @@ type ask struct {
 
 // New returns the batcher of a model, with the batches that were left open.
 func New(ctx context.Context, api API, opt Options) (*Batcher, error) {
+	if opt.FileBytes == 0 {
+		opt.FileBytes = fileBytes
+	}
 	b := &Batcher{
 		api: api, opt: opt, journal: journal{opt.Bucket, opt.Prefix + "batches/"}, most: opt.Requests,
 		asks: map[ledger.Key]*ask{}, entries: map[string]*entry{}, byKey: map[ledger.Key][]*entry{},
@@ -190,7 +195,7 @@ func (b *Batcher) place(a *ask) {
 		b.follow(e)
 		return
 	}
-	if b.bytes+len(a.line) > maxFile {
+	if b.bytes+len(a.line) > b.opt.FileBytes {
 		b.submit()
 	}
 	b.gathered = append(b.gathered, a)

@@ -37,6 +37,7 @@ type lab struct {
 	client *http.Client
 	bucket *store.Mem
 	most   int
+	file   int
 }
 
 // newLab may be called in a synctest bubble: the server is reached through pipes.
@@ -106,7 +107,7 @@ func (l *lab) start() *process {
 	}
 	clock := retry.Clock{Now: time.Now, Sleep: retry.Sleep, Jitter: func() float64 { return 0.5 }}
 	p.batcher, err = New(l.t.Context(), api, Options{
-		Batch: llm.Batch{Gather: time.Second, Poll: poll, Requests: l.most}, Model: "gpt", Bucket: l.bucket, Prefix: prefix, Key: keyOf,
+		Batch: llm.Batch{Gather: time.Second, Poll: poll, Requests: l.most}, FileBytes: l.file, Model: "gpt", Bucket: l.bucket, Prefix: prefix, Key: keyOf,
 		Written: func(ctx context.Context, keys []ledger.Key) (bool, error) {
 			return p.ledger.Written(ctx, l.model, keys)
 		},
@@ -243,8 +244,9 @@ func TestFull(t *testing.T) {
 func TestFullOfBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t)
+		l.file = 10_000
 		p := l.start()
-		long := strings.Repeat("x", maxFile/10)
+		long := strings.Repeat("x", 900)
 		var wg sync.WaitGroup
 		for i := range 15 {
 			wg.Go(func() {

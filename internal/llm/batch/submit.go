@@ -46,9 +46,10 @@ func (b *Batcher) open(asks []*ask) (*entry, error) {
 	if asks = b.wanted(asks); len(asks) == 0 {
 		return nil, nil
 	}
-	keys := make([]ledger.Key, len(asks))
+	keys, size := make([]ledger.Key, len(asks)), 0
 	for i, a := range asks {
 		keys[i] = a.key
+		size += len(a.line)
 	}
 	e, err := b.journal.plan(b.ctx, keys, b.opt.Now())
 	if err != nil {
@@ -56,6 +57,7 @@ func (b *Batcher) open(asks []*ask) (*entry, error) {
 	}
 	e.watched = true
 	var file bytes.Buffer
+	file.Grow(size)
 	b.mu.Lock()
 	b.track(e)
 	e.following = true
