@@ -116,12 +116,24 @@ func TestBatches(t *testing.T) {
 		for s.Batches.Count() < 2 {
 			time.Sleep(time.Millisecond)
 		}
-		s.Batches.CancelAll()
+		profile := args[len(args)-1]
+		if text := l.output("batches", config, "--profile", profile, "-o", "json"); strings.Count(text, `"requests"`) < 2 {
+			t.Errorf("the open batches are\n%s", text)
+		}
+		_ = l.fails(64, "batches", config, "--profile", profile, "--cancel", "batch_99")
+		if text := l.output("batches", config, "--profile", profile, "--cancel", "all"); strings.Count(text, "cancelling") < 2 || strings.Contains(text, "in_progress") {
+			t.Errorf("the cancelled batches are\n%s", text)
+		}
+		s.Batches.Hold(false)
 		if text := <-stderr; !strings.Contains(text, "was cancelled") || !strings.Contains(text, "run again") {
 			t.Errorf("%s", text)
 		}
-		s.Batches.Hold(false)
-		l.output(args...)
+		if text := l.output(args...); strings.Contains(text, "Failed") {
+			t.Error(text)
+		}
+		if text := l.output("batches", config, "--profile", profile); strings.Count(text, "\n") != 1 {
+			t.Errorf("batches stay open:\n%s", text)
+		}
 		if l.digests("paid-2") != want {
 			t.Error("the run after a cancel gave other artifacts")
 		}

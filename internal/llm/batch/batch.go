@@ -112,7 +112,7 @@ func New(ctx context.Context, api API, opt Options) (*Batcher, error) {
 		opt.FileBytes = fileBytes
 	}
 	b := &Batcher{
-		api: api, opt: opt, journal: journal{opt.Bucket, opt.Prefix + "batches/"}, most: opt.Requests,
+		api: api, opt: opt, journal: journal{opt.Bucket, opt.Prefix + folder}, most: opt.Requests,
 		asks: map[ledger.Key]*ask{}, entries: map[string]*entry{}, byKey: map[ledger.Key][]*entry{},
 	}
 	if err := b.recall(ctx); err != nil {
@@ -257,7 +257,7 @@ func (b *Batcher) give(asks []*ask, err error) {
 
 // refusedCall makes of an answer that refuses a call of the Batch API an end of
 // the run: it is no fault of a request's.
-func (b *Batcher) refusedCall(err error) error {
+func refusedCall(opt Options, err error) error {
 	e, ok := errors.AsType[*llm.Error](err)
 	if !ok || e.Class == llm.Retryable {
 		return err
@@ -265,7 +265,7 @@ func (b *Batcher) refusedCall(err error) error {
 	denied := *e
 	denied.Class = llm.Denied
 	return fault.New(fault.Config, fmt.Errorf("batch: %w", &denied),
-		"check the API key, the account's credit, and that the server has a Batch API for this model; without one, remove batch."+b.opt.Model+" from the profile")
+		"check the API key, the account's credit, and that the server has a Batch API for this model; without one, remove batch."+opt.Model+" from the profile")
 }
 
 // Close ends the work behind the callers. Batches stay open at the provider,

@@ -538,14 +538,16 @@ func TestCancelled(t *testing.T) {
 		p := l.start()
 		go func() {
 			time.Sleep(5 * poll)
-			open, err := p.batcher.Open(t.Context())
+			open, err := List(t.Context(), p.batcher.api, p.batcher.opt)
 			if err != nil || len(open) != 1 || open[0].Requests != 20 || open[0].Status != "in_progress" {
 				t.Errorf("%+v, %v", open, err)
 				return
 			}
-			if err := p.batcher.Cancel(t.Context(), open[0].ID); err != nil {
+			if err := Cancel(t.Context(), p.batcher.api, p.batcher.opt, open[0].ID); err != nil {
 				t.Error(err)
 			}
+			time.Sleep(5 * poll)
+			l.api.Hold(false)
 		}()
 		ended := 0
 		for _, err := range p.all(t.Context(), t, "q", 20) {
@@ -562,7 +564,6 @@ func TestCancelled(t *testing.T) {
 		if ended != 10 {
 			t.Errorf("%d requests were not answered", ended)
 		}
-		l.api.Hold(false)
 		next := l.start()
 		next.must(t, "q", 20)
 		next.stop(t)
@@ -571,6 +572,32 @@ func TestCancelled(t *testing.T) {
 			t.Errorf("%d closed", l.journal(closed))
 		}
 	})
+}
+
+// A run that starts after somebody cancelled what the last one left is a decision
+// to go on: it uses what is answered and asks the rest.
+func TestCancelledBefore(t *testing.T) {
+	for name, ended := range map[string]bool{"cancelling": false, "cancelled": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(t)
+				l.api.Hold(true)
+				p := l.start()
+				ctx, cancel := context.WithTimeout(t.Context(), 3*poll)
+				defer cancel()
+				p.all(ctx, t, "q", 20)
+				p.kill()
+				l.api.CancelAll()
+				l.api.Hold(!ended)
+				next := l.start()
+				release := time.AfterFunc(5*poll, func() { l.api.Hold(false) })
+				defer release.Stop()
+				next.must(t, "q", 20)
+				next.stop(t)
+				l.billed(20, 20)
+			})
+		})
+	}
 }
 
 // A caller who gives up leaves the batch; one who asks again finds it.

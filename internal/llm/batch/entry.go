@@ -23,7 +23,7 @@ type entry struct {
 	id      string // the provider's; "" until it is known
 	void    bool   // given up: there is no such batch
 	last    openai.Batch
-	watched bool // it was seen, or made, before it ended
+	watched bool // it was made here, or seen before it ended or was cancelled
 
 	waiting   map[ledger.Key]*ask
 	following bool
@@ -138,6 +138,7 @@ func (e *entry) inOrder() []*ask {
 }
 
 // Settle closes the batches whose answers the ledger has written, all of them.
+// What is not closed now is closed when the model is next opened.
 func (b *Batcher) Settle(ctx context.Context) error {
 	b.mu.Lock()
 	var over []*entry

@@ -49,7 +49,7 @@ func (b *Batcher) watch(e *entry) error {
 		}
 	}
 	for !e.last.Ended() {
-		if e.watched {
+		if e.watched || e.last.ID != "" {
 			if err := retry.Sleep(b.ctx, b.opt.Poll); err != nil {
 				return err
 			}
@@ -64,9 +64,9 @@ func (b *Batcher) watch(e *entry) error {
 			return nil
 		}
 		if err != nil {
-			return b.refusedCall(err)
+			return refusedCall(b.opt, err)
 		}
-		e.watched = e.watched || !e.last.Ended()
+		e.watched = e.watched || !e.last.Ended() && e.last.Status != openai.BatchCancelling
 	}
 	for {
 		b.mu.Lock()
@@ -111,11 +111,11 @@ func (b *Batcher) resolve(e *entry) error {
 	}
 	var found *openai.Batch
 	err := b.opt.Retry(b.ctx, func() (err error) {
-		found, err = b.find(b.ctx, e)
+		found, err = find(b.ctx, b.api, e)
 		return err
 	})
 	if err != nil {
-		return b.refusedCall(err)
+		return refusedCall(b.opt, err)
 	}
 	id := ""
 	if found != nil {
@@ -217,7 +217,7 @@ func (b *Batcher) refused(e *entry, left map[ledger.Key]*ask) error {
 	case whole != nil && whole.Code == queueFull:
 		return b.holdBack(e, rest, whole)
 	case whole != nil:
-		b.give(rest, b.refusedCall(whole))
+		b.give(rest, refusedCall(b.opt, whole))
 	case len(bad) == 0:
 		b.retry(e, rest)
 	default:

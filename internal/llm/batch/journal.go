@@ -17,8 +17,10 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
-// format is the version of the journal's records.
-const format = 1
+const (
+	format = 1          // of the journal's records
+	folder = "batches/" // in what the bucket keeps of a model
+)
 
 // A journal is what the bucket knows of batches. Each has up to three records,
 // all written once: its plan, before anything is sent; which batch of the

@@ -140,7 +140,7 @@ func (b *Batcher) read(e *entry, file string, left map[ledger.Key]*ask) error {
 		return nil
 	}
 	if err != nil {
-		return b.refusedCall(err)
+		return refusedCall(b.opt, err)
 	}
 	return nil
 }

@@ -18,32 +18,36 @@ type Open struct {
 	openai.Batch
 }
 
-// Open returns the open batches of a model, whoever submitted them, oldest first.
-func (b *Batcher) Open(ctx context.Context) ([]Open, error) {
-	marks, err := b.journal.marks(ctx)
+// List returns the open batches of a model, whoever submitted them, oldest first.
+func List(ctx context.Context, api API, opt Options) ([]Open, error) {
+	j := journal{opt.Bucket, opt.Prefix + folder}
+	marks, err := j.marks(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []Open
 	for mark, hasClaim := range marks {
-		e, err := b.journal.entry(ctx, mark, hasClaim)
+		e, err := j.entry(ctx, mark, hasClaim)
 		if err != nil {
 			return nil, err
 		}
+		if e.void {
+			continue
+		}
 		o := Open{Mark: mark, Created: e.created, Requests: len(e.keys)}
-		err = b.opt.Retry(ctx, func() error {
+		err = opt.Retry(ctx, func() (err error) {
 			if e.id != "" {
-				o.Batch, err = b.api.Get(ctx, e.id)
+				o.Batch, err = api.Get(ctx, e.id)
 				return err
 			}
-			found, err := b.find(ctx, e)
+			found, err := find(ctx, api, e)
 			if found != nil {
 				o.Batch = *found
 			}
 			return err
 		})
 		if err != nil && !gone(err) {
-			return nil, b.refusedCall(err)
+			return nil, refusedCall(opt, err)
 		}
 		out = append(out, o)
 	}
@@ -55,10 +59,9 @@ func (b *Batcher) Open(ctx context.Context) ([]Open, error) {
 
 // Cancel cancels a batch at the provider. What it has answered is billed, and
 // used by the run that waits for it or by the next.
-func (b *Batcher) Cancel(ctx context.Context, id string) error {
-	err := b.opt.Retry(ctx, func() error { return b.api.Cancel(ctx, id) })
-	if err != nil {
-		return b.refusedCall(err)
+func Cancel(ctx context.Context, api API, opt Options, id string) error {
+	if err := opt.Retry(ctx, func() error { return api.Cancel(ctx, id) }); err != nil {
+		return refusedCall(opt, err)
 	}
 	return nil
 }

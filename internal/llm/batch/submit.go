@@ -29,7 +29,7 @@ func (b *Batcher) send(asks []*ask) {
 	switch {
 	case err != nil && b.ctx.Err() != nil: // Close answers
 	case err != nil:
-		b.give(asks, b.refusedCall(err))
+		b.give(asks, refusedCall(b.opt, err))
 	case e != nil:
 		b.attend(e)
 	}
@@ -136,7 +136,7 @@ func (b *Batcher) start(e *entry, file []byte) (out openai.Batch, err error) {
 	unclear := false
 	err = b.opt.Retry(b.ctx, func() error {
 		if unclear {
-			found, err := b.find(b.ctx, e)
+			found, err := find(b.ctx, b.api, e)
 			if err != nil {
 				return err
 			}
@@ -157,11 +157,11 @@ const clocks = 24 * time.Hour
 
 // find looks for a batch by its mark among the provider's. The oldest holds;
 // others, which two creations side by side may have left, are cancelled.
-func (b *Batcher) find(ctx context.Context, e *entry) (*openai.Batch, error) {
+func find(ctx context.Context, api API, e *entry) (*openai.Batch, error) {
 	var found []openai.Batch
 	after := ""
 	for {
-		page, more, err := b.api.List(ctx, after)
+		page, more, err := api.List(ctx, after)
 		if err != nil {
 			return nil, err
 		}
@@ -184,7 +184,7 @@ func (b *Batcher) find(ctx context.Context, e *entry) (*openai.Batch, error) {
 		if one.Ended() {
 			continue
 		}
-		if err := b.api.Cancel(ctx, one.ID); err != nil {
+		if err := api.Cancel(ctx, one.ID); err != nil {
 			return nil, fmt.Errorf("batch %s is there twice: %w", e.mark, err)
 		}
 	}

@@ -31,9 +31,11 @@ func NewBatches(m llm.Model, key Key, client *http.Client) (*Batches, error) {
 // Endpoint is what the requests of a batch are for.
 const Endpoint = string(openai.BatchEndpointChatCompletions)
 
-// The statuses of a batch that has ended. The others are validating,
-// in_progress, finalizing and cancelling.
+// The statuses of a batch that has ended or will soon. The others are
+// validating, in_progress and finalizing.
 const (
+	BatchCancelling = "cancelling"
+
 	BatchFailed    = "failed" // its file was refused; nothing was asked
 	BatchCompleted = "completed"
 	BatchExpired   = "expired" // the answers that came in time are in its files

@@ -125,7 +125,11 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	}
 	access := s.opt.Access[m.Name]
 	if access.Batch != nil {
-		b, err := s.Batches(ctx, m)
+		api, opt, err := s.batching(m)
+		if err != nil {
+			return nil, err
+		}
+		b, err := batch.New(ctx, api, opt)
 		if err != nil {
 			return nil, err
 		}
@@ -148,29 +152,44 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	return s.ledger.Wrap(ctx, m, c)
 }
 
-// Batches returns a batcher of a model that is asked in batches. The caller closes it.
-func (s *Set) Batches(ctx context.Context, m llm.Model) (*batch.Batcher, error) {
+// batching is a model's Batch API, and how it is used.
+func (s *Set) batching(m llm.Model) (batch.API, batch.Options, error) {
 	access := s.opt.Access[m.Name]
 	if s.ledger == nil || access.Batch == nil {
-		return nil, fault.New(fault.Config, fmt.Errorf("model %s: batches need a store, and batch.%s in the profile", m.Name, m.Name), "")
+		return nil, batch.Options{}, fault.New(fault.Config, fmt.Errorf("model %s: batches need a store, and batch.%s in the profile", m.Name, m.Name), "")
 	}
 	key, err := s.key(m, access.KeyEnv)
 	if err != nil {
-		return nil, err
+		return nil, batch.Options{}, err
 	}
 	api, err := openai.NewBatches(m, key, s.client)
 	if err != nil {
-		return nil, err
+		return nil, batch.Options{}, err
 	}
 	keyOf, prefix, err := ledger.Keys(m)
-	if err != nil {
-		return nil, err
-	}
-	return batch.New(ctx, api, batch.Options{
+	return api, batch.Options{
 		Batch: *access.Batch, Model: m.Name, Bucket: s.opt.Bucket, Prefix: prefix, Key: keyOf,
 		Written: func(ctx context.Context, keys []ledger.Key) (bool, error) { return s.ledger.Written(ctx, m, keys) },
 		Retry:   retry.Caller(s.opt.Retry, s.clock(m.Name), s.opt.Log), Now: s.opt.Now, Log: s.opt.Log,
-	})
+	}, err
+}
+
+// OpenBatches returns the open batches of a model that is asked in batches.
+func (s *Set) OpenBatches(ctx context.Context, m llm.Model) ([]batch.Open, error) {
+	api, opt, err := s.batching(m)
+	if err != nil {
+		return nil, err
+	}
+	return batch.List(ctx, api, opt)
+}
+
+// CancelBatch cancels a batch of a model at its provider.
+func (s *Set) CancelBatch(ctx context.Context, m llm.Model, id string) error {
+	api, opt, err := s.batching(m)
+	if err != nil {
+		return err
+	}
+	return batch.Cancel(ctx, api, opt, id)
 }
 
 func (s *Set) clock(model string) retry.Clock {
@@ -221,9 +240,13 @@ func (s *Set) Close(ctx context.Context) error {
 	for _, b := range batches {
 		b.Close()
 	}
-	errs := []error{s.ledger.Close(ctx)}
-	for _, b := range batches {
-		errs = append(errs, b.Settle(ctx)) // now that all is written
+	if err := s.ledger.Close(ctx); err != nil {
+		return err
 	}
-	return errors.Join(errs...)
+	for _, b := range batches { // now that all is written
+		if err := b.Settle(ctx); err != nil {
+			s.opt.Log.Warn("batches could not be closed; the next run does it", "error", err)
+		}
+	}
+	return nil
 }

@@ -71,7 +71,7 @@ type serverLine struct {
 	Body     json.RawMessage `json:"body"`
 }
 
-// Hold keeps batches from going on beyond in_progress.
+// Hold keeps batches from going on beyond in_progress or cancelling.
 func (s *Batches) Hold(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -283,8 +283,10 @@ func (s *Batches) advance(ctx context.Context, b *serverBatch) {
 			b.status = "expired"
 		}
 	case "cancelling":
-		b.status = "cancelled"
-		s.finish(ctx, b, len(b.requests)/2)
+		if !s.held {
+			b.status = "cancelled"
+			s.finish(ctx, b, len(b.requests)/2)
+		}
 	}
 }
 
