@@ -448,6 +448,27 @@ func TestKilledAfterCollect(t *testing.T) {
 	})
 }
 
+// A batch is not closed before its answers are written, whatever comes after it.
+func TestKilledAfterTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t)
+		p := l.start()
+		for _, turn := range []string{"a", "b", "c"} {
+			p.must(t, turn, 10)
+		}
+		p.kill()
+		next := l.start()
+		for _, turn := range []string{"a", "b", "c"} {
+			next.must(t, turn, 10)
+		}
+		next.stop(t)
+		l.billed(30, 30)
+		if l.journal(closed) != 3 {
+			t.Errorf("%d closed", l.journal(closed))
+		}
+	})
+}
+
 // The answer to the creation of a batch is lost: the batch is found, and not made twice.
 func TestUnclearCreate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -527,6 +548,46 @@ func TestSideBySide(t *testing.T) {
 			t.Errorf("%d batches", l.api.Count())
 		}
 	})
+}
+
+// A slow API takes its time for an upload.
+type slow struct {
+	API
+	upload time.Duration
+}
+
+func (s slow) Upload(ctx context.Context, name string, data []byte) (string, error) {
+	time.Sleep(s.upload)
+	return s.API.Upload(ctx, name, data)
+}
+
+// A process takes another for gone only after a grace; when it was not, the
+// other's batch is cancelled before it starts, and both wait for the same one.
+func TestSlowUpload(t *testing.T) {
+	for upload, batches := range map[time.Duration]int{poll: 1, 5 * poll: 2} {
+		t.Run(upload.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(t)
+				l.api.Hold(true)
+				release := time.AfterFunc(8*poll, func() { l.api.Hold(false) })
+				defer release.Stop()
+				a := l.start()
+				a.batcher.api = slow{a.batcher.api, upload}
+				var wg sync.WaitGroup
+				wg.Go(func() { a.must(t, "q", 20) })
+				time.Sleep(poll / 2)
+				b := l.start()
+				wg.Go(func() { b.must(t, "q", 20) })
+				wg.Wait()
+				a.stop(t)
+				b.stop(t)
+				l.billed(20, 20)
+				if l.api.Count() != batches || l.journal(planned) != l.journal(closed) {
+					t.Errorf("%d batches; %d are written down, %d closed", l.api.Count(), l.journal(planned), l.journal(closed))
+				}
+			})
+		})
+	}
 }
 
 // A batch is cancelled while a run waits for it: what is answered is used, the
@@ -642,6 +703,28 @@ func TestGone(t *testing.T) {
 		p.must(t, "q", 5)
 		p.stop(t)
 		other.billed(5, 5)
+	})
+}
+
+// A batch that nobody asked for while its provider kept it is closed.
+func TestOldBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t)
+		p := l.start()
+		ctx, cancel := context.WithTimeout(t.Context(), poll)
+		defer cancel()
+		p.all(ctx, t, "q", 5)
+		p.kill()
+		time.Sleep(keptFor - time.Hour)
+		l.start().stop(t)
+		if l.journal(closed) != 0 {
+			t.Error("it is closed too early")
+		}
+		time.Sleep(time.Hour)
+		l.start().stop(t)
+		if l.journal(closed) != 1 {
+			t.Error("it stays open")
+		}
 	})
 }
 

@@ -38,8 +38,8 @@ func newEntry(mark string, keys []ledger.Key, created time.Time) *entry {
 // for until then is closed, so that the journal's open part stays bounded.
 const keptFor = 30 * 24 * time.Hour
 
-// recall reads the open batches of the journal, and closes those that have
-// nothing more to give.
+// recall reads the open batches of the journal that are not known yet, and
+// closes those that have nothing more to give.
 func (b *Batcher) recall(ctx context.Context) error {
 	marks, err := b.journal.marks(ctx)
 	if err != nil {
@@ -50,6 +50,9 @@ func (b *Batcher) recall(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(16)
 	for mark, hasClaim := range marks {
+		if b.knows(mark) {
+			continue
+		}
 		g.Go(func() error {
 			e, err := b.journal.entry(gctx, mark, hasClaim)
 			if err != nil {
@@ -79,13 +82,21 @@ func (b *Batcher) recall(ctx context.Context) error {
 		}
 		return strings.Compare(a.mark, b.mark)
 	})
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for _, e := range found {
 		b.track(e)
 	}
 	return nil
 }
 
-// track makes an entry findable. b.mu is held, or nobody else has b yet.
+func (b *Batcher) knows(mark string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.entries[mark] != nil
+}
+
+// track makes an entry findable. b.mu is held.
 func (b *Batcher) track(e *entry) {
 	b.entries[e.mark] = e
 	for _, k := range e.keys {

@@ -80,7 +80,10 @@ func (b *Batcher) open(asks []*ask) (*entry, error) {
 		if err := b.opt.Retry(b.ctx, func() error { return b.api.Cancel(b.ctx, started.ID) }); err != nil {
 			return nil, b.abandon(e, err)
 		}
-		if e.id == "" {
+		if e.id == "" { // and asks the same itself
+			if err := b.recall(b.ctx); err != nil {
+				return nil, b.abandon(e, err)
+			}
 			return nil, b.discard(b.ctx, e)
 		}
 	}
