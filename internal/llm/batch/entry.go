@@ -14,7 +14,7 @@ import (
 )
 
 // An entry is a batch that is written down and not closed. Its waiting, following
-// and over are under the batcher's mu; the rest is its follower's.
+// and read are under the batcher's mu; the rest is its follower's.
 type entry struct {
 	mark    string
 	keys    []ledger.Key
@@ -27,7 +27,7 @@ type entry struct {
 
 	waiting   map[ledger.Key]*ask
 	following bool
-	over      bool // it has ended, and its files were read
+	read      bool // its files were, at least once
 }
 
 func newEntry(mark string, keys []ledger.Key, created time.Time) *entry {
@@ -152,14 +152,14 @@ func (e *entry) inOrder() []*ask {
 // What is not closed now is closed when the model is next opened.
 func (b *Batcher) Settle(ctx context.Context) error {
 	b.mu.Lock()
-	var over []*entry
+	var idle []*entry
 	for _, e := range b.entries {
-		if e.over && len(e.waiting) == 0 {
-			over = append(over, e)
+		if len(e.waiting) == 0 {
+			idle = append(idle, e)
 		}
 	}
 	b.mu.Unlock()
-	for _, e := range over {
+	for _, e := range idle {
 		ok, err := b.opt.Written(ctx, e.keys)
 		if err != nil {
 			return err

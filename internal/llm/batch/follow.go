@@ -70,7 +70,7 @@ func (b *Batcher) watch(e *entry) error {
 	}
 	for {
 		b.mu.Lock()
-		read := e.over
+		read := e.read
 		if len(e.waiting) == 0 {
 			e.following = false
 			b.mu.Unlock()
@@ -86,7 +86,7 @@ func (b *Batcher) watch(e *entry) error {
 			return err
 		}
 		b.mu.Lock()
-		e.over = true
+		e.read = true
 		b.mu.Unlock()
 	}
 }
