@@ -30,7 +30,7 @@ import (
 
 const (
 	// fileBytes is what a batch's file holds at most. Providers take 200 MB; less
-	// bounds the memory that sending one takes, about three times as much.
+	// bounds the memory that sending one takes, up to four times as much.
 	fileBytes = 64_000_000
 	// maxTries bounds how many batches a request is put into.
 	maxTries = 5

@@ -484,6 +484,60 @@ func TestUnclearCreate(t *testing.T) {
 	})
 }
 
+// Every call of the Batch API is tried again when it fails for a while.
+func TestCallsFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t)
+		failed := map[string]int{}
+		l.api.Down = func(call string, n int) int {
+			if n >= 3 {
+				return 0
+			}
+			failed[call]++
+			return []int{429, 500, 503}[n]
+		}
+		p := l.start()
+		p.must(t, "q", 20)
+		p.stop(t)
+		l.billed(20, 20)
+		if len(failed) != 5 || l.api.Count() != 1 { // with the list, after a creation that failed
+			t.Errorf("%d batches; these calls failed: %v", l.api.Count(), failed)
+		}
+	})
+}
+
+// What keeps failing is temporary, and the batch stays for the next process.
+func TestCallsKeepFailing(t *testing.T) {
+	for _, call := range []string{"POST /v1/files", "POST /v1/batches", "GET /v1/batches/{id}", "GET /v1/files/{id}/content"} {
+		t.Run(call, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(t)
+				l.api.Down = func(c string, _ int) int {
+					if c == call {
+						return 503
+					}
+					return 0
+				}
+				p := l.start()
+				for _, err := range p.all(t.Context(), t, "q", 3) {
+					if fault.Code(err) != fault.Temporary {
+						t.Errorf("got %v", err)
+					}
+				}
+				p.kill()
+				l.api.Down = nil
+				next := l.start()
+				next.must(t, "q", 3)
+				next.stop(t)
+				l.billed(3, 3)
+				if l.api.Count() != 1 || l.journal(planned) != l.journal(closed) {
+					t.Errorf("%d batches; %d are written down, %d closed", l.api.Count(), l.journal(planned), l.journal(closed))
+				}
+			})
+		})
+	}
+}
+
 // A batch that a killed process did not write down is found behind many others.
 func TestFoundAmongMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -155,8 +155,11 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 // batching is a model's Batch API, and how it is used.
 func (s *Set) batching(m llm.Model) (batch.API, batch.Options, error) {
 	access := s.opt.Access[m.Name]
-	if s.ledger == nil || access.Batch == nil {
-		return nil, batch.Options{}, fault.New(fault.Config, fmt.Errorf("model %s: batches need a store, and batch.%s in the profile", m.Name, m.Name), "")
+	switch {
+	case s.ledger == nil:
+		return nil, batch.Options{}, fault.New(fault.Config, fmt.Errorf("model %s: batches are written down in a store, and there is none", m.Name), "name a store")
+	case access.Batch == nil:
+		return nil, batch.Options{}, fault.New(fault.Config, fmt.Errorf("model %s is not asked in batches", m.Name), "add batch."+m.Name+" to the profile")
 	}
 	key, err := s.key(m, access.KeyEnv)
 	if err != nil {

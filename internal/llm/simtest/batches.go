@@ -36,6 +36,8 @@ type Batches struct {
 	Fate func(batch, i int) string
 	// Refuse says what a batch's validation finds.
 	Refuse func(batch int) []Problem
+	// Down says with which status a call fails without being carried out, if not 0.
+	Down func(call string, n int) int
 	// Lose says that the answer to a call is lost on its way, though the call was
 	// carried out: "POST /v1/batches", counted from 0 for each kind of call.
 	Lose func(call string, n int) bool
@@ -126,6 +128,13 @@ func (s *Batches) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	n := s.calls[call]
 	s.calls[call]++
+	if s.Down != nil {
+		if status := s.Down(call, n); status != 0 {
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, `{"error":{"message":"not now"}}`)
+			return
+		}
+	}
 	out, err := s.serve(r, call, id)
 	if s.Lose != nil && s.Lose(call, n) {
 		panic(http.ErrAbortHandler)
