@@ -119,6 +119,8 @@ func New(ctx context.Context, api API, opt Options) (*Batcher, error) {
 		return nil, err
 	}
 	b.ctx, b.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	b.mu.Lock() // the timer runs from here on
+	defer b.mu.Unlock()
 	b.timer = time.AfterFunc(opt.Gather, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
