@@ -43,7 +43,7 @@ again does only what is missing.
 		newRun(edge), newPlan(edge), newValidate(edge), newSchema(edge),
 		newList(edge), newShow(edge), newGet(edge), newFetch(edge), newCheckpoint(edge), newReport(edge), newVersion(edge), newJob(edge),
 		newCompile(edge), newSubmit(edge), newStatus(edge), newLogs(edge), newStop(edge), newRetry(edge), newResume(edge),
-		newOpen(edge), newSeal(edge), newLook(edge), newInstall(edge),
+		newOpen(edge), newSeal(edge), newLook(edge), newInstall(edge), newBatches(edge),
 	)
 	for _, cmd := range root.Commands() {
 		if check := cmd.Args; check != nil {

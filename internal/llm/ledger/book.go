@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"path"
 	"slices"
@@ -54,7 +53,7 @@ type flight struct {
 // recorded the same key side by side, the one written first holds.
 func openBook(ctx context.Context, l *Ledger, id Identity, digest [32]byte) (*book, error) {
 	b := &book{
-		ledger: l, identity: id, digest: digest, prefix: "ledger/" + hex.EncodeToString(digest[:]) + "/",
+		ledger: l, identity: id, digest: digest, prefix: prefixOf(digest),
 		index: map[Key]place{}, recent: map[Key]recent{}, flights: map[Key]*flight{}, open: &draft{},
 	}
 	var names []string
@@ -148,6 +147,18 @@ func (b *book) begin(key Key, replayOnly bool) (line []byte, at *segment, f *fli
 	f = &flight{done: make(chan struct{})}
 	b.flights[key] = f
 	return nil, nil, f, true
+}
+
+// written reports whether the bucket holds an exchange of every key.
+func (b *book) written(keys []Key) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, k := range keys {
+		if _, ok := b.index[k]; !ok {
+			return false
+		}
+	}
+	return true
 }
 
 func (b *book) land(key Key, f *flight) {

@@ -36,6 +36,18 @@ type Key [sha256.Size]byte
 
 func (k Key) String() string { return hex.EncodeToString(k[:]) }
 
+// MarshalText writes a key as 64 hex digits.
+func (k Key) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, k[:]), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (k *Key) UnmarshalText(text []byte) error {
+	if len(text) != hex.EncodedLen(len(k)) {
+		return fmt.Errorf("%d hex digits are no key", len(text))
+	}
+	_, err := hex.Decode(k[:], text)
+	return err
+}
+
 // A keyList is written as one string of 64 hex digits a key, which a reader of
 // a million takes in whole.
 type keyList []Key
@@ -68,6 +80,23 @@ func (id Identity) digest() ([sha256.Size]byte, error) {
 		return [sha256.Size]byte{}, fmt.Errorf("ledger: model identity: %w", err)
 	}
 	return sha256.Sum256(data), nil
+}
+
+// Keys returns how requests to a model are identified, and the prefix of what
+// the bucket keeps of that model.
+func Keys(m llm.Model) (of func(*llm.Request) (Key, error), prefix string, err error) {
+	digest, err := IdentityOf(m).digest()
+	if err != nil {
+		return nil, "", err
+	}
+	return func(req *llm.Request) (Key, error) {
+		_, key, err := keyOf(digest, req)
+		return key, err
+	}, prefixOf(digest), nil
+}
+
+func prefixOf(identity [sha256.Size]byte) string {
+	return "ledger/" + hex.EncodeToString(identity[:]) + "/"
 }
 
 // keyOf returns a request's canonical JSON and its key under an identity.

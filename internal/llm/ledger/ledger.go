@@ -161,6 +161,24 @@ func (l *Ledger) Close(ctx context.Context) error {
 // without a call. It reads the index of what the bucket holds for m's identity;
 // models with the same identity share their exchanges.
 func (l *Ledger) Wrap(ctx context.Context, m llm.Model, next llm.Chatter) (llm.Chatter, error) {
+	b, err := l.book(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return &recorder{ledger: l, book: b, model: m.Name, next: next}, nil
+}
+
+// Written reports whether the bucket holds an exchange of m for every key.
+func (l *Ledger) Written(ctx context.Context, m llm.Model, keys []Key) (bool, error) {
+	b, err := l.book(ctx, m)
+	if err != nil {
+		return false, err
+	}
+	return b.written(keys), nil
+}
+
+// book returns the exchanges of m's identity, opened once.
+func (l *Ledger) book(ctx context.Context, m llm.Model) (*book, error) {
 	id := IdentityOf(m)
 	digest, err := id.digest()
 	if err != nil {
@@ -175,5 +193,5 @@ func (l *Ledger) Wrap(ctx context.Context, m llm.Model, next llm.Chatter) (llm.C
 		}
 		l.books[Key(digest).String()] = b
 	}
-	return &recorder{ledger: l, book: b, model: m.Name, next: next}, nil
+	return b, nil
 }

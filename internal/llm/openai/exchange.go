@@ -42,6 +42,16 @@ func (x *exchange) Do(req *http.Request) (*http.Response, error) {
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	req.ContentLength = int64(len(body))
+	resp, err := x.send(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return x.receive(resp)
+}
+
+// send adds the key and makes the call.
+func (x *exchange) send(req *http.Request) (*http.Response, error) {
 	if s := x.key.secret(); s != "" {
 		req.Header.Set("Authorization", "Bearer "+s)
 	}
@@ -49,7 +59,11 @@ func (x *exchange) Do(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, x.unreachable(err)
 	}
-	defer resp.Body.Close()
+	return resp, nil
+}
+
+// receive reads an answer whole, and gives it on unless it is a failure.
+func (x *exchange) receive(resp *http.Response) (_ *http.Response, err error) {
 	x.status, x.header = resp.StatusCode, resp.Header
 	ok := resp.StatusCode >= 200 && resp.StatusCode < 300
 	limit := maxError

@@ -31,6 +31,10 @@ func BaseURL(m llm.Model) string {
 // New returns the chatter of a model. client's Timeout bounds each call. New
 // fails only for a model or key that can never be used.
 func New(m llm.Model, key Key, client *http.Client) (llm.Chatter, error) {
+	return newChatter(m, key, client)
+}
+
+func newChatter(m llm.Model, key Key, client *http.Client) (*chatter, error) {
 	u, err := url.Parse(BaseURL(m))
 	switch {
 	case err != nil, u.Host == "", u.Scheme != "http" && u.Scheme != "https":
@@ -69,9 +73,19 @@ type chatter struct {
 func (c *chatter) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
 	wire := c.request(req)
 	x := &exchange{chatter: c, messages: wire.Messages}
+	return c.complete(ctx, x, x, wire)
+}
+
+// client returns a client whose calls go through do.
+func (c *chatter) client(do openai.HTTPDoer) *openai.Client {
 	config := c.config
-	config.HTTPClient = x
-	resp, err := openai.NewClientWithConfig(config).CreateChatCompletion(ctx, wire)
+	config.HTTPClient = do
+	return openai.NewClientWithConfig(config)
+}
+
+// complete makes a chat call through do, which keeps in x what came of it.
+func (c *chatter) complete(ctx context.Context, x *exchange, do openai.HTTPDoer, wire openai.ChatCompletionRequest) (*llm.Response, error) {
+	resp, err := c.client(do).CreateChatCompletion(ctx, wire)
 	if err != nil {
 		return nil, c.failure(ctx, x, err)
 	}

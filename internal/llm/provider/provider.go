@@ -15,6 +15,7 @@ import (
 	"github.com/gymline/gymline/internal/canonical"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/llm/batch"
 	"github.com/gymline/gymline/internal/llm/budget"
 	"github.com/gymline/gymline/internal/llm/ledger"
 	"github.com/gymline/gymline/internal/llm/limit"
@@ -60,8 +61,9 @@ type Set struct {
 	client *http.Client
 	ledger *ledger.Ledger // nil without a bucket
 
-	mu   sync.Mutex
-	open map[string]llm.Chatter // by the model's canonical JSON
+	mu      sync.Mutex
+	open    map[string]llm.Chatter // by the model's canonical JSON
+	batches []*batch.Batcher
 }
 
 // New returns an empty set. Close it, whatever happens.
@@ -126,6 +128,22 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 		return s.ledger.Wrap(ctx, m, nil)
 	}
 	access := s.opt.Access[m.Name]
+	if access.Batch != nil {
+		api, opt, err := s.batching(m)
+		if err != nil {
+			return nil, err
+		}
+		b, err := batch.New(ctx, api, opt)
+		if err != nil {
+			return nil, err
+		}
+		s.batches = append(s.batches, b)
+		c, err := s.paid(b, m)
+		if err != nil {
+			return nil, err
+		}
+		return s.ledger.Wrap(ctx, m, c)
+	}
 	key, err := s.key(m, access.KeyEnv)
 	if err != nil {
 		return nil, err
@@ -136,19 +154,74 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.opt.Budget != nil {
-		price := access.Paid()
-		if price == nil {
-			return nil, fault.New(fault.Config, fmt.Errorf("model %s: there is a budget, and no price", m.Name), "set its price in the config; 0 for one that costs nothing")
-		}
-		c = s.opt.Budget.Wrap(c, m, *price)
+	if c, err = s.paid(c, m); err != nil {
+		return nil, err
 	}
 	c = limit.Wrap(c, access.Limits, limit.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep})
-	c = retry.Wrap(c, s.opt.Retry, retry.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep, Jitter: s.jitter(m.Name)}, s.opt.Log)
+	c = retry.Wrap(c, s.opt.Retry, s.clock(m.Name), s.opt.Log)
 	if s.ledger == nil {
 		return c, nil
 	}
 	return s.ledger.Wrap(ctx, m, c)
+}
+
+// paid has calls made while the budget lasts.
+func (s *Set) paid(c llm.Chatter, m llm.Model) (llm.Chatter, error) {
+	if s.opt.Budget == nil {
+		return c, nil
+	}
+	price := s.opt.Access[m.Name].Paid()
+	if price == nil {
+		return nil, fault.New(fault.Config, fmt.Errorf("model %s: there is a budget, and no price", m.Name), "set its price in the config; 0 for one that costs nothing")
+	}
+	return s.opt.Budget.Wrap(c, m, *price), nil
+}
+
+// batching is a model's Batch API, and how it is used.
+func (s *Set) batching(m llm.Model) (batch.API, batch.Options, error) {
+	access := s.opt.Access[m.Name]
+	switch {
+	case s.ledger == nil:
+		return nil, batch.Options{}, fault.New(fault.Config, fmt.Errorf("model %s: batches are written down in a store, and there is none", m.Name), "name a store")
+	case access.Batch == nil:
+		return nil, batch.Options{}, fault.New(fault.Config, fmt.Errorf("model %s is not asked in batches", m.Name), "add batch."+m.Name+" to the profile")
+	}
+	key, err := s.key(m, access.KeyEnv)
+	if err != nil {
+		return nil, batch.Options{}, err
+	}
+	api, err := openai.NewBatches(m, key, s.client)
+	if err != nil {
+		return nil, batch.Options{}, err
+	}
+	keyOf, prefix, err := ledger.Keys(m)
+	return api, batch.Options{
+		Batch: *access.Batch, Model: m.Name, Bucket: s.opt.Bucket, Prefix: prefix, Key: keyOf,
+		Written: func(ctx context.Context, keys []ledger.Key) (bool, error) { return s.ledger.Written(ctx, m, keys) },
+		Retry:   retry.Caller(s.opt.Retry, s.clock(m.Name), s.opt.Log), Now: s.opt.Now, Log: s.opt.Log,
+	}, err
+}
+
+// OpenBatches returns the open batches of a model that is asked in batches.
+func (s *Set) OpenBatches(ctx context.Context, m llm.Model) ([]batch.Open, error) {
+	api, opt, err := s.batching(m)
+	if err != nil {
+		return nil, err
+	}
+	return batch.List(ctx, api, opt)
+}
+
+// CancelBatch cancels a batch of a model at its provider.
+func (s *Set) CancelBatch(ctx context.Context, m llm.Model, id string) error {
+	api, opt, err := s.batching(m)
+	if err != nil {
+		return err
+	}
+	return batch.Cancel(ctx, api, opt, id)
+}
+
+func (s *Set) clock(model string) retry.Clock {
+	return retry.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep, Jitter: s.jitter(model)}
 }
 
 // key reads the model's API key. A model without one, such as a local
@@ -187,9 +260,20 @@ func (s *Set) Flush(ctx context.Context) error {
 // ctx bounds how long that may take.
 func (s *Set) Close(ctx context.Context) error {
 	defer s.client.CloseIdleConnections()
+	s.mu.Lock()
+	batches := s.batches
+	s.mu.Unlock()
+	for _, b := range batches {
+		b.Close()
+	}
 	var errs []error
 	if s.ledger != nil {
 		errs = append(errs, s.ledger.Close(ctx))
+	}
+	for _, b := range batches { // now that all is written
+		if err := b.Settle(ctx); err != nil {
+			s.opt.Log.Warn("batches could not be closed; the next run does it", "error", err)
+		}
 	}
 	if s.opt.Budget != nil {
 		errs = append(errs, s.opt.Budget.Close(ctx))

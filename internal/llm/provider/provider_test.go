@@ -298,6 +298,7 @@ func TestOpenRefuses(t *testing.T) {
 		"bad URL":           {func(m *llm.Model) { m.BaseURL = "localhost:8080" }, nil, "baseURL", "https://"},
 		"recorded":          {func(m *llm.Model) { m.Provider = llm.Recorded }, nil, "answers from files", "candidate"},
 		"unknown provider":  {func(m *llm.Model) { m.Provider = "magic" }, nil, `"magic"`, "openai"},
+		"batches to where":  {func(*llm.Model) {}, func(o *Options) { o.Access = map[string]llm.Access{"gpt": {Batch: &llm.Batch{}}} }, "written down in a store", "store"},
 		"replay from where": {func(*llm.Model) {}, func(o *Options) { o.ReplayOnly = true }, "needs a store", "store"},
 	}
 	for name, tt := range tests {

@@ -48,25 +48,41 @@ type retrier struct {
 	told   atomic.Bool // of the first failure; the others are for debugging
 }
 
-func (r *retrier) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+func (r *retrier) Chat(ctx context.Context, req *llm.Request) (resp *llm.Response, err error) {
+	err = r.do(ctx, func() error {
+		resp, err = r.next.Chat(ctx, req)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return resp, nil
+}
+
+// Caller returns what Wrap does for any other call that fails as a Chatter's do.
+func Caller(p Policy, c Clock, log *slog.Logger) func(ctx context.Context, call func() error) error {
+	return (&retrier{policy: p, clock: c, log: log}).do
+}
+
+func (r *retrier) do(ctx context.Context, call func() error) error {
 	start := r.clock.Now()
 	for attempt := 1; ; attempt++ {
-		resp, err := r.next.Chat(ctx, req)
+		err := call()
 		if err == nil {
-			return resp, nil
+			return nil
 		}
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 		e, ok := errors.AsType[*llm.Error](err)
 		if !ok || e.Class != llm.Retryable {
-			return nil, err
+			return err
 		}
 		wait := r.wait(attempt, e.RetryAfter)
 		if attempt >= r.policy.Attempts || r.clock.Now().Add(wait).Sub(start) > r.policy.Elapsed {
 			last := *e
 			last.Err = fmt.Errorf("%w (after %d attempts)", e.Err, attempt)
-			return nil, &last
+			return &last
 		}
 		level := slog.LevelDebug
 		if r.told.CompareAndSwap(false, true) {
@@ -74,7 +90,7 @@ func (r *retrier) Chat(ctx context.Context, req *llm.Request) (*llm.Response, er
 		}
 		r.log.Log(ctx, level, "model call failed, trying again", "err", e.Err, "model", e.Model, "status", e.Status, "code", e.Code, "attempt", attempt, "wait", wait)
 		if err := r.clock.Sleep(ctx, wait); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }

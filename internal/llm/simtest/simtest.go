@@ -3,9 +3,12 @@
 package simtest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"github.com/gymline/gymline/internal/llm"
@@ -19,10 +22,16 @@ type Server struct {
 	Status atomic.Int64 // of every answer, when not 0
 	// RetryAfter, in milliseconds, goes with every refusal.
 	RetryAfter atomic.Int64
+	// Batches answers the files and batches API, where it is set.
+	Batches *Batches
 }
 
 // ServeHTTP answers one chat request; one in fifty is told to come back.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.Batches != nil && !strings.HasSuffix(r.URL.Path, endpoint) && s.Status.Load() == 0 && r.Header.Get("Authorization") == "Bearer "+s.Key {
+		s.Batches.ServeHTTP(w, r)
+		return
+	}
 	n := s.Calls.Add(1)
 	status := int(s.Status.Load())
 	if status == 0 && n%50 == 49 {
@@ -37,6 +46,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"error":{"message":"no, %s","code":"rate_limit_exceeded"}}`, r.Header.Get("Authorization"))
 		return
 	}
+	text, err := io.ReadAll(r.Body)
+	if err == nil {
+		text, err = answer(r.Context(), text)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	_, _ = w.Write(text)
+}
+
+// answer returns the chat completion of a request's body.
+func answer(ctx context.Context, text []byte) ([]byte, error) {
 	var body struct {
 		Messages       []llm.Message `json:"messages"`
 		Seed           uint64        `json:"seed"`
@@ -46,18 +68,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			} `json:"json_schema"`
 		} `json:"response_format"`
 	}
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
+	if err := json.Unmarshal(text, &body); err != nil {
+		return nil, err
 	}
-	resp, err := sim.New(llm.Model{Name: "m", Provider: llm.Sim, Skill: 0.8}).Chat(r.Context(), &llm.Request{
+	resp, err := sim.New(llm.Model{Name: "m", Provider: llm.Sim, Skill: 0.8}).Chat(ctx, &llm.Request{
 		Messages: body.Messages, Seed: body.Seed, Schema: &llm.Schema{Name: body.ResponseFormat.JSONSchema.Name},
 	})
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
+		return nil, err
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{
+	return json.Marshal(map[string]any{
 		"model":   "served",
 		"choices": []any{map[string]any{"message": llm.Message{Role: llm.Assistant, Content: resp.Content}, "finish_reason": "stop"}},
 		"usage":   map[string]any{"prompt_tokens": resp.Usage.Prompt, "completion_tokens": resp.Usage.Completion},

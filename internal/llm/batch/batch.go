@@ -1,0 +1,299 @@
+// Package batch answers chat requests through a provider's Batch API. A request
+// waits until no other has come for a while; then all that wait go out as one
+// file, and each is answered when its batch has ended. So callers advance in
+// lock-step by themselves: all wait for the same batch, and ask their next
+// question together.
+//
+// Nothing is paid twice. A batch is written down in the bucket before its file
+// is sent, and a process that asks again what another one has asked takes up
+// that batch instead; FORMAT.md in package ledger is the layout. Answers are
+// kept by the ledger above, and a batch is closed once the ledger has written
+// all of them.
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/llm/ledger"
+	"github.com/gymline/gymline/internal/llm/openai"
+	"github.com/gymline/gymline/internal/store"
+)
+
+const (
+	// fileBytes is what a batch's file holds at most. Providers take 200 MB; less
+	// bounds the memory that sending one takes, up to four times as much.
+	fileBytes = 64_000_000
+	// maxTries bounds how many batches a request is put into.
+	maxTries = 5
+	// heldBack is how many polls a batch waits that was too much for the
+	// account's queue.
+	heldBack = 10
+)
+
+// An API is a provider's Batch API for one model; openai.Batches is one. Its
+// errors are as a Chatter's.
+type API interface {
+	// Body is the body of a direct call, and Answer reads what it is answered.
+	Body(ctx context.Context, req *llm.Request) ([]byte, error)
+	Answer(ctx context.Context, status int, body []byte) (*llm.Response, error)
+
+	Upload(ctx context.Context, name string, data []byte) (file string, err error)
+	Create(ctx context.Context, file, mark string) (openai.Batch, error)
+	Get(ctx context.Context, id string) (openai.Batch, error)
+	Cancel(ctx context.Context, id string) error
+	List(ctx context.Context, after string) (page []openai.Batch, more bool, err error)
+	Content(ctx context.Context, file string) (io.ReadCloser, error)
+}
+
+// Options are how requests are gathered and where batches are written down.
+type Options struct {
+	llm.Batch
+	Model string // the experiment's name for it
+	// FileBytes bounds a batch's file; 0 means 64 MB.
+	FileBytes int
+	Bucket    store.Bucket
+	Prefix    string // of what the bucket keeps of the model; ends in a slash
+	Key       func(*llm.Request) (ledger.Key, error)
+	// Written reports whether the ledger has an exchange of every key in the bucket.
+	Written func(context.Context, []ledger.Key) (bool, error)
+	// Retry makes a call again that failed for a while.
+	Retry func(ctx context.Context, call func() error) error
+	Now   func() time.Time
+	Log   *slog.Logger
+}
+
+// A Batcher is a Chatter. Close it.
+type Batcher struct {
+	api     API
+	opt     Options
+	journal journal
+
+	ctx    context.Context // of the work behind the callers
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	upload sync.Mutex // files are sent one after another: they are large
+
+	mu       sync.Mutex
+	closed   bool
+	most     int                     // requests of a batch
+	asks     map[ledger.Key]*ask     // not answered yet
+	gathered []*ask                  // not in a batch yet
+	bytes    int                     // of gathered
+	timer    *time.Timer             // submits what is gathered
+	entries  map[string]*entry       // batches that are not closed, by mark
+	byKey    map[ledger.Key][]*entry // where an answer may be found, the latest last
+}
+
+// An ask is a request that callers wait for.
+type ask struct {
+	key     ledger.Key
+	req     *llm.Request
+	line    []byte // of the file, until it is sent
+	callers int
+	tries   int           // batches that ended without its answer
+	failure error         // of the last try, if it was told
+	done    chan struct{} // closed with resp or err set
+	resp    *llm.Response
+	err     error
+}
+
+// New returns the batcher of a model, with the batches that were left open.
+func New(ctx context.Context, api API, opt Options) (*Batcher, error) {
+	if opt.FileBytes == 0 {
+		opt.FileBytes = fileBytes
+	}
+	b := &Batcher{
+		api: api, opt: opt, journal: journal{opt.Bucket, opt.Prefix + folder}, most: opt.Requests,
+		asks: map[ledger.Key]*ask{}, entries: map[string]*entry{}, byKey: map[ledger.Key][]*entry{},
+	}
+	if err := b.recall(ctx); err != nil {
+		return nil, err
+	}
+	b.ctx, b.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	b.mu.Lock() // the timer runs from here on
+	defer b.mu.Unlock()
+	b.timer = time.AfterFunc(opt.Gather, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.submit()
+	})
+	return b, nil
+}
+
+// Chat answers a request in one of the next batches, or from one under way.
+func (b *Batcher) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	a, err := b.join(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-a.done:
+	case <-ctx.Done():
+		if b.leave(a) {
+			return nil, ctx.Err()
+		}
+	}
+	if a.err != nil {
+		return nil, a.err
+	}
+	own := *a.resp // the caller may change its own
+	return &own, nil
+}
+
+var errClosed = errors.New("batch: used after Close")
+
+// join finds the ask of a request, or makes it.
+func (b *Batcher) join(ctx context.Context, req *llm.Request) (*ask, error) {
+	key, err := b.opt.Key(req)
+	if err != nil {
+		return nil, err
+	}
+	line, err := b.line(ctx, key, req)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, errClosed
+	}
+	a := b.asks[key]
+	if a == nil {
+		a = &ask{key: key, req: req, line: line, done: make(chan struct{})}
+		b.asks[key] = a
+		b.place(a)
+	}
+	a.callers++
+	return a, nil
+}
+
+// leave takes a caller away, unless the answer is there: then it must be used.
+func (b *Batcher) leave(a *ask) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a.callers--
+	return b.asks[a.key] == a
+}
+
+// place puts an ask where its answer may come from: the latest batch that holds
+// it and may have the answer, or else the next one. b.mu is held.
+func (b *Batcher) place(a *ask) {
+	if known := b.byKey[a.key]; len(known) > 0 {
+		e := known[len(known)-1]
+		e.waiting[a.key] = a
+		a.line = nil
+		b.follow(e)
+		return
+	}
+	if b.bytes+len(a.line) > b.opt.FileBytes {
+		b.submit()
+	}
+	b.gathered = append(b.gathered, a)
+	b.bytes += len(a.line)
+	if len(b.gathered) >= b.most {
+		b.submit()
+		return
+	}
+	b.timer.Reset(b.opt.Gather)
+}
+
+// again places asks that a batch did not answer.
+func (b *Batcher) again(asks []*ask) {
+	for _, a := range asks {
+		if a.line != nil {
+			continue
+		}
+		line, err := b.line(b.ctx, a.key, a.req)
+		if err != nil {
+			b.answer(a, nil, err)
+			continue
+		}
+		a.line = line
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, a := range asks {
+		if b.asks[a.key] == a {
+			b.place(a)
+		}
+	}
+}
+
+// answer gives a result to whoever waits for it. When nobody does any more, it
+// is not kept: the batch still has it.
+func (b *Batcher) answer(a *ask, resp *llm.Response, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.asks[a.key] != a {
+		return
+	}
+	delete(b.asks, a.key)
+	for _, e := range b.byKey[a.key] {
+		delete(e.waiting, a.key)
+	}
+	if e, ok := errors.AsType[*llm.Error](err); a.callers > 0 && (resp != nil || ok && e.Class == llm.Refused) {
+		delete(b.byKey, a.key) // the ledger has it from here on
+	}
+	a.resp, a.err = resp, err
+	close(a.done)
+}
+
+// give answers all with the same error.
+func (b *Batcher) give(asks []*ask, err error) {
+	for _, a := range asks {
+		b.answer(a, nil, err)
+	}
+}
+
+// refusedCall makes of an answer that refuses a call of the Batch API an end of
+// the run: it is no fault of a request's.
+func refusedCall(opt Options, err error) error {
+	e, ok := errors.AsType[*llm.Error](err)
+	if !ok || e.Class == llm.Retryable {
+		return err
+	}
+	denied := *e
+	denied.Class = llm.Denied
+	return fault.New(fault.Config, fmt.Errorf("batch: %w", &denied),
+		"check the API key, the account's credit, and that the server has a Batch API for this model; without one, remove batch."+opt.Model+" from the profile")
+}
+
+// Close ends the work behind the callers. Batches stay open at the provider,
+// and the next process that asks for their answers takes them up.
+func (b *Batcher) Close() {
+	b.mu.Lock()
+	b.closed = true
+	b.timer.Stop()
+	left := 0
+	for _, e := range b.entries {
+		if len(e.waiting) > 0 {
+			left++
+		}
+	}
+	asks := slices.Collect(func(yield func(*ask) bool) {
+		for _, a := range b.asks {
+			if !yield(a) {
+				return
+			}
+		}
+	})
+	b.mu.Unlock()
+	b.cancel()
+	b.wg.Wait()
+	b.give(asks, errClosed)
+	if left > 0 {
+		b.opt.Log.Info("batches stay open at the provider; the next run takes them up", "model", b.opt.Model, "batches", left)
+	}
+}

@@ -1,0 +1,176 @@
+package batch
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gymline/gymline/internal/llm/ledger"
+	"github.com/gymline/gymline/internal/llm/openai"
+)
+
+// An entry is a batch that is written down and not closed. Its waiting, following
+// and read are under the batcher's mu; the rest is its follower's.
+type entry struct {
+	mark    string
+	keys    []ledger.Key
+	created time.Time
+	adopted bool   // planned by another process
+	id      string // the provider's; "" until it is known
+	void    bool   // given up: there is no such batch
+	last    openai.Batch
+	watched bool // it was made here, or seen before it ended or was cancelled
+
+	waiting   map[ledger.Key]*ask
+	following bool
+	read      bool // its files were, at least once
+}
+
+func newEntry(mark string, keys []ledger.Key, created time.Time) *entry {
+	return &entry{mark: mark, keys: keys, created: created, waiting: map[ledger.Key]*ask{}}
+}
+
+// keptFor is how long providers keep a batch's files. A batch that nobody asked
+// for until then is closed, so that the journal's open part stays bounded.
+const keptFor = 30 * 24 * time.Hour
+
+// recall reads the open batches of the journal that are not known yet, and
+// closes those that have nothing more to give.
+func (b *Batcher) recall(ctx context.Context) error {
+	marks, err := b.journal.marks(ctx)
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	var found []*entry
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(16)
+	for mark, hasClaim := range marks {
+		if b.knows(mark) {
+			continue
+		}
+		g.Go(func() error {
+			e, err := b.journal.entry(gctx, mark, hasClaim)
+			if err != nil {
+				return err
+			}
+			done := e.void || b.opt.Now().Sub(e.created) > keptFor
+			if !done {
+				if done, err = b.opt.Written(gctx, e.keys); err != nil {
+					return err
+				}
+			}
+			if done {
+				return b.journal.close(gctx, mark)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			found = append(found, e)
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	slices.SortFunc(found, func(a, b *entry) int {
+		if c := a.created.Compare(b.created); c != 0 {
+			return c
+		}
+		return strings.Compare(a.mark, b.mark)
+	})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range found {
+		b.track(e)
+	}
+	return nil
+}
+
+func (b *Batcher) knows(mark string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.entries[mark] != nil
+}
+
+// track makes an entry findable. b.mu is held.
+func (b *Batcher) track(e *entry) {
+	b.entries[e.mark] = e
+	for _, k := range e.keys {
+		b.byKey[k] = append(b.byKey[k], e)
+	}
+}
+
+// drop forgets that an entry may have the answer to some keys. b.mu is held.
+func (b *Batcher) drop(e *entry, keys []ledger.Key) {
+	for _, k := range keys {
+		left := slices.DeleteFunc(b.byKey[k], func(x *entry) bool { return x == e })
+		if len(left) == 0 {
+			delete(b.byKey, k)
+		} else {
+			b.byKey[k] = left
+		}
+		delete(e.waiting, k)
+	}
+}
+
+// discard closes an entry that has no answers to give, and asks for them anew.
+func (b *Batcher) discard(ctx context.Context, e *entry) error {
+	if err := b.journal.close(ctx, e.mark); err != nil {
+		return err
+	}
+	b.again(b.remove(e))
+	return nil
+}
+
+// remove forgets an entry and returns who waited for it.
+func (b *Batcher) remove(e *entry) []*ask {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	asks := e.inOrder()
+	b.drop(e, e.keys)
+	delete(b.entries, e.mark)
+	e.following = false
+	return asks
+}
+
+// inOrder returns who waits, in the file's order. b.mu is held.
+func (e *entry) inOrder() []*ask {
+	asks := make([]*ask, 0, len(e.waiting))
+	for _, k := range e.keys {
+		if a, ok := e.waiting[k]; ok {
+			asks = append(asks, a)
+		}
+	}
+	return asks
+}
+
+// Settle closes the batches whose answers the ledger has written, all of them.
+// What is not closed now is closed when the model is next opened.
+func (b *Batcher) Settle(ctx context.Context) error {
+	b.mu.Lock()
+	var idle []*entry
+	for _, e := range b.entries {
+		if len(e.waiting) == 0 {
+			idle = append(idle, e)
+		}
+	}
+	b.mu.Unlock()
+	for _, e := range idle {
+		ok, err := b.opt.Written(ctx, e.keys)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if err := b.journal.close(ctx, e.mark); err != nil {
+			return err
+		}
+		b.again(b.remove(e))
+	}
+	return nil
+}

@@ -1,0 +1,190 @@
+package batch
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/llm/ledger"
+	"github.com/gymline/gymline/internal/store"
+)
+
+const (
+	format = 1          // of the journal's records
+	folder = "batches/" // in what the bucket keeps of a model
+)
+
+// A journal is what the bucket knows of batches. Each has up to three records,
+// all written once: its plan, before anything is sent; which batch of the
+// provider's it became, or that it became none; and that it is closed.
+type journal struct {
+	bucket store.Bucket
+	prefix string
+}
+
+// The records' names follow a batch's mark.
+const (
+	planned = ".json"
+	claimed = ".batch.json"
+	closed  = ".closed.json"
+)
+
+type planRecord struct {
+	Format  int          `json:"format"`
+	Created time.Time    `json:"created"`
+	Try     int          `json:"try,omitempty"` // tells apart plans that would be the same
+	Keys    []ledger.Key `json:"keys"`          // the custom IDs, in the file's order
+}
+
+// A claim with no ID says that the plan was given up.
+type claimRecord struct {
+	Format int    `json:"format"`
+	ID     string `json:"id,omitempty"`
+}
+
+type closedRecord struct {
+	Format int `json:"format"`
+}
+
+// plan writes down a batch that is about to be sent. Its mark is the digest of
+// the record.
+func (j journal) plan(ctx context.Context, keys []ledger.Key, now time.Time) (*entry, error) {
+	for try := 0; ; try++ {
+		data, err := encode(planRecord{format, now.UTC(), try, keys})
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(data)
+		e := newEntry(hex.EncodeToString(sum[:]), keys, now)
+		err = j.bucket.Create(ctx, j.prefix+e.mark+planned, data)
+		if err == nil {
+			return e, nil
+		}
+		if !errors.Is(err, store.ErrExists) {
+			return nil, fmt.Errorf("batch: journal: %w", err)
+		}
+	}
+}
+
+// claim says which batch a plan became, once: whoever is first decides. It
+// returns what holds.
+func (j journal) claim(ctx context.Context, mark, id string) (holds string, err error) {
+	data, err := encode(claimRecord{format, id})
+	if err != nil {
+		return "", err
+	}
+	err = j.bucket.Create(ctx, j.prefix+mark+claimed, data)
+	if errors.Is(err, store.ErrExists) {
+		var c claimRecord
+		err = j.read(ctx, mark+claimed, &c)
+		return c.ID, err
+	}
+	if err != nil {
+		return "", fmt.Errorf("batch: journal: %w", err)
+	}
+	return id, nil
+}
+
+// close says that nothing of a batch need be read again.
+func (j journal) close(ctx context.Context, mark string) error {
+	data, err := encode(closedRecord{format})
+	if err != nil {
+		return err
+	}
+	if err := j.bucket.Create(ctx, j.prefix+mark+closed, data); err != nil && !errors.Is(err, store.ErrExists) {
+		return fmt.Errorf("batch: journal: %w", err)
+	}
+	return nil
+}
+
+// marks returns the batches that are not closed, and whether each has a claim.
+// One listing tells.
+func (j journal) marks(ctx context.Context) (map[string]bool, error) {
+	open, done := map[string]bool{}, map[string]bool{}
+	for key, err := range j.bucket.List(ctx, j.prefix) {
+		if err != nil {
+			return nil, fmt.Errorf("batch: journal: %w", err)
+		}
+		mark, kind, _ := strings.Cut(strings.TrimPrefix(key, j.prefix), ".")
+		switch "." + kind {
+		case planned:
+			open[mark] = open[mark] || false
+		case claimed:
+			open[mark] = true
+		case closed:
+			done[mark] = true
+		}
+	}
+	for mark := range done {
+		delete(open, mark)
+	}
+	return open, nil
+}
+
+// entry reads a batch's records.
+func (j journal) entry(ctx context.Context, mark string, hasClaim bool) (*entry, error) {
+	var p planRecord
+	if err := j.read(ctx, mark+planned, &p); err != nil {
+		return nil, err
+	}
+	e := newEntry(mark, p.Keys, p.Created)
+	e.adopted = true
+	if !hasClaim {
+		return e, nil
+	}
+	var c claimRecord
+	if err := j.read(ctx, mark+claimed, &c); err != nil {
+		return nil, err
+	}
+	e.id, e.void = c.ID, c.ID == ""
+	return e, nil
+}
+
+// maxRecord bounds a record's bytes: a plan has 67 for each of its requests.
+const maxRecord = 16 << 20
+
+func (j journal) read(ctx context.Context, name string, into any) error {
+	body, err := j.bucket.Get(ctx, j.prefix+name)
+	if err != nil {
+		return fmt.Errorf("batch: journal: %w", err)
+	}
+	defer body.Close()
+	data, err := io.ReadAll(io.LimitReader(body, maxRecord))
+	if err != nil {
+		return fmt.Errorf("batch: journal: %w", err)
+	}
+	var head struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return j.damaged(name, err)
+	}
+	if head.Format != format {
+		return fault.New(fault.Config, fmt.Errorf("batch: journal: %s%s: format %d, and this gymline reads %d", j.prefix, name, head.Format, format), "use a newer gymline")
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return j.damaged(name, err)
+	}
+	return nil
+}
+
+func (j journal) damaged(name string, err error) error {
+	return fault.New(fault.Permanent, fmt.Errorf("batch: journal: %s%s: %w: %w", j.prefix, name, store.ErrCorrupt, err),
+		"restore the object, or remove it to ask anew what its batch may have answered already")
+}
+
+func encode(record any) ([]byte, error) {
+	data, err := json.Marshal(record)
+	if err != nil {
+		return nil, fmt.Errorf("batch: journal: %w", err)
+	}
+	return append(bytes.TrimSpace(data), '\n'), nil
+}

@@ -1,0 +1,166 @@
+package batch
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/llm/ledger"
+	"github.com/gymline/gymline/internal/llm/openai"
+)
+
+// maxLine bounds a line of a batch's files, in bytes: an answer and what is around it.
+const maxLine = 17 << 20
+
+// A result is a line of a batch's output or error file, as the answer to a
+// direct call.
+type result struct {
+	key    ledger.Key
+	status int
+	body   []byte
+}
+
+// parseLine reads a line of a batch's output or error file.
+func parseLine(text []byte) (result, error) {
+	var line struct {
+		CustomID ledger.Key `json:"custom_id"`
+		Response *struct {
+			Status int             `json:"status_code"`
+			Body   json.RawMessage `json:"body"`
+		} `json:"response"`
+		Error *struct {
+			Code    string `json:"code"`
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if err := json.Unmarshal(text, &line); err != nil {
+		return result{}, fmt.Errorf("batch: line: %w", err)
+	}
+	switch {
+	case line.CustomID == ledger.Key{}:
+		return result{}, errors.New("batch: line without custom_id")
+	case line.Response != nil && line.Response.Status >= 100 && line.Response.Status <= 599:
+		return result{line.CustomID, line.Response.Status, line.Response.Body}, nil
+	case line.Error != nil:
+		// batch_expired, batch_cancelled or a failure of the provider's own:
+		// nothing that the request is to blame for.
+		return result{line.CustomID, http.StatusInternalServerError, openai.ErrorBody(line.Error.Code, line.Error.Message)}, nil
+	}
+	return result{}, errors.New("batch: line with neither response nor error")
+}
+
+// eachLine calls fn with every line of r that is not blank; one that is longer
+// than limit comes as nil.
+func eachLine(r io.Reader, limit int, fn func(line []byte) error) error {
+	buf := bufio.NewReaderSize(r, 64<<10)
+	var line []byte
+	long := false
+	for {
+		part, err := buf.ReadSlice('\n')
+		if len(line)+len(part) > limit {
+			line, long = line[:0], true
+		} else if !long {
+			line = append(line, part...)
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		last := err != nil
+		switch {
+		case long:
+			err = fn(nil)
+		case len(trim(line)) > 0:
+			err = fn(trim(line))
+		default:
+			err = nil
+		}
+		if err != nil || last {
+			return err
+		}
+		line, long = line[:0], false
+	}
+}
+
+func trim(line []byte) []byte {
+	for len(line) > 0 && (line[len(line)-1] == '\n' || line[len(line)-1] == '\r' || line[len(line)-1] == ' ') {
+		line = line[:len(line)-1]
+	}
+	return line
+}
+
+// read answers those of left that a file has a final answer for, and takes them
+// out of left. The order of the lines does not matter; the first for a request holds.
+func (b *Batcher) read(e *entry, file string, left map[ledger.Key]*ask) error {
+	err := b.opt.Retry(b.ctx, func() error {
+		body, err := b.api.Content(b.ctx, file)
+		if err != nil {
+			return err
+		}
+		defer body.Close()
+		seen := make(map[ledger.Key]bool, len(e.keys)) // false: not yet
+		for _, k := range e.keys {
+			seen[k] = false
+		}
+		damaged, unknown, twice := 0, 0, 0
+		err = eachLine(body, maxLine, func(text []byte) error {
+			r, err := parseLine(text)
+			if err != nil {
+				damaged++
+				return nil
+			}
+			switch before, known := seen[r.key]; {
+			case !known:
+				unknown++
+				return nil
+			case before:
+				twice++
+				return nil
+			}
+			seen[r.key] = true
+			if a := left[r.key]; a != nil && b.settle(a, r) {
+				delete(left, r.key)
+			}
+			return b.ctx.Err()
+		})
+		if damaged+unknown+twice > 0 {
+			b.opt.Log.Warn("lines of a batch's file are passed over", "model", b.opt.Model, "batch", e.id, "file", file, "damaged", damaged, "unknown", unknown, "repeated", twice)
+		}
+		return err
+	})
+	if gone(err) {
+		b.opt.Log.Warn("the provider has a batch's file no more, asking anew", "model", b.opt.Model, "batch", e.id, "file", file)
+		return nil
+	}
+	if err != nil {
+		return refusedCall(b.opt, err)
+	}
+	return nil
+}
+
+// settle answers an ask, unless it is to be asked again.
+func (b *Batcher) settle(a *ask, r result) bool {
+	resp, err := b.api.Answer(b.ctx, r.status, r.body)
+	if e, ok := errors.AsType[*llm.Error](err); err != nil && (!ok || e.Class == llm.Retryable) {
+		a.failure = err
+		return false
+	}
+	b.answer(a, resp, err)
+	return true
+}
+
+// line returns a request's line of a batch's file.
+func (b *Batcher) line(ctx context.Context, key ledger.Key, req *llm.Request) ([]byte, error) {
+	body, err := b.api.Body(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(nil, `{"custom_id":"%s","method":"POST","url":"%s","body":%s}`+"\n", key, openai.Endpoint, body), nil
+}

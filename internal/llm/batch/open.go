@@ -1,0 +1,67 @@
+package batch
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/gymline/gymline/internal/llm/openai"
+)
+
+// An Open is a batch that is written down and not closed.
+type Open struct {
+	Mark     string
+	Created  time.Time
+	Requests int
+	// Batch is what the provider says of it; its ID is "" when it has none.
+	openai.Batch
+}
+
+// List returns the open batches of a model, whoever submitted them, oldest first.
+func List(ctx context.Context, api API, opt Options) ([]Open, error) {
+	j := journal{opt.Bucket, opt.Prefix + folder}
+	marks, err := j.marks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []Open
+	for mark, hasClaim := range marks {
+		e, err := j.entry(ctx, mark, hasClaim)
+		if err != nil {
+			return nil, err
+		}
+		if e.void {
+			continue
+		}
+		o := Open{Mark: mark, Created: e.created, Requests: len(e.keys)}
+		err = opt.Retry(ctx, func() (err error) {
+			if e.id != "" {
+				o.Batch, err = api.Get(ctx, e.id)
+				return err
+			}
+			found, err := find(ctx, api, e)
+			if found != nil {
+				o.Batch = *found
+			}
+			return err
+		})
+		if err != nil && !gone(err) {
+			return nil, refusedCall(opt, err)
+		}
+		out = append(out, o)
+	}
+	slices.SortFunc(out, func(a, b Open) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Mark, b.Mark))
+	})
+	return out, nil
+}
+
+// Cancel cancels a batch at the provider. What it has answered is billed, and
+// used by the run that waits for it or by the next.
+func Cancel(ctx context.Context, api API, opt Options, id string) error {
+	if err := opt.Retry(ctx, func() error { return api.Cancel(ctx, id) }); err != nil {
+		return refusedCall(opt, err)
+	}
+	return nil
+}
