@@ -200,11 +200,11 @@ func TestBudget(t *testing.T) {
 	srv, bucket := newServer(t), store.NewMem()
 	paying := func(usd float64, p *llm.Price) llm.Chatter {
 		return openModel(t, newSet(t, bucket, func(o *Options) {
-			o.Access = map[string]llm.Access{"gpt": {KeyEnv: "TEST_KEY", Price: p, Batch: &llm.Batch{}}}
+			o.Access = map[string]llm.Access{"gpt": {KeyEnv: "TEST_KEY", Price: p}}
 			o.Budget = budget.New(budget.Options{Store: store.New(bucket), Account: "x-1", USD: usd, Run: "x-1", Step: "s", Now: noon})
 		}), srv.model())
 	}
-	price := &llm.Price{Completion: 1e6} // the server's answers have 2 tokens, and a batch costs half
+	price := &llm.Price{Completion: 0.5e6} // the server's answers have 2 tokens
 	c := paying(300, price)
 	first, err := c.Chat(t.Context(), ask("fail 1"))
 	if err != nil || first.Usage.USD != 1 {
