@@ -42,9 +42,11 @@ func (s *stepView) shardName(i int) string {
 func (s *stepView) take(e progress.Event, now time.Time) {
 	s.Take(e)
 	if e.Type == progress.Progress {
-		sum := s.Sum()
-		s.recent.add(sample{now, sum.Done, sum.Usage.Calls})
-		s.lately.add(sample{now, sum.Done, sum.Usage.Calls})
+		if s.recent.due(now) || s.lately.due(now) {
+			sum := s.Sum()
+			s.recent.add(sample{now, sum.Done, sum.Usage.Calls})
+			s.lately.add(sample{now, sum.Done, sum.Usage.Calls})
+		}
 		return
 	}
 	if e.State == progress.Running && s.started.IsZero() {
@@ -106,8 +108,13 @@ type sample struct {
 
 func (w *window) clear() { w.samples = nil }
 
+func (w *window) due(now time.Time) bool {
+	n := len(w.samples)
+	return n == 0 || now.Sub(w.samples[n-1].at) >= w.every
+}
+
 func (w *window) add(s sample) {
-	if n := len(w.samples); n > 0 && s.at.Sub(w.samples[n-1].at) < w.every {
+	if !w.due(s.at) {
 		return
 	}
 	w.samples = append(w.samples, s)

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -355,5 +356,20 @@ func TestNumbersForPeople(t *testing.T) {
 		if got := tokens(llm.Usage{Prompt: n}); got != want {
 			t.Errorf("tokens(%d) = %s, want %s", n, got, want)
 		}
+	}
+}
+
+// A step of a thousand shards, some of which tell of themselves.
+func BenchmarkTerminalEmit(b *testing.B) {
+	term := NewTerminal(io.Discard, TerminalOptions{Live: true, Color: true, Now: time.Now})
+	defer term.Close()
+	term.Emit(progress.Event{Type: progress.RunOpened, Run: "r-1", Steps: []progress.StepShape{{Step: "generate", Shards: 1000}}})
+	for i := range 64 {
+		term.Emit(state("generate", i, progress.Running))
+	}
+	n := int64(0)
+	for b.Loop() {
+		n++
+		term.Emit(counts("generate", int(n%64), n/64, n, 0, n))
 	}
 }

@@ -44,6 +44,19 @@ var funcs = template.FuncMap{
 	"gymRows":     gymRows,
 	"ledgerBars":  ledgerBars,
 	"causes":      causes,
+	"runTiles":    runTiles,
+	"timeline":    timelineOf,
+	"rowBars":     rowBars,
+	"causeBars":   causeBars,
+	"tokenBars":   tokenBars,
+	"sessionBars": sessionBars,
+	"short":       short,
+	"dollars":     dollars,
+	"seconds":     seconds,
+	"stamp":       stampOf,
+	"perDollars":  func(v *float64) string { return perRow(v, dollars) },
+	"perTokens":   func(v *float64) string { return perRow(v, func(n float64) string { return short(int64(n)) }) },
+	"share":       shareOf,
 }
 
 // outcomes explains the cells of the confusion matrix.
