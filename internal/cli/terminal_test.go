@@ -289,7 +289,7 @@ func TestCallsOfAStepUnderWay(t *testing.T) {
 	e := counts("predict", 0, 150, 400, 1, 700)
 	e.InFlight, e.Waiting, e.Errors = 64, 12, &llm.Errors{RateLimited: 20, Timeout: 3, Refused: 1}
 	e.Usage.Cached, e.Usage.Replayed = e.Usage.Prompt/2, 30
-	scenes := append(script()[:1:1], scene{0, []progress.Event{state("predict", 0, progress.Running)}}, scene{5 * time.Second, []progress.Event{e}})
+	scenes := []scene{script()[0], {0, []progress.Event{state("predict", 0, progress.Running)}}, {5 * time.Second, []progress.Event{e}}}
 	for width, want := range map[int]string{
 		200: "  30 rows/s · 64 in flight · 12 waiting for limits · 23 retried (20 rate-limited, 3 timed out), 1 refused · 30 replayed · 630.0k prompt (50% cached) · 70.0k completion",
 		80:  "  30 rows/s · 64 in flight · 12 waiting for limits · 23 retried · 30 replayed",

@@ -190,7 +190,8 @@ func TestScrape(t *testing.T) {
 	if err := s.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := http.Get("http://" + s.Address() + "/metrics"); err == nil {
+	if resp, err := http.Get("http://" + s.Address() + "/metrics"); err == nil {
+		resp.Body.Close()
 		t.Error("it serves after its end")
 	}
 }

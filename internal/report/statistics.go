@@ -46,11 +46,14 @@ func runTiles(r *statistics.Run) []tile {
 	list = append(list, tile{"Calls", humanize.Comma(r.Used.Calls), note},
 		tile{"Tokens", short(r.Used.Prompt + r.Used.Completion), cachedNote(r.Used)})
 	if all.USD > 0 {
-		note = ""
-		if r.Before.USD > 0 {
-			note = dollars(r.Before.USD) + " more when the reused work was done"
+		paid := tile{"Paid", dollars(r.Used.USD), ""}
+		if r.Used.USD == 0 {
+			paid.Value = "$0"
 		}
-		list = append(list, tile{"Paid", dollars(r.Used.USD), note})
+		if r.Before.USD > 0 {
+			paid.Note = dollars(r.Before.USD) + " more when the reused work was done"
+		}
+		list = append(list, paid)
 	}
 	return list
 }
@@ -322,10 +325,13 @@ func seconds(v float64) string {
 	return pair(int(d.Round(time.Minute).Minutes()), 60, "h", "min")
 }
 
-// clock labels a time axis: 30 s, 1:30 min, 2 h.
+// clock labels a time axis: 50 ms, 30 s, 1:30 min, 2 h.
 func clock(v float64) string {
 	n := int(math.Round(v))
 	unit := "min"
+	if v > 0 && v < 0.9999 {
+		return fmt.Sprintf("%.0f ms", 1000*v)
+	}
 	if v < 60 {
 		return seconds(v)
 	}

@@ -96,7 +96,7 @@ func TestStatisticsOfOddRuns(t *testing.T) {
 	}{
 		// Nothing is paid now, and all of it was before.
 		"reused altogether": {reused, []string{`<tr class="baseline"><th scope="row">reused, not paid now</th>`, "<dt>Calls</dt><dd><b>0</b><span>204,000 more when the reused work was done</span>",
-			"$164.40 more when the reused work was done", ">40 reused<"}, []string{"NaN"}},
+			"<dt>Paid</dt><dd><b>$0</b><span>$164.40 more when the reused work was done", ">40 reused<"}, []string{"NaN"}},
 		"just opened":    {&statistics.Run{Run: "x-1", State: statistics.Unsealed}, []string{"Not sealed", "No shard is done"}, []string{`id="tokens"`, `id="rows"`, `id="gym"`, "<rect"}},
 		"broken numbers": {broken, []string{"support-7"}, nil},
 	} {
@@ -158,6 +158,14 @@ func TestTimeAxisHasFewTicksInWholeSteps(t *testing.T) {
 	for total, want := range map[float64]float64{0.004: 0.001, 0.4: 0.1, 0.9: 0.2, 6: 1, 47: 10, 100: 20, 400: 60, 9100: 1800, 100_000: 4 * 3600, 2e6: 4 * 24 * 3600} {
 		if got := timeStep(total); math.Abs(got-want) > 1e-9 || total/got > 7 || total/got < 2 {
 			t.Errorf("%v s: steps of %v s, want %v", total, got, want)
+		}
+	}
+}
+
+func TestTickLabels(t *testing.T) {
+	for v, want := range map[float64]string{0: "0", 0.05: "50 ms", 0.1 + 0.2: "300 ms", 1: "1 s", 2.5: "2.5 s", 30: "30 s", 60: "1 min", 90: "1:30 min", 3600: "1 h", 5400: "1:30 h"} {
+		if got := clock(v); got != want {
+			t.Errorf("%v: %s, want %s", v, got, want)
 		}
 	}
 }
