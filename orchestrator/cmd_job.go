@@ -159,7 +159,7 @@ func withJob(ctx context.Context, edge *cli.Edge, o jobOptions, at *int, sink pr
 	working, stop := givingUp(ctx, st, id, o.does)
 	defer stop()
 	err = work(working, job.Env{
-		Store: st, Models: models, Log: log, Events: sink, Now: edge.Now, Every: progressEvery, InFlight: max(how.InFlight, 1), Exec: newTrainer(edge, how),
+		Store: st, Models: models, Traffic: models.Traffic, Log: log, Events: sink, Now: edge.Now, Every: progressEvery, InFlight: max(how.InFlight, 1), Exec: newTrainer(edge, how),
 		Tolerance: how.Tolerance,
 	}, shards)
 	if given := context.Cause(working); errors.Is(err, context.Canceled) && errors.Is(given, errGivenUp) {

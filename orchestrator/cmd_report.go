@@ -48,12 +48,22 @@ func runReport(ctx context.Context, edge *cli.Edge, profile string, id store.Run
 	})
 }
 
-// writeReport copies the run's report to a file: all of it, or none.
-func writeReport(ctx context.Context, st *store.Store, id store.RunID, file string) (err error) {
+// writeReport copies the run's report to a file.
+func writeReport(ctx context.Context, st *store.Store, id store.RunID, file string) error {
 	artifacts, err := findOutput(ctx, st, id, plan.Ref{Step: plan.JobReport, Shard: 0, Output: plan.ReportOutput})
 	if err != nil {
 		return err
 	}
+	return writePage(file, func(w io.Writer) error {
+		r := st.Concat(ctx, artifacts)
+		defer r.Close()
+		_, err := io.Copy(w, r)
+		return err
+	})
+}
+
+// writePage writes a page to a file: all of it, or none.
+func writePage(file string, write func(io.Writer) error) (err error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return fileError(err)
 	}
@@ -67,9 +77,7 @@ func writeReport(ctx context.Context, st *store.Store, id store.RunID, file stri
 			os.Remove(tmp.Name())
 		}
 	}()
-	r := st.Concat(ctx, artifacts)
-	defer r.Close()
-	if _, err := io.Copy(tmp, r); err != nil {
+	if err := write(tmp); err != nil {
 		return fmt.Errorf("write %s: %w", file, err)
 	}
 	if err := errors.Join(tmp.Chmod(0o644), tmp.Close()); err != nil {
@@ -83,5 +91,5 @@ func fileError(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		code = fault.Temporary
 	}
-	return fault.New(code, err, "the report is in the store: 'gymline report RUN --file FILE' writes it elsewhere")
+	return fault.New(code, err, "what it shows is in the store: 'gymline report RUN --file FILE', or 'gymline stats RUN -o html --file FILE', writes it elsewhere")
 }

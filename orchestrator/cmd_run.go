@@ -31,6 +31,7 @@ type runOptions struct {
 	fresh      bool
 	replayOnly bool
 	output     string
+	metrics    string // the address to serve them at
 }
 
 func newRun(edge *cli.Edge) *cobra.Command {
@@ -52,6 +53,7 @@ its work key and reused, so the same command goes on after a crash.
 	cmd.Flags().BoolVar(&o.fresh, "fresh", false, "recompute everything, reusing no earlier work")
 	cmd.Flags().BoolVar(&o.replayOnly, "replay-only", false, "answer every model call from the ledger: no key, no network, and an error where one was not recorded")
 	bindOutput(cmd, &o.output, "text", "json")
+	bindMetrics(cmd, &o.metrics)
 	return cmd
 }
 
@@ -60,7 +62,12 @@ func runRun(ctx context.Context, edge *cli.Edge, o runOptions) error {
 		return err
 	}
 	out := newPrinter(edge, o.output)
-	ended, err := run(ctx, edge, o, out)
+	server, stop, err := serveMetrics(ctx, o.metrics)
+	defer stop()
+	var ended progress.Event
+	if err == nil {
+		ended, err = run(ctx, edge, o, scrapedBy(server, out))
+	}
 	if ended.Run == "" { // it failed before a run was opened
 		ended = progress.Event{Type: progress.RunEnded, State: store.Failed}
 	}
@@ -239,7 +246,7 @@ func stamp(edge *cli.Edge) string {
 }
 
 func opened(id store.RunID, p *plan.Plan) progress.Event {
-	e := progress.Event{Type: progress.RunOpened, Run: string(id)}
+	e := progress.Event{Type: progress.RunOpened, Run: string(id), Experiment: p.Experiment}
 	for _, s := range p.Steps {
 		e.Steps = append(e.Steps, progress.StepShape{Step: string(s.Name), Shards: s.Shards})
 	}

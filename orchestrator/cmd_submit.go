@@ -10,6 +10,7 @@ import (
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/engine/argo"
+	"github.com/gymline/gymline/internal/exporter"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/planner"
@@ -22,6 +23,7 @@ type submitOptions struct {
 	wait      bool
 	storeOnly bool
 	output    string
+	metrics   string // the address to serve them at
 }
 
 func newSubmit(edge *cli.Edge) *cobra.Command {
@@ -40,6 +42,9 @@ an earlier run finished is reused, wherever it ran.
 			if o.wait && o.storeOnly {
 				return usage(cmd, errors.New("--wait and --store-only exclude each other"))
 			}
+			if o.metrics != "" && !o.wait {
+				return usage(cmd, errors.New("--metrics watches a run: it needs --wait"))
+			}
 			return runSubmit(cmd.Context(), edge, o)
 		},
 	}
@@ -48,6 +53,7 @@ an earlier run finished is reused, wherever it ran.
 	cmd.Flags().BoolVar(&o.wait, "wait", false, "show progress until the run ends, and exit as the run does")
 	cmd.Flags().BoolVar(&o.storeOnly, "store-only", false, "put inputs and plan into the store, for what 'gymline compile' printed, and create nothing")
 	bindOutput(cmd, &o.output, "text", "json")
+	bindMetrics(cmd, &o.metrics)
 	return cmd
 }
 
@@ -62,6 +68,11 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 	if o.wait && e.Spec.Schedule != nil {
 		return fault.New(fault.Usage, errors.New("--wait: the experiment has a schedule, and its runs start later"), "leave out --wait, or add --set schedule=null to run it now")
 	}
+	server, stop, err := serveMetrics(ctx, o.metrics)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	return onCluster(ctx, edge, o.profile, func(c cluster) error {
 		trees, err := storeInputs(ctx, c.st, e)
 		if err != nil {
@@ -82,7 +93,7 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 			return nil
 		}
 		if m.Cron == nil {
-			return c.start(ctx, edge, startOptions{profile: o.profile, output: o.output, wait: o.wait}, m, opening, raw)
+			return c.start(ctx, edge, startOptions{profile: o.profile, output: o.output, wait: o.wait, metrics: server}, m, opening, raw)
 		}
 		if err := c.Submit(ctx, m); err != nil {
 			return err
@@ -101,7 +112,8 @@ type startOptions struct {
 	profile string
 	output  string
 	wait    bool
-	from    store.RunID // whose finished shards are taken over
+	metrics *exporter.Server // nil where none is asked for
+	from    store.RunID      // whose finished shards are taken over
 }
 
 // start opens the next run of an experiment and creates its Workflow, which bears
@@ -127,7 +139,7 @@ func (c cluster) start(ctx context.Context, edge *cli.Edge, o startOptions, m *a
 		}
 	}
 	if o.wait {
-		return c.follow(ctx, edge, id, p, newPrinter(edge, o.output))
+		return c.follow(ctx, edge, id, p, scrapedBy(o.metrics, newPrinter(edge, o.output)))
 	}
 	if o.output == "json" {
 		return writeJSON(edge.Stdout, map[string]any{"run": id, "workflow": m.Workflow.Name, "namespace": m.Workflow.Namespace})

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/gymline/gymline/internal/metrics"
 )
@@ -19,19 +18,8 @@ func WriteF1Table(w io.Writer, e *metrics.Evaluation) {
 	ranked := slices.Clone(e.Candidates)
 	slices.SortStableFunc(ranked, func(a, b metrics.Candidate) int { return cmp.Compare(b.F1, a.F1) })
 
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.Style().Options = table.OptionsNoBordersAndSeparators
-	t.Style().Options.SeparateHeader = true
-	t.Style().Format.Header = text.FormatDefault
-	t.Style().Box.PaddingLeft, t.Style().Box.PaddingRight = "", "  "
 	ci := fmt.Sprintf("[%.4g%% CI]", 100*e.Confidence)
-	t.AppendHeader(table.Row{"candidate", "events", "TP", "FP", "TN", "FN", "recall", "precision", "accuracy", "false alarm", "F1", ci})
-	right := make([]table.ColumnConfig, 0, 10)
-	for n := 2; n <= 12; n++ {
-		right = append(right, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
-	}
-	t.SetColumnConfigs(right)
+	t := plainTable("candidate", "events", "TP", "FP", "TN", "FN", "recall", "precision", "accuracy", "false alarm", "F1", ci)
 	for _, c := range ranked {
 		name := clean(c.Name)
 		if c.Simulated {
@@ -42,9 +30,7 @@ func WriteF1Table(w io.Writer, e *metrics.Evaluation) {
 			fmt.Sprintf("[%s, %s]", percent(c.F1CI[0]), percent(c.F1CI[1]))})
 	}
 	var b strings.Builder
-	for line := range strings.Lines(t.Render() + "\n") {
-		b.WriteString(strings.TrimRight(line, " \n") + "\n")
-	}
+	b.WriteString(trimmed(t))
 	b.WriteString("\n")
 	for _, note := range notesOf(e) {
 		b.WriteString(note + "\n")

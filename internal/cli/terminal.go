@@ -17,7 +17,7 @@ import (
 
 const (
 	redrawEvery = 100 * time.Millisecond // of the live lines
-	reportEvery = 5 * time.Second        // of each step's progress line, when not live
+	reportEvery = 5 * time.Second        // of each step's line while it is under way, when not live
 )
 
 // TerminalOptions say what the terminal can do.
@@ -32,8 +32,9 @@ type TerminalOptions struct {
 }
 
 // A Terminal prints a run's events for people: live, one line a step that is
-// redrawn in place; otherwise a line for each change of state and now and then
-// one of progress. It is safe for concurrent use.
+// redrawn in place, and one more of its calls while it is under way; otherwise a
+// line for each change of state, and every few seconds one for each step under
+// way, also when nothing comes from it. It is safe for concurrent use.
 type Terminal struct {
 	opts TerminalOptions
 	stop chan struct{}
@@ -53,14 +54,17 @@ type Terminal struct {
 func NewTerminal(w io.Writer, opts TerminalOptions) *Terminal {
 	t := &Terminal{w: w, opts: opts, opened: opts.Now(), stop: make(chan struct{})}
 	if opts.Live {
-		t.done.Go(t.redraw)
+		t.done.Go(func() { t.repeat(redrawEvery, func() { t.print("") }) })
+	} else {
+		t.done.Go(func() { t.repeat(time.Second, t.report) })
 	}
 	return t
 }
 
-// redraw draws the live lines, so that no burst of events can flood a terminal.
-func (t *Terminal) redraw() {
-	tick := time.NewTicker(redrawEvery)
+// repeat tells how the run stands every so often, so that no burst of events can
+// flood a terminal, and none is needed to see that the run is alive.
+func (t *Terminal) repeat(every time.Duration, tell func()) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
@@ -69,9 +73,20 @@ func (t *Terminal) redraw() {
 		case <-tick.C:
 			t.mu.Lock()
 			if !t.over {
-				t.print("")
+				tell()
 			}
 			t.mu.Unlock()
+		}
+	}
+}
+
+// report prints a line for each step under way of which none was printed lately.
+func (t *Terminal) report() {
+	now := t.opts.Now()
+	for _, s := range t.steps {
+		if state := s.State(); state != "" && !progress.Over(state) && now.Sub(s.reported) >= reportEvery {
+			s.reported = now
+			t.print(t.plainLine(s, now))
 		}
 	}
 }
@@ -88,18 +103,13 @@ func (t *Terminal) Emit(e progress.Event) {
 	case progress.RunOpened:
 		t.opened = now
 		for _, s := range e.Steps {
-			t.step(s.Step).grow(s.Shards)
+			t.step(s.Step).Grow(s.Shards)
 		}
 		t.print(fmt.Sprintf("Run %s: %s\n", clean(e.Run), plural(len(e.Steps), "step")))
 	case progress.StepState:
 		t.changed(t.step(e.Step), e, now)
 	case progress.Progress:
-		s := t.step(e.Step)
-		s.progress(e, now)
-		if !t.opts.Live && now.Sub(s.reported) >= reportEvery {
-			s.reported = now
-			t.print(t.plainLine(s, now))
-		}
+		t.step(e.Step).take(e, now)
 	case progress.RunEnded:
 		t.finish(e.State, now)
 	}
@@ -107,9 +117,9 @@ func (t *Terminal) Emit(e progress.Event) {
 
 // changed takes a shard's change of state.
 func (t *Terminal) changed(s *stepView, e progress.Event, now time.Time) {
-	before := s.state()
-	s.change(e, now)
-	after, said := s.state(), ""
+	before := s.State()
+	s.take(e, now)
+	after, said := s.State(), ""
 	name := s.shardName(e.Shard)
 	switch e.State {
 	case progress.Retrying:
@@ -139,19 +149,23 @@ func (t *Terminal) finish(state string, now time.Time) {
 	}
 	parts := []string{fmt.Sprintf("%s in %s", t.paint(colorOf(state), state), duration(now.Sub(t.opened)))}
 	var usage llm.Usage
+	var errors llm.Errors
 	failed, simulated := int64(0), false
 	for _, s := range t.steps {
-		sum := s.sum()
-		usage = usage.Add(sum.usage)
-		failed += sum.failed
-		simulated = simulated || s.simulated
+		sum := s.Sum()
+		usage, errors = usage.Add(sum.Usage), errors.Add(sum.Errors)
+		failed += sum.Failed
+		simulated = simulated || s.Simulated
 	}
 	if usage.Calls > 0 {
 		calls := plural(int(usage.Calls), "call")
 		if usage.Replayed > 0 {
 			calls += fmt.Sprintf(" (%s replayed)", count(usage.Replayed))
 		}
-		parts = append(parts, calls, tokens(usage)+" tokens")
+		parts = append(parts, calls, tokens(usage)+" tokens"+cached(usage))
+	}
+	if errors != (llm.Errors{}) {
+		parts = append(parts, errorsOf(errors))
 	}
 	if usage.USD > 0 {
 		parts = append(parts, dollars(usage.USD))
@@ -260,11 +274,11 @@ func (t *Terminal) width() int {
 // step returns the view of a step, which a stream may mention unannounced.
 func (t *Terminal) step(name string) *stepView {
 	for _, s := range t.steps {
-		if s.name == name {
+		if s.Name == name {
 			return s
 		}
 	}
-	s := &stepView{name: name}
+	s := newStepView(name)
 	t.steps = append(t.steps, s)
 	return s
 }

@@ -30,7 +30,8 @@ var giveWay = []int{colUSD, colBar, colTokens, colRate, colNote, colFailed, colT
 // A cell is a column's text; its width is counted before it is coloured.
 type cell struct{ text, color string }
 
-// frame lays the steps out as aligned lines that fit the width.
+// frame lays the steps out as aligned lines that fit the width, each step that
+// calls models followed by a line of its calls while it is under way.
 func (t *Terminal) frame() []string {
 	now, limit := t.opts.Now(), t.width()-1
 	table := make([][columns]cell, len(t.steps))
@@ -57,9 +58,14 @@ func (t *Terminal) frame() []string {
 			widths[c] = 0
 		}
 	}
-	lines := make([]string, len(table))
+	var lines []string
 	for i, cells := range table {
-		lines[i] = text.Trim(t.line(cells, widths), limit)
+		lines = append(lines, text.Trim(t.line(cells, widths), limit))
+		if state := t.steps[i].State(); state != "" && !progress.Over(state) {
+			if detail := fitted(calls(t.steps[i], now), limit-2); detail != "" {
+				lines = append(lines, "  "+t.paint(dim, detail))
+			}
+		}
 	}
 	return lines
 }
@@ -93,8 +99,8 @@ func (t *Terminal) line(cells [columns]cell, widths [columns]int) string {
 
 // cells says how a step stands.
 func (t *Terminal) cells(s *stepView, now time.Time) (c [columns]cell) {
-	state, sum := s.state(), s.sum()
-	c[colName] = cell{glyph(state, now.Sub(t.opened)) + " " + clean(s.name), colorOf(state)}
+	state, sum := s.State(), s.Sum()
+	c[colName] = cell{glyph(state, now.Sub(t.opened)) + " " + clean(s.Name), colorOf(state)}
 	if state == "" {
 		c[colNote] = cell{"waiting", dim}
 		return c
@@ -103,21 +109,21 @@ func (t *Terminal) cells(s *stepView, now time.Time) (c [columns]cell) {
 		c[colNote] = cell{"reused", dim}
 		return c
 	}
-	if sum.total > 0 {
-		c[colBar] = cell{bar(sum.done, sum.total), barColor(state)}
+	if sum.Total > 0 {
+		c[colBar] = cell{bar(sum.Done, sum.Total), barColor(state)}
 	}
-	if sum.total > 0 || sum.done > 0 {
+	if sum.Total > 0 || sum.Done > 0 {
 		c[colRows] = cell{text: rowsOf(sum) + " rows"}
 	}
-	if sum.failed > 0 {
-		c[colFailed] = cell{count(sum.failed) + " failed", red}
+	if sum.Failed > 0 {
+		c[colFailed] = cell{count(sum.Failed) + " failed", red}
 	}
 	c[colRate] = cell{text: rateOf(s, now)}
-	if sum.usage.Calls > 0 {
-		c[colTokens] = cell{text: tokens(sum.usage) + " tokens"}
+	if sum.Usage.Calls > 0 {
+		c[colTokens] = cell{text: tokens(sum.Usage) + " tokens"}
 	}
-	if sum.usage.USD > 0 {
-		c[colUSD] = cell{text: dollars(sum.usage.USD)}
+	if sum.Usage.USD > 0 {
+		c[colUSD] = cell{text: dollars(sum.Usage.USD)}
 	}
 	if s.started.IsZero() { // cancelled before it began
 		c[colNote] = cell{strings.ToLower(state), dim}
@@ -130,61 +136,73 @@ func (t *Terminal) cells(s *stepView, now time.Time) (c [columns]cell) {
 
 // plainLine says how a step stands in one line for a log.
 func (t *Terminal) plainLine(s *stepView, now time.Time) string {
-	state, sum := s.state(), s.sum()
+	state, sum := s.State(), s.Sum()
 	said := []string{strings.ToLower(state)}
-	if state == progress.Running && sum.total == 0 && len(s.shards) > 1 {
-		said = append(said, plural(len(s.shards), "shard"))
+	if state == progress.Running && sum.Total == 0 && len(s.Shards) > 1 {
+		said = append(said, plural(len(s.Shards), "shard"))
 	}
-	if sum.total > 0 || sum.done > 0 {
+	if sum.Total > 0 || sum.Done > 0 {
 		said = append(said, rowsOf(sum)+" rows")
 	}
-	if sum.failed > 0 {
-		said = append(said, count(sum.failed)+" failed")
+	if sum.Failed > 0 {
+		said = append(said, count(sum.Failed)+" failed")
+	}
+	if rowsPerSec, callsPerSec := s.rates(now); rowsPerSec > 0 && callsPerSec > 0 {
+		said = append(said, rate(rowsPerSec)+" rows/s")
 	}
 	if rate := rateOf(s, now); rate != "" {
 		said = append(said, rate)
 	}
-	if sum.usage.Calls > 0 {
-		said = append(said, tokens(sum.usage)+" tokens")
+	if sum.Usage.Calls > 0 {
+		said = append(said, tokens(sum.Usage)+" tokens"+cached(sum.Usage))
 	}
-	if sum.usage.USD > 0 {
-		said = append(said, dollars(sum.usage.USD))
+	if sum.Usage.USD > 0 {
+		said = append(said, dollars(sum.Usage.USD))
 	}
-	if over(state) && !s.started.IsZero() {
+	for _, call := range calls(s, now) {
+		if call.plain {
+			said = append(said, call.text)
+		}
+	}
+	switch _, known := s.eta(now); {
+	case s.started.IsZero():
+	case progress.Over(state):
 		said = append(said, "in "+timeOf(s, now))
-	} else if _, ok := s.eta(now); ok && state == progress.Running {
+	case known:
 		said = append(said, timeOf(s, now))
+	case now.Sub(s.started) >= rateAfter:
+		said = append(said, "for "+timeOf(s, now))
 	}
 	for _, n := range notes(s, state, sum) {
 		if !strings.EqualFold(n, state) {
 			said = append(said, n)
 		}
 	}
-	return clean(s.name) + ": " + strings.Join(said, ", ") + "\n"
+	return clean(s.Name) + ": " + strings.Join(said, ", ") + "\n"
 }
 
-func notes(s *stepView, state string, sum stepSum) []string {
+func notes(s *stepView, state string, sum progress.Sum) []string {
 	var notes []string
 	if state == progress.Retrying || state == progress.Cancelled {
 		notes = append(notes, strings.ToLower(state))
 	}
-	if sum.reused > 0 && sum.reused < len(s.shards) {
-		notes = append(notes, fmt.Sprintf("%d of %d shards reused", sum.reused, len(s.shards)))
+	if sum.Reused > 0 && sum.Reused < len(s.Shards) {
+		notes = append(notes, fmt.Sprintf("%d of %d shards reused", sum.Reused, len(s.Shards)))
 	}
-	if s.simulated {
+	if s.Simulated {
 		notes = append(notes, "simulated")
 	}
 	return notes
 }
 
-func rowsOf(sum stepSum) string {
+func rowsOf(sum progress.Sum) string {
 	switch {
-	case sum.total == 0:
-		return count(sum.done)
-	case sum.guessed:
-		return count(sum.done) + "/~" + count(sum.total)
+	case sum.Total == 0:
+		return count(sum.Done)
+	case sum.Guessed:
+		return count(sum.Done) + "/~" + count(sum.Total)
 	}
-	return count(sum.done) + "/" + count(sum.total)
+	return count(sum.Done) + "/" + count(sum.Total)
 }
 
 // rateOf is calls/s, or rows/s in a step that calls no model.
@@ -193,7 +211,7 @@ func rateOf(s *stepView, now time.Time) string {
 	switch {
 	case callsPerSec > 0:
 		return rate(callsPerSec) + " calls/s"
-	case rowsPerSec > 0 && s.sum().usage.Calls == 0:
+	case rowsPerSec > 0 && s.Sum().Usage.Calls == 0:
 		return rate(rowsPerSec) + " rows/s"
 	}
 	return ""

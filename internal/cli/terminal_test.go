@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -179,12 +180,12 @@ func TestLiveLinesFitAndAreRedrawnInPlace(t *testing.T) {
 		scenes := script()
 		scenes[0].events[0].Steps = append(scenes[0].events[0].Steps, progress.StepShape{Step: "评估一个很长的步骤名字", Shards: 1})
 		got := screen(t, play(t, TerminalOptions{Live: true, Width: columnsOf(width)}, scenes[:8]), max(width, 60))
-		// The run's line, five steps, and the cursor's empty line: nothing was left behind.
-		if len(got) != 7 || got[6] != "" {
+		// The run's line, five steps, the calls of one, and the cursor's empty line: nothing was left behind.
+		if len(got) != 8 || got[7] != "" {
 			t.Errorf("width %d: %d lines on the screen:\n%s", width, len(got), strings.Join(got, "\n"))
 			continue
 		}
-		for _, line := range got[1:6] {
+		for _, line := range got[1:7] {
 			if w := text.StringWidth(line); w >= width {
 				t.Errorf("width %d: %q takes %d columns", width, line, w)
 			}
@@ -210,19 +211,15 @@ func TestFailureIsToldInFullAtTheEnd(t *testing.T) {
 	}
 }
 
-func TestRetryKeepsWhatWasSpentAndStartsRowsAgain(t *testing.T) {
-	var s stepView
+func TestRatesBeginAgainAfterARetry(t *testing.T) {
+	s := newStepView("predict")
 	at := time.Unix(0, 0)
-	s.change(state("predict", 0, progress.Running), at)
-	s.progress(counts("predict", 0, 30, 100, 2, 60), at.Add(3*time.Second))
-	s.change(state("predict", 0, progress.Retrying), at.Add(4*time.Second))
-	s.change(state("predict", 0, progress.Running), at.Add(5*time.Second))
-	s.progress(counts("predict", 0, 10, 100, 0, 20), at.Add(6*time.Second))
-	sum := s.sum()
-	if sum.done != 10 || sum.failed != 0 || sum.usage.Calls != 80 {
-		t.Errorf("done %d, failed %d, calls %d; want 10, 0, 80", sum.done, sum.failed, sum.usage.Calls)
-	}
-	s.progress(counts("predict", 0, 30, 100, 0, 60), at.Add(8*time.Second))
+	s.take(state("predict", 0, progress.Running), at)
+	s.take(counts("predict", 0, 30, 100, 2, 60), at.Add(3*time.Second))
+	s.take(state("predict", 0, progress.Retrying), at.Add(4*time.Second))
+	s.take(state("predict", 0, progress.Running), at.Add(5*time.Second))
+	s.take(counts("predict", 0, 10, 100, 0, 20), at.Add(6*time.Second))
+	s.take(counts("predict", 0, 30, 100, 0, 60), at.Add(8*time.Second))
 	rows, calls := s.rates(at.Add(8 * time.Second))
 	if rows != 10 || calls != 20 {
 		t.Errorf("%v rows/s, %v calls/s since the retry; want 10, 20", rows, calls)
@@ -233,28 +230,90 @@ func TestRetryKeepsWhatWasSpentAndStartsRowsAgain(t *testing.T) {
 }
 
 func TestRateForgetsWhatIsOlderThanItsWindow(t *testing.T) {
-	var s stepView
+	s := newStepView("generate")
 	at := time.Unix(0, 0)
-	s.change(state("generate", 0, progress.Running), at)
-	for i := range int64(60) { // 100 rows a second for 30 s, then 1 a second
-		rows := min(i, 30)*100 + max(i-30, 0)
-		s.progress(counts("generate", 0, rows, 4000, 0, rows), at.Add(time.Duration(i)*time.Second))
+	s.take(state("generate", 0, progress.Running), at)
+	for i := range int64(1000) { // 100 rows a second for 100 s, then 1 a second, told ten times a second
+		rows := min(i, 500)*20 + max(i-500, 0)/5
+		s.take(counts("generate", 0, rows, 20_000, 0, rows), at.Add(time.Duration(i)*200*time.Millisecond))
 	}
-	if rows, _ := s.rates(at.Add(59 * time.Second)); rows != 1 {
+	if rows, _ := s.rates(at.Add(200 * time.Second)); rows < 0.9 || rows > 1.1 {
 		t.Errorf("%v rows/s over the last ten seconds, want 1", rows)
 	}
-	if len(s.samples) > 50 {
-		t.Errorf("%d samples kept", len(s.samples))
+	if n, m := len(s.recent.samples), len(s.lately.samples); n > 50 || m > 50 {
+		t.Errorf("%d and %d samples kept", n, m)
 	}
 }
 
-func TestUnknownTotalsAreScaledUpAndSaid(t *testing.T) {
-	var s stepView
-	s.grow(4)
-	s.change(state("generate", 0, progress.Running), time.Unix(0, 0))
-	s.progress(counts("generate", 0, 5, 25, 0, 0), time.Unix(1, 0))
-	if got := rowsOf(s.sum()); got != "5/~100" {
+// Sessions that began together end together: 64 rows every 40 s. The time left
+// follows the mean, not the burst or the silence; and from the first few rows of
+// many it is not told at all.
+func TestTimeLeftBearsRowsThatEndInBursts(t *testing.T) {
+	s := newStepView("generate")
+	at := time.Unix(0, 0)
+	s.take(state("generate", 0, progress.Running), at)
+	const total = 6400
+	for i := range 600 {
+		now := at.Add(time.Duration(i) * time.Second)
+		done := int64(i/40) * 64
+		s.take(counts("generate", 0, done, total, 0, 20*int64(i)), now)
+		left, ok := s.eta(now)
+		if i < 40 && ok {
+			t.Fatalf("after %d s and %d rows: %v left", i, done, left)
+		}
+		want := time.Duration(float64(total-done) / 64 * 40 * float64(time.Second))
+		if i > 200 && (!ok || left < want*7/10 || left > want*14/10) {
+			t.Fatalf("after %d s and %d rows: %v left (%v), want about %v", i, done, left, ok, want)
+		}
+	}
+	few := newStepView("generate")
+	few.take(state("generate", 0, progress.Running), at)
+	few.take(counts("generate", 0, 1, 4000, 0, 900), at.Add(time.Minute))
+	if left, ok := few.eta(at.Add(time.Minute)); ok {
+		t.Errorf("%v left, after the first of 4,000 rows", left)
+	}
+}
+
+func TestUnknownTotalsAreSaidToBeGuesses(t *testing.T) {
+	s := newStepView("generate")
+	s.Grow(4)
+	s.take(counts("generate", 0, 5, 25, 0, 0), time.Unix(1, 0))
+	if got := rowsOf(s.Sum()); got != "5/~100" {
 		t.Errorf("rows %q, want 5/~100", got)
+	}
+}
+
+// What calls do and how they fare stands under the step while it is under way:
+// what matters most, where there is no room for all.
+func TestCallsOfAStepUnderWay(t *testing.T) {
+	e := counts("predict", 0, 150, 400, 1, 700)
+	e.InFlight, e.Waiting, e.Errors = 64, 12, &llm.Errors{RateLimited: 20, Timeout: 3, Refused: 1}
+	e.Usage.Cached, e.Usage.Replayed = e.Usage.Prompt/2, 30
+	scenes := []scene{script()[0], {0, []progress.Event{state("predict", 0, progress.Running)}}, {5 * time.Second, []progress.Event{e}}}
+	for width, want := range map[int]string{
+		200: "  30 rows/s · 64 in flight · 12 waiting for limits · 23 retried (20 rate-limited, 3 timed out), 1 refused · 30 replayed · 630.0k prompt (50% cached) · 70.0k completion",
+		80:  "  30 rows/s · 64 in flight · 12 waiting for limits · 23 retried · 30 replayed",
+		50:  "  30 rows/s · 64 in flight · 12 waiting",
+		30:  "  30 rows/s · 64 in flight",
+	} {
+		got := screen(t, play(t, TerminalOptions{Live: true, Width: columnsOf(width)}, scenes), max(width, 60))
+		if len(got) != 7 || got[4] != want {
+			t.Errorf("width %d:\n%s\nwant under predict\n%s", width, strings.Join(got, "\n"), want)
+		}
+	}
+	plain := play(t, TerminalOptions{}, append(scenes, scene{6 * time.Second, nil}))
+	if want := "predict: running, 150/~800 rows, 1 failed, 25 rows/s, 117 calls/s, 700.0k tokens (50% cached), $1.40, 64 in flight, 12 waiting for limits, 23 retried (20 rate-limited, 3 timed out), 1 refused, 30 replayed, ETA"; !strings.Contains(plain, want) {
+		t.Errorf("plain:\n%s\nwant\n%s", plain, want)
+	}
+}
+
+// A log shows that a step is alive also while nothing comes from it: it backs
+// off, or its process is far away.
+func TestALogIsNeverSilentForLong(t *testing.T) {
+	retry := state("predict", 0, progress.Retrying)
+	got := play(t, TerminalOptions{}, append(script()[:1:1], scene{0, []progress.Event{state("predict", 0, progress.Running), retry}}, scene{61 * time.Second, nil}))
+	if n := strings.Count(got, "\npredict: retrying, for "); n < 10 || n > 13 {
+		t.Errorf("%d lines in a minute:\n%s", n, got)
 	}
 }
 
@@ -297,5 +356,20 @@ func TestNumbersForPeople(t *testing.T) {
 		if got := tokens(llm.Usage{Prompt: n}); got != want {
 			t.Errorf("tokens(%d) = %s, want %s", n, got, want)
 		}
+	}
+}
+
+// A step of a thousand shards, some of which tell of themselves.
+func BenchmarkTerminalEmit(b *testing.B) {
+	term := NewTerminal(io.Discard, TerminalOptions{Live: true, Color: true, Now: time.Now})
+	defer term.Close()
+	term.Emit(progress.Event{Type: progress.RunOpened, Run: "r-1", Steps: []progress.StepShape{{Step: "generate", Shards: 1000}}})
+	for i := range 64 {
+		term.Emit(state("generate", i, progress.Running))
+	}
+	n := int64(0)
+	for b.Loop() {
+		n++
+		term.Emit(counts("generate", int(n%64), n/64, n, 0, n))
 	}
 }

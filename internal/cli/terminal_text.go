@@ -118,16 +118,21 @@ func duration(d time.Duration) string {
 // count groups a number's thousands: 1,629.
 func count(n int64) string { return humanize.Comma(n) }
 
-// tokens is prompt and completion together: 950, 81.2k, 3.4M.
-func tokens(u llm.Usage) string {
-	n := float64(u.Prompt + u.Completion)
-	switch {
-	case n < 1000:
+// tokens is prompt and completion together.
+func tokens(u llm.Usage) string { return short(u.Prompt + u.Completion) }
+
+// short is a large number to about three figures: 950, 81.2k, 3.4M, 1.2B.
+func short(n int64) string {
+	switch f := float64(n); {
+	case f < 1000:
 		return strconv.Itoa(int(n))
-	case n < 999_950:
-		return fmt.Sprintf("%.1fk", n/1e3)
+	case f < 999_950:
+		return fmt.Sprintf("%.1fk", f/1e3)
+	case f < 999_950_000:
+		return fmt.Sprintf("%.1fM", f/1e6)
+	default:
+		return fmt.Sprintf("%.1fB", f/1e9)
 	}
-	return fmt.Sprintf("%.1fM", n/1e6)
 }
 
 func rate(perSec float64) string {

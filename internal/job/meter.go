@@ -17,6 +17,17 @@ type meter struct {
 	failed    int64
 	usage     llm.Usage
 	simulated bool
+	// traffic is the process's; before is what had failed when this shard began.
+	traffic func() llm.Traffic
+	before  llm.Errors
+}
+
+// newMeter returns a meter that also tells of traffic; nil tells nothing of it.
+func newMeter(traffic func() llm.Traffic) *meter {
+	if traffic == nil {
+		traffic = func() llm.Traffic { return llm.Traffic{} }
+	}
+	return &meter{traffic: traffic, before: traffic().Errors}
 }
 
 func (m *meter) plan(total int64) {
@@ -38,11 +49,16 @@ func (m *meter) done(state rows.State) {
 func (m *meter) event(step string, shard int) progress.Event {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	usage := m.usage
-	return progress.Event{
+	usage, now := m.usage, m.traffic()
+	e := progress.Event{
 		Type: progress.Progress, Step: step, Shard: shard,
 		Done: m.ended, Total: m.total, Failed: m.failed, Usage: &usage, Simulated: m.simulated,
+		InFlight: now.InFlight, Waiting: now.Waiting,
 	}
+	if failed := now.Errors.Sub(m.before); failed != (llm.Errors{}) {
+		e.Errors = &failed
+	}
+	return e
 }
 
 // wrap counts the calls to c.

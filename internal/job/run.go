@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/store"
@@ -27,8 +28,10 @@ type Shard struct {
 type Env struct {
 	Store  *store.Store
 	Models Models
-	Log    *slog.Logger
-	Events progress.Sink
+	// Traffic is what the models do below their retries; nil where nobody counts.
+	Traffic func() llm.Traffic
+	Log     *slog.Logger
+	Events  progress.Sink
 	// Now is the clock of records and progress; nothing digested sees it.
 	Now func() time.Time
 	// Every is how often progress is reported; 0 reports only at the end.
@@ -73,7 +76,7 @@ func Run(ctx context.Context, env Env, jobs map[string]Func, which Shard) (store
 	t := &Task{
 		Step: step, Shard: which.Shard, Seed: p.Seed, InFlight: env.InFlight,
 		Log:   env.Log.With("run", which.Run, "step", which.Step, "shard", which.Shard),
-		store: env.Store, models: env.Models, meter: &meter{},
+		store: env.Store, models: env.Models, meter: newMeter(env.Traffic),
 		run: which.Run, bears: env.Tolerance, now: env.Now, exec: env.Exec,
 	}
 	rec := store.Step{Run: which.Run, Step: which.Step, Shard: which.Shard, Started: stamp(env.Now())}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -30,6 +31,8 @@ type world struct {
 	run    store.RunID
 	events *events
 	models job.Models
+	// traffic is nil where a test does not count it.
+	traffic func() llm.Traffic
 }
 
 type events struct {
@@ -61,7 +64,7 @@ func (w *world) open(run store.RunID, fresh bool) {
 }
 
 func (w *world) do(ctx context.Context, step store.StepName, shard int, fn job.Func) (store.Step, error) {
-	env := job.Env{Store: w.store, Models: w.models, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Events: w.events,
+	env := job.Env{Store: w.store, Models: w.models, Traffic: w.traffic, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Events: w.events,
 		Now: func() time.Time { return time.Unix(1, 0) }, Every: time.Millisecond, InFlight: 2}
 	return job.Run(ctx, env, map[string]job.Func{"make": fn, "join": fn}, job.Shard{Run: w.run, Step: step, Shard: shard})
 }
@@ -254,6 +257,28 @@ func TestProgressCountsRowsAndCalls(t *testing.T) {
 	want := llm.Usage{Calls: 2, Prompt: 2000, Cached: 800, Completion: 200, USD: 1}
 	if *last.Usage != want {
 		t.Errorf("%+v", *last.Usage)
+	}
+}
+
+// A process may do several shards: each tells of its own failed calls.
+func TestProgressTellsOfTrafficSinceTheShardBegan(t *testing.T) {
+	w := newWorld(t)
+	w.open("test-1", false)
+	var limited atomic.Int64
+	limited.Store(10)
+	w.traffic = func() llm.Traffic {
+		return llm.Traffic{InFlight: 7, Waiting: 2, Errors: llm.Errors{RateLimited: limited.Load(), Refused: 1}}
+	}
+	_, err := w.do(t.Context(), "make", 0, func(ctx context.Context, task *job.Task) error {
+		limited.Store(13)
+		return write("x")(ctx, task)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := w.events.list[len(w.events.list)-1]
+	if last.InFlight != 7 || last.Waiting != 2 || last.Errors == nil || *last.Errors != (llm.Errors{RateLimited: 3}) {
+		t.Errorf("%+v, %+v", last, last.Errors)
 	}
 }
 

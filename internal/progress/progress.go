@@ -12,9 +12,9 @@ import (
 
 // Types of event.
 const (
-	RunOpened = "run-opened" // Run, Steps
-	StepState = "step-state" // Step, Shard, State, and with Failed: Cause, Hint, ExitCode
-	Progress  = "progress"   // Step, Shard, Done, Total, Usage
+	RunOpened = "run-opened" // Run, Experiment, Steps
+	StepState = "step-state" // Step, Shard, State, Attempt, and with Retrying and Failed: Cause, Hint, ExitCode
+	Progress  = "progress"   // Step, Shard, Done, Total, Failed, Usage, Simulated, Errors, InFlight, Waiting
 	RunEnded  = "run-ended"  // Run, State, Report, and unless Succeeded: Cause, Hint, ExitCode
 )
 
@@ -28,18 +28,24 @@ const (
 	Cancelled = "Cancelled"
 )
 
-// An Event is one line of the stream; Type says which fields are set.
+// An Event is one line of the stream; Type says which fields are set, and
+// docs/watching.md has them all for readers.
 type Event struct {
-	Type    string     `json:"type"`
-	Run     string     `json:"run,omitempty"`
-	Step    string     `json:"step,omitempty"`
-	Shard   int        `json:"shard,omitempty"`
-	State   string     `json:"state,omitempty"`
-	Attempt int        `json:"attempt,omitempty"`
-	Done    int64      `json:"done,omitempty"`  // rows that ended
-	Total   int64      `json:"total,omitempty"` // rows planned; 0 while unknown
-	Failed  int64      `json:"failed,omitempty"`
-	Usage   *llm.Usage `json:"usage,omitempty"` // so far, of this shard's attempt
+	Type       string     `json:"type"`
+	Run        string     `json:"run,omitempty"`
+	Experiment string     `json:"experiment,omitempty"` // its name
+	Step       string     `json:"step,omitempty"`
+	Shard      int        `json:"shard,omitempty"`
+	State      string     `json:"state,omitempty"`
+	Attempt    int        `json:"attempt,omitempty"`
+	Done       int64      `json:"done,omitempty"`  // rows that ended
+	Total      int64      `json:"total,omitempty"` // rows planned; 0 while unknown
+	Failed     int64      `json:"failed,omitempty"`
+	Usage      *llm.Usage `json:"usage,omitempty"` // so far, of this shard's attempt
+	// Errors are the attempt's failed calls so far, which retries hide.
+	Errors   *llm.Errors `json:"errors,omitempty"`
+	InFlight int64       `json:"inFlight,omitempty"` // calls sent and not answered, now
+	Waiting  int64       `json:"waiting,omitempty"`  // calls held back by limits, now
 	// Simulated is set when a stand-in answered.
 	Simulated bool        `json:"simulated,omitempty"`
 	ExitCode  int         `json:"exitCode,omitempty"`

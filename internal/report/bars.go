@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/trace"
@@ -25,6 +23,9 @@ type part struct {
 	Class            string
 }
 
+// sliver is the least width, in percent, at which a part of something large is seen.
+const sliver = 0.4
+
 // fits is the share of the width, in percent, from which a part has room for its label.
 const fits = 8
 
@@ -34,25 +35,37 @@ type share struct {
 	n           int
 }
 
+// barOf cuts the whole width.
 func barOf(name, value string, shares []share) bar {
 	total := 0
 	for _, s := range shares {
 		total += s.n
 	}
+	return scaled(name, value, shares, total, comma)
+}
+
+// scaled fills as much of the width as the shares are of the whole.
+func scaled(name, value string, shares []share, whole int, label func(int) string) bar {
 	b := bar{Name: name, Value: value, Title: name + ":"}
-	at := 0.0
+	at, least, sum := 0.0, 0.0, 0
+	for _, s := range shares {
+		sum += s.n
+	}
+	if sum < whole {
+		least = sliver
+	}
 	for i, s := range shares {
 		if i > 0 {
 			b.Title += ","
 		}
-		b.Title += fmt.Sprintf(" %s %s", humanize.Comma(int64(s.n)), s.what)
+		b.Title += fmt.Sprintf(" %s %s", label(s.n), s.what)
 		if s.n == 0 {
 			continue
 		}
-		width := 100 * float64(s.n) / float64(total)
+		width := min(max(100*float64(s.n)/float64(whole), least), 100-at)
 		p := part{X: percent(at), Width: percent(width), Middle: percent(at + width/2), Class: s.class}
 		if width >= fits {
-			p.Label = humanize.Comma(int64(s.n))
+			p.Label = label(s.n)
 		}
 		b.Parts = append(b.Parts, p)
 		at += width

@@ -35,9 +35,11 @@ type scale struct{ lo, hi float64 }
 // margin keeps the outermost marks and labels inside, in percent.
 const margin = 2.5
 
-func (s scale) x(v float64) string {
+func (s scale) x(v float64) string { return percent(s.at(v)) }
+
+func (s scale) at(v float64) float64 {
 	v = min(max(v, s.lo), s.hi)
-	return percent(margin + (100-2*margin)*(v-s.lo)/(s.hi-s.lo))
+	return margin + (100-2*margin)*(v-s.lo)/(s.hi-s.lo)
 }
 
 // scaleOf spans the values in whole steps of the ticks, within bounds.

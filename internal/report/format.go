@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -45,6 +46,19 @@ var funcs = template.FuncMap{
 	"tokenRows":   tokenRows,
 	"ledgerBars":  ledgerBars,
 	"causes":      causes,
+	"runTiles":    runTiles,
+	"timeline":    timelineOf,
+	"rowBars":     rowBars,
+	"causeBars":   causeBars,
+	"tokenBars":   tokenBars,
+	"sessionBars": sessionBars,
+	"short":       short,
+	"dollars":     dollars,
+	"seconds":     seconds,
+	"stamp":       stampOf,
+	"perDollars":  func(v *float64) string { return perRow(v, dollars) },
+	"perTokens":   func(v *float64) string { return perRow(v, func(n float64) string { return short(int64(n)) }) },
+	"share":       shareOf,
 }
 
 // outcomes explains the cells of the confusion matrix.
@@ -110,4 +124,80 @@ func cut(s string, limit int) string {
 		return s
 	}
 	return strings.TrimSpace(string(r[:limit-1])) + "…"
+}
+
+func comma(n int) string { return humanize.Comma(int64(n)) }
+
+// short is a large number to about three figures: 950, 81.2k, 3.4M, 1.2B.
+func short(n int64) string {
+	switch f := float64(n); {
+	case f < 1000:
+		return fmt.Sprint(n)
+	case f < 999_950:
+		return fmt.Sprintf("%.1fk", f/1e3)
+	case f < 999_950_000:
+		return fmt.Sprintf("%.1fM", f/1e6)
+	default:
+		return fmt.Sprintf("%.1fB", f/1e9)
+	}
+}
+
+func dollars(usd float64) string {
+	switch {
+	case usd == 0:
+		return "–" // nothing was paid, or nothing has a price
+	case usd < 0.0995:
+		return fmt.Sprintf("$%.4f", usd)
+	}
+	return fmt.Sprintf("$%.2f", usd)
+}
+
+// seconds is a time for people: <0.1 s, 0.4 s, 42 s, 3 min 5 s, 2 h 14 min.
+func seconds(v float64) string {
+	d := time.Duration(max(v, 0) * float64(time.Second))
+	switch {
+	case v == 0:
+		return "0"
+	case d < 50*time.Millisecond:
+		return "<0.1 s"
+	case d < 9950*time.Millisecond:
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + " s"
+	case d.Round(time.Second) < time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	case d.Round(time.Second) < time.Hour:
+		return pair(int(d.Round(time.Second).Seconds()), 60, "min", "s")
+	}
+	return pair(int(d.Round(time.Minute).Minutes()), 60, "h", "min")
+}
+
+func pair(n, of int, large, small string) string {
+	if n%of == 0 {
+		return fmt.Sprintf("%d %s", n/of, large)
+	}
+	return fmt.Sprintf("%d %s %d %s", n/of, large, n%of, small)
+}
+
+// stampOf is a record's time to the minute.
+func stampOf(s string) string {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return s
+	}
+	return t.UTC().Format("2 January 2006, 15:04 UTC")
+}
+
+// perRow is a figure for each accepted row; a dash where there is none.
+func perRow(v *float64, format func(float64) string) string {
+	if v == nil {
+		return "–"
+	}
+	return format(*v)
+}
+
+// shareOf is a part in percent; a dash of nothing.
+func shareOf(part, whole int64) string {
+	if whole == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.0f%%", 100*float64(part)/float64(whole))
 }

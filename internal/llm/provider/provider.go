@@ -21,6 +21,7 @@ import (
 	"github.com/gymline/gymline/internal/llm/limit"
 	"github.com/gymline/gymline/internal/llm/openai"
 	"github.com/gymline/gymline/internal/llm/retry"
+	"github.com/gymline/gymline/internal/llm/traffic"
 	"github.com/gymline/gymline/internal/seed"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -60,6 +61,8 @@ type Set struct {
 	opt    Options
 	client *http.Client
 	ledger *ledger.Ledger // nil without a bucket
+	// traffic counts below retries and ledger.
+	traffic traffic.Counter
 
 	mu      sync.Mutex
 	open    map[string]llm.Chatter // by the model's canonical JSON
@@ -157,7 +160,9 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	if c, err = s.paid(c, m); err != nil {
 		return nil, err
 	}
-	c = limit.Wrap(c, access.Limits, limit.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep})
+	c = s.traffic.Wrap(c, func(next llm.Chatter) llm.Chatter {
+		return limit.Wrap(next, access.Limits, limit.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep})
+	})
 	c = retry.Wrap(c, s.opt.Retry, s.clock(m.Name), s.opt.Log)
 	if s.ledger == nil {
 		return c, nil
@@ -247,6 +252,10 @@ func (s *Set) jitter(name string) func() float64 {
 		return r.Float64()
 	}
 }
+
+// Traffic is what the set's models have under way, and the failures so far; a
+// sim, which answers at once and never fails, has none.
+func (s *Set) Traffic() llm.Traffic { return s.traffic.Now() }
 
 // Flush writes what the ledger holds so far.
 func (s *Set) Flush(ctx context.Context) error {

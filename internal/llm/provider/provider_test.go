@@ -175,6 +175,9 @@ func TestLine(t *testing.T) {
 	if calls := srv.calls.Load(); calls != n*10/4 {
 		t.Errorf("%d calls, want %d", calls, n*10/4)
 	}
+	if got, want := s.Traffic(), (llm.Traffic{Errors: llm.Errors{RateLimited: n * 6 / 4}}); got != want {
+		t.Errorf("traffic %+v, want %+v: what retries hide", got, want)
+	}
 	if err := s.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}

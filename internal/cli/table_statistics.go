@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/statistics"
+)
+
+// WriteStatistics writes what a run took and used, and what became of its rows,
+// as two tables with a line for each step.
+func WriteStatistics(w io.Writer, r *statistics.Run) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  %s  %s\n\n", clean(string(r.Run)), r.State, duration(span(r.Seconds)))
+	t := plainTable("step", "shards", "reused", "time", "calls", "replayed", "prompt", "cached", "completion", "paid")
+	for _, s := range r.Steps {
+		t.AppendRow(append(table.Row{clean(string(s.Step)), fmt.Sprintf("%d/%d", s.Done, len(s.Shards)), s.Reused, timeTaken(s.Seconds)}, used(s.Used)...))
+	}
+	t.AppendRow(append(table.Row{"all steps", "", "", timeTaken(r.Seconds)}, used(r.Used)...))
+	if r.Before.Calls > 0 {
+		t.AppendRow(append(table.Row{"reused, not paid now", "", "", ""}, used(r.Before)...))
+	}
+	b.WriteString(trimmed(t))
+	t = plainTable("step", "rows", "accepted", "truncated", "rejected", "failed", "paid/accepted", "tokens/accepted")
+	for _, s := range r.Steps {
+		if s.Rows == nil {
+			continue
+		}
+		usd, tokens := "–", "–"
+		if s.Rows.USDPerAccepted != nil && *s.Rows.USDPerAccepted > 0 {
+			usd = fmt.Sprintf("$%.4f", *s.Rows.USDPerAccepted)
+		}
+		if s.Rows.TokensPerAccepted != nil {
+			tokens = short(int64(*s.Rows.TokensPerAccepted))
+		}
+		t.AppendRow(table.Row{clean(string(s.Step)), count(int64(s.Rows.Planned)), count(int64(s.Rows.Accepted)), count(int64(s.Rows.Truncated)),
+			count(int64(s.Rows.Rejected)), count(int64(s.Rows.Failed)), usd, tokens})
+	}
+	if t.Length() > 0 {
+		b.WriteString("\n" + trimmed(t))
+	}
+	for _, f := range r.Failures {
+		fmt.Fprintf(&b, "\n%s/%d failed with exit code %d: %s\n", clean(string(f.Step)), f.Shard, f.ExitCode, clean(f.Cause))
+		if f.Hint != "" {
+			fmt.Fprintf(&b, "  → %s\n", clean(f.Hint))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// used are the cells of what calls used.
+func used(u llm.Usage) table.Row {
+	if u.Calls == 0 {
+		return table.Row{"–", "–", "–", "–", "–", "–"}
+	}
+	share, paid := "–", "–"
+	if u.Prompt > 0 {
+		share = fmt.Sprintf("%.0f%%", 100*float64(u.Cached)/float64(u.Prompt))
+	}
+	if u.USD > 0 {
+		paid = dollars(u.USD)
+	}
+	return table.Row{count(u.Calls), count(u.Replayed), short(u.Prompt), share, short(u.Completion), paid}
+}
+
+func span(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
+
+func timeTaken(seconds float64) string {
+	if seconds == 0 {
+		return "–"
+	}
+	return duration(span(seconds))
+}
+
+// plainTable has names on the left, figures on the right, and no lines but one.
+func plainTable(header ...string) table.Writer {
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.Style().Options = table.OptionsNoBordersAndSeparators
+	t.Style().Options.SeparateHeader = true
+	t.Style().Format.Header = text.FormatDefault
+	t.Style().Box.PaddingLeft, t.Style().Box.PaddingRight = "", "  "
+	row := table.Row{}
+	var right []table.ColumnConfig
+	for i, name := range header {
+		row = append(row, name)
+		if i > 0 {
+			right = append(right, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+		}
+	}
+	t.AppendHeader(row)
+	t.SetColumnConfigs(right)
+	return t
+}
+
+// trimmed renders a table without spaces at the ends of its lines.
+func trimmed(t table.Writer) string {
+	var b strings.Builder
+	for line := range strings.Lines(t.Render() + "\n") {
+		b.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	return b.String()
+}

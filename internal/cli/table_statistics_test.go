@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/statistics"
+	"github.com/gymline/gymline/internal/store"
+)
+
+func TestStatisticsTable(t *testing.T) {
+	usd, tokens := 0.0292, 39_000.0
+	used := llm.Usage{Calls: 2845, Prompt: 2_300_000, Cached: 1_380_000, Completion: 87_800, Replayed: 12, USD: 1.75}
+	r := &statistics.Run{Run: "demo-1", State: store.Failed, Seconds: 47, Used: used, Before: used,
+		Steps: []statistics.Step{
+			{Step: "generate", Shards: make([]statistics.Shard, 4), Done: 4, Reused: 1, Seconds: 41, Used: used, Before: used,
+				Rows: &statistics.Rows{Planned: 64, Accepted: 60, Truncated: 3, Failed: 1, USDPerAccepted: &usd, TokensPerAccepted: &tokens}},
+			{Step: "reward", Shards: make([]statistics.Shard, 1), Failed: 1},
+		},
+		Failures: []store.Failure{{Step: "reward", ExitCode: 65, Cause: "row 7\x1b[2J", Hint: "mend it"}}}
+	var b strings.Builder
+	if err := WriteStatistics(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	want := strings.TrimPrefix(`
+demo-1  Failed  47s
+
+step                  shards  reused  time  calls  replayed  prompt  cached  completion   paid
+────────────────────────────────────────────────────────────────────────────────────────────────
+generate                 4/4       1   41s  2,845        12    2.3M     60%       87.8k  $1.75
+reward                   0/1       0     –      –         –       –       –           –      –
+all steps                              47s  2,845        12    2.3M     60%       87.8k  $1.75
+reused, not paid now                        2,845        12    2.3M     60%       87.8k  $1.75
+
+step      rows  accepted  truncated  rejected  failed  paid/accepted  tokens/accepted
+───────────────────────────────────────────────────────────────────────────────────────
+generate    64        60          3         0       1        $0.0292            39.0k
+
+reward/0 failed with exit code 65: row 7 [2J
+  → mend it
+`, "\n")
+	if got := b.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

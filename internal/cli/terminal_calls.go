@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/gymline/gymline/internal/llm"
+)
+
+// A detail is a part of a step's line about its calls, and what stands for it
+// where it does not fit. Plain ones also stand in a log's line, where the others
+// are said already.
+type detail struct {
+	text, brief string
+	plain       bool
+}
+
+// calls says what a step's model calls do and how they fare, what matters most
+// first. It is empty for a step that calls none.
+func calls(s *stepView, now time.Time) (list []detail) {
+	sum := s.Sum()
+	if sum.Usage.Calls == 0 && sum.InFlight == 0 && sum.Waiting == 0 && sum.Errors == (llm.Errors{}) {
+		return nil
+	}
+	say := func(plain bool, format string, args ...any) {
+		list = append(list, detail{text: fmt.Sprintf(format, args...), plain: plain})
+	}
+	if rowsPerSec, _ := s.rates(now); rowsPerSec > 0 {
+		say(false, "%s rows/s", rate(rowsPerSec))
+	}
+	if sum.InFlight > 0 {
+		say(true, "%s in flight", count(sum.InFlight))
+	}
+	if sum.Waiting > 0 {
+		list = append(list, detail{count(sum.Waiting) + " waiting for limits", count(sum.Waiting) + " waiting", true})
+	}
+	if sum.Errors != (llm.Errors{}) {
+		list = append(list, detail{errorsOf(sum.Errors), count(sum.Errors.Passing()) + " retried", true})
+	}
+	if sum.Usage.Replayed > 0 {
+		say(true, "%s replayed", count(sum.Usage.Replayed))
+	}
+	if sum.Usage.Calls > 0 {
+		say(false, "%s prompt%s", short(sum.Usage.Prompt), cached(sum.Usage))
+		say(false, "%s completion", short(sum.Usage.Completion))
+	}
+	return list
+}
+
+// fitted joins as much as fits the width.
+func fitted(list []detail, width int) string {
+	var b strings.Builder
+	for _, d := range list {
+		sep := " · "
+		if b.Len() == 0 {
+			sep = ""
+		}
+		for _, form := range []string{d.text, d.brief} {
+			if form != "" && text.StringWidth(b.String()+sep+form) <= width {
+				b.WriteString(sep + form)
+				break
+			}
+		}
+	}
+	return b.String()
+}
+
+// errorsOf names failed calls by kind: "23 retried (20 rate-limited, 3 server errors)".
+func errorsOf(e llm.Errors) string {
+	var kinds []string
+	for _, k := range []struct {
+		n    int64
+		name string
+	}{{e.RateLimited, "rate-limited"}, {e.Server, "server"}, {e.Timeout, "timed out"}, {e.Other, "other"}} {
+		if k.n > 0 {
+			kinds = append(kinds, count(k.n)+" "+k.name)
+		}
+	}
+	var said []string
+	if n := e.Passing(); n > 0 {
+		said = append(said, fmt.Sprintf("%s retried (%s)", count(n), strings.Join(kinds, ", ")))
+	}
+	if e.Refused > 0 {
+		said = append(said, count(e.Refused)+" refused")
+	}
+	return strings.Join(said, ", ")
+}
+
+// cached is the share of the prompt that the provider had in its cache.
+func cached(u llm.Usage) string {
+	if u.Cached == 0 || u.Prompt == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%.0f%% cached)", 100*float64(u.Cached)/float64(u.Prompt))
+}

@@ -1,0 +1,166 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/statistics"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// WriteStatistics renders what a run took and used as a page of its own. Nothing
+// is written when it fails.
+func WriteStatistics(w io.Writer, r *statistics.Run) error {
+	var b bytes.Buffer
+	if err := page.ExecuteTemplate(&b, "statistics.html", r); err != nil {
+		return fmt.Errorf("statistics page: %w", err)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// runTiles picks the figures that a reader looks for first.
+func runTiles(r *statistics.Run) []tile {
+	all := r.Used.Add(r.Before)
+	list := []tile{{"State", r.State, fmt.Sprintf("%s of %s done", humanize.Comma(int64(doneShards(r))), plural(shardsOf(r), "shard"))}, {"Time", seconds(r.Seconds), ""}}
+	if all.Calls == 0 {
+		return list
+	}
+	note := ""
+	if r.Before.Calls > 0 {
+		note = humanize.Comma(r.Before.Calls) + " more when the reused work was done"
+	}
+	if r.Used.Replayed > 0 {
+		note = strings.TrimPrefix(note+", "+humanize.Comma(r.Used.Replayed)+" replayed", ", ")
+	}
+	list = append(list, tile{"Calls", humanize.Comma(r.Used.Calls), note},
+		tile{"Tokens", short(r.Used.Prompt + r.Used.Completion), cachedNote(r.Used)})
+	if all.USD > 0 {
+		paid := tile{"Paid", dollars(r.Used.USD), ""}
+		if r.Used.USD == 0 {
+			paid.Value = "$0"
+		}
+		if r.Before.USD > 0 {
+			paid.Note = dollars(r.Before.USD) + " more when the reused work was done"
+		}
+		list = append(list, paid)
+	}
+	return list
+}
+
+func cachedNote(u llm.Usage) string {
+	if u.Prompt == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.0f%% of the prompt from the cache", 100*float64(u.Cached)/float64(u.Prompt))
+}
+
+func shardsOf(r *statistics.Run) (n int) {
+	for _, s := range r.Steps {
+		n += len(s.Shards)
+	}
+	return n
+}
+
+func doneShards(r *statistics.Run) (n int) {
+	for _, s := range r.Steps {
+		n += s.Done
+	}
+	return n
+}
+
+// rowBars shows how the rows of each step ended.
+func rowBars(r *statistics.Run) []bar {
+	var bars []bar
+	for _, s := range r.Steps {
+		if s.Rows == nil || s.Rows.Planned == 0 {
+			continue
+		}
+		bars = append(bars, barOf(string(s.Step), plural(s.Rows.Planned, "row"), []share{
+			{"accepted", "used", s.Rows.Accepted}, {"truncated", "cut", s.Rows.Truncated}, {"rejected", "left", s.Rows.Rejected}, {"failed", "fp", s.Rows.Failed},
+		}))
+	}
+	return bars
+}
+
+// causeBars shows the most frequent causes of all steps, on one scale.
+func causeBars(r *statistics.Run) []bar {
+	type caused struct {
+		step string
+		statistics.Cause
+	}
+	var list []caused
+	for _, s := range r.Steps {
+		for _, c := range s.Causes {
+			list = append(list, caused{string(s.Step), c})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b caused) int { return cmp.Compare(b.Rows, a.Rows) })
+	var bars []bar
+	rest := 0
+	for i, c := range list {
+		if i >= maxCauses {
+			rest += c.Rows
+			continue
+		}
+		class := map[rows.State]string{rows.Failed: "fp", rows.Truncated: "cut", rows.Rejected: "left"}[c.State]
+		b := scaled(c.step+": "+cut(c.Cause.Cause, 200), string(c.State), []share{{string(c.State), cmp.Or(class, "used"), c.Rows}}, list[0].Rows, comma)
+		bars = append(bars, b)
+	}
+	if rest > 0 {
+		bars = append(bars, scaled(plural(len(list)-maxCauses, "rarer cause"), "", []share{{"rows", "none", rest}}, max(list[0].Rows, rest), comma))
+	}
+	return bars
+}
+
+// tokenBars shows what each step's calls read and wrote, on one scale.
+func tokenBars(r *statistics.Run) []bar {
+	most := int64(0)
+	for _, s := range r.Steps {
+		most = max(most, total(s.Used)+total(s.Before))
+	}
+	var bars []bar
+	for _, s := range r.Steps {
+		if total(s.Used)+total(s.Before) == 0 {
+			continue
+		}
+		value := short(total(s.Used)) + " tokens"
+		if total(s.Before) > 0 {
+			value += ", " + short(total(s.Before)) + " before"
+		}
+		bars = append(bars, scaled(string(s.Step), value, []share{
+			{"prompt tokens from the cache", "cut", int(s.Used.Cached)}, {"other prompt tokens", "used", int(s.Used.Prompt - s.Used.Cached)},
+			{"completion tokens", "fn", int(s.Used.Completion)}, {"tokens of reused shards, used by an earlier run", "left", int(total(s.Before))},
+		}, int(most), func(n int) string { return short(int64(n)) }))
+	}
+	return bars
+}
+
+func total(u llm.Usage) int64 { return u.Prompt + u.Completion }
+
+// sessionBars shows how long the gym's sessions were, by domain.
+func sessionBars(s *trace.Stats) []bar {
+	const digits = 10 // one decimal
+	most := 0
+	for _, r := range gymRows(s) {
+		most = max(most, int(math.Round(digits*r.EventsPerSession)))
+	}
+	var bars []bar
+	for _, r := range gymRows(s) {
+		if r.Sessions > 0 && most > 0 {
+			n := int(math.Round(digits * r.EventsPerSession))
+			bars = append(bars, scaled(r.Name, plural(r.Sessions, "session"), []share{{"events per session", "used", n}}, most,
+				func(n int) string { return fmt.Sprintf("%.1f", float64(n)/digits) }))
+		}
+	}
+	return bars
+}

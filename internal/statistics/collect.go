@@ -1,0 +1,195 @@
+package statistics
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// Collect reads a run's records. A run that is not there is a store.ErrNotFound.
+func Collect(ctx context.Context, s *store.Store, id store.RunID) (*Run, error) {
+	head, err := s.ReadRun(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", id, err)
+	}
+	r := &Run{Run: id, Experiment: head.Experiment, Digest: head.Digest, State: Unsealed, Created: head.Created, Steps: []Step{}}
+	if err := r.seal(ctx, s); err != nil {
+		return nil, err
+	}
+	raw, err := s.ReadPlan(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return r, nil // it was cut off as it opened
+	}
+	if err != nil {
+		return nil, fmt.Errorf("plan of run %s: %w", id, err)
+	}
+	p, err := plan.Decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := instant(head.Created)
+	if err != nil {
+		return nil, fmt.Errorf("run %s: created: %w", id, err)
+	}
+	for i := range p.Steps {
+		step, err := r.step(ctx, s, &p.Steps[i], opened)
+		if err != nil {
+			return nil, fmt.Errorf("run %s: step %s: %w", id, p.Steps[i].Name, err)
+		}
+		r.Used, r.Before = r.Used.Add(step.Used), r.Before.Add(step.Before)
+		r.Steps = append(r.Steps, *step)
+	}
+	if r.Finished != "" {
+		sealed, err := instant(r.Finished)
+		if err != nil {
+			return nil, fmt.Errorf("run %s: finished: %w", id, err)
+		}
+		r.Seconds = max(sealed.Sub(opened).Seconds(), r.Seconds)
+	}
+	return r, nil
+}
+
+// seal reads how the run ended, or why it is not likely to end well.
+func (r *Run) seal(ctx context.Context, s *store.Store) error {
+	seal, err := s.ReadSeal(ctx, r.Run)
+	if err == nil {
+		r.State, r.Finished, r.Failures = seal.State, seal.Finished, seal.Failures
+		return nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("seal of run %s: %w", r.Run, err)
+	}
+	r.Failures, err = s.Failures(ctx, r.Run)
+	return err
+}
+
+func (r *Run) step(ctx context.Context, s *store.Store, p *plan.Step, opened time.Time) (*Step, error) {
+	step := &Step{Step: p.Name, Shards: make([]Shard, p.Shards)}
+	var ledger, gym []store.Artifact
+	first, last := -1.0, 0.0 // of the shards worked on; -1 while there is none
+	for i := range step.Shards {
+		sh := &step.Shards[i]
+		sh.State = Pending
+		rec, err := s.ReadStep(ctx, r.Run, p.Name, i)
+		if errors.Is(err, store.ErrNotFound) {
+			if slices.ContainsFunc(r.Failures, func(f store.Failure) bool { return f.Step == p.Name && f.Shard == i }) {
+				sh.State = Failed
+				step.Failed++
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := sh.read(&rec, opened); err != nil {
+			return nil, fmt.Errorf("shard %d: %w", i, err)
+		}
+		r.Seconds = max(r.Seconds, sh.End)
+		step.Done++
+		if sh.Reused {
+			step.Reused++
+			step.Before = step.Before.Add(sh.Usage)
+		} else {
+			if first < 0 || sh.Start < first {
+				first = sh.Start
+			}
+			last = max(last, sh.End)
+			step.Used = step.Used.Add(sh.Usage)
+		}
+		if a, err := rec.Output(plan.RowsOutput); err == nil {
+			ledger = append(ledger, a)
+		}
+		if a, err := rec.Output(plan.StatsOutput); err == nil && p.Job == plan.JobGenerate {
+			gym = append(gym, a)
+		}
+	}
+	step.Seconds = last - max(first, 0)
+	if len(ledger) > 0 {
+		if err := step.count(ctx, s, ledger); err != nil {
+			return nil, err
+		}
+	}
+	return step, r.addGym(ctx, s, gym)
+}
+
+// read takes what a shard's record says.
+func (sh *Shard) read(rec *store.Step, opened time.Time) error {
+	sh.State, sh.Reused = Succeeded, rec.Reused
+	start, err := instant(rec.Started)
+	if err != nil {
+		return fmt.Errorf("started: %w", err)
+	}
+	end, err := instant(rec.Finished)
+	if err != nil {
+		return fmt.Errorf("finished: %w", err)
+	}
+	// The clocks of two machines may differ: nothing begins before its run.
+	sh.Start = max(start.Sub(opened).Seconds(), 0)
+	sh.End = max(end.Sub(opened).Seconds(), sh.Start)
+	if len(rec.Usage) > 0 {
+		if err := json.Unmarshal(rec.Usage, &sh.Usage); err != nil {
+			return fmt.Errorf("usage: %w", err)
+		}
+	}
+	return nil
+}
+
+// count sums the row ledgers of the shards that are done.
+func (s *Step) count(ctx context.Context, st *store.Store, ledger []store.Artifact) error {
+	var sums rows.Counts
+	causes := map[Cause]int{}
+	r := st.Concat(ctx, ledger)
+	defer r.Close()
+	err := job.Decode(r, plan.RowsOutput, func(_ int, row *rows.Row) error {
+		if row.Cause != "" {
+			causes[Cause{State: row.State, Cause: row.Cause}]++
+		}
+		return sums.Add(*row)
+	})
+	if err != nil {
+		return err
+	}
+	s.Rows = &Rows{Planned: sums.Planned, Accepted: sums.Accepted, Rejected: sums.Rejected, Truncated: sums.Truncated, Failed: sums.Failed}
+	if used := s.Used.Add(s.Before); sums.Accepted > 0 && used.Calls > 0 {
+		usd, tokens := used.USD/float64(sums.Accepted), float64(used.Prompt+used.Completion)/float64(sums.Accepted)
+		s.Rows.USDPerAccepted, s.Rows.TokensPerAccepted = &usd, &tokens
+	}
+	for c, n := range causes {
+		c.Rows = n
+		s.Causes = append(s.Causes, c)
+	}
+	slices.SortFunc(s.Causes, func(a, b Cause) int {
+		return cmp.Or(cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.State, b.State), cmp.Compare(a.Cause, b.Cause))
+	})
+	return nil
+}
+
+func (r *Run) addGym(ctx context.Context, s *store.Store, parts []store.Artifact) error {
+	for _, a := range parts {
+		data, err := s.ReadBlob(ctx, a.Digest)
+		if err != nil {
+			return err
+		}
+		var part trace.Stats
+		if err := json.Unmarshal(data, &part); err != nil {
+			return fmt.Errorf("%s: %w", plan.StatsOutput, err)
+		}
+		if r.Gym == nil {
+			r.Gym = &trace.Stats{}
+		}
+		r.Gym.Merge(&part)
+	}
+	return nil
+}
+
+func instant(s string) (time.Time, error) { return time.Parse(time.RFC3339Nano, s) }

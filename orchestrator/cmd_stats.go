@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/report"
+	"github.com/gymline/gymline/internal/statistics"
+	"github.com/gymline/gymline/internal/store"
+)
+
+type statsOptions struct {
+	profile string
+	output  string
+	file    string // of the page
+}
+
+func newStats(edge *cli.Edge) *cobra.Command {
+	var o statsOptions
+	cmd := &cobra.Command{
+		Use:   "stats RUN",
+		Short: "Show what a run took and used, and what became of its rows",
+		Long: `Sum up a run from its records in the store: time, calls, tokens and dollars by
+step, and how rows ended. It works for a run that failed or is under way, too:
+what is done counts. With -o html it writes a page with plots to a file and
+prints its path.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runStats(cmd.Context(), edge, store.RunID(args[0]), o)
+		},
+	}
+	bindProfile(cmd, &o.profile)
+	bindOutput(cmd, &o.output, "table", "json", "html")
+	cmd.Flags().StringVar(&o.file, "file", "", "where -o html writes the page (default "+reportsDir+"/RUN-statistics.html)")
+	return cmd
+}
+
+func runStats(ctx context.Context, edge *cli.Edge, id store.RunID, o statsOptions) error {
+	if err := checkOutput(o.output, "table", "json", "html"); err != nil {
+		return err
+	}
+	return reading(ctx, edge, o.profile, func(st *store.Store) error {
+		r, err := statistics.Collect(ctx, st, id)
+		if err != nil {
+			return notFound(err, fmt.Sprintf("run %s", id), "see 'gymline list'")
+		}
+		switch o.output {
+		case "json":
+			return writeJSON(edge.Stdout, r)
+		case "html":
+			file := o.file
+			if file == "" {
+				file = filepath.Join(reportsDir, string(id)+"-statistics.html")
+			}
+			if err := writePage(file, func(w io.Writer) error { return report.WriteStatistics(w, r) }); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintln(edge.Stdout, file)
+			return err
+		}
+		return cli.WriteStatistics(edge.Stdout, r)
+	})
+}
