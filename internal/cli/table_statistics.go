@@ -14,7 +14,8 @@ import (
 )
 
 // WriteStatistics writes what a run took and used, and what became of its rows,
-// as two tables with a line for each step.
+// as tables with a line for each step, and for each role that was played; an
+// event is one of the gym's that its user accepted.
 func WriteStatistics(w io.Writer, r *statistics.Run) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s  %s\n\n", clean(string(r.Run)), r.State, duration(span(r.Seconds)))
@@ -41,6 +42,18 @@ func WriteStatistics(w io.Writer, r *statistics.Run) error {
 		}
 		t.AppendRow(table.Row{clean(string(s.Step)), count(int64(s.Rows.Planned)), count(int64(s.Rows.Accepted)), count(int64(s.Rows.Truncated)),
 			count(int64(s.Rows.Rejected)), count(int64(s.Rows.Failed)), usd, tokens})
+	}
+	if t.Length() > 0 {
+		b.WriteString("\n" + trimmed(t))
+	}
+	t = plainTable("step", "role", "calls", "prompt", "cached", "completion", "prompt/event", "cached/event", "completion/event")
+	for _, row := range statistics.RoleRows(r) {
+		u := used(row.Usage)
+		cells := table.Row{clean(row.Step), clean(row.Role), u[0], u[2], u[3], u[4], "–", "–", "–"}
+		if p := row.Per; p != nil {
+			cells[6], cells[7], cells[8] = fmt.Sprintf("%.1f", p.Prompt), fmt.Sprintf("%.1f", p.Cached), fmt.Sprintf("%.1f", p.Completion)
+		}
+		t.AppendRow(cells)
 	}
 	if t.Length() > 0 {
 		b.WriteString("\n" + trimmed(t))

@@ -24,7 +24,7 @@ func asker(ctx context.Context, t *job.Task) error {
 	if err := t.Params(&params); err != nil {
 		return err
 	}
-	c, err := t.Chat(ctx, model)
+	c, err := t.Chat(ctx, "role", model)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ type meter struct {
 	total     int64
 	ended     int64
 	failed    int64
-	usage     llm.Usage
+	usage     llm.UsageByRole
 	simulated bool
 	// traffic is the process's; before is what had failed when this shard began.
 	traffic func() llm.Traffic
@@ -49,7 +49,7 @@ func (m *meter) done(state rows.State) {
 func (m *meter) event(step string, shard int) progress.Event {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	usage, now := m.usage, m.traffic()
+	usage, now := m.usage.Usage, m.traffic()
 	e := progress.Event{
 		Type: progress.Progress, Step: step, Shard: shard,
 		Done: m.ended, Total: m.total, Failed: m.failed, Usage: &usage, Simulated: m.simulated,
@@ -61,15 +61,16 @@ func (m *meter) event(step string, shard int) progress.Event {
 	return e
 }
 
-// wrap counts the calls to c.
-func (m *meter) wrap(c llm.Chatter, model llm.Model) llm.Chatter {
-	return &metered{c, m, model}
+// wrap counts the calls to c as a role's.
+func (m *meter) wrap(c llm.Chatter, role string, model llm.Model) llm.Chatter {
+	return &metered{c, m, role, model.Simulated()}
 }
 
 type metered struct {
 	llm.Chatter
-	meter *meter
-	model llm.Model
+	meter     *meter
+	role      string
+	simulated bool
 }
 
 func (c *metered) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
@@ -81,7 +82,7 @@ func (c *metered) Chat(ctx context.Context, req *llm.Request) (*llm.Response, er
 	usage.Calls = 1
 	c.meter.mu.Lock()
 	defer c.meter.mu.Unlock()
-	c.meter.usage = c.meter.usage.Add(usage)
-	c.meter.simulated = c.meter.simulated || c.model.Simulated()
+	c.meter.usage.Count(c.role, usage)
+	c.meter.simulated = c.meter.simulated || c.simulated
 	return resp, nil
 }

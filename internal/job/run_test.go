@@ -235,7 +235,7 @@ func TestProgressCountsRowsAndCalls(t *testing.T) {
 	model := llm.Model{Name: "m", Provider: llm.Sim}
 	_, err := w.do(t.Context(), "make", 0, func(ctx context.Context, task *job.Task) error {
 		task.Plan(3)
-		c, err := task.Chat(ctx, model)
+		c, err := task.Chat(ctx, "role", model)
 		if err != nil {
 			return err
 		}

@@ -88,13 +88,13 @@ func (t *Task) Rand(path ...string) *rand.Rand {
 	return seed.New(t.Seed, append([]string{string(t.Step.Name)}, path...)...)
 }
 
-// Chat opens a model: limited, retried, recorded and metered.
-func (t *Task) Chat(ctx context.Context, m llm.Model) (llm.Chatter, error) {
+// Chat opens a model for a role: limited, retried, recorded, and metered by role.
+func (t *Task) Chat(ctx context.Context, role string, m llm.Model) (llm.Chatter, error) {
 	c, err := t.models.Open(ctx, m)
 	if err != nil {
 		return nil, fmt.Errorf("step %s: %w", t.Step.Name, err)
 	}
-	return t.meter.wrap(c, m), nil
+	return t.meter.wrap(c, role, m), nil
 }
 
 // Plan announces how many rows this shard has, for progress.

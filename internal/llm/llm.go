@@ -93,6 +93,21 @@ func (u Usage) Add(v Usage) Usage {
 	}
 }
 
+// UsageByRole is a usage with the part of each role that was played; repairs are
+// in it. Roles sum up to the whole.
+type UsageByRole struct {
+	Usage
+	Roles map[string]Usage `json:"roles,omitempty"`
+}
+
+// Count adds what a call of a role took.
+func (u *UsageByRole) Count(role string, used Usage) {
+	if u.Roles == nil {
+		u.Roles = map[string]Usage{}
+	}
+	u.Usage, u.Roles[role] = u.Usage.Add(used), u.Roles[role].Add(used)
+}
+
 // Providers of a model.
 const (
 	OpenAI   = "openai"   // any OpenAI-compatible base URL

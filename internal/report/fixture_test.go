@@ -149,9 +149,6 @@ func fixtureGym() *trace.Stats {
 		}
 		s.Add(e)
 	}
-	s.Spend("user", trace.Tokens{Calls: 412, Prompt: 520_300, Cached: 489_120, Completion: 9_870})
-	s.Spend("environment", trace.Tokens{Calls: 151, Prompt: 160_000, Cached: 0, Completion: 12_345})
-	s.Spend("agent", trace.Tokens{Calls: 377, Prompt: 301_000, Cached: 270_900, Completion: 5_005})
 	return s
 }
 

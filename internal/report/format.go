@@ -11,6 +11,7 @@ import (
 
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/statistics"
 )
 
 var funcs = template.FuncMap{
@@ -43,7 +44,7 @@ var funcs = template.FuncMap{
 	"judgements":  judgements,
 	"gymBars":     gymBars,
 	"gymRows":     gymRows,
-	"tokenRows":   tokenRows,
+	"roleRows":    statistics.RoleRows,
 	"ledgerBars":  ledgerBars,
 	"causes":      causes,
 	"runTiles":    runTiles,

@@ -36,6 +36,9 @@ func fixtureRun() *statistics.Run {
 	}
 	usd, tokens := 0.0351, 83_000.0
 	generate.Rows = &statistics.Rows{Planned: 5000, Accepted: 4646, Truncated: 310, Failed: 44, USDPerAccepted: &usd, TokensPerAccepted: &tokens}
+	generate.Roles = map[string]llm.Usage{
+		"user": {Calls: 41_200, Prompt: 211_000_000, Cached: 150_000_000, Completion: 7_100_000}, "agent": {Calls: 37_700, Prompt: 141_800_000, Cached: 69_600_000, Completion: 7_700_000},
+	}
 	reward := statistics.Step{Step: "reward", Shards: []statistics.Shard{{State: statistics.Succeeded, Start: 7700, End: 7731}}, Done: 1, Seconds: 31, Rows: &statistics.Rows{Planned: 61_000, Accepted: 60_100, Rejected: 900},
 		Causes: []statistics.Cause{{State: rows.Rejected, Cause: "not judged", Rows: 900}}}
 	predict := statistics.Step{Step: "predict", Shards: []statistics.Shard{{State: statistics.Succeeded, Start: 7700, End: 9000, Usage: llm.Usage{Calls: 466, Prompt: 700_000, Completion: 90_000, Replayed: 12, USD: 0.8}}, {State: statistics.Failed}},

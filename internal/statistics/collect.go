@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/store"
@@ -91,8 +92,15 @@ func (r *Run) step(ctx context.Context, s *store.Store, p *plan.Step, opened tim
 		if err != nil {
 			return nil, err
 		}
-		if err := sh.read(&rec, opened); err != nil {
+		roles, err := sh.read(&rec, opened)
+		if err != nil {
 			return nil, fmt.Errorf("shard %d: %w", i, err)
+		}
+		for role, used := range roles {
+			if step.Roles == nil {
+				step.Roles = map[string]llm.Usage{}
+			}
+			step.Roles[role] = step.Roles[role].Add(used)
 		}
 		r.Seconds = max(r.Seconds, sh.End)
 		step.Done++
@@ -122,26 +130,28 @@ func (r *Run) step(ctx context.Context, s *store.Store, p *plan.Step, opened tim
 	return step, r.addGym(ctx, s, gym)
 }
 
-// read takes what a shard's record says.
-func (sh *Shard) read(rec *store.Step, opened time.Time) error {
+// read takes what a shard's record says, and returns its usage by role.
+func (sh *Shard) read(rec *store.Step, opened time.Time) (map[string]llm.Usage, error) {
 	sh.State, sh.Reused = Succeeded, rec.Reused
 	start, err := instant(rec.Started)
 	if err != nil {
-		return fmt.Errorf("started: %w", err)
+		return nil, fmt.Errorf("started: %w", err)
 	}
 	end, err := instant(rec.Finished)
 	if err != nil {
-		return fmt.Errorf("finished: %w", err)
+		return nil, fmt.Errorf("finished: %w", err)
 	}
 	// The clocks of two machines may differ: nothing begins before its run.
 	sh.Start = max(start.Sub(opened).Seconds(), 0)
 	sh.End = max(end.Sub(opened).Seconds(), sh.Start)
+	var used llm.UsageByRole
 	if len(rec.Usage) > 0 {
-		if err := json.Unmarshal(rec.Usage, &sh.Usage); err != nil {
-			return fmt.Errorf("usage: %w", err)
+		if err := json.Unmarshal(rec.Usage, &used); err != nil {
+			return nil, fmt.Errorf("usage: %w", err)
 		}
 	}
-	return nil
+	sh.Usage = used.Usage
+	return used.Roles, nil
 }
 
 // count sums the row ledgers of the shards that are done.

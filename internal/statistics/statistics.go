@@ -45,6 +45,8 @@ type Step struct {
 	Seconds float64   `json:"seconds"`
 	Used    llm.Usage `json:"used"`
 	Before  llm.Usage `json:"before"`
+	// Roles are the parts of Used and Before together, by who was played.
+	Roles map[string]llm.Usage `json:"roles,omitempty"`
 	// Rows is nil where the step has no row ledger, or no shard of it is done.
 	Rows   *Rows   `json:"rows,omitempty"`
 	Causes []Cause `json:"causes,omitempty"` // the most frequent first

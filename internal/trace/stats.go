@@ -6,8 +6,6 @@ package trace
 type Stats struct {
 	Tally
 	Domains map[string]*Tally `json:"domains,omitempty"`
-	// Tokens is what the calls of each role took, of failed sessions too.
-	Tokens map[string]Tokens `json:"tokens,omitempty"`
 
 	scene string // of the last episode
 }
@@ -38,45 +36,6 @@ type Tally struct {
 	EventsPerSession float64 `json:"eventsPerSession"`
 }
 
-// Tokens counts a role's calls and what they took. A call that the ledger
-// answered counts what it took when it was made, so that a replay counts the same.
-type Tokens struct {
-	Calls      int64 `json:"calls"` // repairs included
-	Prompt     int64 `json:"promptTokens"`
-	Cached     int64 `json:"cachedTokens"` // of Prompt, read from the provider's prefix cache
-	Completion int64 `json:"completionTokens"`
-}
-
-// Add adds what other calls took.
-func (t *Tokens) Add(o Tokens) {
-	t.Calls += o.Calls
-	t.Prompt += o.Prompt
-	t.Cached += o.Cached
-	t.Completion += o.Completion
-}
-
-// Spend counts what calls of a role took; none leaves no trace.
-func (s *Stats) Spend(role string, t Tokens) {
-	if t == (Tokens{}) {
-		return
-	}
-	if s.Tokens == nil {
-		s.Tokens = map[string]Tokens{}
-	}
-	sum := s.Tokens[role]
-	sum.Add(t)
-	s.Tokens[role] = sum
-}
-
-// AllTokens sums the roles.
-func (s *Stats) AllTokens() Tokens {
-	var sum Tokens
-	for _, t := range s.Tokens {
-		sum.Add(t)
-	}
-	return sum
-}
-
 // AcceptedEvents counts the events after which the user took the offer, or found
 // silence right.
 func (t *Tally) AcceptedEvents() int { return t.ProposalsAccepted + t.SilencesAccepted }
@@ -96,9 +55,6 @@ func (s *Stats) Merge(o *Stats) {
 	s.merge(&o.Tally)
 	for name, t := range o.Domains {
 		s.domain(name).merge(t)
-	}
-	for role, t := range o.Tokens {
-		s.Spend(role, t)
 	}
 }
 

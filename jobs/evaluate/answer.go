@@ -36,7 +36,7 @@ func (p *prediction) readAnswers(ctx context.Context) error {
 
 // ask has a model answer every event: traces side by side, each in order.
 func (p *prediction) ask(ctx context.Context) error {
-	chat, err := p.task.Chat(ctx, *p.candidate.Model)
+	chat, err := p.task.Chat(ctx, "candidate", *p.candidate.Model)
 	if err != nil {
 		return err
 	}

@@ -125,7 +125,7 @@ func (p *prediction) languageModel(ctx context.Context) (judge, error) {
 	if p.params.Judge.Model == nil {
 		return nil, errors.New("the judge has no model")
 	}
-	chat, err := p.task.Chat(ctx, *p.params.Judge.Model)
+	chat, err := p.task.Chat(ctx, "judge", *p.params.Judge.Model)
 	if err != nil {
 		return nil, fmt.Errorf("judge: %w", err)
 	}

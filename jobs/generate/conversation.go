@@ -11,7 +11,6 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/prompt"
-	"github.com/gymline/gymline/internal/trace"
 )
 
 // A conversation is what one role was told and has answered. It grows at its
@@ -24,7 +23,6 @@ type conversation struct {
 	history *plan.History // nil keeps all
 	head    int           // messages that are no exchange: the system text, and a summary with its question
 	msgs    []llm.Message
-	tokens  *trace.Tokens // of all calls, repairs included
 }
 
 // draws is what the requests of one session, or of one scene, are seeded with.
@@ -38,18 +36,8 @@ type draws struct {
 func (d draws) converse(role string, chat llm.Chatter, system string) *conversation {
 	return &conversation{
 		role: role, chat: chat, draw: d, head: 1,
-		msgs: []llm.Message{{Role: llm.System, Content: system}}, tokens: &trace.Tokens{},
+		msgs: []llm.Message{{Role: llm.System, Content: system}},
 	}
-}
-
-// Chat passes a request on and counts what the answer took.
-func (c *conversation) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
-	resp, err := c.chat.Chat(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	c.tokens.Add(trace.Tokens{Calls: 1, Prompt: resp.Usage.Prompt, Cached: resp.Usage.Cached, Completion: resp.Usage.Completion})
-	return resp, nil
 }
 
 // ask puts one question and keeps it with its answer, as check left it. An
@@ -69,7 +57,7 @@ func ask[T any](ctx context.Context, c *conversation, question string, schema *l
 func exchange[T any](ctx context.Context, c *conversation, question string, schema *llm.Schema, check func(*T) error) (*T, error) {
 	c.msgs = append(c.msgs, llm.Message{Role: llm.User, Content: question})
 	req := &llm.Request{Messages: slices.Clip(c.msgs), Schema: schema, Replicate: c.draw.replicate, Seed: c.draw.rng.Uint64() >> 11}
-	v, err := llm.Ask(ctx, c, req, c.draw.repairs, check)
+	v, err := llm.Ask(ctx, c.chat, req, c.draw.repairs, check)
 	if err != nil {
 		return nil, c.failed(schema.Name, err)
 	}

@@ -43,12 +43,12 @@ func Run(ctx context.Context, t *job.Task) error {
 	t.Plan((last - first) * sessions)
 
 	// A scene is written by the first of its sessions, and forgotten after its last.
-	lazy := make([]func() setting, last-first)
+	lazy := make([]func() (*trace.Scene, error), last-first)
 	var mu sync.Mutex
-	set := func(ctx context.Context, i int) setting {
+	scene := func(ctx context.Context, i int) (*trace.Scene, error) {
 		mu.Lock()
 		if lazy[i] == nil {
-			lazy[i] = sync.OnceValue(func() setting { return g.all.setting(ctx, first+i) })
+			lazy[i] = sync.OnceValues(func() (*trace.Scene, error) { return g.all.scene(ctx, first+i) })
 		}
 		get := lazy[i]
 		mu.Unlock()
@@ -56,9 +56,8 @@ func Run(ctx context.Context, t *job.Task) error {
 	}
 	err := inOrder(ctx, len(lazy)*sessions, max(1, t.InFlight), func(ctx context.Context, i int) (*outcome, error) {
 		o := &outcome{id: fmt.Sprintf("%s/%d", sceneID(first+i/sessions), i%sessions)}
-		o.setting = set(ctx, i/sessions)
-		err := o.err
-		if err == nil {
+		var err error
+		if o.scene, err = scene(ctx, i/sessions); err == nil {
 			o.episode, err = g.play(ctx, first+i/sessions, i%sessions, o)
 		}
 		if err != nil && !errors.As(err, &o.failure) {
@@ -87,31 +86,26 @@ type gym struct {
 	cast   cast
 }
 
-// open reads the scenes' files and opens each model once.
+// open reads the scenes' files and opens the model of each role.
 func (g *gym) open(ctx context.Context) (err error) {
 	if g.all, err = openScenes(ctx, g.task, &g.params); err != nil {
 		return err
 	}
-	opened := map[string]llm.Chatter{}
-	open := func(m llm.Model, into *llm.Chatter) {
-		if err != nil {
-			return
+	open := func(role string, m llm.Model, into *llm.Chatter) {
+		if err == nil {
+			*into, err = g.task.Chat(ctx, role, m)
 		}
-		if opened[m.Name] == nil {
-			opened[m.Name], err = g.task.Chat(ctx, m)
-		}
-		*into = opened[m.Name]
 	}
 	models := &g.params.Models
 	if g.all.count > 0 {
 		if models.Scenes == nil {
 			return fault.New(fault.Permanent, errors.New("no model is named that writes scenes"), "name one in the experiment beside the seeds")
 		}
-		open(*models.Scenes, &g.all.chat)
+		open(scenesRole, *models.Scenes, &g.all.chat)
 	}
-	open(models.User, &g.cast.user)
-	open(models.Environment, &g.cast.environment)
-	open(models.Agent, &g.cast.agent)
+	open("user", models.User, &g.cast.user)
+	open("environment", models.Environment, &g.cast.environment)
+	open("agent", models.Agent, &g.cast.agent)
 	return err
 }
 
@@ -120,7 +114,6 @@ func (g *gym) play(ctx context.Context, i, n int, o *outcome) (*trace.Episode, e
 	d := draws{rng: g.task.Rand("session", o.scene.ID, strconv.Itoa(n)), replicate: n, repairs: g.params.Repairs}
 	s := newSession(g.params, o.scene, g.cast, d)
 	end, err := s.run(ctx)
-	o.spent = s.tokens()
 	if err != nil {
 		return nil, err
 	}
@@ -140,11 +133,10 @@ func (g *gym) simulated(i int) bool {
 // An outcome is how one session went: an episode, or a failure of its own or of
 // its scene, which then is nil.
 type outcome struct {
-	id string
-	setting
+	id      string
+	scene   *trace.Scene
 	episode *trace.Episode
 	failure *failure
-	spent   map[string]trace.Tokens // by role, but for the scene
 }
 
 // outputs are the job's outputs; stats are of the episodes.
@@ -168,16 +160,10 @@ func newOutputs(t *job.Task) *outputs {
 // add writes one session's outcome; opening says that it is its scene's first.
 func (out *outputs) add(opening bool, o *outcome) error {
 	row := rows.Row{Stage: string(out.task.Step.Name), ID: o.id, State: rows.Accepted}
-	if opening {
-		out.stats.Spend(scenesRole, o.tokens)
-		if o.scene != nil {
-			if err := out.scenes.Row(o.scene); err != nil {
-				return err
-			}
+	if opening && o.scene != nil {
+		if err := out.scenes.Row(o.scene); err != nil {
+			return err
 		}
-	}
-	for role, t := range o.spent {
-		out.stats.Spend(role, t)
 	}
 	switch {
 	case o.failure != nil:

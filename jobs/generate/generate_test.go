@@ -125,21 +125,19 @@ func TestRunWritesWhatItPlanned(t *testing.T) {
 		stats.Add(&e)
 	}
 	written := mustJSON[trace.Stats](t, res.Output(t, plan.StatsOutput))
-	if len(written.Tokens) != 4 {
-		t.Errorf("tokens of %d roles: %+v", len(written.Tokens), written.Tokens)
-	}
-	var usage llm.Usage
+	var usage llm.UsageByRole
 	if err := json.Unmarshal(res.Records[0].Usage, &usage); err != nil {
 		t.Fatal(err)
 	}
-	if sum := written.AllTokens(); sum != (trace.Tokens{Calls: usage.Calls, Prompt: usage.Prompt, Cached: usage.Cached, Completion: usage.Completion}) || sum.Cached == 0 {
-		t.Errorf("the roles took %+v, the step %+v", sum, usage)
-	}
-	for role, tokens := range written.Tokens {
-		if tokens.Calls == 0 || tokens.Prompt == 0 || tokens.Completion == 0 || tokens.Cached > tokens.Prompt || (tokens.Cached == 0) != (role == scenesRole) {
-			t.Errorf("tokens of %s: %+v", role, tokens)
+	var sum llm.Usage
+	for role, u := range usage.Roles {
+		if u.Calls == 0 || u.Prompt == 0 || u.Completion == 0 || u.Cached > u.Prompt || (u.Cached == 0) != (role == scenesRole) {
+			t.Errorf("usage of %s: %+v", role, u)
 		}
-		stats.Spend(role, tokens)
+		sum = sum.Add(u)
+	}
+	if len(usage.Roles) != 4 || sum != usage.Usage || sum.Cached == 0 {
+		t.Errorf("%d roles used %+v, the step %+v", len(usage.Roles), sum, usage.Usage)
 	}
 	if reflectJSON(t, &stats) != reflectJSON(t, written) {
 		t.Error("stats.json is not the sum of the episodes")

@@ -12,7 +12,6 @@ import (
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/seed"
-	"github.com/gymline/gymline/internal/trace"
 )
 
 // A prefixes is a tree of all messages that were sent, each below those before it.
@@ -81,7 +80,7 @@ func longSession(t *testing.T, events int, history *plan.History, root uint64) (
 // of any request than was sent.
 func TestPromptsAreSentBefore(t *testing.T) {
 	for root := range uint64(5) {
-		se, m := longSession(t, 50, nil, root)
+		_, m := longSession(t, 50, nil, root)
 		known := prefixes{}
 		var prompt, sent, claimed int64
 		for i, req := range m.requests {
@@ -106,13 +105,6 @@ func TestPromptsAreSentBefore(t *testing.T) {
 					t.Fatalf("request %d of the %s does not extend the one before", i, role)
 				}
 			}
-		}
-		var spent trace.Tokens
-		for _, t := range se.tokens() {
-			spent.Add(t)
-		}
-		if spent.Calls != int64(len(m.requests)) || spent.Prompt != prompt || spent.Cached != claimed || spent.Completion == 0 {
-			t.Errorf("the session counts %+v; %d requests of %d tokens, %d cached", spent, len(m.requests), prompt, claimed)
 		}
 	}
 }

@@ -81,31 +81,24 @@ func (s *scenes) len() int { return len(s.finished) + s.count }
 // sceneID is the ID of the scene at an index over all shards.
 func sceneID(i int) string { return fmt.Sprintf("scene-%05d", i) }
 
-// A setting is a scene, or why there is none, and what writing it took.
-type setting struct {
-	scene  *trace.Scene
-	tokens trace.Tokens
-	err    error
-}
-
-// setting returns the scene at an index over all shards: the same one whatever
+// scene returns the scene at an index over all shards: the same one whatever
 // the shard and whatever came before it.
-func (s *scenes) setting(ctx context.Context, i int) setting {
+func (s *scenes) scene(ctx context.Context, i int) (*trace.Scene, error) {
 	if i < len(s.finished) {
 		scene := s.finished[i]
 		scene.ID = sceneID(i)
-		return setting{scene: &scene}
+		return &scene, nil
 	}
 	domain, task, events := s.seed(i - len(s.finished))
 	d := draws{rng: s.task.Rand("scene", strconv.Itoa(i)), replicate: i, repairs: s.repairs}
 	talk := d.converse(scenesRole, s.chat, scenesSystem)
 	w, err := ask(ctx, talk, scenesQuestion(domain, task, events), sceneSchema, (*written).check)
 	if err != nil {
-		return setting{tokens: *talk.tokens, err: err}
+		return nil, err
 	}
 	scene := w.scene()
 	scene.ID, scene.Domain = sceneID(i), domain
-	return setting{scene: &scene, tokens: *talk.tokens}
+	return &scene, nil
 }
 
 // seed chooses what the n-th written scene starts from. Domains take turns, and

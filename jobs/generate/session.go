@@ -143,12 +143,3 @@ func (s *session) last() *trace.Turn {
 	}
 	return &s.turns[len(s.turns)-1]
 }
-
-// tokens is what each role's calls took so far.
-func (s *session) tokens() map[string]trace.Tokens {
-	all := map[string]trace.Tokens{}
-	for _, talk := range []*conversation{s.user.talk, s.environment.talk, s.agent.talk} {
-		all[talk.role] = *talk.tokens
-	}
-	return all
-}

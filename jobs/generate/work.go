@@ -61,7 +61,6 @@ func (s *session) begin(task string) *work {
 		talk: s.draws.converse("agent", s.cast.agent, executorText(s.scene, s.limits.ExecuteSteps)),
 		task: task, turn: len(s.turns) - 1, question: taskQuestion(seen, s.state, task),
 	}
-	w.talk.tokens = s.agent.talk.tokens
 	for _, op := range s.scene.Environment.Operations {
 		w.names = append(w.names, trace.OperationName(op))
 	}

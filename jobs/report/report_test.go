@@ -66,8 +66,6 @@ func inputs(t *testing.T) map[string][][]byte {
 	stats[0].Add(episode("a", true))
 	stats[1].Add(episode("b", true))
 	stats[1].Add(episode("c", false))
-	stats[0].Spend("user", trace.Tokens{Calls: 2, Prompt: 3000, Cached: 1000, Completion: 10})
-	stats[1].Spend("user", trace.Tokens{Calls: 3, Prompt: 4000, Cached: 3200, Completion: 20})
 	candidate := func(name string, c metrics.Counts) metrics.Candidate {
 		return metrics.Candidate{Name: name, Score: metrics.ScoreOf(c), F1CI: [2]float64{0.4, 0.9}}
 	}
@@ -96,8 +94,6 @@ func TestPageShowsEveryInput(t *testing.T) {
 	}
 	for what, want := range map[string]string{
 		"title":              "<h1>A small run</h1>",
-		"tokens by role":     "<th scope=\"row\">user</th><td>5</td><td>7,000</td><td>4,200 (60.0%)</td><td>30</td>",
-		"tokens per event":   "per accepted event</th><td>2.5</td><td>3,500</td><td>2,100</td><td>15</td>",
 		"experiment":         "<dd>small</dd>",
 		"digest":             "<code>sha256:0123</code>",
 		"seed":               "<dt>Seed</dt><dd>7</dd>",
