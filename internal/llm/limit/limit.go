@@ -3,21 +3,26 @@
 // that are never passed. A Limiter promises:
 //
 //   - Calls in flight stay within a window. It starts at 64 and grows by one
-//     with each success, so it doubles each round trip, until the first
-//     overload (status 429 or 529, or 503 with retry-after). An overload cuts it
-//     to 0.7, once for all calls that were sent before the cut; from then on it
-//     grows by one a window of successes. It grows only while it holds calls back.
+//     with each success, so it doubles each round trip, until an overload
+//     (status 429 or 529, or 503 with retry-after) cuts it to 0.7, once for all
+//     calls that were sent before the cut. From then on it grows by one a window
+//     of successes, or by a 15th a second where that is more. It grows, and is
+//     cut, only when it was what held calls back.
 //   - Calls a second stay within a pace, which the first overload sets to 0.7 of
-//     what was achieved. It is cut with the window, and 25 successes win a cut back.
+//     what was achieved. It is cut like the window, and grows by a 15th of its
+//     average a second. Below 2 calls a second it grows slower, so that refusals
+//     stay rare, and it never falls below 6 calls a minute.
+//   - An overload after 30 successes without one cuts nothing at 5 calls a second
+//     and more: providers refuse a call in a hundred for reasons of their own.
 //   - What the provider says of its limits holds: a minute's limit is spread over
 //     the minute, and what remains until a reset over the time until then.
-//     Processes that share a key see the same numbers, and so go at one pace. An
-//     overload that these numbers explain cuts nothing.
-//   - retry-after pauses all calls; without it an overload pauses them for up to
-//     100 ms, doubling up to 10 s while nothing succeeds. Pauses have jitter, and
-//     calls come back at the pace, one by one.
+//     Processes that share a key see the same numbers, and so go at one pace.
+//   - retry-after pauses all calls; without it a cut pauses them for up to 100 ms,
+//     doubling up to 10 s while nothing succeeds. Pauses have jitter, and calls
+//     come back one by one, at the pace.
 //   - Waiting calls go in order of arrival; one that was refused keeps its place.
-//   - After a failure that only a person can mend no further call is sent.
+//   - After a failure that only a person can mend (class llm.Denied) no further
+//     call is sent: those that wait and those to come get the same error.
 //
 // The limiter owns overloads: it alone waits and sends such a call again, and
 // package retry, above it, owns every other failure. So their waits do not
@@ -50,6 +55,9 @@ const cutTo = 0.7
 // growth is the part of itself by which a window or a pace grows at a success: a
 // cut is won back in about 5 seconds of successes.
 func growth(since, now time.Time) float64 { return min(5, now.Sub(since).Seconds()) / 15 }
+
+// calmAfter is how many successes make an overload look like the provider's own affair.
+const calmAfter = 30
 
 // The pause after an overload without retry-after.
 const (
@@ -219,11 +227,11 @@ func (l *Limiter) jitter(most time.Duration) time.Duration {
 
 // forgiven reports whether an overload after many successes cuts nothing.
 // Providers refuse a call in a hundred for reasons of their own, and what their
-// numbers explain is seldom met again. Slow callers cannot afford to wait for
-// the next sign.
+// numbers explain is seldom met again. Below 5 calls a second signs are too few
+// to let one pass.
 func (l *Limiter) forgiven(now time.Time, r *llm.Rate) bool {
 	got, _ := l.pace.meter.rate(now)
-	return l.calm >= 30 && (got >= 5 || explained(r))
+	return l.calm >= calmAfter && (got >= 5 || explained(r))
 }
 
 // explained reports whether a limit a minute is used up, which says nothing of

@@ -32,6 +32,13 @@ func (s *script) Chat(context.Context, *llm.Request) (*llm.Response, error) {
 	return s.answer(n)
 }
 
+// came returns when the calls came.
+func (s *script) came() []time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.at)
+}
+
 func ok(int) (*llm.Response, error) { return &llm.Response{}, nil }
 
 // crowd makes n calls in the background.
@@ -126,7 +133,7 @@ func TestRetryAfterPausesAll(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		back := s.at[1:]
+		back := s.came()[1:]
 		if len(back) != 100 || back[0].Sub(start) < 30*time.Second || back[0].Sub(start) > 32*time.Second {
 			t.Fatalf("%d calls came back, the first after %v", len(back), back[0].Sub(start))
 		}
@@ -204,8 +211,8 @@ func TestDenied(t *testing.T) {
 						t.Fatalf("got %v", err)
 					}
 				}
-				sent := len(s.at)
-				if _, err := l.Chat(t.Context(), ask(1)); err != error(denied) || len(s.at) != sent || sent > 2 {
+				sent := len(s.came())
+				if _, err := l.Chat(t.Context(), ask(1)); err != error(denied) || len(s.came()) != sent || sent > 2 {
 					t.Errorf("%d calls were sent, then %v", sent, err)
 				}
 				if d := time.Since(start); d > 3*time.Second {
@@ -236,8 +243,8 @@ func TestGivesUp(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		}
-		if len(s.at) != 1 || time.Since(start) != 0 {
-			t.Errorf("%d calls, %v", len(s.at), time.Since(start))
+		if len(s.came()) != 1 || time.Since(start) != 0 {
+			t.Errorf("%d calls, %v", len(s.came()), time.Since(start))
 		}
 	})
 }
@@ -248,8 +255,8 @@ func TestOnlyOverloadsAreOurs(t *testing.T) {
 		for _, e := range []*llm.Error{{Status: 500}, {Status: 503}, {Status: 400, Class: llm.Refused}, {Status: 0}} {
 			s := &script{answer: func(int) (*llm.Response, error) { return nil, e }}
 			l := Wrap(s, llm.Limits{}, bubble(1))
-			if _, err := l.Chat(t.Context(), ask(1)); err != error(e) || len(s.at) != 1 || l.State() != (State{Window: 64}) {
-				t.Errorf("%d: %v, %d calls, %+v", e.Status, err, len(s.at), l.State())
+			if _, err := l.Chat(t.Context(), ask(1)); err != error(e) || len(s.came()) != 1 || l.State() != (State{Window: 64}) {
+				t.Errorf("%d: %v, %d calls, %+v", e.Status, err, len(s.came()), l.State())
 			}
 		}
 		n := 0
@@ -295,17 +302,17 @@ func TestHeaders(t *testing.T) {
 				}
 				time.Sleep(40*time.Second - time.Millisecond)
 				synctest.Wait()
-				if n := len(s.at) - 1; n != tt.allowed {
+				if n := len(s.came()) - 1; n != tt.allowed {
 					t.Errorf("%d calls before the reset, and %d remained", n, tt.allowed)
 				}
-				for i, at := range s.at[1:] {
+				for i, at := range s.came()[1:] {
 					if want := 40 * time.Second / time.Duration(tt.allowed+1) * time.Duration(i); at.Sub(start) < want {
 						t.Errorf("call %d went after %v", i, at.Sub(start))
 					}
 				}
 				wg.Wait()
-				if len(s.at) != 21 {
-					t.Errorf("%d calls in all", len(s.at))
+				if len(s.came()) != 21 {
+					t.Errorf("%d calls in all", len(s.came()))
 				}
 			})
 		})
@@ -320,9 +327,10 @@ func TestConfiguredLimitsHold(t *testing.T) {
 			return &llm.Response{Rate: &llm.Rate{Requests: generous, Tokens: generous}}, nil
 		}}
 		together(t.Context(), Wrap(s, llm.Limits{RequestsPerMinute: 60}, bubble(1)), 100)
-		for i := range s.at {
-			if i >= 10 && s.at[i].Sub(s.at[i-10]) < 10*time.Second-time.Millisecond {
-				t.Fatalf("11 calls within %v", s.at[i].Sub(s.at[i-10]))
+		at := s.came()
+		for i := range at {
+			if i >= 10 && at[i].Sub(at[i-10]) < 10*time.Second-time.Millisecond {
+				t.Fatalf("11 calls within %v", at[i].Sub(at[i-10]))
 			}
 		}
 	})

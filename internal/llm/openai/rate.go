@@ -24,6 +24,7 @@ func rates(h http.Header) *llm.Rate {
 	return &r
 }
 
+// unsaid is a limit of which nothing is known.
 var unsaid = llm.Window{Limit: -1, Remaining: -1, Reset: -1}
 
 // window reads one limit from the first family of names that says anything.
