@@ -308,7 +308,7 @@ func TestRampUp(t *testing.T) {
 		srv := &server{latency: time.Second}
 		srv.start()
 		p := srv.run(ctx, 4000, 1)
-		time.Sleep(7 * time.Second)
+		time.Sleep(6 * time.Second)
 		if s := p.State(); s.InFlight < 2000 {
 			t.Errorf("%+v", s)
 		}
