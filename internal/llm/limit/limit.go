@@ -171,8 +171,7 @@ func (l *Limiter) leave(c *call, resp *llm.Response, err error) (_ error, again 
 	l.learn(now, c, e.Rate)
 	switch {
 	case e.Class == llm.Denied:
-		l.denied = err
-		l.wakeAll()
+		l.denied = err // each that waits wakes the next as it leaves
 	case e.Overload():
 		return l.overloaded(now, c, e)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/llm/retry"
 )
 
 func overload(after time.Duration) *llm.Error {
@@ -137,9 +138,9 @@ func TestRetryAfterPausesAll(t *testing.T) {
 		if len(back) != 100 || back[0].Sub(start) < 30*time.Second || back[0].Sub(start) > 32*time.Second {
 			t.Fatalf("%d calls came back, the first after %v", len(back), back[0].Sub(start))
 		}
-		for i := 10; i < len(back); i++ {
-			if d := back[i].Sub(back[i-10]); d < 100*time.Millisecond {
-				t.Errorf("10 calls came back within %v", d)
+		for i := range back[1:] {
+			if d := back[i+1].Sub(back[i]); d < 5*time.Millisecond {
+				t.Errorf("call %d came back %v after the one before", i+1, d)
 			}
 		}
 		if !l.State().PausedUntil.IsZero() {
@@ -223,17 +224,44 @@ func TestDenied(t *testing.T) {
 	}
 }
 
-// TestGivesUp: a call fails after Patience; a server that asks for more fails at
-// once those who called it, and those who wait.
+// TestGivesUp: a call fails after Patience, if nothing else succeeds; a server
+// that asks for more fails at once those who called it, and those who wait.
 func TestGivesUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := Wrap(&script{answer: func(int) (*llm.Response, error) { return nil, overload(0) }}, llm.Limits{}, bubble(1))
-		start := time.Now()
-		_, err := l.Chat(t.Context(), ask(1))
-		if e, ok := errors.AsType[*llm.Error](err); !ok || !e.Overload() || time.Since(start) < Patience || time.Since(start) > Patience+2*time.Minute {
-			t.Errorf("%v after %v", err, time.Since(start))
-		}
-	})
+	for _, after := range []time.Duration{0, 80 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			l := Wrap(&script{answer: func(int) (*llm.Response, error) { return nil, overload(after) }}, llm.Limits{}, bubble(1))
+			start := time.Now()
+			_, err := l.Chat(t.Context(), ask(1))
+			if e, ok := errors.AsType[*llm.Error](err); !ok || !e.Overload() || time.Since(start) < Patience || time.Since(start) > Patience+after+time.Minute {
+				t.Errorf("%v after %v", err, time.Since(start))
+			}
+		})
+	}
+	for refusals, fails := range map[int]bool{7: false, 1000: true} { // while others succeed
+		synctest.Test(t, func(t *testing.T) {
+			n := 0
+			l := Wrap(chatFunc(func(_ context.Context, req *llm.Request) (*llm.Response, error) {
+				if req.Replicate == 1 {
+					time.Sleep(50 * time.Second)
+					if n++; n <= refusals {
+						return nil, overload(0)
+					}
+				}
+				return &llm.Response{}, nil
+			}), llm.Limits{}, bubble(1))
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			go func() {
+				for ctx.Err() == nil {
+					_, _ = l.Chat(ctx, ask(1))
+					_ = retry.Sleep(ctx, time.Second)
+				}
+			}()
+			if _, err := l.Chat(ctx, &llm.Request{Replicate: 1}); (err != nil) != fails || n != 8 {
+				t.Errorf("%d refusals: %v after %d calls", refusals, err, n)
+			}
+		})
+	}
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answer: func(int) (*llm.Response, error) { return nil, overload(time.Hour) }}
 		l := Wrap(s, llm.Limits{Concurrency: 1}, bubble(1))
@@ -317,6 +345,30 @@ func TestHeaders(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestHeadersAreLate: what was sent since the call that brings the news is not in it.
+func TestHeadersAreLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		unsaid := llm.Window{Limit: -1, Remaining: -1, Reset: -1}
+		s := &script{answer: func(n int) (*llm.Response, error) {
+			time.Sleep(time.Second)
+			if n > 1 {
+				time.Sleep(5 * time.Minute)
+			}
+			return &llm.Response{Rate: &llm.Rate{Requests: llm.Window{Limit: 600, Remaining: 12 - n, Reset: time.Minute}, Tokens: unsaid}}, nil
+		}}
+		l := Wrap(s, llm.Limits{}, bubble(1))
+		crowd(t.Context(), l, 10) // the first answer says that 11 remain, and 9 of them are spent
+		time.Sleep(1500 * time.Millisecond)
+		crowd(t.Context(), l, 10)
+		time.Sleep(50 * time.Second)
+		synctest.Wait()
+		if n := len(s.came()); n < 11 || n > 12 {
+			t.Errorf("%d calls before the reset, and 12 are allowed", n)
+		}
+		time.Sleep(time.Hour)
+	})
 }
 
 // TestConfiguredLimitsHold, whatever the provider says.

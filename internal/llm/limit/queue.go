@@ -139,12 +139,6 @@ func (l *Limiter) wakeHead() {
 	}
 }
 
-func (l *Limiter) wakeAll() {
-	for e := l.queue.Front(); e != nil; e = e.Next() {
-		e.Value.(*call).rouse()
-	}
-}
-
 // rouse makes c look again, now or when it next would wait.
 func (c *call) rouse() {
 	if c.alarm != nil {
