@@ -25,8 +25,9 @@ import (
 // progressEvery is how often a job reports.
 const progressEvery = 200 * time.Millisecond
 
-// flushWithin is how long a job may take to flush its ledger after an interrupt.
-const flushWithin = 8 * time.Second
+// flushWithin is how long a job may take to flush its ledger after an interrupt,
+// once its calls in flight had provider.DefaultLinger to end: it leaves within 10 s.
+const flushWithin = 4 * time.Second
 
 type jobOptions struct {
 	name   string

@@ -106,7 +106,7 @@ type Retries struct {
 
 // Limits bound the calls to one model from one process.
 type Limits struct {
-	_                 struct{} `doc:"Bounds on the calls to one model from one process; what is left out is unbounded."`
+	_                 struct{} `doc:"Bounds on the calls to one model from one process; what is left out is found by trying."`
 	Concurrency       int      `json:"concurrency,omitempty" min:"1" max:"100000" doc:"Calls in flight."`
 	RequestsPerMinute int      `json:"requestsPerMinute,omitempty" min:"1" max:"10000000" doc:"Calls a minute."`
 	TokensPerMinute   int      `json:"tokensPerMinute,omitempty" min:"1" max:"10000000000" doc:"Prompt and answer tokens a minute."`

@@ -24,6 +24,7 @@ type Error struct {
 	Class      Class
 	RetryAfter time.Duration // what the server asked for; 0 when it did not
 	Rate       *Rate         // what the server said of its limits; nil when it did not
+	Remedy     string        // what a person can do about a denied call, if known
 	Err        error
 }
 
@@ -39,10 +40,17 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error       { return e.Err }
 func (e *Error) Temporary() bool     { return e.Class == Retryable }
 func (e *Error) Configuration() bool { return e.Class == Denied }
+
+// Overload reports whether the server turned the call away because it has too
+// much to do: package limit waits and sends it again, and nobody else.
+func (e *Error) Overload() bool {
+	return e.Class == Retryable && (e.Status == 429 || e.Status == 529 || e.Status == 503 && e.RetryAfter > 0)
+}
+
 func (e *Error) Hint() string {
 	switch {
-	case e.Class == Denied && e.Status == 404:
-		return "check baseURL and the model's name, then run again: finished work is kept"
+	case e.Class == Denied && e.Remedy != "":
+		return e.Remedy + ", then run again: finished work is kept"
 	case e.Class == Denied:
 		return "check the API key's environment variable, the account's credit and the model's name, then run again: finished work is kept"
 	case e.Class == Retryable && e.Status == 0:

@@ -105,7 +105,7 @@ func (l *lab) start() *process {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	clock := retry.Clock{Now: time.Now, Sleep: retry.Sleep, Jitter: func() float64 { return 0.5 }}
+	clock := retry.Clock{Sleep: retry.Sleep, Jitter: func() float64 { return 0.5 }}
 	p.batcher, err = New(l.t.Context(), api, Options{
 		Batch: llm.Batch{Gather: time.Second, Poll: poll, Requests: l.most}, FileBytes: l.file, Model: "gpt", Bucket: l.bucket, Prefix: prefix, Key: keyOf,
 		Written: func(ctx context.Context, keys []ledger.Key) (bool, error) {

@@ -69,3 +69,23 @@ func TestLeaderGivesUp(t *testing.T) {
 		t.Errorf("the follower: %+v", resp)
 	}
 }
+
+// TestAnswerAfterTheStop: what comes although its caller was told to stop is
+// recorded, and those who wait for it have it too.
+func TestAnswerAfterTheStop(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	next := &provider{chat: func(context.Context, int64, *llm.Request) (*llm.Response, error) {
+		cancel()
+		return &llm.Response{Content: "late"}, nil
+	}}
+	bucket := store.NewMem()
+	l := open(t, bucket)
+	c := wrap(t, l, next)
+	if resp, err := c.Chat(ctx, ask("x")); err != nil || resp.Content != "late" {
+		t.Errorf("%+v, %v", resp, err)
+	}
+	closeLedger(t, l)
+	if resp := chat(t, wrap(t, open(t, bucket, replayOnly), nil), ask("x")); resp.Content != "late" {
+		t.Errorf("replayed %+v", resp)
+	}
+}

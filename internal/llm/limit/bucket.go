@@ -1,56 +1,47 @@
 package limit
 
 import (
-	"sync"
+	"math"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
-// A bucket meters one rate. It adds to rate.Limiter that more may be taken at
-// once than the burst, and that what was not used can be given back. A nil
-// bucket does not bind.
+// A bucket fills with so much a second, up to a burst, and calls take from it.
+// It may owe: a call bigger than the burst goes when the bucket is full.
 type bucket struct {
-	mu     sync.Mutex
-	rate   *rate.Limiter
-	credit int // given back, and used up before anything more is taken
+	level float64
+	at    time.Time
 }
 
-func newBucket(perMinute int) *bucket {
-	if perMinute <= 0 {
-		return nil
+func (b *bucket) fill(now time.Time, rate, burst float64) {
+	if d := now.Sub(b.at).Seconds(); d > 0 {
+		b.level = min(burst, b.level+d*rate)
+		b.at = now
 	}
-	return &bucket{rate: rate.NewLimiter(rate.Limit(float64(perMinute)/60), max(1, perMinute/60))}
 }
 
-// take takes n and returns how long to wait before using it.
-func (b *bucket) take(now time.Time, n int) time.Duration {
-	if b == nil {
+// delay returns how long n must wait; a rate of 0 does not bind.
+func (b *bucket) delay(now time.Time, rate, burst, n float64) time.Duration {
+	if rate <= 0 {
 		return 0
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	used := min(n, b.credit)
-	b.credit -= used
-	n -= used
-	var wait time.Duration
-	for n > 0 {
-		part := min(n, b.rate.Burst())
-		wait = b.rate.ReserveN(now, part).DelayFrom(now)
-		n -= part
+	b.fill(now, rate, burst)
+	short := min(n, burst) - b.level
+	if short <= 1e-6 {
+		return 0
 	}
-	return wait
+	const day = 24 * 60 * 60
+	return time.Duration(math.Ceil(min(short/rate, day) * 1e9))
 }
 
-// correct replaces an estimate by what was used.
-func (b *bucket) correct(now time.Time, estimate, used int) {
-	if used > estimate {
-		b.take(now, used-estimate) // those who come later wait for it
-		return
+func (b *bucket) take(now time.Time, rate, burst, n float64) {
+	if rate > 0 {
+		b.fill(now, rate, burst)
+		b.level -= n
 	}
-	if b != nil {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.credit += estimate - used
-	}
+}
+
+// drain leaves nothing to go at once when a pause ends.
+func (b *bucket) drain(until time.Time) {
+	b.level = min(b.level, 0)
+	b.at = until
 }

@@ -9,28 +9,53 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 )
 
+// What a person can do about a denied call.
+const (
+	addCredit = "add credit at the provider or raise the account's spending limit"
+	mendKey   = "set the environment variable of the model's apiKey to a key that the provider accepts"
+	getAccess = "give the key's account access to this model at the provider, or use another key"
+	mendName  = "check baseURL and the model's name"
+	callUs    = "ask the provider why the account is closed, or use another key"
+)
+
 // denied are the codes and types of errors that only a person can mend,
-// whatever the status: no credit, no quota, a closed account, a wrong key.
-var denied = map[string]bool{
-	"insufficient_quota": true, "billing_hard_limit_reached": true, "billing_not_active": true, "billing_error": true,
-	"insufficient_credits": true, "insufficient_balance": true, "insufficient_user_quota": true, "Arrearage": true,
-	"exceeded_current_quota_error": true, "quota_exceeded": true,
-	"account_deactivated": true, "access_terminated": true,
-	"invalid_api_key": true, "authentication_error": true, "permission_error": true, "model_not_found": true,
+// whatever the status, with what to do.
+var denied = map[string]string{
+	"insufficient_quota": addCredit, "billing_hard_limit_reached": addCredit, "billing_not_active": addCredit, // OpenAI
+	"billing_error":                addCredit, // Anthropic
+	"insufficient_credits":         addCredit, // OpenRouter
+	"insufficient_balance":         addCredit, // DeepSeek
+	"insufficient_user_quota":      addCredit, // One API
+	"Arrearage":                    addCredit, // Alibaba
+	"exceeded_current_quota_error": addCredit, // Moonshot
+	"1113":                         addCredit, // Zhipu
+	"blocked_api_access":           addCredit, // Groq, at its spending limit
+	"quota_exceeded":               addCredit,
+	"account_deactivated":          callUs, "access_terminated": callUs,
+	"invalid_api_key": mendKey, "authentication_error": mendKey, "permission_error": getAccess, "model_not_found": mendName,
 }
 
-// classify decides by status and code, never by message text.
-func classify(status int, code, kind string) llm.Class {
-	if denied[code] || denied[kind] {
-		return llm.Denied
+// classify decides by status and code, never by message text. What is denied
+// comes with its remedy.
+func classify(status int, code, kind string) (llm.Class, string) {
+	for _, name := range []string{code, kind} {
+		if remedy, ok := denied[name]; ok {
+			return llm.Denied, remedy
+		}
 	}
 	switch {
-	case status == 401, status == 402, status == 403, status == 404, status >= 300 && status < 400:
-		return llm.Denied
+	case status == 401:
+		return llm.Denied, mendKey
+	case status == 402:
+		return llm.Denied, addCredit
+	case status == 403:
+		return llm.Denied, getAccess
+	case status == 404, status >= 300 && status < 400:
+		return llm.Denied, mendName
 	case status == 408, status == 409, status == 425, status == 429, status >= 500, status < 400:
-		return llm.Retryable
+		return llm.Retryable, ""
 	}
-	return llm.Refused
+	return llm.Refused, ""
 }
 
 // A description is what an error body says.

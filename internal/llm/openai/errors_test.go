@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -83,7 +84,10 @@ func TestErrors(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 			got := *e
-			got.Err, got.Model = nil, ""
+			got.Err, got.Model, got.Remedy = nil, "", ""
+			if hint := e.Hint(); e.Class == llm.Denied && !strings.Contains(hint, "run again") {
+				t.Errorf("the hint does not say what to do: %q", hint)
+			}
 			if got != tt.want || e.Model != "gpt" || !strings.Contains(err.Error(), tt.text) {
 				t.Errorf("got %+v\nwant %+v, text %q\n%v", got, tt.want, tt.text, err)
 			}
@@ -96,6 +100,36 @@ func TestErrors(t *testing.T) {
 				t.Errorf("the error is %d bytes long", len(err.Error()))
 			}
 		})
+	}
+}
+
+// TestRemedies: who is turned away for good reads what to do.
+func TestRemedies(t *testing.T) {
+	for body, want := range map[string]string{
+		`429 {"error":{"code":"insufficient_quota"}}`:      "add credit",
+		`402 {"error":{"message":"Insufficient Balance"}}`: "add credit",
+		`403 {"error":{"code":"insufficient_user_quota"}}`: "add credit",
+		`400 {"error":{"code":"Arrearage"}}`:               "add credit",
+		`400 {"error":{"code":"blocked_api_access"}}`:      "add credit",
+		`429 {"error":{"code":"1113"}}`:                    "add credit",
+		`401 {"error":{"code":"invalid_api_key"}}`:         "apiKey",
+		`401 {"error":{"message":"who are you"}}`:          "apiKey",
+		`403 {"error":{"type":"permission_error"}}`:        "access",
+		`403 {"error":{"code":"access_terminated"}}`:       "closed",
+		`404 {"error":{"code":"model_not_found"}}`:         "model's name",
+		`400 {"error":{"code":"model_not_found"}}`:         "model's name",
+		`404 not found`: "baseURL",
+		`307 elsewhere`: "baseURL",
+	} {
+		m := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			status, _ := strconv.Atoi(body[:3])
+			w.WriteHeader(status)
+			fmt.Fprint(w, body[4:])
+		})
+		_, err := dial(t, m).Chat(t.Context(), &llm.Request{})
+		if hint := fault.Hint(err); fault.Code(err) != fault.Config || !strings.Contains(hint, want) || !strings.Contains(hint, "finished work is kept") {
+			t.Errorf("%s: %v, %q", body, err, hint)
+		}
 	}
 }
 

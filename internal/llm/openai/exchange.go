@@ -136,13 +136,13 @@ func (x *exchange) host() string {
 
 // failed is the error that an answer describes.
 func (x *exchange) failed() *llm.Error {
-	e := &llm.Error{Model: x.model.Name, Status: x.status, RetryAfter: retryAfter(x.header)}
+	e := &llm.Error{Model: x.model.Name, Status: x.status, RetryAfter: retryAfter(x.header), Rate: rates(x.header)}
 	d := describe(x.body)
 	if x.status < 300 && d.status != 0 {
 		e.Status = d.status // an error in a 2xx answer
 	}
 	e.Code = x.key.scrub(d.code)
-	e.Class = classify(e.Status, d.code, d.kind)
+	e.Class, e.Remedy = classify(e.Status, d.code, d.kind)
 	message := strings.TrimSpace(x.key.scrub(d.message))
 	switch {
 	case x.status >= 300 && x.status < 400:

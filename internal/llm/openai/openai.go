@@ -97,6 +97,7 @@ func (c *chatter) complete(ctx context.Context, x *exchange, do openai.HTTPDoer,
 		FinishReason: string(resp.Choices[0].FinishReason),
 		Model:        resp.Model,
 		Usage:        llm.Usage{Calls: 1, Prompt: int64(resp.Usage.PromptTokens), Completion: int64(resp.Usage.CompletionTokens)},
+		Rate:         rates(x.header),
 	}
 	if d := resp.Usage.PromptTokensDetails; d != nil {
 		out.Usage.Cached = int64(d.CachedTokens)

@@ -19,6 +19,7 @@ import (
 	"github.com/gymline/gymline/internal/llm/budget"
 	"github.com/gymline/gymline/internal/llm/ledger"
 	"github.com/gymline/gymline/internal/llm/limit"
+	"github.com/gymline/gymline/internal/llm/linger"
 	"github.com/gymline/gymline/internal/llm/openai"
 	"github.com/gymline/gymline/internal/llm/retry"
 	"github.com/gymline/gymline/internal/llm/traffic"
@@ -50,11 +51,17 @@ type Options struct {
 	JitterSeed uint64
 	// FlushEvery is how often the ledger is written; 0 means DefaultFlush.
 	FlushEvery time.Duration
-	Log        *slog.Logger
+	// Linger is how long a call in flight may go on after its context has ended,
+	// so that its answer is recorded; 0 means DefaultLinger.
+	Linger time.Duration
+	Log    *slog.Logger
 }
 
 // DefaultFlush is how much recorded time a crash may lose.
 const DefaultFlush = 2 * time.Second
+
+// DefaultLinger leaves time to write the ledger within the 10 seconds after SIGTERM.
+const DefaultLinger = 5 * time.Second
 
 // A Set is the models that a process has open. It is safe for concurrent use.
 type Set struct {
@@ -67,6 +74,8 @@ type Set struct {
 	mu      sync.Mutex
 	open    map[string]llm.Chatter // by the model's canonical JSON
 	batches []*batch.Batcher
+	// limiters are by the model's name in the experiment.
+	limiters map[string]*limit.Limiter
 }
 
 // New returns an empty set. Close it, whatever happens.
@@ -80,7 +89,10 @@ func New(opt Options) *Set {
 	if opt.FlushEvery == 0 {
 		opt.FlushEvery = DefaultFlush
 	}
-	s := &Set{opt: opt, client: openai.NewHTTPClient(), open: map[string]llm.Chatter{}}
+	if opt.Linger == 0 {
+		opt.Linger = DefaultLinger
+	}
+	s := &Set{opt: opt, client: openai.NewHTTPClient(), open: map[string]llm.Chatter{}, limiters: map[string]*limit.Limiter{}}
 	if opt.Bucket != nil {
 		s.ledger = ledger.New(ledger.Options{
 			Bucket: opt.Bucket, Now: opt.Now, Log: opt.Log, Every: opt.FlushEvery, ReplayOnly: opt.ReplayOnly,
@@ -157,12 +169,17 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c, err = s.paid(c, m); err != nil {
+	c = s.traffic.Wrap(linger.Wrap(c, s.opt.Linger), func(next llm.Chatter) llm.Chatter {
+		if next, err = s.paid(next, m); err != nil {
+			return nil
+		}
+		limited := limit.Wrap(next, access.Limits, limit.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep, Jitter: s.jitter("limit", m.Name)})
+		s.limiters[m.Name] = limited
+		return limited
+	})
+	if err != nil {
 		return nil, err
 	}
-	c = s.traffic.Wrap(c, func(next llm.Chatter) llm.Chatter {
-		return limit.Wrap(next, access.Limits, limit.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep})
-	})
 	c = retry.Wrap(c, s.opt.Retry, s.clock(m.Name), s.opt.Log)
 	if s.ledger == nil {
 		return c, nil
@@ -226,7 +243,7 @@ func (s *Set) CancelBatch(ctx context.Context, m llm.Model, id string) error {
 }
 
 func (s *Set) clock(model string) retry.Clock {
-	return retry.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep, Jitter: s.jitter(model)}
+	return retry.Clock{Sleep: s.opt.Sleep, Jitter: s.jitter("retry", model)}
 }
 
 // key reads the model's API key. A model without one, such as a local
@@ -243,9 +260,21 @@ func (s *Set) key(m llm.Model, env string) (openai.Key, error) {
 	return openai.NewKey(secret), nil
 }
 
-func (s *Set) jitter(name string) func() float64 {
+// Limits returns what was found of the limits of each open model, by its name in
+// the experiment. Stand-ins and replays have none.
+func (s *Set) Limits() map[string]limit.State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make(map[string]limit.State, len(s.limiters))
+	for name, l := range s.limiters {
+		out[name] = l.State()
+	}
+	return out
+}
+
+func (s *Set) jitter(path ...string) func() float64 {
 	var mu sync.Mutex
-	r := seed.New(s.opt.JitterSeed, "retry", name)
+	r := seed.New(s.opt.JitterSeed, path...)
 	return func() float64 {
 		mu.Lock()
 		defer mu.Unlock()

@@ -32,7 +32,8 @@ var _ job.Models = (*Set)(nil)
 const canary = "sk-proj-CANARY0123456789abcdef"
 
 // A server speaks the chat completions API: it echoes the last message, and
-// fails a request's first calls as its text says ("fail 2").
+// fails a request's first calls as its text says: "fail 2" for want of capacity,
+// "break 2" for a reason of its own, "deny 2" for want of credit.
 type server struct {
 	*httptest.Server
 	calls, inFlight, most atomic.Int64
@@ -74,12 +75,19 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	s.tries[text]++
 	try := s.tries[text]
 	s.mu.Unlock()
+	var how string
 	var fails int
-	if _, err := fmt.Sscanf(text, "fail %d", &fails); err == nil && try <= fails {
-		w.Header().Set("Retry-After", "7")
-		w.WriteHeader(429)
-		fmt.Fprintf(w, `{"error":{"message":"slow down, %s","code":"rate_limit_exceeded"}}`, r.Header.Get("Authorization"))
-		return
+	if _, err := fmt.Sscanf(text, "%s %d", &how, &fails); err == nil && try <= fails {
+		failure, ok := map[string]struct {
+			status int
+			code   string
+		}{"fail": {429, "rate_limit_exceeded"}, "break": {500, "server_error"}, "deny": {429, "insufficient_quota"}}[how]
+		if ok {
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(failure.status)
+			fmt.Fprintf(w, `{"error":{"message":"no, %s","code":%q}}`, r.Header.Get("Authorization"), failure.code)
+			return
+		}
 	}
 	fmt.Fprintf(w, `{"model":"m","choices":[{"message":{"content":%q},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":2}}`,
 		fmt.Sprintf("call %d: %s", s.calls.Load(), text))
@@ -89,25 +97,30 @@ func (s *server) model() llm.Model {
 	return llm.Model{Name: "gpt", Provider: llm.OpenAI, BaseURL: s.URL + "/v1", Model: "m"}
 }
 
-// A sleeper stands in for time, which stands still: what was asked for is kept.
+// A sleeper stands in for time, which only sleep moves on.
 type sleeper struct {
 	mu    sync.Mutex
-	slept []time.Duration
+	slept time.Duration
 }
 
 func (s *sleeper) sleep(ctx context.Context, d time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.slept = append(s.slept, d)
+	s.slept += d
 	return ctx.Err()
 }
 
-func noon() time.Time { return time.Date(2024, 6, 3, 12, 0, 0, 0, time.UTC) }
+func (s *sleeper) now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Date(2024, 6, 3, 12, 0, 0, 0, time.UTC).Add(s.slept)
+}
 
 func newSet(t *testing.T, b store.Bucket, edit ...func(*Options)) *Set {
 	t.Helper()
+	clock := new(sleeper)
 	opt := Options{
-		Bucket: b, Log: slog.New(slog.DiscardHandler), Now: noon, Sleep: new(sleeper).sleep,
+		Bucket: b, Log: slog.New(slog.DiscardHandler), Now: clock.now, Sleep: clock.sleep, Linger: time.Millisecond,
 		Getenv: func(name string) string { return map[string]string{"TEST_KEY": canary + "\n"}[name] },
 		Access: map[string]llm.Access{"gpt": {KeyEnv: "TEST_KEY"}},
 		Sim:    func(m llm.Model) llm.Chatter { return simulated{m} },
@@ -204,7 +217,7 @@ func TestBudget(t *testing.T) {
 	paying := func(usd float64, p *llm.Price) llm.Chatter {
 		return openModel(t, newSet(t, bucket, func(o *Options) {
 			o.Access = map[string]llm.Access{"gpt": {KeyEnv: "TEST_KEY", Price: p}}
-			o.Budget = budget.New(budget.Options{Store: store.New(bucket), Account: "x-1", USD: usd, Run: "x-1", Step: "s", Now: noon})
+			o.Budget = budget.New(budget.Options{Store: store.New(bucket), Account: "x-1", USD: usd, Run: "x-1", Step: "s", Now: time.Now})
 		}), srv.model())
 	}
 	price := &llm.Price{Completion: 0.5e6} // the server's answers have 2 tokens
@@ -231,36 +244,104 @@ func TestBudget(t *testing.T) {
 	}
 }
 
-// TestRetryAfterIsHonoured: every wait is what the server asked for, and jitter.
+// TestRetryAfterIsHonoured: the waits are what the server asked for, and jitter,
+// whoever waits.
 func TestRetryAfterIsHonoured(t *testing.T) {
-	srv, clock := newServer(t), &sleeper{}
-	s := newSet(t, nil, func(o *Options) { o.Sleep = clock.sleep })
-	if _, err := openModel(t, s, srv.model()).Chat(t.Context(), ask("fail 3")); err != nil {
-		t.Fatal(err)
-	}
-	if len(clock.slept) != 3 {
-		t.Fatalf("slept %v", clock.slept)
-	}
-	for i, d := range clock.slept {
-		if d < 7*time.Second || d >= 7*time.Second+time.Second<<i {
-			t.Errorf("wait %d: %v", i, d)
+	for text, most := range map[string]time.Duration{"fail 3": 24 * time.Second, "break 3": 28 * time.Second} {
+		srv, clock := newServer(t), &sleeper{}
+		s := newSet(t, nil, func(o *Options) { o.Now, o.Sleep = clock.now, clock.sleep })
+		if _, err := openModel(t, s, srv.model()).Chat(t.Context(), ask(text)); err != nil {
+			t.Fatal(err)
+		}
+		if clock.slept < 21*time.Second || clock.slept > most {
+			t.Errorf("%s: slept %v", text, clock.slept)
 		}
 	}
 }
 
-// TestStillFailing: what the job gets is temporary, and shows no key.
+// TestStillFailing: what the job gets is temporary, comes after the waits of one
+// and not of both, and shows no key.
 func TestStillFailing(t *testing.T) {
-	srv, bucket := newServer(t), store.NewMem()
-	var logs strings.Builder
-	s := newSet(t, bucket, func(o *Options) {
-		o.Log = slog.New(slog.NewTextHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	})
-	_, err := openModel(t, s, srv.model()).Chat(t.Context(), ask("fail 99"))
-	if e, ok := errors.AsType[*llm.Error](err); !ok || e.Status != 429 || fault.Code(err) != fault.Temporary || srv.calls.Load() != 8 {
-		t.Errorf("%d calls, %v", srv.calls.Load(), err)
+	for text, tt := range map[string]struct {
+		least, most int64 // calls
+		log         string
+	}{
+		"fail 999":  {15, 45, ""}, // a pause of 7 s, for 5 minutes
+		"break 999": {8, 8, "attempt=1"},
+	} {
+		srv, clock := newServer(t), &sleeper{}
+		var logs strings.Builder
+		s := newSet(t, store.NewMem(), func(o *Options) {
+			o.Now, o.Sleep = clock.now, clock.sleep
+			o.Log = slog.New(slog.NewTextHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		})
+		_, err := openModel(t, s, srv.model()).Chat(t.Context(), ask(text))
+		if e, ok := errors.AsType[*llm.Error](err); !ok || e.Class != llm.Retryable || fault.Code(err) != fault.Temporary {
+			t.Errorf("%s: %v", text, err)
+		}
+		if n := srv.calls.Load(); n < tt.least || n > tt.most || clock.slept > 6*time.Minute {
+			t.Errorf("%s: %d calls, slept %v", text, n, clock.slept)
+		}
+		if shown := logs.String() + fmt.Sprintf("%v %+v %#v", err, err, s); strings.Contains(shown, "CANARY") || !strings.Contains(shown, tt.log) {
+			t.Errorf("shows the key or does not log: %s", shown)
+		}
 	}
-	if text := logs.String() + fmt.Sprintf("%v %+v %#v", err, err, s); strings.Contains(text, "CANARY") || !strings.Contains(text, "attempt=1") {
-		t.Errorf("shows the key or does not log: %s", text)
+}
+
+// TestDenied: once the credit is used up no further call is made, and the error
+// says what to do.
+func TestDenied(t *testing.T) {
+	srv := newServer(t)
+	s := newSet(t, store.NewMem())
+	c := openModel(t, s, srv.model())
+	for i := range 3 {
+		_, err := c.Chat(t.Context(), ask(fmt.Sprintf("deny 1, request %d", i)))
+		if fault.Code(err) != fault.Config || !strings.Contains(fault.Hint(err), "add credit") {
+			t.Errorf("%v (hint: %s)", err, fault.Hint(err))
+		}
+	}
+	if n := srv.calls.Load(); n != 1 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+// TestLimits: what was found can be watched.
+func TestLimits(t *testing.T) {
+	srv := newServer(t)
+	s := newSet(t, nil)
+	if got := s.Limits(); len(got) != 0 {
+		t.Errorf("before a model is open: %v", got)
+	}
+	if _, err := openModel(t, s, srv.model()).Chat(t.Context(), ask("fail 1")); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Limits()["gpt"]; got.Refused != 1 || got.Pace <= 0 || got.Window < 1 || got.InFlight != 0 || got.Waiting != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestLateAnswerIsKept: an answer that comes after the stop is recorded, so it
+// is paid for once.
+func TestLateAnswerIsKept(t *testing.T) {
+	srv, bucket := newServer(t), store.NewMem()
+	srv.gate = make(chan struct{})
+	s := newSet(t, bucket, func(o *Options) { o.Linger = time.Minute })
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	c := openModel(t, s, srv.model())
+	go func() { defer close(done); _, _ = c.Chat(ctx, ask("x")) }()
+	for srv.inFlight.Load() < 1 {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	close(srv.gate)
+	<-done
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	again := newSet(t, bucket)
+	if resp, err := openModel(t, again, srv.model()).Chat(t.Context(), ask("x")); err != nil || resp.Usage.Replayed != 1 || srv.calls.Load() != 1 {
+		t.Errorf("%+v, %v after %d calls", resp, err, srv.calls.Load())
 	}
 }
 

@@ -1,5 +1,11 @@
 // Package retry tries a chat request again after a failure that may pass:
 // exponential backoff with full jitter, at least as long as the server asks for.
+//
+// It owns every failure that may pass, but for overloads (429, 529, 503 with
+// retry-after). Those package limit, below it, owns: it alone waits and sends
+// again, and what it gives up on is final here. So an overload is no attempt,
+// and the waits of the two do not multiply. Nor does the time in the limiter's
+// queue count: a long queue leaves a call as many attempts as a short one.
 package retry
 
 import (
@@ -18,34 +24,40 @@ type Policy struct {
 	Attempts int           // calls at most, the first included
 	Base     time.Duration // the first wait is drawn from [0, Base), and the bound doubles each time
 	Max      time.Duration // the bound's own bound
-	// Elapsed bounds the time from the first call to the start of the last. A
-	// server that asks to wait beyond it fails the request at once.
+	// Elapsed bounds the waits of one request, all together. A server that asks
+	// to wait beyond it fails the request at once.
 	Elapsed time.Duration
 }
 
-// Default outlasts a provider's rate window of a minute and a short outage.
+// Default outlasts a short outage.
 var Default = Policy{Attempts: 8, Base: time.Second, Max: 30 * time.Second, Elapsed: 5 * time.Minute}
 
 // A Clock is the time that waits are measured in. Jitter gives numbers in
 // [0,1) and is safe for concurrent use.
 type Clock struct {
-	Now    func() time.Time
 	Sleep  func(ctx context.Context, d time.Duration) error
 	Jitter func() float64
 }
 
-// Wrap returns next with retries of failures whose class is llm.Retryable. What
-// is still failing at the end is the last call's *llm.Error.
+// Wrap returns next with retries of failures whose class is llm.Retryable, less
+// overloads. What is still failing at the end is the last call's *llm.Error.
 func Wrap(next llm.Chatter, p Policy, c Clock, log *slog.Logger) llm.Chatter {
 	return &retrier{next: next, policy: p, clock: c, log: log}
 }
 
+// Caller returns what Wrap does, overloads included, for calls that fail as a
+// Chatter's do and that no limiter holds back.
+func Caller(p Policy, c Clock, log *slog.Logger) func(ctx context.Context, call func() error) error {
+	return (&retrier{policy: p, clock: c, log: log, overloads: true}).do
+}
+
 type retrier struct {
-	next   llm.Chatter
-	policy Policy
-	clock  Clock
-	log    *slog.Logger
-	told   atomic.Bool // of the first failure; the others are for debugging
+	next      llm.Chatter
+	policy    Policy
+	clock     Clock
+	log       *slog.Logger
+	overloads bool        // are tried again, too
+	told      atomic.Bool // of the first failure; the others are for debugging
 }
 
 func (r *retrier) Chat(ctx context.Context, req *llm.Request) (resp *llm.Response, err error) {
@@ -59,13 +71,8 @@ func (r *retrier) Chat(ctx context.Context, req *llm.Request) (resp *llm.Respons
 	return resp, nil
 }
 
-// Caller returns what Wrap does for any other call that fails as a Chatter's do.
-func Caller(p Policy, c Clock, log *slog.Logger) func(ctx context.Context, call func() error) error {
-	return (&retrier{policy: p, clock: c, log: log}).do
-}
-
 func (r *retrier) do(ctx context.Context, call func() error) error {
-	start := r.clock.Now()
+	var waited time.Duration
 	for attempt := 1; ; attempt++ {
 		err := call()
 		if err == nil {
@@ -75,11 +82,11 @@ func (r *retrier) do(ctx context.Context, call func() error) error {
 			return ctx.Err()
 		}
 		e, ok := errors.AsType[*llm.Error](err)
-		if !ok || e.Class != llm.Retryable {
+		if !ok || e.Class != llm.Retryable || e.Overload() && !r.overloads {
 			return err
 		}
 		wait := r.wait(attempt, e.RetryAfter)
-		if attempt >= r.policy.Attempts || r.clock.Now().Add(wait).Sub(start) > r.policy.Elapsed {
+		if waited += wait; attempt >= r.policy.Attempts || waited > r.policy.Elapsed {
 			last := *e
 			last.Err = fmt.Errorf("%w (after %d attempts)", e.Err, attempt)
 			return &last

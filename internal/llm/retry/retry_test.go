@@ -25,21 +25,22 @@ func (s *script) Chat(context.Context, *llm.Request) (*llm.Response, error) {
 	return &llm.Response{Content: "ok"}, nil
 }
 
-// A clock moves only when someone sleeps.
+// A clock keeps what was slept.
 type clock struct {
-	now    time.Time
 	sleeps []time.Duration
 }
 
 func (c *clock) sleep(ctx context.Context, d time.Duration) error {
 	c.sleeps = append(c.sleeps, d)
-	c.now = c.now.Add(d)
 	return ctx.Err()
 }
 
 func failure(class llm.Class, after time.Duration) error {
 	return &llm.Error{Model: "m", Status: 500, Class: class, RetryAfter: after, Err: errors.New("boom")}
 }
+
+// overload is the limiter's to wait for.
+var overload = &llm.Error{Model: "m", Status: 429, Class: llm.Retryable, Err: errors.New("slow down")}
 
 func repeat(err error, n int) []error {
 	out := make([]error, n)
@@ -63,6 +64,8 @@ func TestRetry(t *testing.T) {
 		"gives up":                 {repeat(again, 6), 6, []time.Duration{s / 2, s, 2 * s, 2 * s, 2 * s}, true},
 		"refused":                  {[]error{failure(llm.Refused, 0)}, 1, nil, true},
 		"denied, then no more":     {[]error{again, failure(llm.Denied, 0)}, 2, []time.Duration{s / 2}, true},
+		"overload":                 {[]error{overload}, 1, nil, true},
+		"unavailable":              {[]error{&llm.Error{Status: 503, Err: errors.New("restarting")}}, 2, []time.Duration{s / 2}, false},
 		"another error":            {[]error{errors.New("defect")}, 1, nil, true},
 		"server's wait and jitter": {[]error{failure(llm.Retryable, 20*s)}, 2, []time.Duration{20*s + s/2}, false},
 		"server's wait too long":   {[]error{failure(llm.Retryable, time.Hour)}, 1, nil, true},
@@ -71,7 +74,7 @@ func TestRetry(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			next, c := &script{errs: tt.errs}, &clock{}
-			r := Wrap(next, policy, Clock{Now: func() time.Time { return c.now }, Sleep: c.sleep, Jitter: func() float64 { return 0.5 }}, slog.New(slog.DiscardHandler))
+			r := Wrap(next, policy, Clock{Sleep: c.sleep, Jitter: func() float64 { return 0.5 }}, slog.New(slog.DiscardHandler))
 			resp, err := r.Chat(t.Context(), &llm.Request{})
 			if next.calls != tt.calls || !reflect.DeepEqual(c.sleeps, tt.sleeps) || (err != nil) != tt.fails || tt.fails == (resp != nil) {
 				t.Errorf("%d calls, slept %v, error %v", next.calls, c.sleeps, err)
@@ -86,7 +89,7 @@ func TestRetry(t *testing.T) {
 func TestFullJitter(t *testing.T) {
 	next, c := &script{errs: repeat(failure(llm.Retryable, 0), 3)}, &clock{}
 	draws := []float64{0, 0.25, 0.999}
-	r := Wrap(next, Default, Clock{Now: func() time.Time { return c.now }, Sleep: c.sleep, Jitter: func() float64 {
+	r := Wrap(next, Default, Clock{Sleep: c.sleep, Jitter: func() float64 {
 		d := draws[0]
 		draws = draws[1:]
 		return d
@@ -102,7 +105,7 @@ func TestFullJitter(t *testing.T) {
 func TestCancelDuringWait(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	next := &script{errs: repeat(failure(llm.Retryable, time.Hour), 2)}
-	r := Wrap(next, Policy{Attempts: 3, Elapsed: 24 * time.Hour}, Clock{Now: func() time.Time { return time.Time{} }, Jitter: func() float64 { return 0 },
+	r := Wrap(next, Policy{Attempts: 3, Elapsed: 24 * time.Hour}, Clock{Jitter: func() float64 { return 0 },
 		Sleep: func(ctx context.Context, d time.Duration) error { cancel(); return Sleep(ctx, d) }}, slog.New(slog.DiscardHandler))
 	if _, err := r.Chat(ctx, &llm.Request{}); err != context.Canceled || next.calls != 1 {
 		t.Errorf("%d calls, error %v", next.calls, err)
@@ -114,7 +117,7 @@ func TestCancelledCallIsNotRetried(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	next := &script{errs: repeat(failure(llm.Retryable, 0), 2)}
-	r := Wrap(next, Default, Clock{Now: func() time.Time { return time.Time{} }, Sleep: Sleep, Jitter: func() float64 { return 0 }}, slog.New(slog.DiscardHandler))
+	r := Wrap(next, Default, Clock{Sleep: Sleep, Jitter: func() float64 { return 0 }}, slog.New(slog.DiscardHandler))
 	if _, err := r.Chat(ctx, &llm.Request{}); err != context.Canceled || next.calls != 1 {
 		t.Errorf("%d calls, error %v", next.calls, err)
 	}
