@@ -20,6 +20,7 @@ var funcs = template.FuncMap{
 	"auc":         func(v float64) string { return fmt.Sprintf("%.3f", v) },
 	"decimal":     func(v float64) string { return fmt.Sprintf("%.1f", v) },
 	"score":       func(v *float64) string { return fmt.Sprintf("%.2f", *v) },
+	"similarity":  func(v float64) string { return fmt.Sprintf("%.2f", v) },
 	"p":           pValue,
 	"signed":      signed,
 	"interval":    interval,
@@ -44,6 +45,9 @@ var funcs = template.FuncMap{
 	"gymRows":     gymRows,
 	"ledgerBars":  ledgerBars,
 	"causes":      causes,
+
+	"curationBars": curationBars,
+	"curationRows": curationRows,
 }
 
 // outcomes explains the cells of the confusion matrix.
