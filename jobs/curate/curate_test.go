@@ -415,7 +415,7 @@ func TestShortDomainsAreNamed(t *testing.T) {
 	}
 	g.scenes = g.scenes[:10]
 	_, err = curate(t, &g, p)
-	if want := "about 1 scenes more"; !strings.Contains(fault.Hint(err), want) || !strings.Contains(fault.Hint(err), "--set generate.scenes.count=") {
+	if want := "about 3 scenes more"; !strings.Contains(fault.Hint(err), want) || !strings.Contains(fault.Hint(err), "--set generate.scenes.count=") {
 		t.Errorf("hint %q, want %q", fault.Hint(err), want)
 	}
 }

@@ -26,8 +26,8 @@ func (c *curator) fill() error {
 			if rows == 0 {
 				unknown = true
 			} else {
-				// Scenes take the domains in turn, so all of them grow alike.
-				more = max(more, int(math.Ceil(float64(c.scenes)*float64(q-rows)/float64(rows))))
+				// Scenes take the domains in turn, so all of them grow alike; a tenth is to spare.
+				more = max(more, int(math.Ceil(float64(c.scenes)*(1.1*float64(q)/float64(rows)-1))))
 			}
 		case !c.pick(list):
 			uneven = append(uneven, shown(name))
