@@ -508,3 +508,36 @@ func BenchmarkJob(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/(sessions*20), "µs/row")
 }
+
+// What the job takes for a turn's rows is what the steps after unroll.
+func TestJudgeAgreesWithTheRecords(t *testing.T) {
+	one, three := 1, 3
+	for _, c := range []struct {
+		turn           trace.Turn
+		rows, accepted int
+	}{
+		{judged("silence", 0), 1, 1},
+		{judged("silence", -1), 1, 0},
+		{judged("task", 0, "a"), 1, 1},
+		{judged("task", -1, "a"), 1, 0},
+		{judged("second", 1, "a", "b", "c"), 2, 1},
+		{judged("none", -1, "a", "b", "c"), 3, 0},
+		{trace.Turn{Judgement: &trace.Judgement{Task: &one}, Proposals: []string{"a", "b"}}, 2, 0},
+		{trace.Turn{}, 0, 0},
+	} {
+		tr := trace.Trace{ID: "t", Turns: []trace.Turn{c.turn}}
+		accepted := 0
+		list := tr.Judged(trace.Gym, "g")
+		for _, j := range list {
+			if j.Accepted {
+				accepted++
+			}
+		}
+		if rows, yes := judge(&c.turn); rows != len(list) || yes != accepted || rows != c.rows || yes != c.accepted {
+			t.Errorf("%+v: %d rows, %d accepted; the records have %d and %d, want %d and %d", c.turn, rows, yes, len(list), accepted, c.rows, c.accepted)
+		}
+	}
+	if rows, _ := judge(&trace.Turn{Judgement: &trace.Judgement{Accepted: true, Task: &three}, Proposals: []string{"a"}}); rows != 0 {
+		t.Errorf("a verdict on no candidate is %d rows", rows)
+	}
+}
