@@ -81,8 +81,9 @@ func (c *Corpus) order(set []shingle) {
 	slices.Sort(set)
 }
 
-// An Index finds texts of a corpus. It holds 16 bytes for each element among the
-// first of a text and about 40 for each that several texts have there.
+// An Index finds texts of a corpus. Of the elements among the first of a text it
+// holds those alone that another text has there, too: 16 bytes for each text that
+// does, and about 40 for the element.
 type Index struct {
 	corpus    *Corpus
 	threshold float64

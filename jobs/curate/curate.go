@@ -3,7 +3,7 @@
 // fills a quota for each domain.
 //
 // It reads the episodes twice and keeps no text between: of each judged turn it
-// holds 50 bytes and 8 for each distinct three words of its event and tasks, of
+// holds 60 bytes and 8 for each distinct three words of its event and tasks, of
 // each session and scene the ID, and 8 bytes for each three words of a scene.
 // What is left out depends on the order of scenes, sessions and turns, and on
 // the seed, alone.

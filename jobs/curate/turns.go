@@ -39,11 +39,11 @@ type session struct {
 
 // A turn is one that was judged, as long as its text is forgotten.
 type turn struct {
-	draw           uint64 // where it stands when turns are chosen at random
-	number         int32  // within its session
-	like           int32  // index of the turn or benchmark event that it is like
-	leaks          int32  // index of the benchmark event, -1 for none
-	similarity     float32
+	draw           uint64  // where it stands when turns are chosen at random
+	number         int32   // within its session
+	like           int32   // index of the turn or benchmark event that it is like
+	leaks          int32   // index of the benchmark event, -1 for none
+	similarity     float64 // to that event
 	rows, accepted uint16
 	cause          cause
 }
@@ -82,7 +82,7 @@ func (c *curator) survey(ctx context.Context) error {
 			}
 			if c.benchmark != nil {
 				if m, ok := c.benchmark.NearestTo(e.Turns[n].Event.Text); ok {
-					t.leaks, t.similarity = int32(m.Text), float32(m.Similarity)
+					t.leaks, t.similarity = int32(m.Text), m.Similarity
 				}
 			}
 			c.corpus.Add([]string{e.Turns[n].Event.Text}, e.Turns[n].Proposals)
@@ -126,7 +126,7 @@ func (c *curator) choose(ctx context.Context) error {
 				index.Add(i)
 				if t.leaks >= 0 {
 					t.cause, t.like = leak, t.leaks
-					c.pairs.add(leak, c.id(i), c.events[t.leaks].id, float64(t.similarity))
+					c.pairs.add(leak, c.id(i), c.events[t.leaks].id, t.similarity)
 				}
 			}
 		}

@@ -197,7 +197,7 @@ func (g *groups) longDistance(n, digits int) bool {
 	if g.sizes(n, 2, 2, 2, 2, 2) {
 		return a == " " || a == "." || a == "-"
 	}
-	if a != " " && a != "-" && a != "/" && !(g.open && strings.HasPrefix(a, ")")) {
+	if a != " " && a != "-" && a != "/" && (!g.open || !strings.HasPrefix(a, ")")) {
 		return false
 	}
 	if g.sizes(n, 2, 4, 4) {
