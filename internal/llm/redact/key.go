@@ -145,17 +145,24 @@ func named(before string) bool {
 var secretWords = [...]string{"key", "token", "secret", "password", "passwd", "pwd", "bearer", "authorization", "credential", "credentials", "signature"}
 
 // random says whether a value looks drawn at random: long, of letters and
-// digits, and with at least 3 bits a character in it (3.5 with more than the
-// digits of a hexadecimal number).
+// digits that change often, and with at least 3 bits a character in it (3.5 with
+// more than the digits of a hexadecimal number).
 func random(s string) bool {
 	if len(s) < 20 || strings.IndexByte(s, '.') >= 0 {
 		return false
 	}
 	var counts [256]int
 	digits, letters, upper, hex, slashes := 0, 0, 0, 0, 0
+	changes, numbers := 0, 0 // between capitals, small letters and digits; runs of digits
 	for i := range len(s) {
 		c := s[i]
 		counts[c]++
+		if i > 0 && classOf(c) != classOf(s[i-1]) {
+			changes++
+		}
+		if isDigit(c) && (i == 0 || !isDigit(s[i-1])) {
+			numbers++
+		}
 		switch {
 		case isDigit(c):
 			digits++
@@ -185,7 +192,22 @@ func random(s string) bool {
 	if hex+strings.Count(s, "-") == len(s) {
 		return entropy >= 3
 	}
-	return entropy >= 3.5
+	if upper > 0 && upper < letters { // an identifier, such as testRSA2048Key, changes at its words alone
+		return entropy >= 3.5 && 5*changes >= 2*len(s)
+	}
+	return entropy >= 3.5 && numbers >= 3
+}
+
+func classOf(c byte) int {
+	switch {
+	case isDigit(c):
+		return 1
+	case isLetter(c) && c < 'a':
+		return 2
+	case isLetter(c):
+		return 3
+	}
+	return 0
 }
 
 // findPEM finds a private key, up to its end or that of the text.

@@ -162,7 +162,7 @@ func (g *groups) international(n, digits int) bool {
 	case g.plus && first != '0':
 		return digits >= 10 && digits <= 13 || n > 1 && digits >= 8 && digits <= 13
 	}
-	return n > 1 && g.size(0) > 2 && first == '0' && g.digit(0, 1) == '0' && g.digit(0, 2) != '0' && digits >= 11
+	return n > 1 && g.size(0) > 2 && first == '0' && g.digit(0, 1) == '0' && g.digit(0, 2) != '0' && digits >= 11 && !g.sizes(n, 4, 4, 4) && !g.sizes(n, 6, 6)
 }
 
 // american numbers are 3-3-4, with or without the 1 of long distance; the first
@@ -195,7 +195,10 @@ func (g *groups) longDistance(n, digits int) bool {
 		}
 	}
 	if g.sizes(n, 2, 2, 2, 2, 2) {
-		return a == " " || a == "." || a == "-"
+		return (a == " " || a == "." || a == "-") && !g.ofBytes(n)
+	}
+	if g.sizes(n, 5, 4) || g.sizes(n, 6, 6) { // a ZIP code; colours
+		return false
 	}
 	if a != " " && a != "-" && a != "/" && (!g.open || !strings.HasPrefix(a, ")")) {
 		return false
@@ -209,6 +212,18 @@ func (g *groups) longDistance(n, digits int) bool {
 		}
 	}
 	return g.size(0) >= 3 && g.size(0) <= 6 && (n == 2 && digits >= 9 && digits <= 12 || (n == 3 || n == 4) && (digits == 10 || digits == 11))
+}
+
+// ofBytes says whether groups of two digits go on before or behind in others, as
+// in the bytes of a dump.
+func (g *groups) ofBytes(n int) bool {
+	before := strings.TrimRight(g.text[:g.start], " ")
+	after := strings.TrimLeft(g.text[g.to[n-1]:], " ")
+	hex := func(s string) bool {
+		return len(s) > 1 && strings.Trim(s[:2], "0123456789abcdefABCDEF") == "" && (len(s) == 2 || !isAlnum(s[2]))
+	}
+	return len(before) > 1 && len(before) < g.start && strings.Trim(before[len(before)-2:], "0123456789abcdefABCDEF") == "" ||
+		len(after) < len(g.text)-g.to[n-1] && hex(after)
 }
 
 // chinese mobile numbers are 3-4-4.

@@ -108,7 +108,7 @@ func TestLeavesAlone(t *testing.T) {
 		"192.168.100.200:8080", "10.0.0.1", "v1.2.3.4", "go1.26.0", "Python 3.12.4", "1.2.840.113549.1.1.11",
 		"order 114-3941689-8772232", "#304-555-1234", "ISBN 978-3-16-148410-0", "order 20240603123456", "ticket 0012345678901", "订单号码 13812345678",
 		"550e8400-e29b-41d4-a716-446655440000", "file_555-234-5678_v2", "3.14159265358979", "1,234,567,890", "$555-234-5678", "0x7ffee4b3c000",
-		"100 200 300 4000", "size 10485760 bytes", "pid 1234567", "chmod 0755", "0.123 0.456", "line 12, col 34", "-273.15", "1920x1080",
+		"100 200 300 4000", "00000030  0b 30 09 06 03 55 04  06 13", "ff 03 03 00 01 01", "03 03 00 01 01 ff", "Boston, MA 02110-1301 USA", "0069 0307 0300", "191930 020263 000073", "00b300 008800 538953 8d8d8d", "size 10485760 bytes", "pid 1234567", "chmod 0755", "0.123 0.456", "line 12, col 34", "-273.15", "1920x1080",
 		"Day 1, 11:02 PM", "SSN 123-45-6789", "iPhone 15 Pro, 256 GB", "phones: 12", "C++20 +12345678",
 		// What has an @, and is no address.
 		"@Override public", "@media (min-width: 600px)", "icon@2x.png", "logo@3x.jpg", "lodash@4.17.21", "pkg@1.0.0-rc.beta", "git@github.com:org/repo.git",
@@ -116,7 +116,7 @@ func TestLeavesAlone(t *testing.T) {
 		// What looks like a key.
 		"task-1234567890abcdefghijk", "sk-loading-indicator-container-wide", "the key: ArrowDown", "key=value", "token: required", "password: hunter2",
 		"key: src/components/Button2/index3/v4.tsx", "commit " + hex32, "sha256:" + hex32, "key: internationalisation", "keyboard shortcut: Ctrl+Shift+Alt+F12",
-		"-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----", "eyJust a word", "API key", "hf_transfer", "primary_key_constraint_on_users_table_2024_06_03",
+		"-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----", "eyJust a word", "PrivateKey: testEd25519PrivateKey,", "key = hexPKCS1TestPKCS8PrivateKeys", "API key", "hf_transfer", "primary_key_constraint_on_users_table_2024_06_03",
 		"https://example.com/a/very/long/path/with-many-parts/and_numbers_123456789/index.html",
 		// Paths without a name.
 		"/root/.ssh", "/home", "/home/", "~/src", "/home/$USER/x", "/home/<name>/x", "/home/{user}", "/Users/Shared/x", `C:\Users\Public\x`, `C:\Users\%USERNAME%\x`,
