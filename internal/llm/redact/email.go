@@ -83,6 +83,13 @@ var emailBytes = func() (set [256]bool) {
 	return set
 }()
 
+func setOf(bytes string) (set [256]bool) {
+	for _, c := range []byte(bytes) {
+		set[c] = true
+	}
+	return set
+}
+
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 func isAlnum(c byte) bool  { return isDigit(c) || isLetter(c) }

@@ -1,6 +1,9 @@
 package redact
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // findPhone finds telephone numbers by the forms in which they are written:
 //
@@ -78,7 +81,7 @@ func (g *groups) read(text string, i int) {
 		g.from[g.n], g.to[g.n] = i, end
 		g.n++
 		next := end
-		for next < len(text) && next-end < 3 && strings.IndexByte(" -./()", text[next]) >= 0 {
+		for next < len(text) && next-end < 3 && between[text[next]] {
 			next++
 		}
 		if next == end || next == len(text) || !isDigit(text[next]) {
@@ -88,14 +91,17 @@ func (g *groups) read(text string, i int) {
 	}
 }
 
+// between separates the groups of a number; joins joins numbers to longer ones.
+var between, joins = setOf(" -./()"), setOf("-./:,")
+
 // mayPrecede says whether a number may follow on a text: not within a word, a
 // longer number, a date, a price or a reference.
 func mayPrecede(before string) bool {
 	last := before[len(before)-1]
 	switch {
-	case isAlnum(last) || strings.IndexByte("_#$+", last) >= 0:
+	case isAlnum(last) || last == '_' || last == '#' || last == '$' || last == '+':
 		return false
-	case strings.IndexByte("-./:,", last) >= 0 && len(before) > 1:
+	case joins[last] && len(before) > 1:
 		return !isDigit(before[len(before)-2]) && (last != '.' && last != '-' && last != '/' || !isAlnum(before[len(before)-2]))
 	}
 	return true
@@ -109,12 +115,11 @@ func mayFollow(after string) bool {
 	if isAlnum(after[0]) || after[0] == '_' || after[0] == '@' {
 		return false
 	}
-	return len(after) == 1 || strings.IndexByte("-./:,", after[0]) < 0 || !isDigit(after[1])
+	return len(after) == 1 || !joins[after[0]] || !isDigit(after[1])
 }
 
 // phone is the longest beginning of the groups that is a number.
 func (g *groups) phone() (int, int) {
-	named := g.named()
 	for n := g.n; n > 0; n-- {
 		if !mayFollow(g.text[g.to[n-1]:]) {
 			continue
@@ -123,7 +128,7 @@ func (g *groups) phone() (int, int) {
 		for i := range n {
 			digits += g.to[i] - g.from[i]
 		}
-		if g.international(n, digits) || !g.plus && (g.american(n) || g.longDistance(n, digits) || g.chinese(n)) || named && digits >= minNumber {
+		if g.international(n, digits) || !g.plus && (g.american(n) || g.longDistance(n, digits) || g.chinese(n)) || digits >= minNumber && g.named() {
 			start, end := g.start, g.to[n-1]
 			if g.text[start] == '(' && strings.IndexByte(g.text[start:end], ')') < 0 {
 				start++ // a parenthesis around all of it
@@ -234,6 +239,9 @@ func (g *groups) chinese(n int) bool {
 // named says whether the word before says that a telephone number follows.
 func (g *groups) named() bool {
 	before := g.text[max(0, g.start-40):g.start]
+	if before == "" || before[len(before)-1] < utf8.RuneSelf && strings.IndexByte(" \t:=\"'.", before[len(before)-1]) < 0 {
+		return false
+	}
 	for range 2 {
 		before = strings.TrimRight(before, " \t:=\"'.：是为")
 		i := len(before)
