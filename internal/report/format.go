@@ -22,6 +22,7 @@ var funcs = template.FuncMap{
 	"auc":         func(v float64) string { return fmt.Sprintf("%.3f", v) },
 	"decimal":     func(v float64) string { return fmt.Sprintf("%.1f", v) },
 	"score":       func(v *float64) string { return fmt.Sprintf("%.2f", *v) },
+	"similarity":  func(v float64) string { return fmt.Sprintf("%.2f", v) },
 	"p":           pValue,
 	"signed":      signed,
 	"interval":    interval,
@@ -60,6 +61,9 @@ var funcs = template.FuncMap{
 	"perDollars":  func(v *float64) string { return perRow(v, dollars) },
 	"perTokens":   func(v *float64) string { return perRow(v, func(n float64) string { return short(int64(n)) }) },
 	"share":       shareOf,
+
+	"curationBars": curationBars,
+	"curationRows": curationRows,
 }
 
 // outcomes explains the cells of the confusion matrix.

@@ -27,6 +27,7 @@ type Data struct {
 	Evaluation *metrics.Evaluation
 	Reward     *rewardmodel.Metrics
 	Gym        *trace.Stats
+	Curation   *trace.Curation
 	Export     *Export
 	Ledger     []rows.Counts // in the order of the line
 	Samples    *Samples

@@ -1,24 +1,158 @@
 // Package curate is the job that chooses which of the gym's rows are used: it
 // leaves out near-duplicates and what the benchmark holds, balances verdicts and
 // fills a quota for each domain.
+//
+// It reads the episodes twice and keeps no text between: of each judged turn it
+// holds 60 bytes and 8 for each distinct three words of its event and tasks, of
+// each session and scene the ID, and 8 bytes for each three words of a scene.
+// What is left out depends on the order of scenes, sessions and turns, and on
+// the seed, alone.
 package curate
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"path"
 
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/similar"
+	"github.com/gymline/gymline/internal/trace"
 )
 
 // Format is the version of this job's outputs.
 const Format = 1
 
-// Run is the job.
-func Run(_ context.Context, t *job.Task) error {
-	var params plan.Curate
-	if err := t.Params(&params); err != nil {
+// Run is the job. It reads plan.Curate and writes all episodes with what is
+// excluded, the row ledger, and trace.Curation. A row is a verdict on a turn of
+// an episode; see trace.Judged. Turns without a usable verdict are no rows, and
+// pass through as they are.
+func Run(ctx context.Context, t *job.Task) error {
+	c := &curator{task: t, domains: map[string]*domain{}, pairs: pairs{texts: map[string]string{}}}
+	if err := t.Params(&c.params); err != nil {
 		return err
 	}
-	return errors.New("not yet")
+	for _, step := range []func(context.Context) error{
+		c.readBenchmark, c.readScenes, c.survey, c.choose, c.recall, c.write,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A curator is one run of the job.
+type curator struct {
+	task   *job.Task
+	params plan.Curate
+
+	benchmark *similar.Index // nil without one
+	events    []benchmarkEvent
+
+	scenes     int
+	duplicates map[string]string // scene → the earlier one that it is like
+
+	sessions []session
+	turns    []turn
+	corpus   similar.Corpus // of turns, by their index
+	rows     int
+	domains  map[string]*domain
+
+	pairs pairs
+}
+
+// A benchmarkEvent is an event that no row may be like.
+type benchmarkEvent struct{ id, text string }
+
+// A domain is its judged turns, by index.
+type domain struct {
+	name          string
+	scenes        int
+	turns         []int32
+	before, after trace.RowShare
+	causes        [causes]int // rows, by cause
+}
+
+// domain is made when it is first asked for.
+func (c *curator) domain(name string) *domain {
+	if c.domains[name] == nil {
+		c.domains[name] = &domain{name: name}
+	}
+	return c.domains[name]
+}
+
+// readBenchmark indexes the events of the traces right in the folder, as the
+// step predict reads them.
+func (c *curator) readBenchmark(ctx context.Context) error {
+	from := c.params.Benchmark
+	if from == nil {
+		return nil
+	}
+	files, err := c.task.Files(ctx, from.Input)
+	if err != nil {
+		return err
+	}
+	dir := path.Clean(from.Path)
+	var paths []string
+	for _, f := range files.Files(dir) {
+		if path.Dir(f.Path) == dir {
+			paths = append(paths, f.Path)
+		}
+	}
+	traces, err := trace.ReadBenchmark(ctx, files, paths)
+	if err != nil {
+		return fmt.Errorf("input %s, path %s: %w", from.Input, from.Path, err)
+	}
+	corpus := &similar.Corpus{}
+	for _, tr := range traces {
+		for n, turn := range tr.Turns {
+			corpus.Add([]string{turn.Event.Text}, nil)
+			c.events = append(c.events, benchmarkEvent{trace.TurnID(tr.ID, n), turn.Event.Text})
+		}
+	}
+	c.benchmark = similar.Against(corpus, c.params.Leakage)
+	return nil
+}
+
+// readScenes finds the scenes that are like an earlier one.
+func (c *curator) readScenes(ctx context.Context) error {
+	c.duplicates = map[string]string{}
+	var ids []string
+	corpus := &similar.Corpus{}
+	err := each(ctx, c.task, "written-scenes", func(s *trace.Scene) error {
+		ids = append(ids, s.ID)
+		corpus.Add(append([]string{s.User.Goal, s.User.Description, s.Environment.Theme}, s.Environment.Entities...), nil)
+		c.domain(s.Domain).scenes++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	c.scenes = len(ids)
+	index := similar.Within(corpus, c.params.Duplicates)
+	for i, id := range ids {
+		if m, ok := index.Nearest(i); ok {
+			c.duplicates[id] = ids[m.Text]
+			c.pairs.add(sceneDuplicate, id, ids[m.Text], m.Similarity)
+			continue
+		}
+		index.Add(i)
+	}
+	return nil
+}
+
+// each calls fn with every row of an input.
+func each[T any](ctx context.Context, t *job.Task, input string, fn func(*T) error) error {
+	r, err := t.Open(ctx, input)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return job.Decode(r, input, func(_ int, row *T) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return fn(row)
+	})
 }

@@ -31,7 +31,7 @@ func Run(ctx context.Context, t *job.Task) error {
 	}
 	d := &page.Data{Title: p.Title, Experiment: p.Experiment, Digest: string(p.Digest), Seed: t.Seed}
 	for _, gather := range []func(context.Context, *job.Task, *page.Data) error{
-		evaluation, reward, gym, export, ledger, samples,
+		evaluation, reward, gym, curation, export, ledger, samples,
 	} {
 		if err := gather(ctx, t, d); err != nil {
 			return err
@@ -91,10 +91,18 @@ func gym(ctx context.Context, t *job.Task, d *page.Data) error {
 	return nil
 }
 
+func curation(ctx context.Context, t *job.Task, d *page.Data) error {
+	if !t.Has("curation") {
+		return nil
+	}
+	d.Curation = &trace.Curation{}
+	return t.ReadJSON(ctx, "curation", d.Curation)
+}
+
 // ledger sums the rows of every stage, in the order of the line.
 func ledger(ctx context.Context, t *job.Task, d *page.Data) error {
 	for _, stage := range []struct{ input, name string }{
-		{"generate-rows", plan.JobGenerate}, {"reward-rows", plan.JobReward},
+		{"generate-rows", plan.JobGenerate}, {"curate-rows", plan.JobCurate}, {"reward-rows", plan.JobReward},
 		{"export-rows", plan.JobExport}, {"predict-rows", plan.JobPredict},
 	} {
 		if !t.Has(stage.input) {

@@ -248,3 +248,22 @@ func TestBadInputIsPermanentAndNamed(t *testing.T) {
 		}
 	}
 }
+
+// With the step curate there is a section, and a stage of the ledger between the
+// gym and those who use its rows.
+func TestCuration(t *testing.T) {
+	in := inputs(t)
+	in["curation"] = [][]byte{[]byte(`{"scenes":3,"total":{"before":{"rows":9},"after":{"rows":7}},"domains":[]}`)}
+	in["curate-rows"] = [][]byte{lines(t, rows.Row{Stage: "curate", ID: "a/0/0", State: rows.Accepted, Yields: 1}, rows.Row{Stage: "curate", ID: "a/0/1", State: rows.Rejected, Cause: "above the quota"})}
+	got, err := run(t, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "7 of 9 rows of the gym are used"; !strings.Contains(got, want) {
+		t.Errorf("the page lacks %q", want)
+	}
+	stage := strings.Index(got, `<th scope="row">curate</th><td>2</td><td>1</td><td>0</td><td>1</td><td>0</td><td>1</td>`)
+	if before, after := strings.Index(got, `<th scope="row">generate</th><td>3`), strings.Index(got, `<th scope="row">reward</th><td>1`); stage < before || after < stage {
+		t.Errorf("the ledger has curate at %d, generate at %d, reward at %d", stage, before, after)
+	}
+}

@@ -21,6 +21,7 @@ import (
 	"github.com/gymline/gymline/internal/llm/limit"
 	"github.com/gymline/gymline/internal/llm/linger"
 	"github.com/gymline/gymline/internal/llm/openai"
+	"github.com/gymline/gymline/internal/llm/redact"
 	"github.com/gymline/gymline/internal/llm/retry"
 	"github.com/gymline/gymline/internal/llm/traffic"
 	"github.com/gymline/gymline/internal/seed"
@@ -116,6 +117,9 @@ func (s *Set) Open(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	c, err := s.build(ctx, m)
 	if err != nil {
 		return nil, err
+	}
+	if !m.Simulated() && !m.Unredacted {
+		c = redact.Wrap(c) // above the ledger: what is recorded is what was sent
 	}
 	c = priced(c, s.opt.Access[m.Name].Paid())
 	s.open[string(id)] = c

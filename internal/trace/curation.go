@@ -1,0 +1,64 @@
+package trace
+
+// A Curation is what the job curate left out of the gym's rows, and why.
+type Curation struct {
+	// Duplicates and Leakage are the similarities that were asked for, and
+	// MinAccepted, MaxAccepted and Quota what each domain had to keep to.
+	Duplicates  float64 `json:"duplicates"`
+	Leakage     float64 `json:"leakage"`
+	MinAccepted float64 `json:"minAccepted"`
+	MaxAccepted float64 `json:"maxAccepted"`
+	Quota       int     `json:"quota"`
+	// Scenes is how many there are, and SceneDuplicates how many of them are
+	// near-duplicates of an earlier one.
+	Scenes          int `json:"scenes"`
+	SceneDuplicates int `json:"sceneDuplicates"`
+	// BenchmarkEvents is how many events rows were compared to.
+	BenchmarkEvents int `json:"benchmarkEvents"`
+	// Total is of all domains, which come in alphabetical order.
+	Total   CurationTally   `json:"total"`
+	Domains []CurationTally `json:"domains"`
+	// Pairs are those nearest to the thresholds, by cause.
+	Pairs []CurationPair `json:"pairs"`
+}
+
+// A CurationTally counts the rows of a domain.
+type CurationTally struct {
+	Domain string    `json:"domain,omitempty"`
+	Before RowShare  `json:"before"`
+	After  RowShare  `json:"after"`
+	Causes []CauseOf `json:"causes"` // of rows that were left out, in the order they are looked for
+}
+
+// A CauseOf counts the rows that were left out for a cause.
+type CauseOf struct {
+	Cause string `json:"cause"`
+	Rows  int    `json:"rows"`
+}
+
+// A RowShare is rows, and of how many the verdict is yes.
+type RowShare struct {
+	Rows     int `json:"rows"`
+	Accepted int `json:"accepted"`
+	// Share is Accepted/Rows, 0 without rows.
+	Share float64 `json:"share"`
+}
+
+// Add counts rows.
+func (s *RowShare) Add(rows, accepted int) {
+	s.Rows += rows
+	s.Accepted += accepted
+	if s.Rows > 0 {
+		s.Share = float64(s.Accepted) / float64(s.Rows)
+	}
+}
+
+// A CurationPair is what was left out, and what it is like.
+type CurationPair struct {
+	Cause      string  `json:"cause"`
+	ID         string  `json:"id"`
+	Like       string  `json:"like"`
+	Similarity float64 `json:"similarity"`
+	Text       string  `json:"text"`
+	LikeText   string  `json:"likeText"`
+}
