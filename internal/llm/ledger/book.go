@@ -4,9 +4,10 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"path"
+	"io"
+	"maps"
 	"slices"
-	"strings"
+	"sort"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -22,25 +23,62 @@ type book struct {
 	digest   [32]byte
 	prefix   string // of its segments' keys
 
+	journal string // its name; "" before its first write. It belongs to who writes.
+
 	mu      sync.Mutex
+	segs    []*segment
 	index   map[Key]place
 	flights map[Key]*flight // calls under way
-	recent  map[Key]recent  // recorded and not yet written
+	recent  map[Key]recent  // recorded and not yet in a segment
 	open    *draft          // being filled
 	sealed  []*draft        // full, or being written
 	closed  bool
 }
 
-// A place is where a written exchange lies: its segment, and whether it failed.
-type place struct {
-	seg    *segment
-	failed bool
+// A place is where a stored exchange lies: a segment's and a row's number.
+type place struct{ seg, row uint32 }
+
+// A segment is what is kept in memory of a stored one, or of a journal's level.
+type segment struct {
+	object
+	failed []int // rows, ascending
+	marks  []mark
+	frames []frame  // of the answers; nil in format 1
+	lines  [][]byte // the answers, of a journal
+	bytes  int64    // of requests, decoded
 }
 
-// A segment is a stored segment; its answers are loaded when first needed.
-type segment struct {
-	digest string
-	mu     sync.Mutex // held while its answers load, so that they load once
+// A frame is a run of answers that is read alone.
+type frame struct {
+	row, rows      int
+	offset, stored int64
+	sum            Key
+}
+
+func segmentOf(o object, h *header) *segment {
+	s := &segment{object: o, failed: h.Failed, marks: h.marks(), bytes: h.Requests.Bytes}
+	if h.Frames == nil || o.head == 0 {
+		return s
+	}
+	f := frame{offset: o.head}
+	for i, n := range h.Frames.Rows {
+		f.rows, f.stored, f.sum = n, h.Frames.Stored[i], h.Frames.Sums[i]
+		s.frames = append(s.frames, f)
+		f.row += f.rows
+		f.offset += f.stored
+	}
+	return s
+}
+
+// at returns when a row was first written, in microseconds since 1970.
+func (s *segment) at(row uint32) int64 {
+	i := sort.Search(len(s.marks), func(i int) bool { return s.marks[i].row > int(row) })
+	return s.marks[max(i-1, 0)].at
+}
+
+func (s *segment) hasFailed(row uint32) bool {
+	_, failed := slices.BinarySearch(s.failed, int(row))
+	return failed
 }
 
 // A flight is a call under way, which others with the same key wait for.
@@ -50,58 +88,154 @@ type flight struct {
 	err  error
 }
 
-// openBook reads the index of every segment of an identity. When two processes
-// recorded the same key side by side, the one written first holds.
+// parallel is how many objects are read at once.
+const parallel = 32
+
+// openBook reads the index of an identity: the header of every segment, and the
+// journals that no segment ends. It looks for segments once more when it has read
+// journals, for exchanges may have moved there meanwhile.
 func openBook(ctx context.Context, l *Ledger, id Identity, digest [32]byte) (*book, error) {
 	b := &book{
 		ledger: l, identity: id, digest: digest, prefix: "ledger/" + hex.EncodeToString(digest[:]) + "/",
 		index: map[Key]place{}, recent: map[Key]recent{}, flights: map[Key]*flight{}, open: &draft{},
 	}
-	var names []string
-	for key, err := range l.opt.Bucket.List(ctx, b.prefix) {
+	known, ended := map[string]bool{}, map[string]bool{}
+	levels, err := b.readSegments(ctx, known, ended)
+	if err != nil {
+		return nil, err
+	}
+	journals := map[string][]object{}
+	for _, o := range levels {
+		if !ended[o.journal] {
+			journals[o.journal] = append(journals[o.journal], o)
+		}
+	}
+	if len(journals) > 0 {
+		read, err := b.readJournals(ctx, slices.Sorted(maps.Keys(journals)), journals)
+		if err == nil {
+			_, err = b.readSegments(ctx, known, ended)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range read {
+			b.add(r.segment, r.keys)
+		}
+	}
+	l.opt.Log.Debug("ledger: opened", "model", id.Model, "segments", len(b.segs), "journals", len(journals), "exchanges", len(b.index))
+	return b, nil
+}
+
+// readSegments adds the segments that are not yet known, and returns the levels
+// of journals that lie beside them.
+func (b *book) readSegments(ctx context.Context, known, ended map[string]bool) (levels []object, err error) {
+	var found []object
+	for key, err := range b.ledger.opt.Bucket.List(ctx, b.prefix) {
 		if err != nil {
 			return nil, fmt.Errorf("ledger: %w", err)
 		}
-		if name, ok := strings.CutSuffix(path.Base(key), suffix); ok {
-			names = append(names, name)
+		if o, ok := parseKey(b.prefix, key); ok && o.journal != "" {
+			levels = append(levels, o)
+		} else if ok && !known[key] {
+			known[key] = true
+			found = append(found, o)
 		}
 	}
-	headers := make([]*header, len(names))
+	headers := make([]*header, len(found))
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(16)
-	for i, name := range names {
+	g.SetLimit(parallel)
+	for i, o := range found {
 		g.Go(func() (err error) {
-			headers[i], err = b.readHeader(gctx, name)
+			headers[i], err = b.readHeader(gctx, o)
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	order := make([]int, len(names)) // by time, then name: List's order
-	for i := range order {
-		order[i] = i
+	if len(b.index) == 0 { // room for all at once
+		n := 0
+		for _, h := range headers {
+			n += len(h.Keys)
+		}
+		b.index = make(map[Key]place, n)
 	}
-	slices.SortStableFunc(order, func(i, j int) int { return strings.Compare(headers[i].Created, headers[j].Created) })
-	for _, i := range order {
-		b.add(&segment{digest: names[i]}, headers[i])
+	for i, o := range found {
+		ended[headers[i].Journal] = true
+		b.add(segmentOf(o, headers[i]), headers[i].Keys)
+		headers[i] = nil
 	}
-	l.opt.Log.Debug("ledger: opened", "model", id.Model, "segments", len(names), "exchanges", len(b.index))
-	return b, nil
+	return levels, nil
 }
 
-func (b *book) objectKey(digest string) string { return b.prefix + digest + suffix }
-
-func (b *book) readHeader(ctx context.Context, digest string) (h *header, err error) {
-	err = b.withSegment(ctx, digest, func(s *segmentReader) error {
-		h, err = s.header(digest)
-		return err
-	})
-	return h, err
+// A level is a journal's level as it was read.
+type level struct {
+	*segment
+	keys keyList
 }
 
-func (b *book) withSegment(ctx context.Context, digest string, fn func(*segmentReader) error) error {
-	key := b.objectKey(digest)
+// readJournals reads journals, each from its lowest level up: that way exchanges
+// move.
+func (b *book) readJournals(ctx context.Context, names []string, journals map[string][]object) ([]level, error) {
+	read := make([][]level, len(names))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for i, name := range names {
+		g.Go(func() error {
+			levels := journals[name]
+			slices.SortFunc(levels, func(a, b object) int { return a.level - b.level })
+			for _, o := range levels {
+				seg, keys, err := b.readLevel(gctx, o)
+				if err != nil {
+					return err
+				}
+				read[i] = append(read[i], level{seg, keys})
+			}
+			return nil
+		})
+	}
+	err := g.Wait()
+	return slices.Concat(read...), err
+}
+
+func (b *book) readHeader(ctx context.Context, o object) (h *header, err error) {
+	if o.head == 0 {
+		err = b.withObject(ctx, o.key, func(s *segmentReader) error {
+			h, err = s.header(o.digest)
+			return err
+		})
+		return h, err
+	}
+	data, err := b.readRange(ctx, o.key, 0, o.head)
+	if err != nil {
+		return nil, err
+	}
+	return decodeHeader(b.ledger.zr, o.key, o.digest, data)
+}
+
+// readRange reads a part of an object that must be there.
+func (b *book) readRange(ctx context.Context, key string, offset, length int64) ([]byte, error) {
+	body, err := b.ledger.opt.Bucket.GetRange(ctx, key, offset, length)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	defer body.Close()
+	data, err := io.ReadAll(io.LimitReader(body, length)) // not make: length may be a damaged one
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	if int64(len(data)) < length {
+		return nil, damaged(key, "truncated", nil)
+	}
+	// To its end, so that the connection can be used again.
+	_, err = io.Copy(io.Discard, body)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	return data, nil
+}
+
+func (b *book) withObject(ctx context.Context, key string, fn func(*segmentReader) error) error {
 	body, err := b.ledger.opt.Bucket.Get(ctx, key)
 	if err != nil {
 		return fmt.Errorf("ledger: %w", err)
@@ -115,39 +249,56 @@ func (b *book) withSegment(ctx context.Context, digest string, fn func(*segmentR
 	return fn(s)
 }
 
-// add puts a segment's exchanges into the index; earlier ones hold, except that
-// an answer holds over a failure.
-func (b *book) add(seg *segment, h *header) {
-	for n, key := range h.Keys {
-		_, failed := slices.BinarySearch(h.Failed, n)
-		if old, ok := b.index[key]; !ok || old.failed && !failed {
-			b.index[key] = place{seg, failed}
+// add puts a segment's exchanges into the index.
+func (b *book) add(seg *segment, keys keyList) {
+	n := uint32(len(b.segs))
+	b.segs = append(b.segs, seg)
+	for row, key := range keys {
+		p := place{n, uint32(row)}
+		if old, ok := b.index[key]; !ok || b.holds(p, old) {
+			b.index[key] = p
 		}
 	}
+}
+
+// holds reports whether the exchange at p holds over the one at old with the same
+// key; FORMAT.md has the rule. A segment stands in for a journal of its own.
+func (b *book) holds(p, old place) bool {
+	a, c := b.segs[p.seg], b.segs[old.seg]
+	if f := a.hasFailed(p.row); f != c.hasFailed(old.row) {
+		return !f
+	}
+	if t, u := a.at(p.row), c.at(old.row); t != u {
+		return t < u
+	}
+	if a.lines != nil || c.lines != nil {
+		return a.lines == nil
+	}
+	return a.digest <= c.digest
 }
 
 // begin finds a key's recorded answer, written or not, or joins the call that
 // is under way for it. With none, the caller leads: it must call and land.
 //
 // A recorded failure is an answer only to a replay.
-func (b *book) begin(key Key, replayOnly bool) (line []byte, at *segment, f *flight, leader bool) {
+func (b *book) begin(key Key, replayOnly bool) (line []byte, seg *segment, row int, f *flight, leader bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if r, ok := b.recent[key]; ok && !r.failed {
-		return r.line, nil, nil, false
+		return r.line, nil, 0, nil, false
 	}
-	if p, ok := b.index[key]; ok && (!p.failed || replayOnly) {
-		return nil, p.seg, nil, false
+	if p, ok := b.index[key]; ok && (replayOnly || !b.segs[p.seg].hasFailed(p.row)) {
+		return nil, b.segs[p.seg], int(p.row), nil, false
 	}
 	if replayOnly {
-		return nil, nil, nil, false
+		return nil, nil, 0, nil, false
 	}
 	if f, ok := b.flights[key]; ok {
-		return nil, nil, f, false
+		return nil, nil, 0, f, false
 	}
 	f = &flight{done: make(chan struct{})}
 	b.flights[key] = f
-	return nil, nil, f, true
+	return nil, nil, 0, f, true
 }
 
 func (b *book) land(key Key, f *flight) {
@@ -157,33 +308,39 @@ func (b *book) land(key Key, f *flight) {
 	close(f.done)
 }
 
-// read returns the answer of a key in a stored segment.
-func (b *book) read(ctx context.Context, seg *segment, key Key) ([]byte, error) {
-	seg.mu.Lock()
-	defer seg.mu.Unlock()
-	lines, ok := b.ledger.cache.get(seg)
-	if !ok {
-		lines = map[Key][]byte{}
-		size := 0
-		err := b.withSegment(ctx, seg.digest, func(s *segmentReader) error {
+// read returns the answer in a row of a stored segment.
+func (b *book) read(ctx context.Context, seg *segment, row int) ([]byte, error) {
+	if seg.lines != nil {
+		return seg.lines[row], nil
+	}
+	n := sort.Search(len(seg.frames), func(i int) bool { return seg.frames[i].row > row }) - 1
+	lines, err := b.ledger.cache.get(frameKey{seg, n}, func() ([][]byte, error) { return b.readAnswers(ctx, seg, n) })
+	if err != nil {
+		return nil, err
+	}
+	if n >= 0 {
+		row -= seg.frames[n].row
+	}
+	return lines[row], nil
+}
+
+// readAnswers reads a frame of a segment, or all of one of format 1.
+func (b *book) readAnswers(ctx context.Context, seg *segment, n int) (lines [][]byte, err error) {
+	if seg.frames == nil {
+		err = b.withObject(ctx, seg.key, func(s *segmentReader) error {
 			h, err := s.header(seg.digest)
 			if err != nil {
 				return err
 			}
-			answers, err := s.answers(h)
-			if err != nil {
-				return err
-			}
-			for n, k := range h.Keys {
-				lines[k] = answers[n]
-				size += len(answers[n]) + len(k) + 64
-			}
-			return nil
+			lines, err = s.answers(h)
+			return err
 		})
-		if err != nil {
-			return nil, err
-		}
-		b.ledger.cache.put(seg, lines, size)
+		return lines, err
 	}
-	return lines[key], nil
+	f := seg.frames[n]
+	data, err := b.readRange(ctx, seg.key, f.offset, f.stored)
+	if err != nil {
+		return nil, err
+	}
+	return decodeFrame(b.ledger.zr, seg.key, f, data)
 }
