@@ -92,37 +92,44 @@ type flight struct {
 const parallel = 32
 
 // openBook reads the index of an identity: the header of every segment, and the
-// journals that no segment ends. It looks for segments once more when it has read
-// journals, for exchanges may have moved there meanwhile.
+// journals that no segment ends. It lists again until there is no level that it
+// has not read, for exchanges may have moved on while it read.
 func openBook(ctx context.Context, l *Ledger, id Identity, digest [32]byte) (*book, error) {
 	b := &book{
 		ledger: l, identity: id, digest: digest, prefix: "ledger/" + hex.EncodeToString(digest[:]) + "/",
 		index: map[Key]place{}, recent: map[Key]recent{}, flights: map[Key]*flight{}, open: &draft{},
 	}
 	known, ended := map[string]bool{}, map[string]bool{}
-	levels, err := b.readSegments(ctx, known, ended)
-	if err != nil {
-		return nil, err
-	}
-	journals := map[string][]object{}
-	for _, o := range levels {
-		if !ended[o.journal] {
-			journals[o.journal] = append(journals[o.journal], o)
-		}
-	}
-	if len(journals) > 0 {
-		read, err := b.readJournals(ctx, slices.Sorted(maps.Keys(journals)), journals)
-		if err == nil {
-			_, err = b.readSegments(ctx, known, ended)
-		}
+	var read []level
+	for {
+		levels, err := b.readSegments(ctx, known, ended)
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range read {
-			b.add(r.segment, r.keys)
+		journals := map[string][]object{}
+		for _, o := range levels {
+			if !known[o.key] && !ended[o.journal] {
+				known[o.key] = true
+				journals[o.journal] = append(journals[o.journal], o)
+			}
 		}
+		if len(journals) == 0 {
+			break
+		}
+		var work [][]object
+		for _, name := range slices.Sorted(maps.Keys(journals)) {
+			work = append(work, journals[name])
+		}
+		more, err := b.readJournals(ctx, work)
+		if err != nil {
+			return nil, err
+		}
+		read = append(read, more...)
 	}
-	l.opt.Log.Debug("ledger: opened", "model", id.Model, "segments", len(b.segs), "journals", len(journals), "exchanges", len(b.index))
+	for _, r := range read {
+		b.add(r.segment, r.keys)
+	}
+	l.opt.Log.Debug("ledger: opened", "model", id.Model, "segments", len(b.segs)-len(read), "levels", len(read), "exchanges", len(b.index))
 	return b, nil
 }
 
@@ -174,15 +181,14 @@ type level struct {
 	keys keyList
 }
 
-// readJournals reads journals, each from its lowest level up: that way exchanges
-// move.
-func (b *book) readJournals(ctx context.Context, names []string, journals map[string][]object) ([]level, error) {
-	read := make([][]level, len(names))
+// readJournals reads the levels of journals, each from its lowest up: that way
+// exchanges move.
+func (b *book) readJournals(ctx context.Context, journals [][]object) ([]level, error) {
+	read := make([][]level, len(journals))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
-	for i, name := range names {
+	for i, levels := range journals {
 		g.Go(func() error {
-			levels := journals[name]
 			slices.SortFunc(levels, func(a, b object) int { return a.level - b.level })
 			for _, o := range levels {
 				seg, keys, err := b.readLevel(gctx, o)

@@ -100,7 +100,9 @@ func TestJournalsOfTheSameName(t *testing.T) {
 func TestFirstWrittenHolds(t *testing.T) {
 	bucket := store.NewMem()
 	saying := func(text string) *provider {
-		return &provider{chat: func(context.Context, int64, *llm.Request) (*llm.Response, error) { return &llm.Response{Content: text}, nil }}
+		return &provider{chat: func(context.Context, int64, *llm.Request) (*llm.Response, error) {
+			return &llm.Response{Content: text}, nil
+		}}
 	}
 	early, late := open(t, bucket), open(t, bucket)
 	ce, cl := wrap(t, early, saying("early")), wrap(t, late, saying("late"))
@@ -338,6 +340,49 @@ func TestDamagedJournal(t *testing.T) {
 		put(t, b, key, data[:n])
 		if err := replayAll(t, b); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), key) || fault.Code(err) != fault.Permanent {
 			t.Fatalf("cut after %d of %d bytes: %v", n, len(data), err)
+		}
+	}
+}
+
+// A hooked bucket does something else before each read of an object.
+type hooked struct {
+	store.Bucket
+	before func()
+}
+
+func (h hooked) Get(ctx context.Context, key string) (io.ReadCloser, error) {
+	h.before()
+	return h.Bucket.Get(ctx, key)
+}
+
+// TestOpenWhileLevelsMove: a process writes on between the reads of its levels.
+func TestOpenWhileLevelsMove(t *testing.T) {
+	for i := range 2 * 130 {
+		before, from := i/2+1, i%2 // what moves, moves from this read on
+		bucket := store.NewMem()
+		l := open(t, bucket)
+		c := wrap(t, l, &provider{})
+		n, reads := 0, 0
+		more := func() {
+			chat(t, c, ask(fmt.Sprint(n)))
+			n++
+			if err := l.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range before {
+			more()
+		}
+		r := wrap(t, open(t, hooked{bucket, func() {
+			if reads++; reads > from {
+				more()
+				more()
+			}
+		}}, replayOnly), nil)
+		for i := range before {
+			if _, err := r.Chat(t.Context(), ask(fmt.Sprint(i))); err != nil {
+				t.Fatalf("request %d of %d: %v", i, before, err)
+			}
 		}
 	}
 }

@@ -55,6 +55,10 @@ type Ledger struct {
 
 	opening sync.Mutex // one model after another
 
+	missed  sync.Once // the first request that a replay missed
+	first   Key
+	because string
+
 	writing chan struct{} // holds one token while a round of uploads runs
 	kick    chan struct{} // wakes the flusher
 	stop    chan struct{}
