@@ -357,7 +357,7 @@ func (h hooked) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 
 // TestOpenWhileLevelsMove: a process writes on between the reads of its levels.
 func TestOpenWhileLevelsMove(t *testing.T) {
-	for i := range 2 * 130 {
+	for i := range 2 * 74 {
 		before, from := i/2+1, i%2 // what moves, moves from this read on
 		bucket := store.NewMem()
 		l := open(t, bucket)

@@ -198,7 +198,7 @@ func (a *asked) measure(line []byte, best *candidate) (c candidate, ok bool) {
 // quote stand together only between fields, for within a string a quote follows a
 // backslash, and one that ends a string comes before a comma or a brace.
 func splitRequest(line []byte) (messages, rest []byte) {
-	at := len(line)
+	at := max(len(line)-1, 0) // before the brace
 	for _, field := range [...]string{`],"replicate":`, `],"schema":`, `],"seed":`} {
 		if i := bytes.Index(line[:at], []byte(field)); i >= 0 {
 			at = i + 1
