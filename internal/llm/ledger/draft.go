@@ -61,7 +61,10 @@ func (b *book) record(key Key, request, line []byte, failed bool) (full bool, er
 
 func (b *book) seal() {
 	if len(b.open.keys) > 0 {
-		b.sealed, b.open = append(b.sealed, b.open), &draft{}
+		full := b.open
+		b.sealed = append(b.sealed, full)
+		// The next will be as large, and need not grow.
+		b.open = &draft{answers: make([]byte, 0, len(full.answers)), requests: make([]byte, 0, len(full.requests))}
 	}
 }
 
