@@ -77,6 +77,7 @@ func (b *book) nearest(ctx context.Context, canon []byte) (best candidate, all b
 			mu.Lock()
 			mine := best
 			mu.Unlock()
+			mine.own = nil // others may read what best has there
 			err := b.search(gctx, seg, want, &mine)
 			mu.Lock()
 			defer mu.Unlock()
