@@ -56,7 +56,7 @@ func firstDifference(recorded, asked []byte) (string, error) {
 // around it.
 func textDifference(field, recorded, asked string) string {
 	n := commonPrefix([]byte(recorded), []byte(asked))
-	for n > 0 && !(boundary(recorded, n) && boundary(asked, n)) {
+	for n > 0 && (!boundary(recorded, n) || !boundary(asked, n)) {
 		n--
 	}
 	return fmt.Sprintf("%s at byte %d: recorded %s, asked %s", field, n, excerpt(recorded, n), excerpt(asked, n))

@@ -163,7 +163,7 @@ func TestOpenWhileWritten(t *testing.T) {
 			}
 		})
 	}
-	for i := range 1000 {
+	for i := range 400 {
 		chat(t, c, ask(fmt.Sprint(i)))
 		if err := l.Flush(t.Context()); err != nil {
 			t.Fatal(err)

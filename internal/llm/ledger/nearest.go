@@ -77,7 +77,6 @@ func (b *book) nearest(ctx context.Context, canon []byte) (best candidate, all b
 			mu.Lock()
 			mine := best
 			mu.Unlock()
-			mine.own = nil // others may read what best has there
 			err := b.search(gctx, seg, want, &mine)
 			mu.Lock()
 			defer mu.Unlock()
@@ -133,8 +132,7 @@ func (b *book) consider(want *asked, line []byte, best *candidate) {
 	}
 	b.mu.Unlock()
 	if ok && (best.line == nil || c.compare(*best) > 0) { // else it is not what was recorded
-		c.line = append(best.own, line...)
-		c.own = c.line[:0]
+		c.line = bytes.Clone(line)
 		*best = c
 	}
 }
@@ -142,9 +140,8 @@ func (b *book) consider(want *asked, line []byte, best *candidate) {
 // A candidate is a recorded request and how near it is: FORMAT.md has the order.
 type candidate struct {
 	line   []byte
-	own    []byte // where the next line may go
-	schema int    // 1 when the schema has the same name
-	prefix int    // of the messages, in common
+	schema int // 1 when the schema has the same name
+	prefix int // of the messages, in common
 	suffix int
 	rest   int // how many of replicate, schema and seed are the same
 	at     int64
