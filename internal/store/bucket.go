@@ -23,7 +23,9 @@ import (
 //   - Create succeeds for exactly one of any number of concurrent callers; the
 //     others get an error that wraps ErrExists. Only when the server's answer
 //     was lost on the way may callers that wrote identical bytes all succeed.
-//   - Get and Stat of an absent key give an error that wraps ErrNotFound.
+//   - Get, GetRange and Stat of an absent key give an error that wraps ErrNotFound.
+//   - GetRange yields length bytes, at least one, from offset on: fewer, or none,
+//     where the object ends before.
 //   - List yields keys in ascending byte order, and an error ends it.
 //   - A cancelled ctx gives its own error; every other failure, also while the
 //     body of a Get is read, is an *Error that says whether a retry may help.
@@ -31,6 +33,7 @@ type Bucket interface {
 	Put(ctx context.Context, key string, body io.ReadSeeker, size int64) error
 	Create(ctx context.Context, key string, body []byte) error
 	Get(ctx context.Context, key string) (io.ReadCloser, error)
+	GetRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
 	Stat(ctx context.Context, key string) (size int64, err error)
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]
 }

@@ -70,8 +70,23 @@ func (m *Mem) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 	if !ok {
 		return nil, fmt.Errorf("store: get %s: %w", key, ErrNotFound)
 	}
-	return io.NopCloser(bytes.NewReader(data)), nil
+	return memObject{bytes.NewReader(data)}, nil
 }
+
+// GetRange streams a part of an object.
+func (m *Mem) GetRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	body, err := m.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	data := body.(memObject)
+	return io.NopCloser(io.NewSectionReader(data, offset, length)), nil
+}
+
+// A memObject is the body of an object.
+type memObject struct{ *bytes.Reader }
+
+func (memObject) Close() error { return nil }
 
 // Stat returns an object's size in bytes.
 func (m *Mem) Stat(ctx context.Context, key string) (int64, error) {

@@ -7,12 +7,22 @@ import (
 	"slices"
 )
 
-// A draft is a segment being filled.
+// A draft is a segment being filled. It only grows, so that what it holds can be
+// written while more comes.
 type draft struct {
 	keys     keyList
 	failed   []int
-	answers  bytes.Buffer
-	requests bytes.Buffer
+	answers  []byte
+	requests []byte
+	last     bool // of its process
+	// cuts are its writes to the journal. They belong to who writes the book.
+	cuts []cut
+}
+
+// A cut is where a draft ended when it was written to the journal, and when.
+type cut struct {
+	rows, answers, requests int
+	at                      int64 // microseconds since 1970
 }
 
 // A recent exchange lies in a draft.
@@ -22,55 +32,73 @@ type recent struct {
 	draft  *draft
 }
 
-// createdLayout has a fixed width, so that times sort as text.
-const createdLayout = "2006-01-02T15:04:05.000000Z"
-
-// record adds an exchange to the open draft, and returns how many full drafts
-// wait to be written.
-func (b *book) record(key Key, request, line []byte, failed bool) (waiting int, err error) {
+// record adds an exchange to the open draft, and reports whether full ones wait
+// to be written.
+func (b *book) record(key Key, request, line []byte, failed bool) (full bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
-		return 0, errClosed
+		return false, errClosed
 	}
 	_, written := b.index[key]
 	_, drafted := b.recent[key]
 	if failed && (written || drafted) {
-		return 0, nil // the same failure again
+		return false, nil // the same failure again
 	}
 	d := b.open
 	if failed {
 		d.failed = append(d.failed, len(d.keys))
 	}
 	d.keys = append(d.keys, key)
-	d.answers.Write(line)
-	d.answers.WriteByte('\n')
-	d.requests.Write(request)
-	d.requests.WriteByte('\n')
+	d.answers = append(append(d.answers, line...), '\n')
+	d.requests = append(append(d.requests, request...), '\n')
 	b.recent[key] = recent{line, failed, d}
-	if d.answers.Len()+d.requests.Len() >= b.ledger.opt.SegmentBytes {
+	if len(d.answers)+len(d.requests) >= b.ledger.opt.SegmentBytes {
 		b.seal()
 	}
-	return len(b.sealed), nil
+	return len(b.sealed) > 0, nil
 }
 
 func (b *book) seal() {
 	if len(b.open.keys) > 0 {
-		b.sealed, b.open = append(b.sealed, b.open), &draft{}
+		full := b.open
+		b.sealed = append(b.sealed, full)
+		// The next will be as large, and need not grow.
+		b.open = &draft{answers: make([]byte, 0, len(full.answers)), requests: make([]byte, 0, len(full.requests))}
 	}
 }
 
-func (b *book) close() {
+// waiting returns how many full drafts are not yet written.
+func (b *book) waiting() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.closed = true
+	return len(b.sealed)
 }
 
-// flush writes every draft that holds anything. What could not be written stays
-// for the next time. One flush runs at a time.
-func (b *book) flush(ctx context.Context) error {
+// finish writes everything, and ends the journal. Later records fail.
+func (b *book) finish(ctx context.Context) error {
 	b.mu.Lock()
+	b.closed = true
 	b.seal()
+	if n := len(b.sealed); n > 0 {
+		b.sealed[n-1].last = true
+	}
+	b.mu.Unlock()
+	return b.drain(ctx)
+}
+
+// flush writes everything: full drafts as segments, and what else there is to
+// the journal. What could not be written stays for the next time.
+func (b *book) flush(ctx context.Context) error {
+	if err := b.drain(ctx); err != nil {
+		return err
+	}
+	return b.writeJournal(ctx)
+}
+
+// drain writes the full drafts. One of drain, flush and finish runs at a time.
+func (b *book) drain(ctx context.Context) error {
+	b.mu.Lock()
 	todo := slices.Clone(b.sealed)
 	b.mu.Unlock()
 	for _, d := range todo {
@@ -84,12 +112,16 @@ func (b *book) flush(ctx context.Context) error {
 // write stores a sealed draft and moves its exchanges into the index. Its key
 // is a digest, so writers side by side cannot collide.
 func (b *book) write(ctx context.Context, d *draft) error {
-	h := header{Created: b.ledger.opt.Now().UTC().Format(createdLayout), Model: b.identity, Keys: d.keys, Failed: d.failed}
-	digest, data, err := encodeSegment(b.ledger.zw, h, d.answers.Bytes(), d.requests.Bytes())
+	h := b.headerOf(d, cut{}, b.ledger.cut(d))
+	if d.last {
+		h.Journal = b.journal
+	}
+	e, err := encodeSegment(b.ledger.zw, h, d.answers, d.requests)
 	if err != nil {
 		return err
 	}
-	if err := b.ledger.opt.Bucket.Put(ctx, b.objectKey(digest), bytes.NewReader(data), int64(len(data))); err != nil {
+	o := object{key: segmentKey(b.prefix, e.digest, e.head), digest: e.digest, head: e.head}
+	if err := b.ledger.opt.Bucket.Put(ctx, o.key, bytes.NewReader(e.data), int64(len(e.data))); err != nil {
 		return fmt.Errorf("ledger: %w", err)
 	}
 	b.mu.Lock()
@@ -100,6 +132,31 @@ func (b *book) write(ctx context.Context, d *draft) error {
 			delete(b.recent, k)
 		}
 	}
-	b.add(&segment{digest: digest}, &h)
+	b.add(segmentOf(o, h), h.Keys)
 	return nil
+}
+
+// cut returns where a draft ends now. What holds its lock or has it sealed calls.
+func (l *Ledger) cut(d *draft) cut {
+	return cut{len(d.keys), len(d.answers), len(d.requests), l.opt.Now().UnixMicro()}
+}
+
+// headerOf returns the header of a draft's exchanges between two cuts.
+func (b *book) headerOf(d *draft, from, to cut) *header {
+	h := &header{Model: b.identity, Keys: d.keys[from.rows:to.rows]}
+	for _, n := range d.failed {
+		if n >= from.rows && n < to.rows {
+			h.Failed = append(h.Failed, n-from.rows)
+		}
+	}
+	marks := []mark{}
+	row := from.rows
+	for _, c := range append(slices.Clone(d.cuts), to) {
+		if c.rows > row {
+			marks = append(marks, mark{row - from.rows, c.at})
+			row = c.rows
+		}
+	}
+	h.setMarks(marks)
+	return h
 }

@@ -97,6 +97,11 @@ func (f *flaky) Put(ctx context.Context, key string, body io.ReadSeeker, size in
 	return f.Bucket.Put(ctx, key, body, size)
 }
 
+func (f *flaky) GetRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	f.gets.Add(1)
+	return f.Bucket.GetRange(ctx, key, offset, length)
+}
+
 func (f *flaky) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 	f.gets.Add(1)
 	return f.Bucket.Get(ctx, key)
@@ -118,13 +123,16 @@ func TestBucketDown(t *testing.T) {
 	if n == 1000 || fault.Code(err) != fault.Temporary {
 		t.Fatalf("after %d calls: %v", n, err)
 	}
+	if paid := next.calls.Load(); paid != int64(n-1) {
+		t.Errorf("%d calls were made, and %d answers are kept", paid, n-1)
+	}
 	if err := l.Flush(t.Context()); fault.Code(err) != fault.Temporary {
 		t.Fatalf("flush: %v", err)
 	}
 	bucket.down.Store(false)
 	closeLedger(t, l)
 	c = wrap(t, open(t, bucket, replayOnly), nil)
-	for i := range n {
+	for i := range n - 1 { // the last was refused before it was paid for
 		chat(t, c, ask(fmt.Sprint(i, strings.Repeat("x", 200))))
 	}
 }

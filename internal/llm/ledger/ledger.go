@@ -31,29 +31,40 @@ type Options struct {
 	Every time.Duration
 	// ReplayOnly answers from the ledger alone: no call is ever made.
 	ReplayOnly bool
-	// SegmentBytes is how much, decoded, makes a segment full; 0 means 4 MiB.
+	// SegmentBytes is how much, decoded, makes a segment full; 0 means 8 MiB.
 	SegmentBytes int
 }
 
 // A Ledger keeps the exchanges of any number of models in one bucket.
 //
 // The crash bound: a process that dies loses the calls in flight and what was
-// recorded since the last write, at most Every plus the time of one upload.
-// Close loses nothing.
+// recorded since the last write began, at most Every plus the time of two
+// uploads while the bucket works. Close loses nothing.
+//
+// The memory bound: for each model, maxWaiting full segments, the one being
+// filled, and the answers of the calls in flight. When the bucket falls behind,
+// calls wait before they are made; when it fails, they fail.
 type Ledger struct {
 	opt   Options
-	zw    *zstd.Encoder
+	zw    *zstd.Encoder // of who writes
+	zr    *zstd.Decoder
 	cache *cache
 
 	mu    sync.Mutex
-	books map[string]*book // by identity digest
+	books map[Key]*book // by identity digest
 
-	flushing chan struct{} // holds one token while a round of uploads runs
-	kick     chan struct{} // wakes the flusher
-	stop     chan struct{}
-	stopped  chan struct{}
-	cancel   context.CancelFunc // of uploads in the background
-	closed   sync.Once
+	opening sync.Mutex // one model after another
+
+	missed  sync.Once // the first request that a replay missed
+	first   Key
+	because string
+
+	writing chan struct{} // holds one token while a round of uploads runs
+	kick    chan struct{} // wakes the flusher
+	stop    chan struct{}
+	stopped chan struct{}
+	cancel  context.CancelFunc // of uploads in the background
+	closed  sync.Once
 }
 
 // cacheBytes bounds the decoded answers that are kept in memory for lookups.
@@ -62,16 +73,17 @@ const cacheBytes = 64 << 20
 // New returns a ledger. It reads nothing before Wrap.
 func New(opt Options) *Ledger {
 	if opt.SegmentBytes <= 0 {
-		opt.SegmentBytes = 4 << 20
+		opt.SegmentBytes = 8 << 20
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &Ledger{
-		opt: opt, books: map[string]*book{}, cache: newCache(cacheBytes), cancel: cancel,
-		flushing: make(chan struct{}, 1), kick: make(chan struct{}, 1),
+		opt: opt, books: map[Key]*book{}, cache: newCache(cacheBytes), cancel: cancel,
+		writing: make(chan struct{}, 1), kick: make(chan struct{}, 1),
 		stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	// Fastest still finds a history's repeats, which is where the size is.
 	l.zw, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	l.zr, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxAnswers))
 	go l.flusher(ctx)
 	return l
 }
@@ -86,23 +98,29 @@ func (l *Ledger) flusher(ctx context.Context) {
 		tick = t.C
 	}
 	for {
+		var err error
 		select {
 		case <-tick:
+			err = l.Flush(ctx)
 		case <-l.kick:
+			err = l.write(ctx, (*book).drain)
 		case <-l.stop:
 			return
 		}
-		if err := l.Flush(ctx); err != nil {
+		if err != nil {
 			l.opt.Log.Warn("ledger: could not write recorded exchanges, trying again", "error", err)
 		}
 	}
 }
 
 // Flush writes everything recorded so far to the bucket.
-func (l *Ledger) Flush(ctx context.Context) error {
+func (l *Ledger) Flush(ctx context.Context) error { return l.write(ctx, (*book).flush) }
+
+// write writes every book, one round at a time.
+func (l *Ledger) write(ctx context.Context, write func(*book, context.Context) error) error {
 	select {
-	case l.flushing <- struct{}{}:
-		defer func() { <-l.flushing }()
+	case l.writing <- struct{}{}:
+		defer func() { <-l.writing }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -114,28 +132,36 @@ func (l *Ledger) Flush(ctx context.Context) error {
 	l.mu.Unlock()
 	var errs []error
 	for _, b := range books {
-		errs = append(errs, b.flush(ctx))
+		errs = append(errs, write(b, ctx))
 	}
 	return errors.Join(errs...)
 }
 
-// maxWaiting is how many full segments may wait to be written before the calls
-// that fill them wait too.
+// maxWaiting is how many full segments may wait to be written before calls that
+// would fill more wait too.
 const maxWaiting = 4
 
-// relieve has full segments written: in the background, or, when the bucket
-// falls behind or fails, before the caller goes on and meets its error.
-func (l *Ledger) relieve(ctx context.Context, waiting int) error {
-	if waiting >= maxWaiting {
-		return l.Flush(ctx)
+// admit lets a call be made that will be recorded in b. When the bucket has
+// fallen behind, it waits; when the bucket fails, so does the call, before it is
+// paid for.
+func (l *Ledger) admit(ctx context.Context, b *book) error {
+	if b.waiting() < maxWaiting {
+		return nil
 	}
-	if waiting > 0 {
-		select {
-		case l.kick <- struct{}{}:
-		default:
+	return l.write(ctx, func(other *book, ctx context.Context) error {
+		if other != b || b.waiting() < maxWaiting {
+			return nil // somebody else has done it
 		}
+		return b.drain(ctx)
+	})
+}
+
+// full has full segments written in the background.
+func (l *Ledger) full() {
+	select {
+	case l.kick <- struct{}{}:
+	default:
 	}
-	return nil
 }
 
 // Close writes what is left and ends the ledger; later calls fail. ctx bounds
@@ -149,12 +175,7 @@ func (l *Ledger) Close(ctx context.Context) error {
 		l.cancel()
 		<-l.stopped
 	}
-	l.mu.Lock()
-	for _, b := range l.books {
-		b.close()
-	}
-	l.mu.Unlock()
-	return l.Flush(ctx)
+	return l.write(ctx, (*book).finish)
 }
 
 // Wrap returns next with every exchange recorded, and recorded ones answered
@@ -184,14 +205,19 @@ func (l *Ledger) book(ctx context.Context, m llm.Model) (*book, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.opening.Lock()
+	defer l.opening.Unlock()
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	b, ok := l.books[Key(digest).String()]
+	b, ok := l.books[digest]
+	l.mu.Unlock()
 	if !ok {
+		// Not under mu: what other models record is written meanwhile.
 		if b, err = openBook(ctx, l, id, digest); err != nil {
 			return nil, err
 		}
-		l.books[Key(digest).String()] = b
+		l.mu.Lock()
+		l.books[digest] = b
+		l.mu.Unlock()
 	}
 	return b, nil
 }

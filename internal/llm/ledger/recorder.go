@@ -45,18 +45,18 @@ func (r *recorder) Chat(ctx context.Context, req *llm.Request) (*llm.Response, e
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		found, at, flight, leader := r.book.begin(key, r.ledger.opt.ReplayOnly)
+		found, seg, row, flight, leader := r.book.begin(key, r.ledger.opt.ReplayOnly)
 		switch {
 		case found != nil: // not yet written
 			return r.replay(found, "not yet written")
-		case at != nil:
-			line, err := r.book.read(ctx, at, key)
+		case seg != nil:
+			line, err := r.book.read(ctx, seg, row)
 			if err != nil {
 				return nil, err
 			}
-			return r.replay(line, r.book.objectKey(at.digest))
+			return r.replay(line, seg.key)
 		case r.ledger.opt.ReplayOnly:
-			return nil, fault.New(fault.Permanent, fmt.Errorf("model %s: request %s: %w", r.model, key, ErrMiss),
+			return nil, fault.New(fault.Permanent, fmt.Errorf("model %s: request %s: %w; %s", r.model, key, ErrMiss, r.ledger.explain(ctx, r.book, key, canon)),
 				"replay with the config, inputs and gymline version that were recorded, or run without --replay-only to call the model")
 		case leader:
 			resp, err := r.call(ctx, canon, key, req)
@@ -85,6 +85,9 @@ func (r *recorder) Chat(ctx context.Context, req *llm.Request) (*llm.Response, e
 
 // call asks the model and records the exchange.
 func (r *recorder) call(ctx context.Context, canon []byte, key Key, req *llm.Request) (*llm.Response, error) {
+	if err := r.ledger.admit(ctx, r.book); err != nil {
+		return nil, err
+	}
 	start := r.ledger.opt.Now()
 	resp, err := r.next.Chat(ctx, req)
 	a := answer{ElapsedMS: r.ledger.opt.Now().Sub(start).Milliseconds()}
@@ -102,12 +105,12 @@ func (r *recorder) call(ctx context.Context, canon []byte, key Key, req *llm.Req
 	if encErr != nil {
 		return nil, fmt.Errorf("ledger: answer: %w", encErr)
 	}
-	waiting, recErr := r.book.record(key, canon, line, a.Error != nil)
-	if recErr == nil {
-		recErr = r.ledger.relieve(ctx, waiting)
-	}
+	full, recErr := r.book.record(key, canon, line, a.Error != nil)
 	if recErr != nil {
 		return nil, recErr
+	}
+	if full {
+		r.ledger.full()
 	}
 	return resp, err
 }

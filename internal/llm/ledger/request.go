@@ -1,7 +1,10 @@
 package ledger
 
 import (
+	"encoding/binary"
+	"encoding/json"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/gymline/gymline/internal/canonical"
@@ -35,7 +38,7 @@ func canonicalRequest(req *llm.Request) ([]byte, error) {
 		out = strconv.AppendInt(append(out, `,"replicate":`...), int64(req.Replicate), 10)
 	}
 	if req.Schema != nil {
-		schema, err := canonical.JSON(req.Schema.Schema)
+		schema, err := canonicalSchema(req.Schema.Schema)
 		if err != nil {
 			return nil, err
 		}
@@ -48,6 +51,44 @@ func canonicalRequest(req *llm.Request) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
+// schemas remembers canonical schemas by their text: a run has a handful, and
+// asks with them all the time.
+var schemas struct {
+	sync.RWMutex
+	canon map[string][]byte
+}
+
+// maxSchemas bounds what is remembered; more are only slower.
+const maxSchemas = 64
+
+func canonicalSchema(schema []byte) ([]byte, error) {
+	schemas.RLock()
+	canon, ok := schemas.canon[string(schema)]
+	schemas.RUnlock()
+	if ok {
+		return canon, nil
+	}
+	canon, err := canonical.JSON(json.RawMessage(schema))
+	if err != nil {
+		return nil, err
+	}
+	schemas.Lock()
+	defer schemas.Unlock()
+	if schemas.canon == nil || len(schemas.canon) >= maxSchemas {
+		schemas.canon = map[string][]byte{}
+	}
+	schemas.canon[string(schema)] = canon
+	return canon, nil
+}
+
+// plain reports whether none of eight bytes needs an escape or begins a
+// character of more than one byte: each is tested in its own eight bits.
+func plain(x uint64) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	quote, slash := x^(ones*'"'), x^(ones*'\\')
+	return (x|(x-ones*' ')|(quote-ones)|(slash-ones))&tops == 0
+}
+
 // appendString appends a string as RFC 8785 writes it; a byte that is not UTF-8
 // becomes U+FFFD, as it does when the request is sent.
 func appendString(out []byte, s string) []byte {
@@ -55,6 +96,12 @@ func appendString(out []byte, s string) []byte {
 	out = append(out, '"')
 	done := 0
 	for i := 0; i < len(s); {
+		for i+8 <= len(s) && plain(binary.LittleEndian.Uint64([]byte(s[i:i+8]))) {
+			i += 8
+		}
+		if i == len(s) {
+			break
+		}
 		c := s[i]
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(s[i:])

@@ -16,9 +16,6 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
-// FormatVersion is written into every segment; FORMAT.md lists the changes.
-const FormatVersion = 1
-
 // Bounds of a segment, in bytes, so that a damaged one cannot fill memory.
 const (
 	maxHeader  = 16 << 20
@@ -26,47 +23,48 @@ const (
 	maxLine    = 64 << 20
 )
 
-const suffix = ".jsonl.zst"
+// A frame of answers ends with so many rows or, decoded, bytes: small enough to
+// be read for one of them, large enough to compress.
+const (
+	frameRows  = 64
+	frameBytes = 64 << 10
+)
 
-// A header is a segment's first line. A segment is named by the header's
-// digest, and the header holds the digests of the rest: whatever part is read
-// is verified.
-type header struct {
-	Format  int      `json:"format"`
-	Created string   `json:"created"` // RFC 3339, UTC
-	Model   Identity `json:"model"`
-	Keys    keyList  `json:"keys"`             // of the exchanges, in their order
-	Failed  []int    `json:"failed,omitempty"` // which of them have an error for an answer
-	Answers part     `json:"answers"`
-	// Requests follow the answers, so that a replay need not read them.
-	Requests part `json:"requests"`
+// An encoded segment is its stored bytes, and what names it.
+type encoded struct {
+	digest string
+	head   int64 // stored size of the first frame
+	data   []byte
 }
 
-// A part is a run of lines, one for each exchange.
-type part struct {
-	Bytes  int64  `json:"bytes"` // decoded
-	SHA256 string `json:"sha256"`
-}
-
-func partOf(data []byte) part {
-	sum := sha256.Sum256(data)
-	return part{int64(len(data)), hex.EncodeToString(sum[:])}
-}
-
-// encodeSegment returns a segment's digest and its stored bytes.
-func encodeSegment(zw *zstd.Encoder, h header, answers, requests []byte) (digest string, data []byte, err error) {
-	h.Format, h.Answers, h.Requests = FormatVersion, partOf(answers), partOf(requests)
-	head, err := json.Marshal(h)
+// encodeSegment fills in what a header says of its parts.
+func encodeSegment(zw *zstd.Encoder, h *header, answers, requests []byte) (e encoded, err error) {
+	h.Format, h.Answers, h.Requests, h.Frames = FormatVersion, partOf(answers), partOf(requests), &frames{}
+	var body []byte
+	for rest := answers; len(rest) > 0; {
+		size, rows := 0, 0
+		for size < len(rest) && size < frameBytes && rows < frameRows {
+			size += bytes.IndexByte(rest[size:], '\n') + 1
+			rows++
+		}
+		before := len(body)
+		body = zw.EncodeAll(rest[:size], body)
+		h.Frames.Rows = append(h.Frames.Rows, rows)
+		h.Frames.Stored = append(h.Frames.Stored, int64(len(body)-before))
+		h.Frames.Sums = append(h.Frames.Sums, sha256.Sum256(rest[:size]))
+		rest = rest[size:]
+	}
+	line, err := json.Marshal(h)
 	if err != nil {
-		return "", nil, fmt.Errorf("ledger: segment header: %w", err)
+		return e, fmt.Errorf("ledger: segment header: %w", err)
 	}
-	head = append(head, '\n')
-	// A zstd frame for each part: who reads one need not hold the window of the next.
-	for _, p := range [][]byte{head, answers, requests} {
-		data = zw.EncodeAll(p, data)
-	}
-	sum := sha256.Sum256(head)
-	return hex.EncodeToString(sum[:]), data, nil
+	line = append(line, '\n')
+	sum := sha256.Sum256(line)
+	e.digest = hex.EncodeToString(sum[:])
+	e.data = zw.EncodeAll(line, nil)
+	e.head = int64(len(e.data))
+	e.data = zw.EncodeAll(requests, append(e.data, body...))
+	return e, nil
 }
 
 // damaged is the error for a segment that cannot be trusted. It is refused
@@ -79,7 +77,28 @@ func damaged(key, what string, err error) error {
 		"restore that object from a backup, or remove it to call the model again for what it recorded")
 }
 
-// A segmentReader reads one segment's parts in order.
+// decodeHeader decodes a segment's first frame.
+func decodeHeader(zr *zstd.Decoder, key, digest string, data []byte) (*header, error) {
+	line, err := zr.DecodeAll(data, nil)
+	if err != nil {
+		return nil, damaged(key, "truncated or altered", err)
+	}
+	return parseHeader(key, digest, line)
+}
+
+// decodeFrame returns a frame's answers, without line ends.
+func decodeFrame(zr *zstd.Decoder, key string, f frame, data []byte) ([][]byte, error) {
+	text, err := zr.DecodeAll(data, nil)
+	if err != nil {
+		return nil, damaged(key, "truncated or altered", err)
+	}
+	if sha256.Sum256(text) != f.sum || bytes.Count(text, []byte("\n")) != f.rows {
+		return nil, damaged(key, "its answers do not match its header", nil)
+	}
+	return bytes.Split(text, []byte("\n"))[:f.rows], nil
+}
+
+// A segmentReader reads a segment's parts in order.
 type segmentReader struct {
 	key string // of the object, for errors
 	src *source
@@ -116,43 +135,42 @@ func (s *segmentReader) close() { s.zr.Close() }
 
 // header reads the first line and checks it against the digest that names the segment.
 func (s *segmentReader) header(digest string) (*header, error) {
-	line, err := s.line(maxHeader)
+	line, err := s.line(nil, maxHeader)
 	if err != nil {
 		return nil, err
 	}
-	if sum := sha256.Sum256(line); hex.EncodeToString(sum[:]) != digest {
-		return nil, damaged(s.key, "its first line does not match its name", nil)
-	}
-	var h header
-	if err := json.Unmarshal(line, &h); err != nil {
-		return nil, damaged(s.key, "header", err)
-	}
-	if h.Format < 1 || h.Format > FormatVersion {
-		return nil, fault.New(fault.Config, fmt.Errorf("ledger segment %s has format %d, and this gymline reads up to %d", s.key, h.Format, FormatVersion),
-			"use a newer gymline")
-	}
-	if h.Answers.Bytes < 0 || h.Answers.Bytes > maxAnswers {
-		return nil, damaged(s.key, fmt.Sprintf("%d bytes of answers", h.Answers.Bytes), nil)
-	}
-	for _, n := range h.Failed {
-		if n < 0 || n >= len(h.Keys) {
-			return nil, damaged(s.key, "header: failed exchange out of range", nil)
-		}
-	}
-	return &h, nil
+	return parseHeader(s.key, digest, line)
 }
 
-// line reads up to and including a line's end.
-func (s *segmentReader) line(limit int) ([]byte, error) {
-	var line []byte
+// levelHeader reads the first two lines of a journal's level.
+func (s *segmentReader) levelHeader() (h *header, digest string, err error) {
+	line, err := s.line(nil, maxHeader)
+	if err != nil {
+		return nil, "", err
+	}
+	var first levelLine
+	if err := json.Unmarshal(line, &first); err != nil {
+		return nil, "", damaged(s.key, "first line", err)
+	}
+	h, err = s.header(first.SHA256)
+	return h, first.SHA256, err
+}
+
+// A levelLine is the first line of a journal's level.
+type levelLine struct {
+	SHA256 string `json:"sha256"` // of the header line that follows
+}
+
+// line appends the next line, with its end, to buf.
+func (s *segmentReader) line(buf []byte, limit int) ([]byte, error) {
 	for {
 		chunk, err := s.buf.ReadSlice('\n')
-		line = append(line, chunk...)
-		if len(line) > limit {
+		buf = append(buf, chunk...)
+		if len(buf) > limit {
 			return nil, damaged(s.key, fmt.Sprintf("a line is larger than %d bytes", limit), nil)
 		}
 		if err == nil {
-			return line, nil
+			return buf, nil
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return nil, s.readError(err)
@@ -173,14 +191,11 @@ func (s *segmentReader) readError(err error) error {
 
 // answers reads the answers, which follow the header, verifies them and returns
 // their lines, without line ends.
-func (s *segmentReader) answers(h *header) ([][]byte, error) { return s.part(h.Answers, len(h.Keys)) }
-
-// part reads a part of so many rows that comes next.
-func (s *segmentReader) part(p part, rows int) ([][]byte, error) {
+func (s *segmentReader) answers(h *header) ([][]byte, error) {
 	hash := sha256.New()
-	lines := make([][]byte, 0, rows)
-	for read := int64(0); read < p.Bytes; {
-		line, err := s.line(int(min(p.Bytes-read, maxLine)))
+	lines := make([][]byte, 0, len(h.Keys))
+	for read := int64(0); read < h.Answers.Bytes; {
+		line, err := s.line(nil, int(min(h.Answers.Bytes-read, maxLine)))
 		if err != nil {
 			return nil, err
 		}
@@ -188,8 +203,8 @@ func (s *segmentReader) part(p part, rows int) ([][]byte, error) {
 		hash.Write(line)
 		lines = append(lines, bytes.TrimSuffix(line, []byte("\n")))
 	}
-	if hex.EncodeToString(hash.Sum(nil)) != p.SHA256 || len(lines) != rows {
-		return nil, damaged(s.key, "its lines do not match its header", nil)
+	if hex.EncodeToString(hash.Sum(nil)) != h.Answers.SHA256 || len(lines) != len(h.Keys) {
+		return nil, damaged(s.key, "its answers do not match its header", nil)
 	}
 	return lines, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -108,22 +109,35 @@ func damageHurts(t *testing.T, key string, data []byte) int {
 // TestAlteredText: whoever edits an answer and compresses it well is found out too.
 func TestAlteredText(t *testing.T) {
 	key, data := one(t)
-	b := store.NewMem()
-	put(t, b, key, data)
-	text := decoded(t, b, key)
+	intact := store.NewMem()
+	put(t, intact, key, data)
+	text := decoded(t, intact, key)
+	digest, _, _ := strings.Cut(filepath.Base(key), "-")
 	for what, change := range map[string][2]string{
-		"answer": {"answer 1 to a", "answer 9 to a"}, "key": {`"keys":"`, `"keys":"0`}, "format": {`"format":1`, `"format":2`},
+		"answer": {"answer 1 to a", "answer 9 to a"}, "key": {`"keys":"`, `"keys":"0`}, "format": {`"format":2`, `"format":1`},
 		"line gone": {"\n{\"response\"", "{\"response\""},
 	} {
 		edited := strings.Replace(text, change[0], change[1], 1)
 		if edited == text {
 			t.Fatalf("%s: nothing changed", what)
 		}
-		put(t, b, key, compress(edited))
+		lines := strings.SplitAfter(edited, "\n")
+		head := compress(lines[0])
+		b := store.NewMem()
+		put(t, b, segmentKey("ledger/"+Key(identityDigest(t)).String()+"/", digest, int64(len(head))), slices.Concat(head, compress(strings.Join(lines[1:4], "")), compress(strings.Join(lines[4:], ""))))
 		if err := replayAll(t, b); !errors.Is(err, store.ErrCorrupt) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+}
+
+func identityDigest(t *testing.T) [32]byte {
+	t.Helper()
+	d, err := IdentityOf(model).digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 func compress(text string) []byte {
@@ -136,8 +150,7 @@ func compress(text string) []byte {
 func TestNewerFormat(t *testing.T) {
 	head := `{"format":99,"keys":""}` + "\n"
 	b := store.NewMem()
-	d, _ := IdentityOf(model).digest()
-	put(t, b, "ledger/"+Key(d).String()+"/"+string(store.DigestOf([]byte(head)))+suffix, compress(head))
+	put(t, b, "ledger/"+Key(identityDigest(t)).String()+"/"+string(store.DigestOf([]byte(head)))+suffix, compress(head))
 	if err := replayAll(t, b); err == nil || fault.Code(err) != fault.Config || !strings.Contains(err.Error(), "format 99") {
 		t.Errorf("got %v", err)
 	}
@@ -149,9 +162,9 @@ func TestReadFails(t *testing.T) {
 	for n := range len(data) {
 		s, err := openSegment("k", io.MultiReader(bytes.NewReader(data[:n]), iotest.ErrReader(&store.Error{Op: "get", Key: "k", Kind: store.Transient, Err: errors.New("reset")})))
 		if err == nil {
-			_, err = s.line(maxHeader)
+			_, err = s.line(nil, maxHeader)
 			for err == nil {
-				_, err = s.line(maxLine)
+				_, err = s.line(nil, maxLine)
 			}
 			s.close()
 		}
@@ -161,97 +174,72 @@ func TestReadFails(t *testing.T) {
 	}
 }
 
-const fixture = "testdata/format1"
-
-// TestFixture: what format 1 wrote can still be read, to the letter.
-func TestFixture(t *testing.T) {
-	recordFixture := func(b store.Bucket) {
+// recordFixture records an answer and a refusal in a segment, and an answer that
+// only a journal holds.
+func recordFixture(t *testing.T, b store.Bucket) {
+	record := func(texts ...string) *Ledger {
 		l := open(t, b)
-		c := wrap(t, l, &provider{chat: func(_ context.Context, n int64, _ *llm.Request) (*llm.Response, error) {
-			if n == 2 {
+		c := wrap(t, l, &provider{chat: func(_ context.Context, _ int64, req *llm.Request) (*llm.Response, error) {
+			if req.Messages[0].Content == "b" {
 				return nil, &llm.Error{Model: "gpt", Status: 400, Code: "content_policy", Class: llm.Refused, Err: errors.New("no")}
 			}
 			return &llm.Response{Content: `{"tasks":[]}`, FinishReason: "stop", Model: "m-2024", Usage: llm.Usage{Calls: 1, Prompt: 9, Cached: 1, Completion: 2}}, nil
 		}})
-		chat(t, c, ask("a"))
-		_, _ = c.Chat(t.Context(), ask("b"))
-		closeLedger(t, l)
-	}
-	if *update {
-		b := store.NewMem()
-		recordFixture(b)
-		key := segments(t, b)[0]
-		file := filepath.Join(fixture, filepath.FromSlash(key))
-		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, stored(t, b, key), 0o644)); err != nil {
-			t.Fatal(err)
+		for _, text := range texts {
+			_, _ = c.Chat(t.Context(), ask(text))
 		}
+		return l
 	}
-	b := store.NewMem()
-	files, err := filepath.Glob(filepath.Join(fixture, "ledger", "*", "*"+suffix))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no fixture: %v", err)
-	}
-	for _, f := range files {
-		data, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		put(t, b, strings.TrimPrefix(filepath.ToSlash(f), fixture+"/"), data)
-	}
-	c := wrap(t, open(t, b, replayOnly), nil)
-	want := llm.Response{Content: `{"tasks":[]}`, FinishReason: "stop", Model: "m-2024", Usage: llm.Usage{Calls: 1, Prompt: 9, Cached: 1, Completion: 2, Replayed: 1}}
-	if got := chat(t, c, ask("a")); got != want {
-		t.Errorf("got %+v", got)
-	}
-	if _, err := c.Chat(t.Context(), ask("b")); err == nil || err.Error() != "model gpt: HTTP 400 content_policy: no" {
-		t.Errorf("got %v", err)
+	closeLedger(t, record("a", "b"))
+	if err := record("c").Flush(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
 
-// FuzzSegment: no bytes at all make the reader panic, hang or fill memory, even
-// where the attacker gets the name right.
-func FuzzSegment(f *testing.F) {
-	for _, head := range []string{
-		`{"format":1,"keys":"` + strings.Repeat("0f", 32) + `","failed":[0],"answers":{"bytes":3,"sha256":"x"},"requests":{"bytes":3}}`,
-		`{"format":1,"keys":"zz","answers":{"bytes":-1}}`, `{"format":1,"failed":[7]}`, `{}`, `[`, ``,
-	} {
-		f.Add([]byte(head), []byte("{}\n{}\n"), false)
+// loadFixture returns a bucket with the objects that a format's fixture holds.
+func loadFixture(t testing.TB, format string) store.Bucket {
+	b := store.NewMem()
+	files := os.DirFS(filepath.Join("testdata", format))
+	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		return b.Put(t.Context(), name, bytes.NewReader(data), int64(len(data)))
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	files, _ := filepath.Glob(filepath.Join(fixture, "ledger", "*", "*"+suffix))
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data, []byte(nil), true)
-	}
-	b := &book{index: map[Key]place{}}
-	f.Fuzz(func(t *testing.T, head, rest []byte, raw bool) {
-		data, line := head, append(bytes.ReplaceAll(head, []byte("\n"), nil), '\n')
-		if !raw {
-			data = compress(string(line) + string(rest))
-		}
-		s, err := openSegment("k", bytes.NewReader(data))
-		if err != nil {
-			return
-		}
-		defer s.close()
-		h, err := s.header(string(store.DigestOf(line)))
-		if err != nil {
-			return
-		}
-		lines, err := s.answers(h)
-		if err == nil && len(lines) != len(h.Keys) {
-			t.Errorf("%d answers for %d keys", len(lines), len(h.Keys))
-		}
-		b.add(&segment{}, h)
-		r := &recorder{model: "m"}
-		for _, line := range lines {
-			if resp, err := r.replay(line, "k"); (resp == nil) == (err == nil) {
-				t.Errorf("%s: %v, %v", line, resp, err)
+	return b
+}
+
+// TestFixture: what every format wrote can still be read, to the letter.
+func TestFixture(t *testing.T) {
+	if *update {
+		b := store.NewMem()
+		recordFixture(t, b)
+		for _, key := range segments(t, b) {
+			file := filepath.Join("testdata", "format2", filepath.FromSlash(key))
+			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, stored(t, b, key), 0o644)); err != nil {
+				t.Fatal(err)
 			}
 		}
-	})
+	}
+	for format, texts := range map[string][]string{"format1": {"a"}, "format2": {"a", "c"}} {
+		c := wrap(t, open(t, loadFixture(t, format), replayOnly), nil)
+		want := llm.Response{Content: `{"tasks":[]}`, FinishReason: "stop", Model: "m-2024", Usage: llm.Usage{Calls: 1, Prompt: 9, Cached: 1, Completion: 2, Replayed: 1}}
+		for _, text := range texts {
+			if got := chat(t, c, ask(text)); got != want {
+				t.Errorf("%s: got %+v", format, got)
+			}
+		}
+		if _, err := c.Chat(t.Context(), ask("b")); err == nil || err.Error() != "model gpt: HTTP 400 content_policy: no" {
+			t.Errorf("%s: got %v", format, err)
+		}
+	}
 }
 
 // TestSegmentIsReadable: zstd -d gives JSON lines: the header, the answers, the requests.

@@ -136,7 +136,7 @@ func (f *folder) write(name string, body io.Reader) (fs.FileInfo, error) {
 	return file.Stat()
 }
 
-// GetObject streams an object.
+// GetObject streams an object, or the part that a range names.
 func (f *folder) GetObject(_ context.Context, in *aws.GetObjectInput) (*aws.GetObjectOutput, error) {
 	name, err := f.path(in.Bucket, in.Key)
 	if err != nil {
@@ -155,7 +155,22 @@ func (f *folder) GetObject(_ context.Context, in *aws.GetObjectInput) (*aws.GetO
 		return nil, failure(err)
 	}
 	size, modified, tag := info.Size(), info.ModTime(), etag(info.Size(), info.ModTime())
-	return &aws.GetObjectOutput{Body: file, ContentLength: &size, LastModified: &modified, ETag: &tag}, nil
+	out := &aws.GetObjectOutput{Body: file, ContentLength: &size, LastModified: &modified, ETag: &tag}
+	if start, length, ok, err := backend.ParseObjectRange(size, deref(in.Range)); err != nil {
+		file.Close()
+		return nil, err
+	} else if ok {
+		span := fmt.Sprintf("bytes %d-%d/%d", start, start+length-1, size)
+		out.ContentLength, out.ContentRange = &length, &span
+		out.Body = section{io.NewSectionReader(file, start, length), file}
+	}
+	return out, nil
+}
+
+// A section is a part of a file.
+type section struct {
+	io.Reader
+	io.Closer
 }
 
 // HeadObject returns an object's size.

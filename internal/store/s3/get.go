@@ -13,7 +13,24 @@ import (
 
 // Get streams an object; ctx governs it until its body is closed.
 func (b *Bucket) Get(ctx context.Context, key string) (io.ReadCloser, error) {
-	body, _, _, err := b.client.GetObject(ctx, b.name, b.prefix+key, minio.GetObjectOptions{})
+	return b.get(ctx, key, minio.GetObjectOptions{})
+}
+
+// GetRange streams a part of an object, like Get.
+func (b *Bucket) GetRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	var opt minio.GetObjectOptions
+	if err := opt.SetRange(offset, offset+length-1); err != nil {
+		return nil, b.failure(ctx, "get", key, refused(err))
+	}
+	r, err := b.get(ctx, key, opt)
+	if code(err) == minio.InvalidRange { // the object ends before
+		return io.NopCloser(strings.NewReader("")), nil
+	}
+	return r, err
+}
+
+func (b *Bucket) get(ctx context.Context, key string, opt minio.GetObjectOptions) (io.ReadCloser, error) {
+	body, _, _, err := b.client.GetObject(ctx, b.name, b.prefix+key, opt)
 	if err != nil {
 		return nil, b.failure(ctx, "get", key, err)
 	}

@@ -75,6 +75,34 @@ func objects(t *testing.T, b store.Bucket) {
 	wantKeys(t, b, "", "a/b", "a/c", "empty", "half")
 }
 
+// ranges reads parts of an object, to its end and beyond.
+func ranges(t *testing.T, b store.Bucket) {
+	if _, err := b.GetRange(t.Context(), "absent", 0, 1); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("range of an absent key: %v", err)
+	}
+	put(t, b, "ten", "0123456789")
+	put(t, b, "empty", "")
+	for _, tt := range []struct {
+		key            string
+		offset, length int64
+		want           string
+	}{
+		{"ten", 0, 1, "0"}, {"ten", 0, 10, "0123456789"}, {"ten", 3, 4, "3456"}, {"ten", 9, 1, "9"}, {"ten", 8, 1 << 40, "89"},
+		{"ten", 10, 1, ""}, {"ten", 1 << 40, 5, ""}, {"empty", 0, 1, ""}, {"empty", 7, 7, ""},
+	} {
+		r, err := b.GetRange(t.Context(), tt.key, tt.offset, tt.length)
+		if err != nil {
+			t.Errorf("%s from %d on: %v", tt.key, tt.offset, err)
+			continue
+		}
+		got, err := io.ReadAll(r)
+		if err != nil || string(got) != tt.want {
+			t.Errorf("%s: %d bytes from %d on: %q, %v, want %q", tt.key, tt.length, tt.offset, got, err, tt.want)
+		}
+		r.Close()
+	}
+}
+
 // keys shows that names survive the way to the server and back, in order.
 func keys(t *testing.T, b store.Bucket) {
 	odd := []string{
@@ -191,6 +219,8 @@ func cancelled(t *testing.T, b store.Bucket) {
 	check("create", b.Create(ctx, "no", []byte("x")))
 	_, err := b.Get(ctx, "here")
 	check("get", err)
+	_, err = b.GetRange(ctx, "here", 0, 1)
+	check("range", err)
 	_, err = b.Stat(ctx, "here")
 	check("stat", err)
 	err = nil

@@ -31,6 +31,7 @@ type Server struct {
 // Run runs the suite. open returns an empty bucket of its own at each call.
 func Run(t *testing.T, open func(t testing.TB) store.Bucket, o Options) {
 	t.Run("Objects", func(t *testing.T) { objects(t, open(t)) })
+	t.Run("Ranges", func(t *testing.T) { ranges(t, open(t)) })
 	t.Run("Keys", func(t *testing.T) { keys(t, open(t)) })
 	t.Run("CreateOnce", func(t *testing.T) { createOnce(t, open(t)) })
 	t.Run("CommitOnce", func(t *testing.T) { commitOnce(t, open(t)) })
