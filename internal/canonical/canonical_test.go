@@ -1,6 +1,9 @@
 package canonical
 
-import "testing"
+import (
+	"encoding/binary"
+	"testing"
+)
 
 func TestJSON(t *testing.T) {
 	type inner struct {
@@ -25,4 +28,34 @@ func TestJSON(t *testing.T) {
 	if _, err := JSON(func() {}); err == nil {
 		t.Error("a func has no JSON")
 	}
+}
+
+// TestPlain: a byte that needs care is seen wherever it stands.
+func TestPlain(t *testing.T) {
+	for c := range 256 {
+		for at := range 8 {
+			text := []byte("abcdefgh")
+			text[at] = byte(c)
+			want := c >= ' ' && c != '"' && c != '\\' && c < 0x80
+			if got := plain(binary.LittleEndian.Uint64(text)); got != want {
+				t.Errorf("%q: %v", text, got)
+			}
+		}
+	}
+}
+
+// FuzzAppendString: it is what JSON does with any string.
+func FuzzAppendString(f *testing.F) {
+	for _, s := range []string{"", "plain text of more than eight", "\x00\x1f\u2028é\"\\/<&>", "\xff\xc3", "😀 and a tail", "12345678\n"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		want, err := JSON(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := AppendString([]byte("x"), s); string(got) != "x"+string(want) {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
 }

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"encoding/binary"
 	"strings"
 	"testing"
 
@@ -123,20 +122,6 @@ func BenchmarkKey(b *testing.B) {
 	for b.Loop() {
 		if _, _, err := keyOf([32]byte{}, req); err != nil {
 			b.Fatal(err)
-		}
-	}
-}
-
-// TestPlain: a byte that needs care is seen wherever it stands.
-func TestPlain(t *testing.T) {
-	for c := range 256 {
-		for at := range 8 {
-			text := []byte("abcdefgh")
-			text[at] = byte(c)
-			want := c >= ' ' && c != '"' && c != '\\' && c < 0x80
-			if got := plain(binary.LittleEndian.Uint64(text)); got != want {
-				t.Errorf("%q: %v", text, got)
-			}
 		}
 	}
 }

@@ -105,8 +105,8 @@ func ErrorBody(code, message string) []byte {
 
 // Body returns the body that Chat sends for req.
 func (b *Batches) Body(ctx context.Context, req *llm.Request) ([]byte, error) {
-	wire := b.request(req)
-	k := &keeper{exchange: exchange{chatter: b.chatter, messages: wire.Messages}}
+	wire, msgs := b.request(req)
+	k := &keeper{exchange: exchange{chatter: b.chatter, messages: msgs}}
 	if _, err := b.client(k).CreateChatCompletion(ctx, wire); !errors.Is(err, errKept) {
 		return nil, fmt.Errorf("model %s: build request: %w", b.model.Name, err)
 	}
@@ -126,7 +126,9 @@ func (k *keeper) Do(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.sent = k.mend(body)
+	if k.sent, err = k.mend(body); err != nil {
+		return nil, err
+	}
 	return nil, errKept
 }
 

@@ -10,8 +10,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/sashabaranov/go-openai"
-
+	"github.com/gymline/gymline/internal/canonical"
 	"github.com/gymline/gymline/internal/llm"
 )
 
@@ -26,7 +25,7 @@ const (
 // while the status and headers are still at hand.
 type exchange struct {
 	*chatter
-	messages []openai.ChatCompletionMessage
+	messages []llm.Message
 	status   int // 0 until an answer came
 	header   http.Header
 	body     []byte
@@ -38,7 +37,9 @@ func (x *exchange) Do(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	body = x.mend(body)
+	if body, err = x.mend(body); err != nil {
+		return nil, err
+	}
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	req.ContentLength = int64(len(body))
@@ -71,7 +72,9 @@ func (x *exchange) receive(resp *http.Response) (_ *http.Response, err error) {
 		limit = maxAnswer
 	}
 	// The body is read to its end, so that the connection can be used again.
-	x.body, err = io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1))
+	buf := bytes.NewBuffer(make([]byte, 0, min(max(resp.ContentLength, 0), maxError)+bytes.MinRead))
+	_, err = buf.ReadFrom(io.LimitReader(resp.Body, int64(limit)+1))
+	x.body = buf.Bytes()
 	if !ok {
 		return nil, x.failed()
 	}
@@ -86,28 +89,34 @@ func (x *exchange) receive(resp *http.Response) (_ *http.Response, err error) {
 	return resp, nil
 }
 
-// mend adds the sampling parameters, and the empty contents that the client
-// leaves out though servers require them.
-func (x *exchange) mend(body []byte) []byte {
-	from := 0
+// mend writes the messages into a body that the client left without, and adds
+// the sampling parameters. Writing them takes the client, which does it through
+// reflection and twice, as long as all else of a call; and it leaves out empty
+// contents, though servers require them.
+func (x *exchange) mend(body []byte) ([]byte, error) {
+	before, after, ok := bytes.Cut(body, []byte(`"messages":null`)) // quotes within strings are escaped
+	if !ok {
+		return nil, errors.New("the client's request has no place for messages")
+	}
+	size := len(body) + len(x.sampling) + 16
 	for _, m := range x.messages {
-		if m.Content != "" {
-			continue
-		}
-		// Quotes within strings are escaped, and messages come before anything
-		// raw, so the next match is this message.
-		bare := []byte(`{"role":"` + m.Role + `"}`)
-		if i := bytes.Index(body[from:], bare); i >= 0 {
-			cut := from + i + len(bare) - 1
-			from = cut
-			body = append(body[:cut:cut], append([]byte(`,"content":""`), body[cut:]...)...)
-		}
+		size += len(m.Content) + len(m.Content)/16 + 48
 	}
+	out := append(append(make([]byte, 0, size), before...), `"messages":[`...)
+	for i, m := range x.messages {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = canonical.AppendString(append(out, `{"role":`...), m.Role)
+		out = canonical.AppendString(append(out, `,"content":`...), m.Content)
+		out = append(out, '}')
+	}
+	out = append(append(out, ']'), after...)
 	if len(x.sampling) == 0 {
-		return body
+		return out, nil
 	}
-	body = append(bytes.TrimSuffix(bytes.TrimSpace(body), []byte("}")), ',')
-	return append(append(body, x.sampling...), '}')
+	out = append(bytes.TrimSuffix(bytes.TrimSpace(out), []byte("}")), ',')
+	return append(append(out, x.sampling...), '}'), nil
 }
 
 // unreachable is the error for a call that got no whole answer.

@@ -71,8 +71,8 @@ type chatter struct {
 }
 
 func (c *chatter) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
-	wire := c.request(req)
-	x := &exchange{chatter: c, messages: wire.Messages}
+	wire, msgs := c.request(req)
+	x := &exchange{chatter: c, messages: msgs}
 	return c.complete(ctx, x, x, wire)
 }
 

@@ -27,8 +27,9 @@ func Mode(m llm.Model) string {
 	return m.Schema
 }
 
-// request builds the client's request, less the sampling parameters.
-func (c *chatter) request(req *llm.Request) openai.ChatCompletionRequest {
+// request builds the client's request, less the messages and the sampling
+// parameters, and the messages.
+func (c *chatter) request(req *llm.Request) (openai.ChatCompletionRequest, []llm.Message) {
 	out := openai.ChatCompletionRequest{Model: c.model.Model, Seed: wireSeed(req)}
 	msgs := req.Messages
 	if req.Schema != nil {
@@ -47,11 +48,7 @@ func (c *chatter) request(req *llm.Request) openai.ChatCompletionRequest {
 			msgs = withSchema(msgs, req.Schema)
 		}
 	}
-	out.Messages = make([]openai.ChatCompletionMessage, len(msgs))
-	for i, m := range msgs {
-		out.Messages[i] = openai.ChatCompletionMessage{Role: m.Role, Content: m.Content}
-	}
-	return out
+	return out, msgs
 }
 
 // withSchema returns msgs with the schema at the end of the last system text,
