@@ -105,7 +105,7 @@ func (u *UsageByRole) Count(role string, used Usage) {
 	if u.Roles == nil {
 		u.Roles = map[string]Usage{}
 	}
-	u.Usage, u.Roles[role] = u.Usage.Add(used), u.Roles[role].Add(used)
+	u.Usage, u.Roles[role] = u.Add(used), u.Roles[role].Add(used)
 }
 
 // Providers of a model.

@@ -30,7 +30,7 @@ func measureSim(ctx context.Context, gymline string, factor int) (g Generation, 
 	if err != nil {
 		return g, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	samples, err := filepath.Abs("configs/samples")
 	if err != nil {
 		return g, err

@@ -19,7 +19,7 @@ func (r *Results) print(w io.Writer) {
 			fmt.Fprintf(tw, "%d\t%.0f\t%.0f\t%.1f%%\t%.0f\t%.0f\t%.0f\t%.2f\t%d\t%d\t\n", l.InFlight, l.Bound, l.Gymline.CallsPerSecond,
 				100*l.Gymline.CallsPerSecond/l.Bound, l.Bare.CallsPerSecond, l.Gymline.CPUMicros, l.Bare.CPUMicros, l.Gymline.CPUMicros/l.Bare.CPUMicros, l.RSS>>20, l.Prompt)
 		}
-		tw.Flush()
+		_ = tw.Flush()
 	}
 	if len(r.Sim) > 0 {
 		fmt.Fprint(w, "\nThe stand-in in two processes\n\n")
@@ -27,7 +27,7 @@ func (r *Results) print(w io.Writer) {
 		for _, g := range r.Sim {
 			fmt.Fprintf(tw, "%d\t%.1f\t%.0f\t%.0f\t%.2f\t%d\t\n", g.Events, g.Seconds, g.Wall, g.Micros, g.Micros/r.Sim[0].Micros, g.RSS>>20)
 		}
-		tw.Flush()
+		_ = tw.Flush()
 	}
 	if len(r.Functions) > 0 {
 		fmt.Fprint(w, "\nGo benchmarks\n\n")
