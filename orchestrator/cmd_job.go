@@ -129,7 +129,10 @@ func withJob(ctx context.Context, edge *cli.Edge, o jobOptions, at *int, sink pr
 	if err != nil {
 		return fmt.Errorf("run %s: %w", o.run, err)
 	}
-	defer func() { keepFailure(ctx, st, store.Failure{Step: store.StepName(o.step), Shard: *at}, id, err) }()
+	far := &latest{Sink: sink}
+	defer func() {
+		keepFailure(ctx, st, store.Failure{Step: store.StepName(o.step), Shard: *at, Progress: far.of(*at)}, id, err)
+	}()
 	var how Execution
 	if len(run.Execution) > 0 {
 		if err := json.Unmarshal(run.Execution, &how); err != nil {
@@ -160,7 +163,7 @@ func withJob(ctx context.Context, edge *cli.Edge, o jobOptions, at *int, sink pr
 	working, stop := givingUp(ctx, st, id, o.does)
 	defer stop()
 	err = work(working, job.Env{
-		Store: st, Models: models, Traffic: models.Traffic, Log: log, Events: sink, Now: edge.Now, Every: progressEvery, InFlight: max(how.InFlight, 1), Exec: newTrainer(edge, how),
+		Store: st, Models: models, Traffic: models.Traffic, Log: log, Events: far, Now: edge.Now, Every: progressEvery, InFlight: max(how.InFlight, 1), Exec: newTrainer(edge, how),
 		Tolerance: how.Tolerance,
 	}, shards)
 	if given := context.Cause(working); errors.Is(err, context.Canceled) && errors.Is(given, errGivenUp) {

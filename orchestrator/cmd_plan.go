@@ -60,6 +60,9 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := experiment.CheckTogether(e, profile); err != nil {
+		return err
+	}
 	trees, err := listInputs(e)
 	if err != nil {
 		return err

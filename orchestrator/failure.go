@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -26,6 +29,36 @@ func keepFailure(ctx context.Context, st *store.Store, f store.Failure, id store
 	defer cancel()
 	f.Cause, f.Hint = err.Error(), fault.Hint(err)
 	_ = st.PutFailure(ctx, id, f)
+}
+
+// latest remembers how far a job came.
+type latest struct {
+	progress.Sink
+	mu    sync.Mutex
+	event progress.Event
+}
+
+func (l *latest) Emit(e progress.Event) {
+	if e.Type == progress.Progress {
+		l.mu.Lock()
+		l.event = e
+		l.mu.Unlock()
+	}
+	l.Sink.Emit(e)
+}
+
+// of is how far a shard came; nil when it told nothing.
+func (l *latest) of(shard int) json.RawMessage {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.event.Type == "" || l.event.Shard != shard {
+		return nil
+	}
+	data, err := json.Marshal(l.event)
+	if err != nil {
+		return nil
+	}
+	return data
 }
 
 // givingUp ends ctx when another shard of the run has failed for good: in a

@@ -171,7 +171,7 @@ func (t *Terminal) finish(state string, now time.Time) {
 		parts = append(parts, dollars(usage.USD))
 	}
 	if failed > 0 && state == progress.Succeeded {
-		parts = append(parts, plural(int(failed), "row")+" failed: see the report's row ledger; --fresh tries again")
+		parts = append(parts, plural(int(failed), "row")+" failed: see the report's row ledger")
 	}
 	if simulated {
 		parts = append(parts, "simulated")

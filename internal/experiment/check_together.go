@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/gymline/gymline/internal/llm"
 )
 
 // CheckTogether holds what neither file tells alone: whether the engine of p can
 // run e. The error is Problems: all of them, each under the name of the file's
 // metadata, for the files are not at hand.
 func CheckTogether(e *Experiment, p *Profile) error {
-	problems := trainings(e, p.Spec.Engine)
+	problems := append(trainings(e, p.Spec.Engine), batched(e, p)...)
 	if p.Spec.Engine == EngineArgo && p.Spec.Argo != nil {
 		problems = append(problems, modelKeys(e, p)...)
 	}
@@ -39,6 +41,32 @@ func trainings(e *Experiment, engine string) (problems Problems) {
 		case t.TrainJob != nil && engine == EngineLocal:
 			refuse("trainJob", EngineArgo, local)
 		}
+	}
+	return problems
+}
+
+// batched finds models of the profile's batch that cannot be asked so: a
+// misspelt one would be asked call by call, at twice the price.
+func batched(e *Experiment, p *Profile) (problems Problems) {
+	var names []string
+	for name, m := range e.Spec.Models {
+		if m.Provider == llm.OpenAI {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range slices.Sorted(maps.Keys(p.Spec.Batch)) {
+		if slices.Contains(names, name) {
+			continue
+		}
+		message := "names a model that the experiment " + e.Metadata.Name + " does not have"
+		if _, there := e.Spec.Models[name]; there {
+			message = "names a stand-in, which has no Batch API"
+		}
+		problems = append(problems, Problem{
+			File: p.Metadata.Name, Path: "spec.batch." + elide(name), Message: message,
+			Fix: suggest(name, names, "remove it, or use a profile without it"),
+		})
 	}
 	return problems
 }

@@ -15,6 +15,14 @@ func TestCheckTogether(t *testing.T) {
 		}
 		return p
 	}
+	batching := func(names ...string) *Profile {
+		p := DefaultProfile()
+		p.Metadata.Name, p.Spec.Batch = "batching", map[string]Batch{}
+		for _, name := range names {
+			p.Spec.Batch[name] = Batch{}
+		}
+		return p
+	}
 	local, argo := DefaultProfile(), profile("testdata/good/profile-argo-minimal.yaml")
 	const train = "testdata/good/train.yaml"
 	for _, tt := range []struct {
@@ -36,6 +44,11 @@ func TestCheckTogether(t *testing.T) {
 			"argo-minimal: spec.argo.secrets.OPENAI_API_KEY: is missing, and the model large of full-1 names it; add it, with the name of a Kubernetes Secret and a key within it"},
 		{"a key that is there", load(t, "testdata/good/full.yaml", Options{}), profile("testdata/good/profile-argo.yaml"), ""},
 		{"a local key", load(t, "testdata/good/full.yaml", Options{}), local, ""},
+		{"a batch of models that are not there", load(t, "testdata/good/full.yaml", Options{}), batching("lagre", "sim", "nothing like it"), "" +
+			"batching: spec.batch.lagre: names a model that the experiment full-1 does not have; did you mean large?\n" +
+			"batching: spec.batch.nothing like it: names a model that the experiment full-1 does not have; remove it, or use a profile without it\n" +
+			"batching: spec.batch.sim: names a stand-in, which has no Batch API; remove it, or use a profile without it"},
+		{"a batch", load(t, "testdata/good/full.yaml", Options{}), batching("large"), ""},
 		{"external on argo", load(t, "testdata/good/schedule.yaml", Options{}), argo, ""},
 		{"external here", load(t, "testdata/good/schedule.yaml", Options{}), local, ""},
 		{"command here", load(t, train, Options{Set: []string{"train.cluster=null", "train.image=null", "evaluate.candidates[2]=null"}}), local, ""},

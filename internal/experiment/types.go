@@ -35,7 +35,7 @@ type Experiment struct {
 	APIVersion string   `json:"apiVersion" required:"true" enum:"gymline/v1alpha1" doc:"Version of the file's format."`
 	Kind       string   `json:"kind" required:"true" enum:"Experiment" doc:"Kind of file."`
 	Metadata   Metadata `json:"metadata" required:"true" doc:"What the experiment is called."`
-	Spec       Spec     `json:"spec" required:"true" doc:"What to run. Of the sections generate, reward, export and evaluate, those that are present run."`
+	Spec       Spec     `json:"spec" required:"true" doc:"What to run. Of the sections generate, curate, reward, export, train and evaluate, those that are present run."`
 }
 
 // Metadata names a file's content.
@@ -157,7 +157,7 @@ type Generate struct {
 // History bounds the conversations of a session.
 type History struct {
 	_         struct{} `doc:"Bounds a role's conversation. Once it has twice as many exchanges, the older half goes, so that the text between two cuts only grows at its end."`
-	Keep      string   `json:"keep" required:"true" enum:"window,summary" doc:"window forgets what goes; summary has the user's and the environment's model sum it up first, in one more call. The agent's conversation is a window either way, as in training."`
+	Keep      string   `json:"keep" required:"true" enum:"window,summary" doc:"window forgets what goes; summary has the user's and the environment's model sum it up first, in one more call. The agent's conversation is a window either way. What the export trains on is bounded by its own maxHistory."`
 	Exchanges int      `json:"exchanges" default:"20" min:"2" max:"10000" doc:"Questions with their answers that are kept at a cut."`
 }
 
@@ -181,7 +181,7 @@ type Share struct {
 type Failures struct {
 	_      struct{} `doc:"The run stops when more than a share of the last rows of a shard failed."`
 	Rate   float64  `json:"rate" default:"0.5" above:"0" max:"1" doc:"Share of failed rows that is still borne; 1 never stops."`
-	Window int      `json:"window" default:"50" min:"1" max:"1000000" doc:"Rows, the last ones to end, that the share is taken of; with fewer, nothing stops."`
+	Window int      `json:"window" default:"50" min:"1" max:"1000000" doc:"Rows, the last ones to end, that the share is taken of. A shard with fewer is judged by all of its rows, if they are 10 or more."`
 }
 
 // A Budget bounds what a run may cost.

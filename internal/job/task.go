@@ -263,7 +263,7 @@ func (t *Task) verdict() error {
 	}
 	cause := slices.MaxFunc(slices.Sorted(maps.Keys(c.Causes)), func(a, b string) int { return cmp.Compare(c.Causes[a], c.Causes[b]) })
 	return fault.New(fault.Permanent, fmt.Errorf("all %d rows failed; most often: %s", c.Planned, cause),
-		"mend the cause and run again; nothing of this shard was kept but the model's recorded answers")
+		"recorded answers are replayed, so change what was asked: the model's schema, maxTokens or temperature, or the seed")
 }
 
 // SetRows says how many rows an output has that was not written with Row.

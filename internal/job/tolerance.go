@@ -16,7 +16,7 @@ import (
 )
 
 // A Tolerance says when a shard is given up: when more than Rate of the last
-// Window rows to end failed.
+// Window rows to end failed, or, where it has fewer and at least fewest, of all.
 type Tolerance struct {
 	Rate   float64 `json:"rate"`
 	Window int     `json:"window"`
@@ -24,6 +24,9 @@ type Tolerance struct {
 
 // usual is the tolerance where none is given.
 var usual = Tolerance{Rate: 0.5, Window: 50}
+
+// fewest is how many rows tell whether something is wrong.
+const fewest = 10
 
 // Patience watches the rows of a shard end, and runs out when more fail than its
 // tolerance bears. It is safe for concurrent use.
@@ -44,12 +47,13 @@ type Patience struct {
 // An ending is how a row ended; one that did not fail has no cause.
 type ending struct{ id, cause, raw, hint string }
 
-// Patience returns a watch of its own over rows 0, 1, 2, ….
-func (t *Task) Patience() *Patience {
+// Patience returns a watch of its own over so many rows, 0, 1, 2, ….
+func (t *Task) Patience(rows int) *Patience {
 	p := &Patience{bears: t.bears, log: t.Log, early: map[int]ending{}, causes: map[string]int{}, example: map[string]ending{}}
 	if p.bears == (Tolerance{}) {
 		p.bears = usual
 	}
+	p.bears.Window = min(p.bears.Window, max(rows, fewest))
 	return p
 }
 
@@ -134,7 +138,7 @@ func (p *Patience) verdict() error {
 	if e.raw != "" {
 		text += fmt.Sprintf("; row %s, for example: %q", e.id, clip(e.raw, 200))
 	}
-	hint := "mend the cause and run again: answers that were paid for are kept; a model that often breaks its JSON may need another schema mode or a higher maxTokens; raise rate or window under failures to bear more"
+	hint := "recorded answers are replayed, so change what was asked: the model's schema, maxTokens or temperature, or the seed; or raise rate or window under failures to bear more"
 	if e.hint != "" {
 		hint = e.hint + "; raise rate or window under failures to bear more"
 	}

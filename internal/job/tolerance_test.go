@@ -14,7 +14,7 @@ import (
 )
 
 func patience(bears Tolerance, log *bytes.Buffer) *Patience {
-	return (&Task{bears: bears, Log: slog.New(slog.NewTextHandler(log, nil))}).Patience()
+	return (&Task{bears: bears, Log: slog.New(slog.NewTextHandler(log, nil))}).Patience(1 << 20)
 }
 
 // stops returns the row at which a shard stops, or -1; failed rows are marked x.
@@ -64,6 +64,29 @@ func TestPatienceRunsOut(t *testing.T) {
 	} {
 		if got := stops(t, tt.bears, tt.rows, inTurn(len(tt.rows))); got != tt.want {
 			t.Errorf("%s: stopped at %d, want %d", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestPatienceWithFewRows: a shard with fewer rows than the window is judged by
+// all of its rows, and one with a handful by none.
+func TestPatienceWithFewRows(t *testing.T) {
+	for _, tt := range []struct {
+		rows   int
+		failed int
+		want   bool
+	}{{12, 7, true}, {12, 6, false}, {10, 6, true}, {9, 9, false}, {1, 1, false}} {
+		p := (&Task{Log: slog.New(slog.DiscardHandler)}).Patience(tt.rows)
+		var err error
+		for n := range tt.rows {
+			if n < tt.failed {
+				err = p.Ended(n, "r", "cause", errors.New("bad"))
+			} else {
+				err = p.Ended(n, "r", "", nil)
+			}
+		}
+		if (err != nil) != tt.want {
+			t.Errorf("%d of %d failed: %v", tt.failed, tt.rows, err)
 		}
 	}
 }

@@ -26,6 +26,7 @@ const (
 	CurationOutput   = "curation.json"   // curate: what was left out, and why
 	StatsOutput      = "stats.json"      // generate: trace.Stats
 	RowsOutput       = "rows.jsonl"      // generate, curate, reward, finetune-export, predict: rows.Row
+	FailuresOutput   = "failures.jsonl"  // generate, predict: what could not be used of a row that failed
 	ModelOutput      = "model.json"      // reward: rewardmodel.Model
 	MetricsOutput    = "metrics.json"    // reward, evaluate
 	ManifestOutput   = "manifest.json"   // finetune-export: what was exported, file by file

@@ -16,11 +16,11 @@ import (
 )
 
 // Digest identifies an experiment by its name, its resolved spec and the
-// content of its inputs; where the inputs came from is no part of it, nor what it
-// may cost.
+// content of its inputs; where the inputs came from is no part of it, nor when a
+// run of it stops: what it may cost, and how many failed rows are borne.
 func Digest(e *experiment.Experiment, inputs map[string]store.Digest) (store.Digest, error) {
 	spec := e.Spec
-	spec.Budget = nil
+	spec.Budget, spec.Failures = nil, nil
 	data, err := canonical.JSON(struct {
 		APIVersion string                  `json:"apiVersion"`
 		Name       string                  `json:"name"`

@@ -12,6 +12,7 @@ import (
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/trace"
@@ -62,16 +63,34 @@ func Collect(ctx context.Context, s *store.Store, id store.RunID) (*Run, error) 
 
 // seal reads how the run ended, or why it is not likely to end well.
 func (r *Run) seal(ctx context.Context, s *store.Store) error {
-	seal, err := s.ReadSeal(ctx, r.Run)
-	if err == nil {
-		r.State, r.Finished, r.Failures = seal.State, seal.Finished, seal.Failures
-		return nil
+	kept, err := s.Failures(ctx, r.Run)
+	if err != nil {
+		return fmt.Errorf("failures of run %s: %w", r.Run, err)
 	}
-	if !errors.Is(err, store.ErrNotFound) {
+	told := kept
+	seal, err := s.ReadSeal(ctx, r.Run)
+	switch {
+	case err == nil:
+		r.State, r.Finished, told = seal.State, seal.Finished, seal.Failures
+	case !errors.Is(err, store.ErrNotFound):
 		return fmt.Errorf("seal of run %s: %w", r.Run, err)
 	}
-	r.Failures, err = s.Failures(ctx, r.Run)
-	return err
+	for _, f := range told {
+		failure := Failure{Failure: f}
+		i := slices.IndexFunc(kept, func(k store.Failure) bool { return k.Step == f.Step && k.Shard == f.Shard })
+		if i >= 0 && len(kept[i].Progress) > 0 {
+			var e progress.Event
+			if err := json.Unmarshal(kept[i].Progress, &e); err != nil {
+				return fmt.Errorf("failure of %s/%d of run %s: progress: %w", f.Step, f.Shard, r.Run, err)
+			}
+			failure.Progress, failure.Planned, failure.Ended, failure.FailedRows = nil, e.Total, e.Done, e.Failed
+			if e.Usage != nil {
+				failure.Used = *e.Usage
+			}
+		}
+		r.Failures = append(r.Failures, failure)
+	}
+	return nil
 }
 
 func (r *Run) step(ctx context.Context, s *store.Store, p *plan.Step, opened time.Time) (*Step, error) {
@@ -83,8 +102,9 @@ func (r *Run) step(ctx context.Context, s *store.Store, p *plan.Step, opened tim
 		sh.State = Pending
 		rec, err := s.ReadStep(ctx, r.Run, p.Name, i)
 		if errors.Is(err, store.ErrNotFound) {
-			if slices.ContainsFunc(r.Failures, func(f store.Failure) bool { return f.Step == p.Name && f.Shard == i }) {
-				sh.State = Failed
+			if n := slices.IndexFunc(r.Failures, func(f Failure) bool { return f.Step == p.Name && f.Shard == i }); n >= 0 {
+				sh.State, sh.Usage = Failed, r.Failures[n].Used
+				step.Used = step.Used.Add(sh.Usage)
 				step.Failed++
 			}
 			continue

@@ -2,8 +2,9 @@
 // used, and what became of its rows. Of a run that failed, was cut off or is
 // under way it says what is known.
 //
-// Records are of finished shards alone: what an attempt used that failed is in
-// none, and what a reused shard used was used by an earlier run.
+// Records are of finished shards, and of the last attempt of those that failed:
+// what earlier attempts used is in none, and what a reused shard used was used by
+// an earlier run.
 package statistics
 
 import (
@@ -27,11 +28,21 @@ type Run struct {
 	// Seconds is from the run's opening to its seal, or to the last record.
 	Seconds float64 `json:"seconds"`
 	// Used by this run, and Before by the earlier runs whose work it reused.
-	Used     llm.Usage       `json:"used"`
-	Before   llm.Usage       `json:"before"`
-	Steps    []Step          `json:"steps"` // in the plan's order
-	Failures []store.Failure `json:"failures,omitempty"`
-	Gym      *trace.Stats    `json:"gym,omitempty"` // of the shards of generate that are done
+	Used     llm.Usage    `json:"used"`
+	Before   llm.Usage    `json:"before"`
+	Steps    []Step       `json:"steps"` // in the plan's order
+	Failures []Failure    `json:"failures,omitempty"`
+	Gym      *trace.Stats `json:"gym,omitempty"` // of the shards of generate that are done
+}
+
+// A Failure is why a shard failed, and how far its last attempt came, as far as
+// it told: rows that ended, of those planned, and what they used.
+type Failure struct {
+	store.Failure
+	Planned    int64     `json:"planned"`
+	Ended      int64     `json:"ended"`
+	FailedRows int64     `json:"failedRows"`
+	Used       llm.Usage `json:"used"`
 }
 
 // A Step sums up a step's shards.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/trace"
@@ -94,18 +95,24 @@ func TestARunThatFailedHalfway(t *testing.T) {
 	w.shard(2, 0.5, 0.6, true, paid, accepted, accepted)
 	failure := store.Failure{Step: "generate", Shard: 1, ExitCode: 75, Cause: "the provider is away"}
 	w.ok(w.s.SealRun(t.Context(), store.Seal{Run: "big-1", State: store.Failed, Failures: []store.Failure{failure}, Finished: at(60)}))
+	lost := llm.Usage{Calls: 7, Prompt: 70, Completion: 7, USD: 0.5}
+	failure.Progress, _ = json.Marshal(progress.Event{Type: progress.Progress, Done: 5, Total: 9, Failed: 4, Usage: &lost})
+	w.ok(w.s.PutFailure(t.Context(), "big-1", failure))
 	r := w.collect()
-	if r.State != store.Failed || r.Seconds != 60 || len(r.Failures) != 1 || r.Used != paid || r.Before != paid {
+	if r.State != store.Failed || r.Seconds != 60 || r.Used != paid.Add(lost) || r.Before != paid {
 		t.Errorf("%+v", r)
 	}
+	if f := r.Failures; len(f) != 1 || f[0].Planned != 9 || f[0].Ended != 5 || f[0].FailedRows != 4 || f[0].Used != lost || f[0].Cause != failure.Cause {
+		t.Errorf("failures %+v", f)
+	}
 	g := r.Steps[0]
-	if g.Done != 2 || g.Reused != 1 || g.Failed != 1 || g.Seconds != 40 || g.Used != paid || g.Before != paid {
+	if g.Done != 2 || g.Reused != 1 || g.Failed != 1 || g.Seconds != 40 || g.Used != paid.Add(lost) || g.Before != paid {
 		t.Errorf("%+v", g)
 	}
-	if g.Shards[0] != (Shard{Succeeded, false, 1, 41, paid}) || g.Shards[1] != (Shard{State: Failed}) || g.Shards[2] != (Shard{Succeeded, true, 0.5, 0.6, paid}) {
+	if g.Shards[0] != (Shard{Succeeded, false, 1, 41, paid}) || g.Shards[1] != (Shard{State: Failed, Usage: lost}) || g.Shards[2] != (Shard{Succeeded, true, 0.5, 0.6, paid}) {
 		t.Errorf("%+v", g.Shards)
 	}
-	usd, tokens := 1.0, 5000.0
+	usd, tokens := 1.125, 5019.25
 	if want := (&Rows{Planned: 7, Accepted: 4, Truncated: 2, Failed: 1, USDPerAccepted: &usd, TokensPerAccepted: &tokens}); !reflect.DeepEqual(g.Rows, want) {
 		t.Errorf("rows %+v, want %+v", g.Rows, want)
 	}

@@ -101,6 +101,8 @@ type Failure struct {
 	ExitCode int      `json:"exitCode"`
 	Cause    string   `json:"cause"`
 	Hint     string   `json:"hint,omitempty"`
+	// Progress is how far the attempt came, and what it used.
+	Progress json.RawMessage `json:"progress,omitempty"`
 }
 
 // A Checkpoint is a trained model that came back from a trainer, once for a run and a name.

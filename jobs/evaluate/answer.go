@@ -42,7 +42,7 @@ func (p *prediction) ask(ctx context.Context) error {
 	}
 	k := max(1, p.params.Tasks)
 	schema := prompt.AgentSchema(k)
-	patience := p.task.Patience()
+	patience := p.task.Patience(p.events)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, p.task.InFlight))
 	for i := range p.traces {
@@ -72,7 +72,8 @@ func (p *prediction) answer(ctx context.Context, chat llm.Chatter, schema *llm.S
 	}, p.params.Repairs, func(r *prompt.AgentReply) error { return r.Check(k) })
 	if err != nil {
 		if cause = unusable(err, causeMalformed, causeRefused); cause != "" {
-			p.ends[i][j] = end{failed: cause, unusable: true}
+			p.fail(i, j, "candidate", cause, err)
+			p.ends[i][j].unusable = true
 		}
 		return cause, err
 	}

@@ -35,7 +35,7 @@ func (p *prediction) judgeAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	patience := p.task.Patience()
+	patience := p.task.Patience(p.events)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, p.task.InFlight))
 	for i := range p.traces {
@@ -82,7 +82,7 @@ func (p *prediction) judgeTurn(ctx context.Context, by judge, i, j int, history 
 		}
 		if err != nil {
 			if cause = unusable(err, causeJudge, causeJudgeCall); cause != "" {
-				p.ends[i][j].failed = cause
+				p.fail(i, j, "judge", cause, err)
 			}
 			return cause, err
 		}

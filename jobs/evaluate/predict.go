@@ -10,6 +10,7 @@ import (
 	"path"
 
 	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/rewardmodel"
@@ -36,8 +37,8 @@ const (
 )
 
 // Predict is the job predict. A shard is one candidate; its outputs are
-// judged.jsonl (trace.JudgedTrace, in the benchmark's order) and rows.jsonl (one
-// row an event).
+// judged.jsonl (trace.JudgedTrace, in the benchmark's order), rows.jsonl (one
+// row an event) and failures.jsonl (what could not be used).
 //
 // All answers are made before any is judged: a candidate sees its own earlier
 // answers and no verdict on them.
@@ -112,6 +113,26 @@ type end struct {
 	unanswered bool   // a recorded model has no answer
 	failed     string // why a model's answer, or the verdict, could not be used
 	unusable   bool   // failed tells of the answer
+	failures   []failure
+}
+
+// A failure is an answer or a verdict that could not be used.
+type failure struct {
+	ID     string `json:"id"` // of the row
+	Role   string `json:"role"`
+	Cause  string `json:"cause"`
+	Detail string `json:"error"`
+	Raw    string `json:"raw,omitempty"` // the last answer, when there was one
+}
+
+// fail keeps what could not be used of a turn.
+func (p *prediction) fail(i, j int, role, cause string, err error) {
+	f := failure{ID: p.id(i, j), Role: role, Cause: cause, Detail: err.Error()}
+	if m, ok := errors.AsType[*llm.Malformed](err); ok {
+		f.Raw = m.Raw
+	}
+	p.ends[i][j].failed = cause
+	p.ends[i][j].failures = append(p.ends[i][j].failures, f)
 }
 
 func newPrediction(t *job.Task, params plan.Predict, benchmark []trace.Trace) *prediction {
@@ -127,7 +148,7 @@ func newPrediction(t *job.Task, params plan.Predict, benchmark []trace.Trace) *p
 
 // write makes the outputs.
 func (p *prediction) write() error {
-	judged := p.task.Create(plan.JudgedOutput, job.JSONL)
+	judged, failures := p.task.Create(plan.JudgedOutput, job.JSONL), p.task.Create(plan.FailuresOutput, job.JSONL)
 	var ledger []rows.Row
 	for i, tr := range p.traces {
 		line := trace.JudgedTrace{
@@ -145,6 +166,11 @@ func (p *prediction) write() error {
 			}
 			if e.unusable {
 				line.Failed = append(line.Failed, j)
+			}
+			for _, f := range e.failures {
+				if err := failures.Row(f); err != nil {
+					return err
+				}
 			}
 			ledger = append(ledger, p.row(i, j))
 		}

@@ -202,6 +202,15 @@ func TestPredictRepairsAndFails(t *testing.T) {
 	if len(title.Proposals) != 0 || title.Judgement == nil || title.Judgement.Accepted {
 		t.Errorf("an unusable answer must be judged as the silence it is: %+v", title)
 	}
+	c := aCase(agent, judge)
+	agent.requests = nil
+	res, err := jobtest.Run(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept := string(res.Output(t, plan.FailuresOutput)); strings.Count(kept, "\n") != 1 || !strings.Contains(kept, `"id":"`+ledger[4].ID+`","role":"candidate","cause":"`+causeMalformed) || !strings.Contains(kept, `"raw":"`) {
+		t.Errorf("failures: %s", kept)
+	}
 	r := ledger[4]
 	if r.State != rows.Failed || r.Cause != causeMalformed || r.Yields != 1 {
 		t.Errorf("row %+v", r)

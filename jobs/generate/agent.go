@@ -9,7 +9,8 @@ import (
 )
 
 // The agent watches events and proposes tasks, in the very conversation that
-// the export trains on and the evaluation sends: prompt.AgentHistory. It never
+// the export trains on and the evaluation sends: prompt.AgentHistory, from its
+// first turn or, where the gym's history is bounded, from a later one. It never
 // sees the goal, the profile or the scene.
 type agent struct {
 	talk       *conversation

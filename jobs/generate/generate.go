@@ -23,10 +23,6 @@ import (
 // the texts of package prompt included, or writes changes it.
 const Format = 110 + prompt.Version
 
-// FailuresOutput is the output that keeps, for each scene or session that
-// failed, the answer that could not be used.
-const FailuresOutput = "failures.jsonl"
-
 // Run is the job: it plays every session of the shard's scenes. A shard owns a
 // contiguous range of scenes, each with all its sessions.
 func Run(ctx context.Context, t *job.Task) error {
@@ -37,10 +33,9 @@ func Run(ctx context.Context, t *job.Task) error {
 	if err := g.open(ctx); err != nil {
 		return err
 	}
-	out := newOutputs(t)
 	sessions := g.params.Sessions
 	first, last := g.all.len()*t.Shard/t.Step.Shards, g.all.len()*(t.Shard+1)/t.Step.Shards
-	t.Plan((last - first) * sessions)
+	out := newOutputs(t, (last-first)*sessions)
 
 	// A scene is written by the first of its sessions, and forgotten after its last.
 	lazy := make([]func() (*trace.Scene, error), last-first)
@@ -149,11 +144,12 @@ type outputs struct {
 	stats                      trace.Stats
 }
 
-func newOutputs(t *job.Task) *outputs {
+func newOutputs(t *job.Task, sessions int) *outputs {
+	t.Plan(sessions)
 	return &outputs{
-		task: t, patience: t.Patience(),
+		task: t, patience: t.Patience(sessions),
 		scenes: t.Create(plan.ScenesOutput, job.JSONL), episodes: t.Create(plan.EpisodesOutput, job.JSONL),
-		failures: t.Create(FailuresOutput, job.JSONL), ledger: t.Ledger(),
+		failures: t.Create(plan.FailuresOutput, job.JSONL), ledger: t.Ledger(),
 	}
 }
 

@@ -153,8 +153,8 @@ func TestRunWritesWhatItPlanned(t *testing.T) {
 			t.Errorf("24 sessions with no %s", n.what)
 		}
 	}
-	if len(res.Output(t, FailuresOutput)) != 0 {
-		t.Errorf("failures: %s", res.Output(t, FailuresOutput))
+	if len(res.Output(t, plan.FailuresOutput)) != 0 {
+		t.Errorf("failures: %s", res.Output(t, plan.FailuresOutput))
 	}
 }
 
@@ -180,7 +180,7 @@ func mustJSON[T any](t *testing.T, data []byte) *T {
 	return v
 }
 
-var jsonl = []string{plan.ScenesOutput, plan.EpisodesOutput, plan.RowsOutput, FailuresOutput}
+var jsonl = []string{plan.ScenesOutput, plan.EpisodesOutput, plan.RowsOutput, plan.FailuresOutput}
 
 func TestOutputsDependOnlyOnTheExperiment(t *testing.T) {
 	c := gymCase(t)
@@ -310,6 +310,7 @@ func TestCountsAddUp(t *testing.T) {
 		for _, how := range []struct{ shards, inFlight int }{{1, 1}, {1, 32}, {2, 5}, {3, 16}, {8, 2}} {
 			c := gymCase(t)
 			c.Seed, c.Shards, c.InFlight, c.Models = seed, how.shards, how.inFlight, jobtest.Models(flawed)
+			c.Tolerance = job.Tolerance{Rate: 1, Window: 50} // of all
 			res, err := jobtest.Run(t, c)
 			if err != nil {
 				t.Fatal(err)
@@ -337,7 +338,7 @@ func TestCountsAddUp(t *testing.T) {
 				counts.Accepted+counts.Truncated != len(episodes) || counts.Yields != judged {
 				t.Errorf("seed %d, %+v: %+v; %d episodes with %d judged rows", seed, how, counts, len(episodes), judged)
 			}
-			failures := decode[struct{ ID, Role, Cause, Error, Raw string }](t, res.Output(t, FailuresOutput))
+			failures := decode[struct{ ID, Role, Cause, Error, Raw string }](t, res.Output(t, plan.FailuresOutput))
 			for _, f := range failures {
 				if failed[f.ID] != f.Cause || f.Role == "" || f.Error == "" || !slices.Contains(flaws, f.Raw) {
 					t.Errorf("failure %+v of a row with the cause %q", f, failed[f.ID])
@@ -570,7 +571,7 @@ func TestRealScenes(t *testing.T) {
 	}
 	stats := mustJSON[trace.Stats](t, res.Output(t, plan.StatsOutput))
 	if stats.Scenes != 136 || stats.Sessions != 136 || len(stats.Domains) != 3 {
-		t.Errorf("%d scenes, %d sessions, %d domains: %s", stats.Scenes, stats.Sessions, len(stats.Domains), res.Output(t, FailuresOutput))
+		t.Errorf("%d scenes, %d sessions, %d domains: %s", stats.Scenes, stats.Sessions, len(stats.Domains), res.Output(t, plan.FailuresOutput))
 	}
 	// All seed tasks were used, each once, and the scenes' things are woven in.
 	goals := map[string]bool{}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -213,7 +214,7 @@ func TestRetriesEnd(t *testing.T) {
 func TestAUsedUpBudgetIsNotRetried(t *testing.T) {
 	failures, ev, _, err := run(t, nil, step("a", "broke", 1), step("b", "ok", 1, "a"))
 	want := store.Failure{Step: "a", ExitCode: fault.Budget, Cause: "the budget is used up", Hint: "mend it"}
-	if err != nil || len(failures) != 1 || failures[0] != want || fmt.Sprint(ev.states("a"), ev.states("b")) != "[Running Failed] []" {
+	if err != nil || len(failures) != 1 || !reflect.DeepEqual(failures[0], want) || fmt.Sprint(ev.states("a"), ev.states("b")) != "[Running Failed] []" {
 		t.Errorf("%v %+v %v %v", err, failures, ev.states("a"), ev.states("b"))
 	}
 }
@@ -225,7 +226,7 @@ func TestPermanentFailureStopsTheRun(t *testing.T) {
 		t.Fatal(err, failures)
 	}
 	want := store.Failure{Step: "bad", Shard: 0, ExitCode: fault.Permanent, Cause: "row 7 is cut in half", Hint: "mend it"}
-	if failures[0] != want {
+	if !reflect.DeepEqual(failures[0], want) {
 		t.Errorf("%+v", failures[0])
 	}
 	if got := fmt.Sprint(ev.states("bad"), ev.states("slow")); got != "[Running Failed] [Running Cancelled]" {

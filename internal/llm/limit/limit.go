@@ -109,7 +109,7 @@ func Wrap(next llm.Chatter, l llm.Limits, c Clock) *Limiter {
 	}
 }
 
-// A State is what a Limiter has found, for people who watch.
+// A State is what a Limiter has found.
 type State struct {
 	Window   int     // calls that may be in flight
 	InFlight int     // calls that are

@@ -75,8 +75,6 @@ type Set struct {
 	mu      sync.Mutex
 	open    map[string]llm.Chatter // by the model's canonical JSON
 	batches []*batch.Batcher
-	// limiters are by the model's name in the experiment.
-	limiters map[string]*limit.Limiter
 }
 
 // New returns an empty set. Close it, whatever happens.
@@ -93,7 +91,7 @@ func New(opt Options) *Set {
 	if opt.Linger == 0 {
 		opt.Linger = DefaultLinger
 	}
-	s := &Set{opt: opt, client: openai.NewHTTPClient(), open: map[string]llm.Chatter{}, limiters: map[string]*limit.Limiter{}}
+	s := &Set{opt: opt, client: openai.NewHTTPClient(), open: map[string]llm.Chatter{}}
 	if opt.Bucket != nil {
 		s.ledger = ledger.New(ledger.Options{
 			Bucket: opt.Bucket, Now: opt.Now, Log: opt.Log, Every: opt.FlushEvery, ReplayOnly: opt.ReplayOnly,
@@ -148,20 +146,7 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	}
 	access := s.opt.Access[m.Name]
 	if access.Batch != nil {
-		api, opt, err := s.batching(m)
-		if err != nil {
-			return nil, err
-		}
-		b, err := batch.New(ctx, api, opt)
-		if err != nil {
-			return nil, err
-		}
-		s.batches = append(s.batches, b)
-		c, err := s.paid(b, m)
-		if err != nil {
-			return nil, err
-		}
-		return s.ledger.Wrap(ctx, m, c)
+		return s.batched(ctx, m)
 	}
 	key, err := s.key(m, access.KeyEnv)
 	if err != nil {
@@ -173,17 +158,14 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	if err != nil {
 		return nil, err
 	}
-	c = s.traffic.Wrap(linger.Wrap(c, s.opt.Linger), func(next llm.Chatter) llm.Chatter {
-		if next, err = s.paid(next, m); err != nil {
-			return nil
-		}
-		limited := limit.Wrap(next, access.Limits, limit.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep, Jitter: s.jitter("limit", m.Name)})
-		s.limiters[m.Name] = limited
-		return limited
-	})
-	if err != nil {
+	// From the provider outward; docs/llm.md has the line.
+	c = linger.Wrap(c, s.opt.Linger)
+	c = s.traffic.Sent(c)
+	if c, err = s.paid(c, m); err != nil {
 		return nil, err
 	}
+	c = limit.Wrap(c, access.Limits, limit.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep, Jitter: s.jitter("limit", m.Name)})
+	c = s.traffic.Asked(c)
 	c = retry.Wrap(c, s.opt.Retry, s.clock(m.Name), s.opt.Log)
 	if s.ledger == nil {
 		return c, nil
@@ -203,49 +185,6 @@ func (s *Set) paid(c llm.Chatter, m llm.Model) (llm.Chatter, error) {
 	return s.opt.Budget.Wrap(c, m, *price), nil
 }
 
-// batching is a model's Batch API, and how it is used.
-func (s *Set) batching(m llm.Model) (batch.API, batch.Options, error) {
-	access := s.opt.Access[m.Name]
-	switch {
-	case s.ledger == nil:
-		return nil, batch.Options{}, fault.New(fault.Config, fmt.Errorf("model %s: batches are written down in a store, and there is none", m.Name), "name a store")
-	case access.Batch == nil:
-		return nil, batch.Options{}, fault.New(fault.Config, fmt.Errorf("model %s is not asked in batches", m.Name), "add batch."+m.Name+" to the profile")
-	}
-	key, err := s.key(m, access.KeyEnv)
-	if err != nil {
-		return nil, batch.Options{}, err
-	}
-	api, err := openai.NewBatches(m, key, s.client)
-	if err != nil {
-		return nil, batch.Options{}, err
-	}
-	keyOf, prefix, err := ledger.Keys(m)
-	return api, batch.Options{
-		Batch: *access.Batch, Model: m.Name, Bucket: s.opt.Bucket, Prefix: prefix, Key: keyOf,
-		Written: func(ctx context.Context, keys []ledger.Key) (bool, error) { return s.ledger.Written(ctx, m, keys) },
-		Retry:   retry.Caller(s.opt.Retry, s.clock(m.Name), s.opt.Log), Now: s.opt.Now, Log: s.opt.Log,
-	}, err
-}
-
-// OpenBatches returns the open batches of a model that is asked in batches.
-func (s *Set) OpenBatches(ctx context.Context, m llm.Model) ([]batch.Open, error) {
-	api, opt, err := s.batching(m)
-	if err != nil {
-		return nil, err
-	}
-	return batch.List(ctx, api, opt)
-}
-
-// CancelBatch cancels a batch of a model at its provider.
-func (s *Set) CancelBatch(ctx context.Context, m llm.Model, id string) error {
-	api, opt, err := s.batching(m)
-	if err != nil {
-		return err
-	}
-	return batch.Cancel(ctx, api, opt, id)
-}
-
 func (s *Set) clock(model string) retry.Clock {
 	return retry.Clock{Sleep: s.opt.Sleep, Jitter: s.jitter("retry", model)}
 }
@@ -262,18 +201,6 @@ func (s *Set) key(m llm.Model, env string) (openai.Key, error) {
 			"set "+env+" to the API key of "+openai.BaseURL(m)+", or remove apiKey if that server needs none")
 	}
 	return openai.NewKey(secret), nil
-}
-
-// Limits returns what was found of the limits of each open model, by its name in
-// the experiment. Stand-ins and replays have none.
-func (s *Set) Limits() map[string]limit.State {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make(map[string]limit.State, len(s.limiters))
-	for name, l := range s.limiters {
-		out[name] = l.State()
-	}
-	return out
 }
 
 func (s *Set) jitter(path ...string) func() float64 {

@@ -305,21 +305,6 @@ func TestDenied(t *testing.T) {
 	}
 }
 
-// TestLimits: what was found can be watched.
-func TestLimits(t *testing.T) {
-	srv := newServer(t)
-	s := newSet(t, nil)
-	if got := s.Limits(); len(got) != 0 {
-		t.Errorf("before a model is open: %v", got)
-	}
-	if _, err := openModel(t, s, srv.model()).Chat(t.Context(), ask("fail 1")); err != nil {
-		t.Fatal(err)
-	}
-	if got := s.Limits()["gpt"]; got.Refused != 1 || got.Pace <= 0 || got.Window < 1 || got.InFlight != 0 || got.Waiting != 0 {
-		t.Errorf("%+v", got)
-	}
-}
-
 // TestLateAnswerIsKept: an answer that comes after the stop is recorded, so it
 // is paid for once.
 func TestLateAnswerIsKept(t *testing.T) {

@@ -27,11 +27,13 @@ func (c *Counter) Now() llm.Traffic {
 	}
 }
 
-// Wrap returns a provider with its calls counted, within what limit makes of it:
-// what is in limit's hands and not in the provider's waits.
-func (c *Counter) Wrap(provider llm.Chatter, limit func(llm.Chatter) llm.Chatter) llm.Chatter {
-	return &asked{limit(&sent{provider, c}), c}
-}
+// Sent returns next, a provider, with the calls that it has in hand and their
+// failures counted.
+func (c *Counter) Sent(next llm.Chatter) llm.Chatter { return &sent{next, c} }
+
+// Asked returns next with its calls counted. What it has in hand, and Sent does
+// not, waits.
+func (c *Counter) Asked(next llm.Chatter) llm.Chatter { return &asked{next, c} }
 
 type asked struct {
 	next    llm.Chatter

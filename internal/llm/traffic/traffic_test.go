@@ -33,11 +33,11 @@ func places(n int) func(llm.Chatter) llm.Chatter {
 func TestCallsUnderWayAndWaiting(t *testing.T) {
 	var c Counter
 	arrived, gate := make(chan struct{}), make(chan struct{})
-	m := c.Wrap(chat(func(context.Context) (*llm.Response, error) {
+	m := c.Asked(places(3)(c.Sent(chat(func(context.Context) (*llm.Response, error) {
 		arrived <- struct{}{}
 		<-gate
 		return &llm.Response{}, nil
-	}), places(3))
+	}))))
 	var wg sync.WaitGroup
 	for range 10 {
 		wg.Go(func() { _, _ = m.Chat(t.Context(), nil) })
@@ -72,7 +72,7 @@ func TestFailuresByKind(t *testing.T) {
 		&llm.Error{Status: 429, Code: "insufficient_quota", Class: llm.Denied, Err: errors.New("x")}, &llm.Error{Status: 400, Class: llm.Refused, Err: errors.New("x")},
 		nil,
 	} {
-		m := c.Wrap(chat(func(context.Context) (*llm.Response, error) { return nil, err }), places(1))
+		m := c.Asked(c.Sent(chat(func(context.Context) (*llm.Response, error) { return nil, err })))
 		if _, got := m.Chat(t.Context(), nil); got != err {
 			t.Errorf("the failure became %v", got)
 		}
@@ -87,10 +87,10 @@ func TestFailuresByKind(t *testing.T) {
 func TestAnInterruptIsNoFailure(t *testing.T) {
 	var c Counter
 	ctx, cancel := context.WithCancel(t.Context())
-	m := c.Wrap(chat(func(ctx context.Context) (*llm.Response, error) {
+	m := c.Asked(c.Sent(chat(func(ctx context.Context) (*llm.Response, error) {
 		cancel()
 		return nil, &llm.Error{Class: llm.Retryable, Err: ctx.Err()}
-	}), places(1))
+	})))
 	if _, err := m.Chat(ctx, nil); err == nil || c.Now() != (llm.Traffic{}) {
 		t.Errorf("%v, %+v", err, c.Now())
 	}
@@ -99,7 +99,7 @@ func TestAnInterruptIsNoFailure(t *testing.T) {
 func BenchmarkWrap(b *testing.B) {
 	var c Counter
 	resp := &llm.Response{}
-	m := c.Wrap(chat(func(context.Context) (*llm.Response, error) { return resp, nil }), func(next llm.Chatter) llm.Chatter { return next })
+	m := c.Asked(c.Sent(chat(func(context.Context) (*llm.Response, error) { return resp, nil })))
 	for b.Loop() {
 		_, _ = m.Chat(b.Context(), nil)
 	}
