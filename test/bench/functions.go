@@ -15,18 +15,34 @@ type Function struct {
 	Figures map[string]float64 `json:"figures"`
 }
 
-// measureFunctions runs the Go benchmarks of the store and of what calls models.
-func measureFunctions(ctx context.Context) ([]Function, error) {
-	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", ".", "-timeout", "60m",
-		"./internal/store/...", "./internal/llm/...", "./jobs/...", "./internal/similar/...")
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("go test -bench: %w\n%s", err, out)
+// suites are the Go benchmarks of what the table of loads rests on, as arguments
+// of go test.
+var suites = [][]string{
+	// Open, lookup and size of a ledger of a million exchanges; it takes minutes.
+	{"-bench", "^BenchmarkLedger$", "-benchtime", "1x", "./internal/llm/ledger", "-exchanges", "1000000"},
+	{"-bench", "^Benchmark(Chat8K|Key|Record)$", "./internal/llm/ledger"},
+	{"-bench", ".", "./internal/store/...", "./internal/llm/limit", "./internal/llm/redact", "./internal/llm/openai", "./internal/llm/traffic", "./internal/similar"},
+}
+
+// measureFunctions runs the suites.
+func measureFunctions(ctx context.Context) (list []Function, err error) {
+	for _, suite := range suites {
+		fmt.Fprintln(os.Stderr, "go test", strings.Join(suite, " "))
+		cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-run", "^$", "-timeout", "60m"}, suite...)...)
+		cmd.Stderr = os.Stderr
+		out, err := cmd.Output()
+		if err != nil {
+			return nil, fmt.Errorf("go test %s: %w\n%s", strings.Join(suite, " "), err, out)
+		}
+		list = append(list, read(string(out))...)
 	}
-	var list []Function
+	return list, nil
+}
+
+// read takes the figures out of what go test -bench prints.
+func read(out string) (list []Function) {
 	pkg := ""
-	for line := range strings.Lines(string(out)) {
+	for line := range strings.Lines(out) {
 		words := strings.Fields(line)
 		if len(words) == 2 && words[0] == "pkg:" {
 			pkg = words[1][strings.LastIndex(words[1], "/")+1:]
@@ -42,5 +58,5 @@ func measureFunctions(ctx context.Context) ([]Function, error) {
 		}
 		list = append(list, f)
 	}
-	return list, nil
+	return list
 }
