@@ -84,7 +84,9 @@ func (s *stepView) rates(now time.Time) (rowsPerSec, callsPerSec float64) {
 func (s *stepView) eta(now time.Time) (time.Duration, bool) {
 	sum := s.Sum()
 	left, elapsed := sum.Total-sum.Done, now.Sub(s.started)
-	if left <= 0 || sum.Done < max(min(etaRows, sum.Total/20), 1) || elapsed < rateAfter {
+	// Rows that began together end together: the first few tell nothing of the others.
+	wave := min(sum.InFlight, sum.Total) / 2
+	if left <= 0 || sum.Done < max(min(etaRows, sum.Total/20), wave, 1) || elapsed < rateAfter {
 		return 0, false
 	}
 	rate, _ := s.lately.rates(sample{now, sum.Done, sum.Usage.Calls})
