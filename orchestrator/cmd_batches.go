@@ -17,6 +17,7 @@ import (
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/llm/batch"
+	"github.com/gymline/gymline/internal/llm/openai"
 	"github.com/gymline/gymline/internal/llm/provider"
 )
 
@@ -58,6 +59,7 @@ type openBatch struct {
 	Requests int       `json:"requests"`
 	Answered int       `json:"answered"`
 	Created  time.Time `json:"created"`
+	running  bool
 }
 
 func runBatches(ctx context.Context, edge *cli.Edge, o batchesOptions) error {
@@ -116,15 +118,15 @@ func openBatches(ctx context.Context, models *provider.Set, e *experiment.Experi
 }
 
 func rowOf(model string, b batch.Open) openBatch {
-	row := openBatch{Model: model, ID: b.ID, Status: b.Status, Requests: b.Requests, Answered: b.Completed, Created: b.Created.UTC().Truncate(time.Second)}
+	row := openBatch{Model: model, ID: b.ID, Status: b.Status, Requests: b.Requests, Answered: b.Completed, Created: b.Created.UTC().Truncate(time.Second), running: b.Running()}
 	if b.ID == "" {
 		row.Status = "not started"
 	}
 	return row
 }
 
-// cancelBatches cancels those of the found batches that are named and have not
-// ended, and says so in found.
+// cancelBatches cancels those of the found batches that are named and run, and
+// says so in found.
 func cancelBatches(ctx context.Context, models *provider.Set, e *experiment.Experiment, found []openBatch, ids []string) error {
 	all := slices.Contains(ids, "all")
 	for _, id := range ids {
@@ -133,14 +135,13 @@ func cancelBatches(ctx context.Context, models *provider.Set, e *experiment.Expe
 		}
 	}
 	for i, b := range found {
-		running := b.Status == "validating" || b.Status == "in_progress" || b.Status == "finalizing"
-		if !running || !all && !slices.Contains(ids, b.ID) {
+		if !b.running || !all && !slices.Contains(ids, b.ID) {
 			continue
 		}
 		if err := models.CancelBatch(ctx, e.Spec.Models[b.Model].Identity(b.Model), b.ID); err != nil {
 			return err
 		}
-		found[i].Status = "cancelling"
+		found[i].Status = openai.BatchCancelling
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -31,6 +32,9 @@ what is done counts. With -o html it writes a page with plots to a file and
 prints its path.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.file != "" && o.output != "html" {
+				return usage(cmd, errors.New("--file is where -o html writes the page: it needs -o html"))
+			}
 			return runStats(cmd.Context(), edge, store.RunID(args[0]), o)
 		},
 	}

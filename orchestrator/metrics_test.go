@@ -76,7 +76,7 @@ func TestMetricsDuringARun(t *testing.T) {
 	seen := func(m map[string]float64) bool {
 		return m["gymline_run_info paid paid-1"] == 1 && m["gymline_calls_total generate"] > 100 && m["gymline_calls_in_flight generate"] > 0 &&
 			m["gymline_call_errors_total rate_limited generate"] > 0 && m["gymline_cost_usd_total generate"] > 0 && m["gymline_rows_planned generate"] == 4 &&
-			m["gymline_shards running generate"] == 2
+			m["gymline_shards running generate"] >= 1
 	}
 	var last map[string]float64
 	for range 600 {

@@ -15,7 +15,7 @@ const exitCodes = `Exit codes:
   64   unknown command, flag or argument
   65   permanent: bad data; the message says which row
   69   the budget is used up; raise it and run again to go on
-  75   temporary: the store, the network or a provider failed; try again
+  75   temporary: the store, the network or a provider failed, or a disk is full; try again
   78   bad configuration or credentials
   130  interrupted; what was done is kept`
 
@@ -23,9 +23,9 @@ func newRoot(edge *cli.Edge) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "gymline",
 		Short: "From one experiment file to datasets, reward model, trainer files and scores of proactive agents",
-		Long: `Gymline runs one versioned experiment file as a line of jobs: generate → reward →
-finetune-export → evaluate. Every artifact is kept by its digest, so running
-again does only what is missing.
+		Long: `Gymline runs one versioned experiment file as a line of jobs: generate → curate →
+reward → finetune-export → evaluate. Every artifact is kept by its digest, so
+running again does only what is missing.
 
 ` + exitCodes,
 		SilenceErrors: true,

@@ -14,8 +14,7 @@ import (
 )
 
 // WriteStatistics writes what a run took and used, and what became of its rows,
-// as tables with a line for each step, and for each role that was played; an
-// event is one of the gym's that its user accepted.
+// as tables with a line for each step, and for each role that was played.
 func WriteStatistics(w io.Writer, r *statistics.Run) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s  %s\n\n", clean(string(r.Run)), r.State, duration(span(r.Seconds)))
@@ -35,7 +34,7 @@ func WriteStatistics(w io.Writer, r *statistics.Run) error {
 		}
 		usd, tokens := "–", "–"
 		if s.Rows.USDPerAccepted != nil && *s.Rows.USDPerAccepted > 0 {
-			usd = fmt.Sprintf("$%.4f", *s.Rows.USDPerAccepted)
+			usd = dollars(*s.Rows.USDPerAccepted)
 		}
 		if s.Rows.TokensPerAccepted != nil {
 			tokens = short(int64(*s.Rows.TokensPerAccepted))
@@ -46,17 +45,22 @@ func WriteStatistics(w io.Writer, r *statistics.Run) error {
 	if t.Length() > 0 {
 		b.WriteString("\n" + trimmed(t))
 	}
-	t = plainTable("step", "role", "calls", "prompt", "cached", "completion", "prompt/event", "cached/event", "completion/event")
+	t = plainTable("step", "role", "calls", "prompt", "cached", "completion", "prompt/accepted", "cached/accepted", "completion/accepted")
+	per := false
 	for _, row := range statistics.RoleRows(r) {
 		u := used(row.Usage)
 		cells := table.Row{clean(row.Step), clean(row.Role), u[0], u[2], u[3], u[4], "–", "–", "–"}
 		if p := row.Per; p != nil {
+			per = true
 			cells[6], cells[7], cells[8] = fmt.Sprintf("%.1f", p.Prompt), fmt.Sprintf("%.1f", p.Cached), fmt.Sprintf("%.1f", p.Completion)
 		}
 		t.AppendRow(cells)
 	}
 	if t.Length() > 0 {
 		b.WriteString("\n" + trimmed(t))
+	}
+	if per {
+		b.WriteString("/accepted: for each event after which the gym's user took the offer, or found silence right\n")
 	}
 	for _, f := range r.Failures {
 		fmt.Fprintf(&b, "\n%s/%d failed with exit code %d: %s\n", clean(string(f.Step)), f.Shard, f.ExitCode, clean(f.Cause))

@@ -22,7 +22,7 @@ func TestStatisticsTable(t *testing.T) {
 			{Step: "predict", Roles: map[string]llm.Usage{"judge": {Calls: 3, Prompt: 900, Completion: 30}}},
 			{Step: "reward", Shards: make([]statistics.Shard, 1), Failed: 1},
 		},
-		Failures: []store.Failure{{Step: "reward", ExitCode: 65, Cause: "row 7\x1b[2J", Hint: "mend it"}}}
+		Failures: []statistics.Failure{{Failure: store.Failure{Step: "reward", ExitCode: 65, Cause: "row 7\x1b[2J", Hint: "mend it"}}}}
 	var b strings.Builder
 	if err := WriteStatistics(&b, r); err != nil {
 		t.Fatal(err)
@@ -40,13 +40,14 @@ reused, not paid now                        2,845        12    2.3M     60%     
 
 step      rows  accepted  truncated  rejected  failed  paid/accepted  tokens/accepted
 ───────────────────────────────────────────────────────────────────────────────────────
-generate    64        60          3         0       1        $0.0292            39.0k
+generate    64        60          3         0       1         $0.029            39.0k
 
-step           role  calls  prompt  cached  completion  prompt/event  cached/event  completion/event
-──────────────────────────────────────────────────────────────────────────────────────────────────────
-generate       user    800    2.0M     75%       80.0k        2500.0        1875.0             100.0
-generate  all roles  5,690    4.6M     60%      175.6k        5750.0        3450.0             219.5
-predict       judge      3     900      0%          30             –             –                 –
+step           role  calls  prompt  cached  completion  prompt/accepted  cached/accepted  completion/accepted
+───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+generate       user    800    2.0M     75%       80.0k           2500.0           1875.0                100.0
+generate  all roles  5,690    4.6M     60%      175.6k           5750.0           3450.0                219.5
+predict       judge      3     900      0%          30                –                –                    –
+/accepted: for each event after which the gym's user took the offer, or found silence right
 
 reward/0 failed with exit code 65: row 7 [2J
   → mend it

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -121,19 +120,7 @@ func count(n int64) string { return humanize.Comma(n) }
 // tokens is prompt and completion together.
 func tokens(u llm.Usage) string { return short(u.Prompt + u.Completion) }
 
-// short is a large number to about three figures: 950, 81.2k, 3.4M, 1.2B.
-func short(n int64) string {
-	switch f := float64(n); {
-	case f < 1000:
-		return strconv.Itoa(int(n))
-	case f < 999_950:
-		return fmt.Sprintf("%.1fk", f/1e3)
-	case f < 999_950_000:
-		return fmt.Sprintf("%.1fM", f/1e6)
-	default:
-		return fmt.Sprintf("%.1fB", f/1e9)
-	}
-}
+func short(n int64) string { return llm.Count(n) }
 
 func rate(perSec float64) string {
 	if perSec < 9.95 {
@@ -142,12 +129,7 @@ func rate(perSec float64) string {
 	return count(int64(math.Round(perSec)))
 }
 
-func dollars(usd float64) string {
-	if usd < 0.995 {
-		return fmt.Sprintf("$%.3f", usd)
-	}
-	return fmt.Sprintf("$%.2f", usd)
-}
+func dollars(usd float64) string { return llm.Dollars(usd) }
 
 func plural(n int, noun string) string {
 	if n == 1 {

@@ -3,6 +3,7 @@ package experiment
 import (
 	"fmt"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -115,7 +116,36 @@ func (l *loader) checkCurate(s *Spec, c *Curate) {
 	}
 	if a := path + ".acceptance"; c.Acceptance != nil && !l.bad[a+".min"] && !l.bad[a+".max"] && c.Acceptance.Min > c.Acceptance.Max {
 		l.add(l.at(a), a, fmt.Sprintf("min %v is above max %v", c.Acceptance.Min, c.Acceptance.Max), "lower min or raise max")
+	} else if q := path + ".quota"; c.Acceptance != nil && !l.bad[a+".min"] && !l.bad[a+".max"] && l.ok(q) && !c.Acceptance.divides(c.Quota) {
+		hint := "widen acceptance"
+		if near := c.Acceptance.near(c.Quota); near > 0 {
+			hint = fmt.Sprintf("give %d, or widen acceptance", near)
+		}
+		l.add(l.at(q), q, fmt.Sprintf("no number of %d rows is a share from %v to %v", c.Quota, c.Acceptance.Min, c.Acceptance.Max), hint)
 	}
+}
+
+// divides reports whether some number of so many rows is a share within s, as
+// the job curate rounds it.
+func (s *Share) divides(rows int) bool {
+	const slack = 1e-9
+	return math.Ceil(s.Min*float64(rows)-slack) <= math.Floor(s.Max*float64(rows)+slack)
+}
+
+// near is a number of rows that s divides, the next below this one or else above;
+// 0 when it is far: a share of three decimals has one in every thousand.
+func (s *Share) near(rows int) int {
+	for n := rows - 1; n > max(0, rows-1000); n-- {
+		if s.divides(n) {
+			return n
+		}
+	}
+	for n := rows + 1; n <= rows+1000; n++ {
+		if s.divides(n) {
+			return n
+		}
+	}
+	return 0
 }
 
 // checkBudget holds that every call's price is known.

@@ -167,7 +167,7 @@ type Curate struct {
 	Duplicates float64  `json:"duplicates" default:"0.9" above:"0" max:"1" doc:"Similarity of two scenes, or of the events and tasks of two rows, from which the later one is left out: Jaccard similarity of their words in threes, of rows the smaller of that of the events and that of the tasks; 1 leaves out equal ones alone."`
 	Leakage    float64  `json:"leakage" default:"0.8" above:"0" max:"1" doc:"Similarity to an event of the benchmark from which a row is left out, where the experiment has a benchmark."`
 	Acceptance *Share   `json:"acceptance,omitempty" doc:"Bounds on the share of rows whose verdict is yes; rows of the larger side are left out at random until it holds, in each domain."`
-	Quota      int      `json:"quota" default:"0" min:"0" max:"10000000" doc:"Rows that are used of each domain, exactly; 0 uses all. When a domain has fewer, the step fails and says how many scenes more would do."`
+	Quota      int      `json:"quota" default:"0" min:"0" max:"10000000" doc:"Rows that are used of each domain, exactly; 0 uses all. When a domain has fewer, the step fails and says about how many sessions would do."`
 }
 
 // A Share is a closed interval within [0,1].

@@ -9,6 +9,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/statistics"
@@ -54,12 +55,12 @@ var funcs = template.FuncMap{
 	"causeBars":   causeBars,
 	"tokenBars":   tokenBars,
 	"sessionBars": sessionBars,
-	"short":       short,
+	"short":       llm.Count,
 	"dollars":     dollars,
 	"seconds":     seconds,
 	"stamp":       stampOf,
 	"perDollars":  func(v *float64) string { return perRow(v, dollars) },
-	"perTokens":   func(v *float64) string { return perRow(v, func(n float64) string { return short(int64(n)) }) },
+	"perTokens":   func(v *float64) string { return perRow(v, func(n float64) string { return llm.Count(int64(n)) }) },
 	"share":       shareOf,
 
 	"curationBars": curationBars,
@@ -133,28 +134,12 @@ func cut(s string, limit int) string {
 
 func comma(n int) string { return humanize.Comma(int64(n)) }
 
-// short is a large number to about three figures: 950, 81.2k, 3.4M, 1.2B.
-func short(n int64) string {
-	switch f := float64(n); {
-	case f < 1000:
-		return fmt.Sprint(n)
-	case f < 999_950:
-		return fmt.Sprintf("%.1fk", f/1e3)
-	case f < 999_950_000:
-		return fmt.Sprintf("%.1fM", f/1e6)
-	default:
-		return fmt.Sprintf("%.1fB", f/1e9)
-	}
-}
-
+// dollars is a sum in a table; a dash where nothing was paid, or nothing has a price.
 func dollars(usd float64) string {
-	switch {
-	case usd == 0:
-		return "–" // nothing was paid, or nothing has a price
-	case usd < 0.0995:
-		return fmt.Sprintf("$%.4f", usd)
+	if usd == 0 {
+		return "–"
 	}
-	return fmt.Sprintf("$%.2f", usd)
+	return llm.Dollars(usd)
 }
 
 // seconds is a time for people: <0.1 s, 0.4 s, 42 s, 3 min 5 s, 2 h 14 min.

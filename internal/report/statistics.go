@@ -43,14 +43,11 @@ func runTiles(r *statistics.Run) []tile {
 		note = strings.TrimPrefix(note+", "+humanize.Comma(r.Used.Replayed)+" replayed", ", ")
 	}
 	list = append(list, tile{"Calls", humanize.Comma(r.Used.Calls), note},
-		tile{"Tokens", short(r.Used.Prompt + r.Used.Completion), cachedNote(r.Used)})
+		tile{"Tokens", llm.Count(r.Used.Prompt + r.Used.Completion), cachedNote(r.Used)})
 	if all.USD > 0 {
-		paid := tile{"Paid", dollars(r.Used.USD), ""}
-		if r.Used.USD == 0 {
-			paid.Value = "$0"
-		}
+		paid := tile{"Paid", llm.Dollars(r.Used.USD), ""}
 		if r.Before.USD > 0 {
-			paid.Note = dollars(r.Before.USD) + " more when the reused work was done"
+			paid.Note = llm.Dollars(r.Before.USD) + " more when the reused work was done"
 		}
 		list = append(list, paid)
 	}
@@ -133,14 +130,14 @@ func tokenBars(r *statistics.Run) []bar {
 		if total(s.Used)+total(s.Before) == 0 {
 			continue
 		}
-		value := short(total(s.Used)) + " tokens"
+		value := llm.Count(total(s.Used)) + " tokens"
 		if total(s.Before) > 0 {
-			value += ", " + short(total(s.Before)) + " before"
+			value += ", " + llm.Count(total(s.Before)) + " before"
 		}
 		bars = append(bars, scaled(string(s.Step), value, []share{
 			{"prompt tokens from the cache", "cut", int(s.Used.Cached)}, {"other prompt tokens", "used", int(s.Used.Prompt - s.Used.Cached)},
 			{"completion tokens", "fn", int(s.Used.Completion)}, {"tokens of reused shards, used by an earlier run", "left", int(total(s.Before))},
-		}, int(most), func(n int) string { return short(int64(n)) }))
+		}, int(most), func(n int) string { return llm.Count(int64(n)) }))
 	}
 	return bars
 }

@@ -19,7 +19,7 @@ import (
 func fixtureRun() *statistics.Run {
 	r := &statistics.Run{Run: "support-7", Experiment: "support", Digest: "4be1c0a7d7c1e7ab0b9a3d1f0e55ac7bd6c2ab44f3adfbb6c3e5b8d92d0c1f7a",
 		State: store.Failed, Created: "2024-06-03T12:00:00Z", Finished: "2024-06-03T14:31:40.5Z", Seconds: 9100.5, Gym: fixtureGym(),
-		Failures: []store.Failure{{Step: "predict", Shard: 1, ExitCode: 65, Cause: "benchmark/code_11.json:40: not a JSON row", Hint: "mend or remove that line; nothing was changed"}}}
+		Failures: []statistics.Failure{{Failure: store.Failure{Step: "predict", Shard: 1, ExitCode: 65, Cause: "benchmark/code_11.json:40: not a JSON row", Hint: "mend or remove that line; nothing was changed"}}}}
 	generate := statistics.Step{Step: "generate", Done: 40, Reused: 4, Seconds: 7621,
 		Causes: []statistics.Cause{{State: rows.Truncated, Cause: "maxEvents", Rows: 310}, {State: rows.Failed, Cause: "environment: no valid events", Rows: 41},
 			{State: rows.Failed, Cause: "agent: the request was refused: HTTP 400, this model's maximum context length is 8192 tokens, however you requested 9411 tokens " + hostile, Rows: 3}}}
@@ -99,7 +99,7 @@ func TestStatisticsOfOddRuns(t *testing.T) {
 	}{
 		// Nothing is paid now, and all of it was before.
 		"reused altogether": {reused, []string{`<tr class="baseline"><th scope="row">reused, not paid now</th>`, "<dt>Calls</dt><dd><b>0</b><span>204,000 more when the reused work was done</span>",
-			"<dt>Paid</dt><dd><b>$0</b><span>$164.40 more when the reused work was done", ">40 reused<"}, []string{"NaN"}},
+			"<dt>Paid</dt><dd><b>$0.00</b><span>$164.40 more when the reused work was done", ">40 reused<"}, []string{"NaN"}},
 		"just opened":    {&statistics.Run{Run: "x-1", State: statistics.Unsealed}, []string{"Not sealed", "No shard is done"}, []string{`id="tokens"`, `id="rows"`, `id="gym"`, "<rect"}},
 		"broken numbers": {broken, []string{"support-7"}, nil},
 	} {

@@ -8,14 +8,14 @@ import (
 )
 
 // A Spend is one entry of an account: dollars set aside for the calls of a
-// shard, or given back. Entries are numbered from 1 without a gap, each written
+// process, or given back. Entries are numbered from 1 without a gap, each written
 // once by whoever knew the one before it, so that all processes agree on their
 // order and on the sum.
 type Spend struct {
 	Format  int      `json:"format"`
 	Account RunID    `json:"account"` // the run whose account it is
 	Number  int      `json:"number"`
-	Run     RunID    `json:"run"` // that spends, and its step and shard
+	Run     RunID    `json:"run"` // that spends, its step and the process's first shard
 	Step    StepName `json:"step"`
 	Shard   int      `json:"shard"`
 	USD     float64  `json:"usd"`   // set aside; negative: given back

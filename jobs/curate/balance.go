@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// slack makes up for shares that are no exact fraction of two.
+// slack makes up for a product of rows and a bound that comes out beside the
+// whole number that it is, such as 0.29 × 100.
 const slack = 1e-9
 
 // names are the domains' in alphabetical order.
@@ -27,7 +28,8 @@ func (c *curator) used(d *domain) (list []int32, rows, accepted int) {
 // balance leaves out turns of the larger side until the share of accepted rows
 // is within its bounds: first those that are the most of that side, and among
 // those alike the last by their draw. Dropping one may overshoot a narrow
-// interval, so both sides may give; without rows every share is right.
+// interval, so both sides may give, until one has nothing left; without rows
+// every share is right.
 func (c *curator) balance(d *domain) {
 	list, rows, accepted := c.used(d)
 	share := func(i int32) float64 { return float64(c.turns[i].accepted) / float64(c.turns[i].rows) }
@@ -35,9 +37,9 @@ func (c *curator) balance(d *domain) {
 	var over, under []int32 // the next to drop is the last
 	for _, i := range list {
 		switch s := share(i); {
-		case s > c.params.MaxAccepted+slack:
+		case s > c.params.MaxAccepted:
 			over = append(over, i)
-		case s < c.params.MinAccepted-slack:
+		case s < c.params.MinAccepted:
 			under = append(under, i)
 		}
 	}
@@ -53,6 +55,9 @@ func (c *curator) balance(d *domain) {
 			return
 		}
 		last := len(*side) - 1
+		if last < 0 {
+			return
+		}
 		t := &c.turns[(*side)[last]]
 		*side = (*side)[:last]
 		t.cause = balance

@@ -239,6 +239,28 @@ func TestWhatIsLeftOutAndWhy(t *testing.T) {
 	}
 }
 
+// A turn that leaks is not used, so nothing is a copy of it.
+func TestCopiesOfALeakAreNoDuplicates(t *testing.T) {
+	const event = "The user opens the monthly sales report of the northern region in the spreadsheet and sorts its rows by the third column"
+	var g gym
+	g.scene("coding", "a goal")
+	g.play(
+		judged(event+" again", -1),           // like the benchmark's
+		judged(event+" again and again", -1), // like that one alone
+		judged(event+" again and again", -1), // like the one before
+	)
+	p := params
+	p.Duplicates, p.Leakage, p.Benchmark = 0.85, 0.94, &plan.File{Input: "data", Path: "bench"}
+	r, err := curate(t, &g, p, func(c *jobtest.Case) { c.Files = map[string]fs.FS{"data": benchmark(event)} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"scene-00000/0/0: leaks benchmark event code_1/0", "scene-00000/0/2: near-duplicate of scene-00000/0/1"}
+	if got := r.excluded(); !slices.Equal(got, want) {
+		t.Errorf("left out %q, want %q", got, want)
+	}
+}
+
 // random is a gym of unlike rows in the domains, with up to so many candidates.
 func random(rng *rand.Rand, sessions, candidates int, domains ...string) *gym {
 	g := &gym{}
@@ -280,6 +302,29 @@ func TestBalanceHoldsInEachDomain(t *testing.T) {
 			if b := d.Before; b.Share >= p.MinAccepted && b.Share <= p.MaxAccepted && d.After != b {
 				t.Errorf("%s: %+v was in balance and became %+v", d.Domain, b, d.After)
 			}
+		}
+	}
+}
+
+// A bound so near to none or all that a turn seems to hold it, and the sum does not.
+func TestBalanceAtTheEdge(t *testing.T) {
+	for _, c := range []struct {
+		min, max float64
+		best     int // of each turn
+	}{{1e-10, 1, -1}, {0, 1 - 5e-10, 0}, {1e-10, 1 - 1e-10, -1}} {
+		var g gym
+		g.scene("daily", "a goal")
+		for i := range 50 {
+			g.play(judged(fmt.Sprintf("event %d of %d things", i, i*7), c.best))
+		}
+		p := params
+		p.MinAccepted, p.MaxAccepted = c.min, c.max
+		r, err := curate(t, &g, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := r.curation.Total.After; n.Rows > 0 && (n.Share < c.min-1e-9 || n.Share > c.max+1e-9) {
+			t.Errorf("[%v, %v]: %+v", c.min, c.max, n)
 		}
 	}
 }
@@ -415,7 +460,7 @@ func TestShortDomainsAreNamed(t *testing.T) {
 	}
 	g.scenes = g.scenes[:10]
 	_, err = curate(t, &g, p)
-	if want := "about 3 scenes more"; !strings.Contains(fault.Hint(err), want) || !strings.Contains(fault.Hint(err), "--set generate.scenes.count=") {
+	if want := "about 55 sessions in all would do (there are 45): raise "; !strings.HasPrefix(fault.Hint(err), want) {
 		t.Errorf("hint %q, want %q", fault.Hint(err), want)
 	}
 }

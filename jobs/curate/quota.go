@@ -16,7 +16,7 @@ import (
 func (c *curator) fill() error {
 	q := c.params.Quota
 	var short, uneven []string
-	more, unknown := 0, false
+	enough, unknown := 0, false // sessions
 	for _, name := range c.names() {
 		d := c.domains[name]
 		list, rows, _ := c.used(d)
@@ -26,8 +26,8 @@ func (c *curator) fill() error {
 			if rows == 0 {
 				unknown = true
 			} else {
-				// Scenes take the domains in turn, so all of them grow alike; a tenth is to spare.
-				more = max(more, int(math.Ceil(float64(c.scenes)*(1.1*float64(q)/float64(rows)-1))))
+				// The domains grow alike with the sessions; a tenth is to spare.
+				enough = max(enough, int(math.Ceil(float64(len(c.sessions))*1.1*float64(q)/float64(rows))))
 			}
 		case !c.pick(list):
 			uneven = append(uneven, shown(name))
@@ -35,9 +35,9 @@ func (c *curator) fill() error {
 	}
 	switch {
 	case len(short) > 0:
-		hint := "set generate.scenes.count higher (--set generate.scenes.count=…), or lower curate.quota"
-		if more > 0 && !unknown {
-			hint = fmt.Sprintf("about %d scenes more would do: add them to generate.scenes.count (--set generate.scenes.count=…), or lower curate.quota", more)
+		hint := "raise generate.scenes.count or generate.sessions, add scenes to the file, or lower curate.quota"
+		if !unknown {
+			hint = fmt.Sprintf("about %d sessions in all would do (there are %d): %s", enough, len(c.sessions), hint)
 		}
 		return fault.New(fault.Permanent, fmt.Errorf("curate: the quota is %d rows for each domain, and too few are left: %s", q, strings.Join(short, ", ")), hint)
 	case len(uneven) > 0:

@@ -14,8 +14,8 @@ type cause uint8
 const (
 	used cause = iota
 	sceneDuplicate
-	duplicate
 	leak
+	duplicate
 	balance
 	quota
 	causes // how many there are
@@ -25,8 +25,8 @@ const (
 // more words what a turn is like.
 var names = [causes]string{
 	sceneDuplicate: "near-duplicate of an earlier scene",
-	duplicate:      "near-duplicate of an earlier row",
 	leak:           "leaks an event of the benchmark",
+	duplicate:      "near-duplicate of an earlier row",
 	balance:        "acceptance balance",
 	quota:          "above the quota",
 }
@@ -119,15 +119,14 @@ func (c *curator) choose(ctx context.Context) error {
 			t := &c.turns[i]
 			if copied {
 				t.cause = sceneDuplicate
+			} else if t.leaks >= 0 {
+				t.cause, t.like = leak, t.leaks
+				c.pairs.add(leak, c.id(i), c.events[t.leaks].id, t.similarity)
 			} else if m, ok := index.Nearest(i); ok {
 				t.cause, t.like = duplicate, int32(m.Text)
 				c.pairs.add(duplicate, c.id(i), c.id(m.Text), m.Similarity)
 			} else {
 				index.Add(i)
-				if t.leaks >= 0 {
-					t.cause, t.like = leak, t.leaks
-					c.pairs.add(leak, c.id(i), c.events[t.leaks].id, t.similarity)
-				}
 			}
 		}
 	}

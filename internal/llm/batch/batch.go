@@ -63,8 +63,9 @@ type Options struct {
 	Bucket    store.Bucket
 	Prefix    string // of what the bucket keeps of the model; ends in a slash
 	Key       func(*llm.Request) (ledger.Key, error)
-	// Written reports whether the ledger has an exchange of every key in the bucket.
-	Written func(context.Context, []ledger.Key) (bool, error)
+	// Written reports whether the ledger has an answer to every key in the bucket;
+	// a failure from before since is none.
+	Written func(ctx context.Context, keys []ledger.Key, since time.Time) (bool, error)
 	// Retry makes a call again that failed for a while.
 	Retry func(ctx context.Context, call func() error) error
 	Now   func() time.Time
@@ -257,11 +258,19 @@ func (b *Batcher) give(asks []*ask, err error) {
 	}
 }
 
+// turnedDown returns the answer that refuses a call for good; nil if err is none.
+func turnedDown(err error) *llm.Error {
+	if e, ok := errors.AsType[*llm.Error](err); ok && e.Class != llm.Retryable {
+		return e
+	}
+	return nil
+}
+
 // refusedCall makes of an answer that refuses a call of the Batch API an end of
 // the run: it is no fault of a request's.
 func refusedCall(opt Options, err error) error {
-	e, ok := errors.AsType[*llm.Error](err)
-	if !ok || e.Class == llm.Retryable {
+	e := turnedDown(err)
+	if e == nil {
 		return err
 	}
 	denied := *e

@@ -13,8 +13,8 @@ import (
 	"github.com/gymline/gymline/internal/llm/openai"
 )
 
-// An entry is a batch that is written down and not closed. Its waiting, following
-// and read are under the batcher's mu; the rest is its follower's.
+// An entry is a batch that is written down and not closed. Its waiting, barren,
+// following and read are under the batcher's mu; the rest is its follower's.
 type entry struct {
 	mark    string
 	keys    []ledger.Key
@@ -26,12 +26,13 @@ type entry struct {
 	watched bool // it was made here, or seen before it ended or was cancelled
 
 	waiting   map[ledger.Key]*ask
+	barren    map[ledger.Key]bool // it has no answer to these that is worth keeping
 	following bool
 	read      bool // its files were, at least once
 }
 
 func newEntry(mark string, keys []ledger.Key, created time.Time) *entry {
-	return &entry{mark: mark, keys: keys, created: created, waiting: map[ledger.Key]*ask{}}
+	return &entry{mark: mark, keys: keys, created: created, waiting: map[ledger.Key]*ask{}, barren: map[ledger.Key]bool{}}
 }
 
 // keptFor is how long providers keep a batch's files. A batch that nobody asked
@@ -60,7 +61,7 @@ func (b *Batcher) recall(ctx context.Context) error {
 			}
 			done := e.void || b.opt.Now().Sub(e.created) > keptFor
 			if !done {
-				if done, err = b.opt.Written(gctx, e.keys); err != nil {
+				if done, err = b.opt.Written(gctx, e.keys, e.created); err != nil {
 					return err
 				}
 			}
@@ -104,7 +105,7 @@ func (b *Batcher) track(e *entry) {
 	}
 }
 
-// drop forgets that an entry may have the answer to some keys. b.mu is held.
+// drop notes that an entry has nothing to give for some keys. b.mu is held.
 func (b *Batcher) drop(e *entry, keys []ledger.Key) {
 	for _, k := range keys {
 		left := slices.DeleteFunc(b.byKey[k], func(x *entry) bool { return x == e })
@@ -114,6 +115,7 @@ func (b *Batcher) drop(e *entry, keys []ledger.Key) {
 			b.byKey[k] = left
 		}
 		delete(e.waiting, k)
+		e.barren[k] = true
 	}
 }
 
@@ -152,15 +154,15 @@ func (e *entry) inOrder() []*ask {
 // What is not closed now is closed when the model is next opened.
 func (b *Batcher) Settle(ctx context.Context) error {
 	b.mu.Lock()
-	var idle []*entry
+	idle := map[*entry][]ledger.Key{} // with the keys whose answers are to keep
 	for _, e := range b.entries {
 		if len(e.waiting) == 0 {
-			idle = append(idle, e)
+			idle[e] = slices.DeleteFunc(slices.Clone(e.keys), func(k ledger.Key) bool { return e.barren[k] })
 		}
 	}
 	b.mu.Unlock()
-	for _, e := range idle {
-		ok, err := b.opt.Written(ctx, e.keys)
+	for e, keys := range idle {
+		ok, err := b.opt.Written(ctx, keys, e.created)
 		if err != nil {
 			return err
 		}

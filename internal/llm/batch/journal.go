@@ -32,9 +32,9 @@ type journal struct {
 
 // The records' names follow a batch's mark.
 const (
-	planned = ".json"
-	claimed = ".batch.json"
-	closed  = ".closed.json"
+	planSuffix   = ".json"
+	claimSuffix  = ".batch.json"
+	closedSuffix = ".closed.json"
 )
 
 type planRecord struct {
@@ -64,7 +64,7 @@ func (j journal) plan(ctx context.Context, keys []ledger.Key, now time.Time) (*e
 		}
 		sum := sha256.Sum256(data)
 		e := newEntry(hex.EncodeToString(sum[:]), keys, now)
-		err = j.bucket.Create(ctx, j.prefix+e.mark+planned, data)
+		err = j.bucket.Create(ctx, j.prefix+e.mark+planSuffix, data)
 		if err == nil {
 			return e, nil
 		}
@@ -81,10 +81,10 @@ func (j journal) claim(ctx context.Context, mark, id string) (holds string, err 
 	if err != nil {
 		return "", err
 	}
-	err = j.bucket.Create(ctx, j.prefix+mark+claimed, data)
+	err = j.bucket.Create(ctx, j.prefix+mark+claimSuffix, data)
 	if errors.Is(err, store.ErrExists) {
 		var c claimRecord
-		err = j.read(ctx, mark+claimed, &c)
+		err = j.read(ctx, mark+claimSuffix, &c)
 		return c.ID, err
 	}
 	if err != nil {
@@ -99,7 +99,7 @@ func (j journal) close(ctx context.Context, mark string) error {
 	if err != nil {
 		return err
 	}
-	if err := j.bucket.Create(ctx, j.prefix+mark+closed, data); err != nil && !errors.Is(err, store.ErrExists) {
+	if err := j.bucket.Create(ctx, j.prefix+mark+closedSuffix, data); err != nil && !errors.Is(err, store.ErrExists) {
 		return fmt.Errorf("batch: journal: %w", err)
 	}
 	return nil
@@ -115,11 +115,11 @@ func (j journal) marks(ctx context.Context) (map[string]bool, error) {
 		}
 		mark, kind, _ := strings.Cut(strings.TrimPrefix(key, j.prefix), ".")
 		switch "." + kind {
-		case planned:
+		case planSuffix:
 			open[mark] = open[mark] || false
-		case claimed:
+		case claimSuffix:
 			open[mark] = true
-		case closed:
+		case closedSuffix:
 			done[mark] = true
 		}
 	}
@@ -132,7 +132,7 @@ func (j journal) marks(ctx context.Context) (map[string]bool, error) {
 // entry reads a batch's records.
 func (j journal) entry(ctx context.Context, mark string, hasClaim bool) (*entry, error) {
 	var p planRecord
-	if err := j.read(ctx, mark+planned, &p); err != nil {
+	if err := j.read(ctx, mark+planSuffix, &p); err != nil {
 		return nil, err
 	}
 	e := newEntry(mark, p.Keys, p.Created)
@@ -141,7 +141,7 @@ func (j journal) entry(ctx context.Context, mark string, hasClaim bool) (*entry,
 		return e, nil
 	}
 	var c claimRecord
-	if err := j.read(ctx, mark+claimed, &c); err != nil {
+	if err := j.read(ctx, mark+claimSuffix, &c); err != nil {
 		return nil, err
 	}
 	e.id, e.void = c.ID, c.ID == ""

@@ -52,7 +52,7 @@ func TestFormat1(t *testing.T) {
 	if open, err := j.marks(t.Context()); err != nil || len(open) != 0 {
 		t.Errorf("%v, %v", open, err)
 	}
-	for name, want := range map[string]string{planned: fixturePlan, claimed: fixtureClaim, closed: fixtureClosed} {
+	for name, want := range map[string]string{planSuffix: fixturePlan, claimSuffix: fixtureClaim, closedSuffix: fixtureClosed} {
 		body, err := j.bucket.Get(t.Context(), j.prefix+fixtureMark+name)
 		if err != nil {
 			t.Error(err)

@@ -125,7 +125,7 @@ func (b *Batcher) read(e *entry, file string, left map[ledger.Key]*ask) error {
 				return nil
 			}
 			seen[r.key] = true
-			if a := left[r.key]; a != nil && b.settle(a, r) {
+			if a := left[r.key]; a != nil && b.settle(e, a, r) {
 				delete(left, r.key)
 			}
 			return b.ctx.Err()
@@ -145,12 +145,18 @@ func (b *Batcher) read(e *entry, file string, left map[ledger.Key]*ask) error {
 	return nil
 }
 
-// settle answers an ask, unless it is to be asked again.
-func (b *Batcher) settle(a *ask, r result) bool {
+// settle answers an ask, unless it is to be asked again: after a failure that may
+// pass, or one that a person may have mended since, such as a want of credit.
+func (b *Batcher) settle(e *entry, a *ask, r result) bool {
 	resp, err := b.api.Answer(b.ctx, r.status, r.body)
-	if e, ok := errors.AsType[*llm.Error](err); err != nil && (!ok || e.Class == llm.Retryable) {
-		a.failure = err
-		return false
+	if err != nil {
+		if f := turnedDown(err); f == nil || f.Class == llm.Denied && !e.watched {
+			a.failure = err
+			return false
+		}
+		b.mu.Lock()
+		b.drop(e, []ledger.Key{a.key}) // nothing of it is billed
+		b.mu.Unlock()
 	}
 	b.answer(a, resp, err)
 	return true

@@ -18,7 +18,13 @@ type Open struct {
 	openai.Batch
 }
 
+// Running reports whether there is something to cancel.
+func (o Open) Running() bool {
+	return o.ID != "" && !o.Ended() && o.Status != openai.BatchCancelling
+}
+
 // List returns the open batches of a model, whoever submitted them, oldest first.
+// It changes nothing, neither in the bucket nor at the provider.
 func List(ctx context.Context, api API, opt Options) ([]Open, error) {
 	j := journal{opt.Bucket, opt.Prefix + folder}
 	marks, err := j.marks(ctx)
@@ -40,7 +46,7 @@ func List(ctx context.Context, api API, opt Options) ([]Open, error) {
 				o.Batch, err = api.Get(ctx, e.id)
 				return err
 			}
-			found, err := find(ctx, api, e)
+			found, _, err := lookUp(ctx, api, e)
 			if found != nil {
 				o.Batch = *found
 			}

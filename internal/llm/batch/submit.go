@@ -3,12 +3,10 @@ package batch
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/llm/ledger"
 	"github.com/gymline/gymline/internal/llm/openai"
 )
@@ -67,24 +65,30 @@ func (b *Batcher) open(asks []*ask) (*entry, error) {
 		a.line = nil
 	}
 	b.mu.Unlock()
-	started, err := b.start(e, file.Bytes())
+	started, unclear, err := b.start(e, file.Bytes())
 	if err != nil {
-		return nil, b.abandon(e, err)
+		if !unclear {
+			b.giveUp(e)
+		}
+		return nil, b.letGo(e, err)
 	}
 	b.opt.Log.Info("batch submitted", "model", b.opt.Model, "batch", started.ID, "requests", len(asks), "bytes", file.Len())
 	e.id, err = b.journal.claim(b.ctx, e.mark, started.ID)
 	if err != nil {
-		return nil, b.abandon(e, err)
+		return nil, b.letGo(e, err)
 	}
 	if e.id != started.ID { // somebody took this process for gone
 		if err := b.opt.Retry(b.ctx, func() error { return b.api.Cancel(b.ctx, started.ID) }); err != nil {
-			return nil, b.abandon(e, err)
+			return nil, b.letGo(e, err)
 		}
 		if e.id == "" { // and asks the same itself
 			if err := b.recall(b.ctx); err != nil {
-				return nil, b.abandon(e, err)
+				return nil, b.letGo(e, err)
 			}
-			return nil, b.discard(b.ctx, e)
+			if err := b.discard(b.ctx, e); err != nil {
+				return nil, b.letGo(e, err)
+			}
+			return nil, nil
 		}
 	}
 	return e, nil
@@ -103,21 +107,23 @@ func (b *Batcher) wanted(asks []*ask) []*ask {
 	})
 }
 
-// abandon lets go of an entry that could not be started. When it is certain that
-// the provider has no batch of it, it is given up for good; otherwise whoever
-// asks next looks for the batch.
-func (b *Batcher) abandon(e *entry, cause error) error {
-	refused, ok := errors.AsType[*llm.Error](cause)
-	if ok && refused.Class != llm.Retryable {
-		if _, err := b.journal.claim(b.ctx, e.mark, ""); err != nil {
-			return err
+// giveUp writes down that a plan became no batch and never will. Where that
+// fails, whoever asks next finds out.
+func (b *Batcher) giveUp(e *entry) {
+	id, err := b.journal.claim(b.ctx, e.mark, "")
+	if err == nil && id == "" {
+		if err = b.journal.close(b.ctx, e.mark); err == nil {
+			b.remove(e)
 		}
-		if err := b.journal.close(b.ctx, e.mark); err != nil {
-			return err
-		}
-		b.remove(e)
-		return cause
 	}
+	if err != nil && b.ctx.Err() == nil {
+		b.opt.Log.Warn("the plan of a batch could not be given up; whoever asks next does it", "model", b.opt.Model, "err", err)
+	}
+}
+
+// letGo leaves an entry that could not be started to whoever asks next, who
+// looks for the batch that it may have become.
+func (b *Batcher) letGo(e *entry, cause error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e.following = false
@@ -125,21 +131,21 @@ func (b *Batcher) abandon(e *entry, cause error) error {
 	return cause
 }
 
-// start uploads a file and makes the batch of it. After a failure that leaves
-// open whether the batch was made, the provider's list decides.
-func (b *Batcher) start(e *entry, file []byte) (out openai.Batch, err error) {
+// start uploads a file and makes the batch of it. When a try leaves open whether
+// the batch was made, the provider's list decides before the next; with an error,
+// unclear says that there may be a batch all the same.
+func (b *Batcher) start(e *entry, file []byte) (out openai.Batch, unclear bool, err error) {
 	var id string
 	err = b.opt.Retry(b.ctx, func() error {
 		id, err = b.api.Upload(b.ctx, "gymline-"+e.mark[:12]+".jsonl", file)
 		return err
 	})
 	if err != nil {
-		return out, err
+		return out, false, err
 	}
-	unclear := false
 	err = b.opt.Retry(b.ctx, func() error {
 		if unclear {
-			found, err := find(b.ctx, b.api, e)
+			found, err := b.find(e)
 			if err != nil {
 				return err
 			}
@@ -148,25 +154,43 @@ func (b *Batcher) start(e *entry, file []byte) (out openai.Batch, err error) {
 				return nil
 			}
 		}
-		unclear = true
 		out, err = b.api.Create(b.ctx, id, e.mark)
+		unclear = unclear || err != nil && turnedDown(err) == nil
 		return err
 	})
-	return out, err
+	return out, unclear, err
+}
+
+// find looks for an entry's batch at the provider, and cancels what else bears
+// its mark: two creations side by side may both have made one.
+func (b *Batcher) find(e *entry) (*openai.Batch, error) {
+	holds, others, err := lookUp(b.ctx, b.api, e)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range others {
+		if one.Ended() {
+			continue
+		}
+		if err := b.api.Cancel(b.ctx, one.ID); err != nil {
+			return nil, fmt.Errorf("batch %s is there twice: %w", e.mark, err)
+		}
+	}
+	return holds, nil
 }
 
 // clocks is how far the provider's clock may be behind this machine's.
 const clocks = 24 * time.Hour
 
-// find looks for a batch by its mark among the provider's. The oldest holds;
-// others, which two creations side by side may have left, are cancelled.
-func find(ctx context.Context, api API, e *entry) (*openai.Batch, error) {
+// lookUp looks for an entry's mark among the provider's batches. The oldest that
+// bears it holds; it is nil when none does.
+func lookUp(ctx context.Context, api API, e *entry) (holds *openai.Batch, others []openai.Batch, err error) {
 	var found []openai.Batch
 	after := ""
 	for {
 		page, more, err := api.List(ctx, after)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, one := range page {
 			if one.Mark == e.mark {
@@ -180,16 +204,8 @@ func find(ctx context.Context, api API, e *entry) (*openai.Batch, error) {
 		}
 	}
 	if len(found) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
-	oldest := &found[len(found)-1]
-	for _, one := range found[:len(found)-1] {
-		if one.Ended() {
-			continue
-		}
-		if err := api.Cancel(ctx, one.ID); err != nil {
-			return nil, fmt.Errorf("batch %s is there twice: %w", e.mark, err)
-		}
-	}
-	return oldest, nil
+	last := len(found) - 1
+	return &found[last], found[:last], nil
 }

@@ -7,17 +7,23 @@
 // processes never set aside more than the budget. So the budget is exceeded at
 // most by as much as the calls in flight cost more than expected. The sum that a
 // killed process had set aside counts as spent.
+//
+// Processes that write the account at the same time hold each other up. So what
+// one sets aside serves all its calls that wait, and lasts the longer the longer
+// it takes to write.
 package budget
 
 import (
 	"context"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/seed"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -29,7 +35,8 @@ type Options struct {
 	Store   *store.Store
 	Account store.RunID
 	USD     float64 // the budget
-	// Run, Step and Shard are who spends.
+	// Run, Step and the process's first Shard are who spends. They also seed its
+	// pauses, so that those of different processes differ.
 	Run   store.RunID
 	Step  store.StepName
 	Shard int
@@ -44,10 +51,12 @@ type Account struct {
 	// turn is held by the call that is next to start, in order of arrival, and
 	// guards what follows it.
 	turn    chan struct{}
-	last    store.Spend // the latest entry that was seen
-	more    float64     // dollars that are set aside beyond what a call needs
-	setAt   time.Time   // when some were
-	usedUp  error       // what every further call gets
+	last    store.Spend   // the latest entry that was seen
+	more    float64       // dollars that were set aside beyond what a call needed
+	setAt   time.Time     // when they were
+	took    time.Duration // about how long that takes
+	usedUp  error         // what every further call gets
+	jitter  *rand.Rand
 	settled chan struct{}
 
 	mu       sync.Mutex
@@ -59,13 +68,19 @@ type Account struct {
 
 // New returns a process's part in an account. It reads nothing before the first call.
 func New(opt Options) *Account {
-	return &Account{opt: opt, turn: make(chan struct{}, 1), settled: make(chan struct{}, 1)}
+	return &Account{
+		opt: opt, turn: make(chan struct{}, 1), settled: make(chan struct{}, 1),
+		jitter: seed.New(uint64(opt.Shard), "budget", string(opt.Run), string(opt.Step)),
+	}
 }
 
 // admit waits until a call may start, and returns what is reserved for it. A
 // call that finds no room waits for those in flight, which may cost less than
-// expected; so when the budget is found used up, none is cut off.
+// expected; so when the budget is found used up, none is cut off. After ctx has
+// ended no call starts.
 func (a *Account) admit(ctx context.Context, c *chatter, guess float64) (float64, error) {
+	a.wait(c, guess)
+	defer a.wait(c, -guess)
 	select {
 	case a.turn <- struct{}{}:
 		defer func() { <-a.turn }()
@@ -73,6 +88,9 @@ func (a *Account) admit(ctx context.Context, c *chatter, guess float64) (float64
 		return 0, ctx.Err()
 	}
 	for a.usedUp == nil {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
 		price, short, flying := a.reserve(c, guess)
 		if short <= 0 {
 			return price, nil
@@ -80,7 +98,7 @@ func (a *Account) admit(ctx context.Context, c *chatter, guess float64) (float64
 		// What a model's calls cost is a guess until one has come back. Until then
 		// a large sum is set aside for one call alone.
 		timid := flying > 0 && price == guess
-		switch ok, err := a.setAside(ctx, short, price, timid); {
+		switch ok, err := a.setAside(ctx, c, short, price, timid); {
 		case err != nil:
 			return 0, err
 		case ok:
@@ -97,6 +115,13 @@ func (a *Account) admit(ctx context.Context, c *chatter, guess float64) (float64
 		}
 	}
 	return 0, a.usedUp
+}
+
+// wait notes that a call waits, or with a negative guess that it does no longer.
+func (a *Account) wait(c *chatter, guess float64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c.waiting += guess
 }
 
 // reserve starts a call, or says how many dollars it is short of.
@@ -132,8 +157,6 @@ func (a *Account) settle(c *chatter, guess, price, cost float64, answered bool) 
 // end notes in the account that the budget is used up, for the other processes
 // and for runs that would go on with it.
 func (a *Account) end(ctx context.Context, price float64) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
-	defer cancel()
 	if err := a.append(ctx, 0, true); err != nil {
 		return err
 	}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +19,7 @@ import (
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/llm/openai"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -243,7 +247,7 @@ func TestRaise(t *testing.T) {
 		before := till.calls
 		for _, usd := range []float64{1005, 900} {
 			_, err := process(st, usd, 0).Wrap(till.desk(), llm.Model{Name: "m", MaxTokens: 1}, price).Chat(t.Context(), ask())
-			if fault.Code(err) != fault.Budget || !strings.Contains(err.Error(), "is used up: $1000.00 spent or set aside") || !strings.Contains(fault.Hint(err), "raise budget.usd") {
+			if fault.Code(err) != fault.Budget || !strings.Contains(err.Error(), "is used up: $1,000.00 spent or set aside") || !strings.Contains(fault.Hint(err), "raise budget.usd") {
 				t.Errorf("%v (%s)", err, fault.Hint(err))
 			}
 		}
@@ -330,36 +334,107 @@ type replies func(context.Context) (*llm.Response, error)
 func (r replies) Chat(ctx context.Context, _ *llm.Request) (*llm.Response, error) { return r(ctx) }
 
 func TestWhatACallCosts(t *testing.T) {
-	usage := func(u llm.Usage) replies {
+	answer := func(u llm.Usage) replies {
 		return func(context.Context) (*llm.Response, error) {
 			return &llm.Response{Content: "four words of it", Usage: u}, nil
 		}
 	}
-	cut, stop := context.WithCancel(t.Context())
+	failure := func(err error) replies {
+		return func(context.Context) (*llm.Response, error) { return nil, err }
+	}
+	const cut = answerTokens // what is expected
 	for name, c := range map[string]struct {
-		next replies
-		want float64
+		next          replies
+		want, batched float64
 	}{
-		"an answer":                    {usage(llm.Usage{Prompt: 10, Completion: 3}), 3},
-		"a server that counts nothing": {usage(llm.Usage{}), 5}, // a quarter of its bytes
-		"a refusal": {func(context.Context) (*llm.Response, error) {
-			return nil, &llm.Error{Status: 429, Err: errors.New("no")}
-		}, 0},
-		"a call that is cut off": {func(ctx context.Context) (*llm.Response, error) { stop(); return nil, cut.Err() }, answerTokens},
+		"an answer":                    {answer(llm.Usage{Prompt: 10, Completion: 3}), 3, 3},
+		"a server that counts nothing": {answer(llm.Usage{}), 5, 5}, // a quarter of its bytes
+		"a refusal":                    {failure(&llm.Error{Status: 429, Err: errors.New("no")}), 0, 0},
+		"a server's failure":           {failure(&llm.Error{Status: 500, Err: errors.New("no")}), 0, 0},
+		"no connection":                {failure(&llm.Error{Code: "no_answer", Err: errors.New("no")}), 0, 0},
+		"a call that is cut off":       {failure(context.Canceled), cut, 0},
+		"a time-out":                   {failure(&llm.Error{Code: "timeout", Err: errors.New("slow")}), cut, 0},
+		"half an answer":               {failure(&llm.Error{Status: 200, Code: "damaged_body", Err: errors.New("half")}), cut, 0},
+		"too long an answer":           {failure(&llm.Error{Status: 200, Code: "too_large", Class: llm.Refused, Err: errors.New("long")}), cut, 0},
+		"an answer without a choice":   {failure(&llm.Error{Status: 200, Err: errors.New("nothing")}), cut, 0},
 	} {
-		st := store.New(store.NewMem())
-		a := process(st, 10_000, 0)
-		_, _ = a.Wrap(c.next, llm.Model{Name: "m"}, price).Chat(t.Context(), ask())
-		if err := a.Close(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if got := total(t, st).Total; math.Abs(got-c.want) > 1e-6 {
-			t.Errorf("%s costs %v, want %v", name, got, c.want)
+		for batched, want := range map[bool]float64{false: c.want, true: c.batched} {
+			st := store.New(store.NewMem())
+			a := process(st, 10_000, 0)
+			wrap := a.Wrap
+			if batched {
+				wrap = a.WrapBatched
+			}
+			_, _ = wrap(c.next, llm.Model{Name: "m"}, price).Chat(t.Context(), ask())
+			if err := a.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := total(t, st).Total; math.Abs(got-want) > 1e-6 {
+				t.Errorf("%s (in a batch: %v) costs %v, want %v", name, batched, got, want)
+			}
 		}
 	}
-	if free := (llm.Chatter)(usage(llm.Usage{})); fmt.Sprintf("%T", process(nil, 1, 0).Wrap(free, llm.Model{}, llm.Price{})) != fmt.Sprintf("%T", free) {
+	if free := (llm.Chatter)(answer(llm.Usage{})); fmt.Sprintf("%T", process(nil, 1, 0).Wrap(free, llm.Model{}, llm.Price{})) != fmt.Sprintf("%T", free) {
 		t.Error("a model that costs nothing is accounted for")
 	}
+}
+
+// A time-out of the real client is one that counts.
+func TestATimeOutCounts(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // or the server does not see that the client leaves
+		<-r.Context().Done()
+	}))
+	defer srv.Close()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	model := llm.Model{Name: "m", Model: "m", BaseURL: srv.URL + "/v1"}
+	next, err := openai.New(model, openai.Key{}, &http.Client{Timeout: 20 * time.Millisecond, Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := store.New(store.NewMem())
+	a := process(st, 10_000, 0)
+	_, chatErr := a.Wrap(next, model, price).Chat(t.Context(), ask())
+	if err := a.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := total(t, st).Total; math.Abs(got-answerTokens) > 1e-6 {
+		t.Errorf("%v dollars are counted for: %v", got, chatErr)
+	}
+}
+
+// A process that stops while it waits for a batch pays nothing, however often;
+// the one that gets the answers pays for them.
+func TestABatchIsPaidOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := store.New(store.NewMem())
+		ends := time.Now().Add(time.Hour)
+		batch := replies(func(ctx context.Context) (*llm.Response, error) {
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(time.Until(ends)):
+				return &llm.Response{Usage: llm.Usage{Prompt: 1, Completion: 40}}, nil
+			}
+		})
+		for _, want := range []float64{0, 0, 400} {
+			a := process(st, 10_000, 0)
+			ctx, stop := context.WithTimeout(t.Context(), 25*time.Minute)
+			var wg sync.WaitGroup
+			for range 10 {
+				wg.Go(func() { _, _ = a.WrapBatched(batch, llm.Model{Name: "m"}, price).Chat(ctx, ask()) })
+			}
+			wg.Wait()
+			stop()
+			if err := a.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := total(t, st).Total; math.Abs(got-want) > 1e-6 {
+				t.Errorf("%v dollars are spent %v before the batch ends", got, time.Until(ends))
+			}
+		}
+	})
 }
 
 // A store that is away fails the call, for a retry of the shard, and nothing is called.

@@ -15,10 +15,21 @@ const answerTokens = 512
 // Wrap returns next with its calls paid from the account. It goes where a call
 // is really made: below ledger, retries and limits.
 func (a *Account) Wrap(next llm.Chatter, m llm.Model, price llm.Price) llm.Chatter {
+	return a.wrap(next, m, price, false)
+}
+
+// WrapBatched does the same for a model that is asked in batches. A call that
+// gets no answer costs nothing: what its batch did of it is paid for by whoever
+// takes the batch up.
+func (a *Account) WrapBatched(next llm.Chatter, m llm.Model, price llm.Price) llm.Chatter {
+	return a.wrap(next, m, price, true)
+}
+
+func (a *Account) wrap(next llm.Chatter, m llm.Model, price llm.Price, batched bool) llm.Chatter {
 	if price.Free() {
 		return next
 	}
-	c := &chatter{account: a, next: next, price: price, answer: answerTokens}
+	c := &chatter{account: a, next: next, price: price, answer: answerTokens, batched: batched}
 	if m.MaxTokens > 0 {
 		c.answer = min(c.answer, int64(m.MaxTokens))
 	}
@@ -30,8 +41,11 @@ type chatter struct {
 	next    llm.Chatter
 	price   llm.Price
 	answer  int64 // tokens
+	batched bool
 
-	guessed, paid float64 // of the calls that were answered; guarded by the account's mu
+	// What follows is in dollars, and guarded by the account's mu.
+	waiting       float64 // guessed, of the calls that wait for money
+	guessed, paid float64 // of the calls that were answered
 }
 
 func (c *chatter) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
@@ -50,11 +64,21 @@ func (c *chatter) Chat(ctx context.Context, req *llm.Request) (*llm.Response, er
 			used = llm.Usage{Prompt: prompt, Completion: int64(len(resp.Content)/4 + 1)}
 		}
 		cost = c.price.Cost(used)
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		cost = price // it was cut off, and may be billed
+	case !c.batched && mayBeBilled(err):
+		cost = price
 	}
 	c.account.settle(c, guess, price, cost, err == nil)
 	return resp, err
+}
+
+// mayBeBilled reports whether a provider may have done the work of a call that
+// failed: it was cut off, took too long, or its answer could not be used.
+func mayBeBilled(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	e, ok := errors.AsType[*llm.Error](err)
+	return ok && (e.Status/100 == 2 || e.Code == "timeout" || e.Code == "damaged_body" || e.Code == "too_large")
 }
 
 // expect is what a call is likely to cost: the guess, put right by what the

@@ -53,6 +53,50 @@ func BenchmarkOpen100k(b *testing.B) {
 	}
 }
 
+// BenchmarkOpenProcesses opens a model for which many short processes have recorded
+// 20 exchanges each, and closed, or were killed and left a journal.
+func BenchmarkOpenProcesses(b *testing.B) {
+	for name, killed := range map[string]bool{"segments": false, "journals": true} {
+		b.Run(name, func(b *testing.B) {
+			bucket := embeddedBucket(b)
+			g := newGym(1)
+			for range *processes {
+				l := New(Options{Bucket: bucket, Now: steady.now, Log: quiet})
+				id := IdentityOf(model)
+				digest, err := id.digest()
+				if err != nil {
+					b.Fatal(err)
+				}
+				l.books[digest] = newBook(l, id, digest) // what the others recorded does not matter
+				c, err := l.Wrap(b.Context(), model, &provider{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				for range 20 {
+					if _, err := c.Chat(b.Context(), g.next()); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if killed {
+					err = l.Flush(b.Context())
+					l.books = nil
+				}
+				if err := errors.Join(err, l.Close(b.Context())); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				l := New(Options{Bucket: bucket, Now: steady.now, Log: quiet, ReplayOnly: true})
+				if _, err := l.Wrap(b.Context(), model, nil); err != nil {
+					b.Fatal(err)
+				}
+				_ = l.Close(b.Context())
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N**processes), "µs/process")
+		})
+	}
+}
+
 // BenchmarkChat8K is the CPU that recording adds to a call with 8 KB of history
 // and a schema: the canonical request, its key, and its part of a segment.
 func BenchmarkChat8K(b *testing.B) {
@@ -135,26 +179,32 @@ func (g *gym) next() *llm.Request {
 	return &llm.Request{Messages: s, Schema: gymSchema, Seed: g.rng.Uint64() >> 11}
 }
 
-// exchanges is the size of BenchmarkLedger. A million takes minutes to record.
-var exchanges = flag.Int("exchanges", 20_000, "how many exchanges BenchmarkLedger records")
+// The sizes of the benchmarks. A million exchanges take minutes to record.
+var (
+	exchanges = flag.Int("exchanges", 20_000, "how many exchanges BenchmarkLedger records")
+	processes = flag.Int("processes", 1000, "how many processes record for BenchmarkOpenProcesses")
+)
+
+// embeddedBucket returns a bucket of the embedded store.
+func embeddedBucket(b *testing.B) store.Bucket {
+	srv, err := embedded.Start(b.Context(), b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = srv.Close() })
+	bucket, err := s3.Open(b.Context(), srv.Config())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(bucket.Close)
+	return bucket
+}
 
 // BenchmarkLedger records exchanges and reports how long it takes to open them
 // and to look one up at random, and what they take up.
 func BenchmarkLedger(b *testing.B) {
 	b.Run("memory", func(b *testing.B) { scale(b, store.NewMem()) })
-	b.Run("folder", func(b *testing.B) {
-		srv, err := embedded.Start(b.Context(), b.TempDir())
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer srv.Close()
-		bucket, err := s3.Open(b.Context(), srv.Config())
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer bucket.Close()
-		scale(b, bucket)
-	})
+	b.Run("folder", func(b *testing.B) { scale(b, embeddedBucket(b)) })
 }
 
 func scale(b *testing.B, bucket store.Bucket) {

@@ -19,7 +19,12 @@ type book struct {
 
 	journal string // its name; "" before its first write. It belongs to who writes.
 
+	reading sync.Mutex      // held while the bucket is read into the index
+	ended   map[string]bool // journals that a segment ends; guarded by reading
+
 	mu      sync.Mutex
+	known   map[string]bool       // keys of the segments that are in the index
+	levels  map[string][]*segment // by journal, as they were read
 	segs    []*segment
 	index   map[Key]place
 	flights map[Key]*flight // calls under way
@@ -32,14 +37,23 @@ type book struct {
 // A place is where a stored exchange lies: a segment's and a row's number.
 type place struct{ seg, row uint32 }
 
-// A segment is what is kept in memory of a stored one, or of a journal's level.
+func newBook(l *Ledger, id Identity, digest [32]byte) *book {
+	return &book{
+		ledger: l, identity: id, digest: digest, prefix: prefixOf(digest),
+		ended: map[string]bool{}, known: map[string]bool{}, levels: map[string][]*segment{},
+		index: map[Key]place{}, recent: map[Key]recent{}, flights: map[Key]*flight{}, open: &draft{},
+	}
+}
+
+// A segment is what is kept in memory of a stored one, or of a journal's level
+// as it was when it was read.
 type segment struct {
 	object
 	failed []int // rows, ascending
 	marks  []mark
-	frames []frame  // of the answers; nil in format 1
-	lines  [][]byte // the answers, of a journal
-	bytes  int64    // of requests, decoded
+	frames []frame // of the answers; nil in format 1
+	bytes  int64   // of requests, decoded
+	moved  bool    // a level whose exchanges are looked for anew; guarded by the book's mu
 }
 
 // A frame is a run of answers that is read alone.
@@ -82,32 +96,50 @@ type flight struct {
 	err  error
 }
 
-// add puts a segment's exchanges into the index.
+// add puts a segment's exchanges into the index. One of which none holds is not
+// kept: superfluous levels are many.
 func (b *book) add(seg *segment, keys keyList) {
-	n := uint32(len(b.segs))
+	n, held := uint32(len(b.segs)), false
 	b.segs = append(b.segs, seg)
 	for row, key := range keys {
 		p := place{n, uint32(row)}
 		if old, ok := b.index[key]; !ok || b.holds(p, old) {
 			b.index[key] = p
+			held = true
 		}
+	}
+	switch {
+	case !held:
+		b.segs = b.segs[:n]
+	case seg.journal != "":
+		b.levels[seg.journal] = append(b.levels[seg.journal], seg)
+	}
+	if seg.journal == "" {
+		b.known[seg.key] = true
 	}
 }
 
 // holds reports whether the exchange at p holds over the one at old with the same
-// key; FORMAT.md has the rule. A segment stands in for a journal of its own.
+// key; FORMAT.md has the rule. Where they are the same one, it stays for longest in
+// a segment, then in the highest level.
 func (b *book) holds(p, old place) bool {
 	a, c := b.segs[p.seg], b.segs[old.seg]
+	if c.moved {
+		return true
+	}
 	if f := a.hasFailed(p.row); f != c.hasFailed(old.row) {
 		return !f
 	}
 	if t, u := a.at(p.row), c.at(old.row); t != u {
 		return t < u
 	}
-	if a.lines != nil || c.lines != nil {
-		return a.lines == nil
+	switch {
+	case a.journal == "" && c.journal == "":
+		return a.digest <= c.digest
+	case a.journal == c.journal:
+		return a.level >= c.level
 	}
-	return a.digest <= c.digest
+	return a.journal < c.journal // "" for a segment
 }
 
 // begin finds a key's recorded answer, written or not, or joins the call that
@@ -134,12 +166,17 @@ func (b *book) begin(key Key, replayOnly bool) (line []byte, seg *segment, row i
 	return nil, nil, 0, f, true
 }
 
-// written reports whether the bucket holds an exchange of every key.
-func (b *book) written(keys []Key) bool {
+// written reports whether the bucket holds a response for every key, or a failure
+// that was first written at since or later, in microseconds since 1970.
+func (b *book) written(keys []Key, since int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, k := range keys {
-		if _, ok := b.index[k]; !ok {
+		p, ok := b.index[k]
+		if !ok {
+			return false
+		}
+		if s := b.segs[p.seg]; s.hasFailed(p.row) && s.at(p.row) < since {
 			return false
 		}
 	}
@@ -155,9 +192,6 @@ func (b *book) land(key Key, f *flight) {
 
 // read returns the answer in a row of a stored segment.
 func (b *book) read(ctx context.Context, seg *segment, row int) ([]byte, error) {
-	if seg.lines != nil {
-		return seg.lines[row], nil
-	}
 	n := sort.Search(len(seg.frames), func(i int) bool { return seg.frames[i].row > row }) - 1
 	lines, err := b.ledger.cache.get(frameKey{seg, n}, func() ([][]byte, error) { return b.readAnswers(ctx, seg, n) })
 	if err != nil {
@@ -173,7 +207,7 @@ func (b *book) read(ctx context.Context, seg *segment, row int) ([]byte, error) 
 func (b *book) readAnswers(ctx context.Context, seg *segment, n int) (lines [][]byte, err error) {
 	if seg.frames == nil {
 		err = b.withObject(ctx, seg.key, func(s *segmentReader) error {
-			h, err := s.header(seg.digest)
+			h, err := s.header(seg.object)
 			if err != nil {
 				return err
 			}

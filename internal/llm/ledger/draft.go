@@ -75,6 +75,20 @@ func (b *book) waiting() int {
 	return len(b.sealed)
 }
 
+// unwritten returns how many recorded exchanges are neither in a segment nor in
+// the journal.
+func (b *book) unwritten() (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, d := range append(slices.Clone(b.sealed), b.open) {
+		n += len(d.keys)
+		if len(d.cuts) > 0 {
+			n -= d.cuts[len(d.cuts)-1].rows
+		}
+	}
+	return n
+}
+
 // finish writes everything, and ends the journal. Later records fail.
 func (b *book) finish(ctx context.Context) error {
 	b.mu.Lock()

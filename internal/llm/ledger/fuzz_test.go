@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"strings"
 	"testing"
 
@@ -50,7 +51,7 @@ func FuzzSegment(f *testing.F) {
 			return
 		}
 		defer s.close()
-		h, err := s.header(string(store.DigestOf(line)))
+		h, err := s.header(object{key: "k", digest: string(store.DigestOf(line))})
 		if err != nil {
 			return
 		}
@@ -103,7 +104,7 @@ func FuzzHeader(f *testing.F) {
 			return
 		}
 		seg := segmentOf(object{key: "k", digest: digest, head: 1}, h)
-		b := &book{index: map[Key]place{}}
+		b := newBook(nil, Identity{}, [32]byte{})
 		b.add(seg, h.Keys)
 		b.add(seg, h.Keys)
 		for key, p := range b.index {
@@ -154,21 +155,22 @@ func FuzzLevel(f *testing.F) {
 	}
 	f.Add(compress("{\"sha256\":\"x\"}\n{}\n"))
 	f.Add(compress("[]\n"))
+	zr, _ := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(1<<20))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		b := &book{ledger: &Ledger{opt: Options{Bucket: store.NewMem()}}, index: map[Key]place{}}
-		if err := b.ledger.opt.Bucket.Put(t.Context(), "k", bytes.NewReader(data), int64(len(data))); err != nil {
-			t.Fatal(err)
-		}
-		seg, keys, err := b.readLevel(t.Context(), object{key: "k"})
+		l := &Ledger{opt: Options{Bucket: store.NewMem()}, zr: zr, cache: newCache(cacheBytes)}
+		b := newBook(l, Identity{}, [32]byte{})
+		put(t, l.opt.Bucket, "k", data)
+		o := object{key: "k", journal: "j"}
+		h, err := b.readHeader(t.Context(), &o)
 		if err != nil {
 			return
 		}
-		if len(seg.lines) != len(keys) {
-			t.Errorf("%d answers for %d keys", len(seg.lines), len(keys))
-		}
-		b.add(seg, keys)
-		for row := range keys {
-			if _, err := b.read(t.Context(), seg, row); err != nil {
+		seg := segmentOf(o, h)
+		b.add(seg, h.Keys)
+		for row := range h.Keys {
+			if line, err := b.read(t.Context(), seg, row); err == nil {
+				checkReplay(t, line)
+			} else if !errors.Is(err, store.ErrCorrupt) {
 				t.Error(err)
 			}
 		}

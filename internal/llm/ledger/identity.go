@@ -70,15 +70,7 @@ func (l *Ledger) identities(ctx context.Context) (all []Identity, err error) {
 			continue
 		}
 		seen = dir
-		var h *header
-		if o.journal == "" {
-			h, err = b.readHeader(ctx, o)
-		} else {
-			err = b.withObject(ctx, o.key, func(s *segmentReader) error {
-				h, _, err = s.levelHeader()
-				return err
-			})
-		}
+		h, err := b.readHeader(ctx, &o)
 		if err != nil {
 			return nil, err
 		}

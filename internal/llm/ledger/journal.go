@@ -1,11 +1,15 @@
 package ledger
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/gymline/gymline/internal/store"
 )
@@ -49,7 +53,9 @@ func (b *book) writeJournal(ctx context.Context) error {
 	if err := b.putLevel(ctx, level, e.digest, data); err != nil {
 		return fmt.Errorf("ledger: %w", err)
 	}
+	b.mu.Lock()
 	d.cuts = append(d.cuts, to)
+	b.mu.Unlock()
 	return nil
 }
 
@@ -70,18 +76,132 @@ func (b *book) putLevel(ctx context.Context, level int, digest string, data []by
 	return bucket.Put(ctx, levelKey(b.prefix, b.journal, level), bytes.NewReader(data), int64(len(data)))
 }
 
-// readLevel reads a level of a journal, with its answers: it may be written over
-// at any moment.
-func (b *book) readLevel(ctx context.Context, o object) (seg *segment, keys keyList, err error) {
-	err = b.withObject(ctx, o.key, func(s *segmentReader) error {
-		h, digest, err := s.levelHeader()
-		if err != nil {
-			return err
+// A levelLine is the first line of a journal's level.
+type levelLine struct {
+	SHA256 string `json:"sha256"` // of the header line that follows
+}
+
+func parseLevelLine(key string, line []byte) (digest string, err error) {
+	var first levelLine
+	if err := json.Unmarshal(line, &first); err != nil {
+		return "", damaged(key, "first line", err)
+	}
+	return first.SHA256, nil
+}
+
+// readLevel reads the header of a level as it is now, and completes what its name
+// tells of it.
+func (b *book) readLevel(ctx context.Context, o *object) (*header, error) {
+	body, err := b.ledger.opt.Bucket.Get(ctx, o.key)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	defer body.Close()
+	s := &segmentReader{key: o.key, src: &source{Reader: body}}
+	s.buf = bufio.NewReader(s.src)
+	first, err := s.rawFrame()
+	if err != nil {
+		return nil, err
+	}
+	head, err := s.rawFrame()
+	if err != nil {
+		return nil, err
+	}
+	line, err := b.ledger.zr.DecodeAll(first, nil)
+	if err != nil {
+		return nil, damaged(o.key, "truncated or altered", err)
+	}
+	if o.digest, err = parseLevelLine(o.key, line); err != nil {
+		return nil, err
+	}
+	o.head = int64(len(first) + len(head))
+	h, err := decodeHeader(b.ledger.zr, o.key, o.digest, head)
+	if err == nil && h.Frames == nil {
+		return nil, damaged(o.key, "header without frames", nil)
+	}
+	return h, err
+}
+
+// rawFrame reads a frame as it is stored, from a reader that does not decode: a
+// level does not tell where its answers begin. RFC 8878 has the layout.
+func (s *segmentReader) rawFrame() ([]byte, error) {
+	var h zstd.Header
+	start, _ := s.buf.Peek(zstd.HeaderMaxSize)
+	err := h.Decode(start)
+	if err == nil && h.Skippable {
+		err = zstd.ErrMagicMismatch
+	}
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	var data []byte
+	read := func(n int) (added []byte, err error) {
+		if len(data)+n > maxHeader {
+			return nil, fmt.Errorf("a frame is larger than %d bytes", maxHeader)
 		}
-		o.digest = digest
-		seg, keys = segmentOf(o, h), h.Keys
-		seg.lines, err = s.answers(h)
+		data = append(data, make([]byte, n)...)
+		added = data[len(data)-n:]
+		_, err = io.ReadFull(s.buf, added)
+		return added, err
+	}
+	_, err = read(h.HeaderSize)
+	for last := false; !last && err == nil; {
+		var b []byte
+		if b, err = read(3); err != nil {
+			break
+		}
+		size := int(b[0])>>3 | int(b[1])<<5 | int(b[2])<<13
+		if b[0]>>1&3 == 1 { // one byte, repeated
+			size = 1
+		}
+		last = b[0]&1 == 1
+		_, err = read(size)
+	}
+	if err == nil && h.HasCheckSum {
+		_, err = read(4)
+	}
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	return data, nil
+}
+
+// mayMove reports whether an answer could not be read because a living process has
+// written a level over.
+func (s *segment) mayMove(err error) bool {
+	return s.journal != "" && (errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrNotFound))
+}
+
+// follow looks anew for what a journal held, after an answer could not be read
+// from a level of it: a living process writes its levels over.
+func (b *book) follow(ctx context.Context, key Key, seg *segment) error {
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	if b.lies(key) != seg {
+		return nil // somebody else has found it
+	}
+	b.mu.Lock()
+	for _, s := range b.levels[seg.journal] {
+		s.moved = true
+	}
+	delete(b.levels, seg.journal)
+	b.mu.Unlock()
+	if err := b.catchUp(ctx, seg.journal); err != nil || b.lies(key) != seg {
 		return err
-	})
-	return seg, keys, err
+	}
+	// It had held over a segment that was read before.
+	b.mu.Lock()
+	clear(b.known)
+	b.mu.Unlock()
+	return b.catchUp(ctx, seg.journal)
+}
+
+// lies returns where a key's stored exchange lies.
+func (b *book) lies(key Key) *segment {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p, ok := b.index[key]; ok {
+		return b.segs[p.seg]
+	}
+	return nil
 }

@@ -74,10 +74,7 @@ func TestJournalsOfTheSameName(t *testing.T) {
 	frozen := func(o *Options) { o.Now = func() time.Time { return time.Unix(1_700_000_000, 0) } }
 	for i := range 3 {
 		l := open(t, bucket, frozen)
-		l.books[identityDigest(t)] = &book{ // opened before the others wrote
-			ledger: l, identity: IdentityOf(model), digest: identityDigest(t), prefix: "ledger/" + Key(identityDigest(t)).String() + "/",
-			index: map[Key]place{}, recent: map[Key]recent{}, flights: map[Key]*flight{}, open: &draft{},
-		}
+		l.books[identityDigest(t)] = newBook(l, IdentityOf(model), identityDigest(t)) // opened before the others wrote
 		c := wrap(t, l, &provider{})
 		for _, text := range []string{"same", fmt.Sprint("own ", i)} {
 			chat(t, c, ask(text))
@@ -226,12 +223,15 @@ func TestCrashAfterUnsureWrites(t *testing.T) {
 	}
 }
 
-// A slow bucket takes a minute for every write.
-type slow struct{ store.Bucket }
+// A slow bucket takes its time for every write.
+type slow struct {
+	store.Bucket
+	by time.Duration
+}
 
 func (s slow) Put(ctx context.Context, key string, body io.ReadSeeker, size int64) error {
 	select {
-	case <-time.After(time.Minute):
+	case <-time.After(s.by):
 		return s.Bucket.Put(ctx, key, body, size)
 	case <-ctx.Done():
 		return ctx.Err()
@@ -243,7 +243,7 @@ func (s slow) Put(ctx context.Context, key string, body io.ReadSeeker, size int6
 func TestSlowBucket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size, sessions, calls = 4 << 10, 50, 40
-		l := New(Options{Bucket: slow{store.NewMem()}, Now: time.Now, Log: quiet, Every: 2 * time.Second, SegmentBytes: size})
+		l := New(Options{Bucket: slow{store.NewMem(), time.Minute}, Now: time.Now, Log: quiet, Every: 2 * time.Second, SegmentBytes: size})
 		c := wrap(t, l, &provider{chat: func(context.Context, int64, *llm.Request) (*llm.Response, error) {
 			time.Sleep(time.Second)
 			return &llm.Response{Content: "ok"}, nil

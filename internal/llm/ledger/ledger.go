@@ -6,12 +6,14 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -46,7 +48,7 @@ type Options struct {
 // calls wait before they are made; when it fails, they fail.
 type Ledger struct {
 	opt   Options
-	zw    *zstd.Encoder // of who writes
+	zw    *zstd.Encoder
 	zr    *zstd.Decoder
 	cache *cache
 
@@ -107,7 +109,7 @@ func (l *Ledger) flusher(ctx context.Context) {
 		case <-l.stop:
 			return
 		}
-		if err != nil {
+		if err != nil && ctx.Err() == nil { // else Close writes it
 			l.opt.Log.Warn("ledger: could not write recorded exchanges, trying again", "error", err)
 		}
 	}
@@ -116,7 +118,7 @@ func (l *Ledger) flusher(ctx context.Context) {
 // Flush writes everything recorded so far to the bucket.
 func (l *Ledger) Flush(ctx context.Context) error { return l.write(ctx, (*book).flush) }
 
-// write writes every book, one round at a time.
+// write writes every book, side by side, one round at a time.
 func (l *Ledger) write(ctx context.Context, write func(*book, context.Context) error) error {
 	select {
 	case l.writing <- struct{}{}:
@@ -130,10 +132,12 @@ func (l *Ledger) write(ctx context.Context, write func(*book, context.Context) e
 		books = append(books, b)
 	}
 	l.mu.Unlock()
-	var errs []error
-	for _, b := range books {
-		errs = append(errs, write(b, ctx))
+	errs := make([]error, len(books))
+	var wg sync.WaitGroup
+	for i, b := range books {
+		wg.Go(func() { errs[i] = write(b, ctx) })
 	}
+	wg.Wait()
 	return errors.Join(errs...)
 }
 
@@ -165,17 +169,26 @@ func (l *Ledger) full() {
 }
 
 // Close writes what is left and ends the ledger; later calls fail. ctx bounds
-// how long that may take.
+// how long that may take, and the error says what was lost.
 func (l *Ledger) Close(ctx context.Context) error {
 	l.closed.Do(func() { close(l.stop) })
-	defer l.cancel()
-	select {
-	case <-l.stopped:
-	case <-ctx.Done():
-		l.cancel()
-		<-l.stopped
+	l.cancel() // what a round in the background has not written yet is written here, in all of the time
+	<-l.stopped
+	err := l.write(ctx, (*book).finish)
+	if err == nil {
+		return nil
 	}
-	return l.write(ctx, (*book).finish)
+	lost := 0
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, b := range l.books {
+		lost += b.unwritten()
+	}
+	if lost == 0 { // journals hold it
+		return err
+	}
+	return fault.New(fault.Code(err), fmt.Errorf("%d recorded exchanges were not written: %w", lost, err),
+		"run it again when the store works; these exchanges will be asked for, and paid for, again")
 }
 
 // Wrap returns next with every exchange recorded, and recorded ones answered
@@ -189,13 +202,15 @@ func (l *Ledger) Wrap(ctx context.Context, m llm.Model, next llm.Chatter) (llm.C
 	return &recorder{ledger: l, book: b, model: m.Name, next: next}, nil
 }
 
-// Written reports whether the bucket holds an exchange of m for every key.
-func (l *Ledger) Written(ctx context.Context, m llm.Model, keys []Key) (bool, error) {
+// Written reports whether the bucket holds, for every key, an answer of m to a
+// request that was asked at since: a response, or a failure not written before.
+// An older failure is none, for a run asks again what was refused.
+func (l *Ledger) Written(ctx context.Context, m llm.Model, keys []Key, since time.Time) (bool, error) {
 	b, err := l.book(ctx, m)
 	if err != nil {
 		return false, err
 	}
-	return b.written(keys), nil
+	return b.written(keys, since.UnixMicro()), nil
 }
 
 // book returns the exchanges of m's identity, opened once.

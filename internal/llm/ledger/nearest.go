@@ -60,7 +60,7 @@ func (b *book) explain(ctx context.Context, canon []byte) string {
 // let it see all of them.
 func (b *book) nearest(ctx context.Context, canon []byte) (best candidate, all bool, err error) {
 	b.mu.Lock()
-	segs := slices.Clone(b.segs)
+	segs := slices.DeleteFunc(slices.Clone(b.segs), func(s *segment) bool { return s.moved })
 	b.mu.Unlock()
 	want := newAsked(canon)
 	var mu sync.Mutex
@@ -86,19 +86,14 @@ func (b *book) nearest(ctx context.Context, canon []byte) (best candidate, all b
 			return err
 		})
 	}
-	return best, all, g.Wait()
+	err = g.Wait()
+	return best, all, err
 }
 
 // search looks through a segment's requests.
 func (b *book) search(ctx context.Context, seg *segment, want *asked, best *candidate) error {
 	return b.withObject(ctx, seg.key, func(s *segmentReader) error {
-		var h *header
-		var err error
-		if seg.journal != "" {
-			h, _, err = s.levelHeader()
-		} else {
-			h, err = s.header(seg.digest)
-		}
+		h, err := s.header(seg.object)
 		if err != nil {
 			return err
 		}

@@ -13,51 +13,50 @@ import (
 // parallel is how many objects are read at once.
 const parallel = 32
 
-// openBook reads the index of an identity: the header of every segment, and the
-// journals that no segment ends. It lists again until there is no level that it
-// has not read, for exchanges may have moved on while it read.
+// openBook reads the index of an identity.
 func openBook(ctx context.Context, l *Ledger, id Identity, digest [32]byte) (*book, error) {
-	b := &book{
-		ledger: l, identity: id, digest: digest, prefix: prefixOf(digest),
-		index: map[Key]place{}, recent: map[Key]recent{}, flights: map[Key]*flight{}, open: &draft{},
+	b := newBook(l, id, digest)
+	if err := b.catchUp(ctx, ""); err != nil {
+		return nil, err
 	}
-	known, ended := map[string]bool{}, map[string]bool{}
-	var read []level
+	l.opt.Log.Debug("ledger: opened", "model", id.Model, "segments", len(b.known), "journals", len(b.levels), "exchanges", len(b.index))
+	return b, nil
+}
+
+// catchUp reads into the index the header of every segment that is not in it, and
+// of every level of the journals that no segment ends, or of one journal's only. It
+// lists again until there is no level that it has not read, for exchanges may have
+// moved on while it read.
+func (b *book) catchUp(ctx context.Context, journal string) error {
+	read := map[string]bool{}
 	for {
-		levels, err := b.readSegments(ctx, known, ended)
+		levels, err := b.readSegments(ctx)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		journals := map[string][]object{}
 		for _, o := range levels {
-			if !known[o.key] && !ended[o.journal] {
-				known[o.key] = true
+			if !read[o.key] && !b.ended[o.journal] && (journal == "" || journal == o.journal) {
+				read[o.key] = true
 				journals[o.journal] = append(journals[o.journal], o)
 			}
 		}
 		if len(journals) == 0 {
-			break
+			return nil
 		}
 		var work [][]object
 		for _, name := range slices.Sorted(maps.Keys(journals)) {
 			work = append(work, journals[name])
 		}
-		more, err := b.readJournals(ctx, work)
-		if err != nil {
-			return nil, err
+		if err := b.readJournals(ctx, work); err != nil {
+			return err
 		}
-		read = append(read, more...)
 	}
-	for _, r := range read {
-		b.add(r.segment, r.keys)
-	}
-	l.opt.Log.Debug("ledger: opened", "model", id.Model, "segments", len(b.segs)-len(read), "levels", len(read), "exchanges", len(b.index))
-	return b, nil
 }
 
 // readSegments adds the segments that are not yet known, and returns the levels
 // of journals that lie beside them.
-func (b *book) readSegments(ctx context.Context, known, ended map[string]bool) (levels []object, err error) {
+func (b *book) readSegments(ctx context.Context) (levels []object, err error) {
 	var found []object
 	for key, err := range b.ledger.opt.Bucket.List(ctx, b.prefix) {
 		if err != nil {
@@ -65,23 +64,27 @@ func (b *book) readSegments(ctx context.Context, known, ended map[string]bool) (
 		}
 		if o, ok := parseKey(b.prefix, key); ok && o.journal != "" {
 			levels = append(levels, o)
-		} else if ok && !known[key] {
-			known[key] = true
+		} else if ok {
 			found = append(found, o)
 		}
 	}
+	b.mu.Lock()
+	found = slices.DeleteFunc(found, func(o object) bool { return b.known[o.key] })
+	b.mu.Unlock()
 	headers := make([]*header, len(found))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
-	for i, o := range found {
+	for i := range found {
 		g.Go(func() (err error) {
-			headers[i], err = b.readHeader(gctx, o)
+			headers[i], err = b.readHeader(gctx, &found[i])
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if len(b.index) == 0 { // room for all at once
 		n := 0
 		for _, h := range headers {
@@ -90,46 +93,53 @@ func (b *book) readSegments(ctx context.Context, known, ended map[string]bool) (
 		b.index = make(map[Key]place, n)
 	}
 	for i, o := range found {
-		ended[headers[i].Journal] = true
+		b.ended[headers[i].Journal] = true
 		b.add(segmentOf(o, headers[i]), headers[i].Keys)
 		headers[i] = nil
 	}
 	return levels, nil
 }
 
-// A level is a journal's level as it was read.
-type level struct {
-	*segment
-	keys keyList
-}
-
-// readJournals reads the levels of journals, each from its lowest up: that way
+// readJournals adds the levels of journals, each read from its lowest up: that way
 // exchanges move.
-func (b *book) readJournals(ctx context.Context, journals [][]object) ([]level, error) {
-	read := make([][]level, len(journals))
+func (b *book) readJournals(ctx context.Context, journals [][]object) error {
+	headers := make([][]*header, len(journals))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for i, levels := range journals {
+		slices.SortFunc(levels, func(a, b object) int { return a.level - b.level })
 		g.Go(func() error {
-			slices.SortFunc(levels, func(a, b object) int { return a.level - b.level })
-			for _, o := range levels {
-				seg, keys, err := b.readLevel(gctx, o)
+			for n := range levels {
+				h, err := b.readHeader(gctx, &levels[n])
 				if err != nil {
 					return err
 				}
-				read[i] = append(read[i], level{seg, keys})
+				headers[i] = append(headers[i], h)
 			}
 			return nil
 		})
 	}
-	err := g.Wait()
-	return slices.Concat(read...), err
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, levels := range journals {
+		for n, o := range slices.Backward(levels) { // the lower ones are often superfluous
+			b.add(segmentOf(o, headers[i][n]), headers[i][n].Keys)
+		}
+	}
+	return nil
 }
 
-func (b *book) readHeader(ctx context.Context, o object) (h *header, err error) {
-	if o.head == 0 {
+// readHeader reads a segment's header, or that of a level as it is now.
+func (b *book) readHeader(ctx context.Context, o *object) (h *header, err error) {
+	switch {
+	case o.journal != "":
+		return b.readLevel(ctx, o)
+	case o.head == 0:
 		err = b.withObject(ctx, o.key, func(s *segmentReader) error {
-			h, err = s.header(o.digest)
+			h, err = s.header(*o)
 			return err
 		})
 		return h, err

@@ -41,6 +41,7 @@ func (r *recorder) Chat(ctx context.Context, req *llm.Request) (*llm.Response, e
 	if err != nil {
 		return nil, err
 	}
+	var moved *segment // a level that was read in vain
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -51,6 +52,13 @@ func (r *recorder) Chat(ctx context.Context, req *llm.Request) (*llm.Response, e
 			return r.replay(found, "not yet written")
 		case seg != nil:
 			line, err := r.book.read(ctx, seg, row)
+			if seg.mayMove(err) && (moved == nil || seg.key != moved.key || seg.digest != moved.digest) {
+				if err := r.book.follow(ctx, key, seg); err != nil {
+					return nil, err
+				}
+				moved = seg
+				continue
+			}
 			if err != nil {
 				return nil, err
 			}

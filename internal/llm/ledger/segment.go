@@ -133,32 +133,22 @@ func openSegment(key string, r io.Reader) (*segmentReader, error) {
 
 func (s *segmentReader) close() { s.zr.Close() }
 
-// header reads the first line and checks it against the digest that names the segment.
-func (s *segmentReader) header(digest string) (*header, error) {
+// header reads a segment's header, or that of a level as it is now, and checks it
+// against its digest.
+func (s *segmentReader) header(o object) (*header, error) {
 	line, err := s.line(nil, maxHeader)
 	if err != nil {
 		return nil, err
 	}
-	return parseHeader(s.key, digest, line)
-}
-
-// levelHeader reads the first two lines of a journal's level.
-func (s *segmentReader) levelHeader() (h *header, digest string, err error) {
-	line, err := s.line(nil, maxHeader)
-	if err != nil {
-		return nil, "", err
+	if o.journal != "" {
+		if o.digest, err = parseLevelLine(o.key, line); err != nil {
+			return nil, err
+		}
+		if line, err = s.line(line[:0], maxHeader); err != nil {
+			return nil, err
+		}
 	}
-	var first levelLine
-	if err := json.Unmarshal(line, &first); err != nil {
-		return nil, "", damaged(s.key, "first line", err)
-	}
-	h, err = s.header(first.SHA256)
-	return h, first.SHA256, err
-}
-
-// A levelLine is the first line of a journal's level.
-type levelLine struct {
-	SHA256 string `json:"sha256"` // of the header line that follows
+	return parseHeader(o.key, o.digest, line)
 }
 
 // line appends the next line, with its end, to buf.

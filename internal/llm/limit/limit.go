@@ -8,12 +8,13 @@
 //     calls that were sent before the cut. From then on it grows by one a window
 //     of successes, or by a 15th a second where that is more. It grows, and is
 //     cut, only when it was what held calls back.
-//   - Calls a second stay within a pace, which the first overload sets to 0.7 of
-//     what was achieved. It is cut like the window, and grows by a 15th of its
+//   - Calls a second stay within a pace, which the first 429 sets to 0.7 of what
+//     was achieved. It is cut like the window, and grows by a 15th of its
 //     average a second. Below 2 calls a second it grows slower, so that refusals
 //     stay rare, and it never falls below 6 calls a minute.
 //   - An overload after 30 successes without one cuts nothing at 5 calls a second
-//     and more: providers refuse a call in a hundred for reasons of their own.
+//     and more: providers refuse a call in a hundred for reasons of their own. One
+//     that asks to wait less than a second cuts nothing after 20, at any pace.
 //   - What the provider says of its limits holds: a minute's limit is spread over
 //     the minute, and what remains until a reset over the time until then.
 //     Processes that share a key see the same numbers, and so go at one pace.
@@ -49,6 +50,10 @@ const (
 	maxRefusals = 8
 )
 
+// tooMany is the status for calls beyond a limit of ours; the other overloads are
+// the provider's.
+const tooMany = 429
+
 // cutTo is what an overload leaves of the window and of the pace.
 const cutTo = 0.7
 
@@ -56,8 +61,12 @@ const cutTo = 0.7
 // cut is won back in about 5 seconds of successes.
 func growth(since, now time.Time) float64 { return min(5, now.Sub(since).Seconds()) / 15 }
 
-// calmAfter is how many successes make an overload look like the provider's own affair.
-const calmAfter = 30
+// How many successes make an overload look like the provider's own affair, and
+// how many do so where it passes within a second.
+const (
+	calmAfter  = 30
+	briefAfter = 20
+)
 
 // The pause after an overload without retry-after.
 const (
@@ -193,12 +202,14 @@ func (l *Limiter) overloaded(now time.Time, c *call, e *llm.Error) (_ error, aga
 	if c.refusedAt.IsZero() {
 		c.refusedAt = now
 	}
-	cut := c.number > l.cutAt && !l.forgiven(now, e.Rate)
+	cut := c.number > l.cutAt && !l.forgiven(now, e)
 	l.calm = 0
 	if cut {
 		l.cutAt = l.sent
 		l.barren++
-		l.pace.cut(now, l.window.size, c.number, l.proven)
+		if e.Status == tooMany { // a provider that is overloaded as a whole says nothing of our pace
+			l.pace.cut(now, l.window.size, c.number, l.proven)
+		}
 		if !explained(e.Rate) && l.window.full >= c.number {
 			l.window.cut(now, l.inFlight, l.proven)
 		}
@@ -228,9 +239,12 @@ func (l *Limiter) jitter(most time.Duration) time.Duration {
 // Providers refuse a call in a hundred for reasons of their own, and what their
 // numbers explain is seldom met again. Below 5 calls a second signs are too few
 // to let one pass.
-func (l *Limiter) forgiven(now time.Time, r *llm.Rate) bool {
+func (l *Limiter) forgiven(now time.Time, e *llm.Error) bool {
+	if e.RetryAfter > 0 && e.RetryAfter < time.Second && l.calm >= briefAfter {
+		return true
+	}
 	got, _ := l.pace.meter.rate(now)
-	return l.calm >= calmAfter && (got >= 5 || explained(r))
+	return l.calm >= calmAfter && (got >= 5 || explained(e.Rate))
 }
 
 // explained reports whether a limit a minute is used up, which says nothing of

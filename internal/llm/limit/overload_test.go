@@ -116,6 +116,37 @@ func TestWindowIsNeverLessThanOne(t *testing.T) {
 	}
 }
 
+// TestBriefRefusals: a server that refuses one call in fifty, and has room again
+// a few milliseconds later, is called about as fast as it answers.
+func TestBriefRefusals(t *testing.T) {
+	for _, workers := range []int{1, 4, 50} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{answer: func(n int) (*llm.Response, error) {
+				time.Sleep(200 * time.Millisecond)
+				if n%50 == 49 {
+					return nil, overload(5 * time.Millisecond)
+				}
+				return ok(n)
+			}}
+			ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+			defer stop()
+			l := Wrap(s, llm.Limits{}, bubble(1))
+			var wg sync.WaitGroup
+			for range workers {
+				wg.Go(func() {
+					for ctx.Err() == nil {
+						_, _ = l.Chat(ctx, ask(1))
+					}
+				})
+			}
+			wg.Wait()
+			if n, most := len(s.came()), workers*300; n < most*8/10 {
+				t.Errorf("%d workers: %d calls in a minute, and the server could answer %d", workers, n, most)
+			}
+		})
+	}
+}
+
 // TestRetryAfterPausesAll: one call is told to wait, all do, and come back spread out.
 func TestRetryAfterPausesAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

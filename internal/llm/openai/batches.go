@@ -186,6 +186,9 @@ func (b *Batches) Create(ctx context.Context, file, mark string) (out Batch, err
 		got, err := c.CreateBatch(ctx, openai.CreateBatchRequest{
 			InputFileID: file, Endpoint: openai.BatchEndpointChatCompletions, CompletionWindow: "24h", Metadata: map[string]any{markField: mark},
 		})
+		if err == nil && got.ID == "" {
+			return &llm.Error{Model: b.model.Name, Status: 200, Code: "damaged_body", Class: llm.Retryable, Err: errors.New("the answer to a new batch has no ID")}
+		}
 		out = batchOf(b.chatter, got.Batch)
 		return err
 	})

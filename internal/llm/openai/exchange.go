@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -129,7 +130,9 @@ func (x *exchange) unreachable(err error) error {
 		code = "damaged_body"
 	}
 	var timeout interface{ Timeout() bool }
-	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		code = "no_answer" // whatever kept it: nothing was asked
+	} else if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
 		code = "timeout"
 	}
 	return &llm.Error{Model: x.model.Name, Status: x.status, Code: code, Class: llm.Retryable,

@@ -3,10 +3,12 @@ package provider
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/llm/batch"
+	"github.com/gymline/gymline/internal/llm/budget"
 	"github.com/gymline/gymline/internal/llm/ledger"
 	"github.com/gymline/gymline/internal/llm/openai"
 	"github.com/gymline/gymline/internal/llm/retry"
@@ -23,7 +25,7 @@ func (s *Set) batched(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 		return nil, err
 	}
 	s.batches = append(s.batches, b)
-	c, err := s.paid(b, m)
+	c, err := s.paid(b, m, (*budget.Account).WrapBatched)
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +52,10 @@ func (s *Set) batching(m llm.Model) (batch.API, batch.Options, error) {
 	keyOf, prefix, err := ledger.Keys(m)
 	return api, batch.Options{
 		Batch: *access.Batch, Model: m.Name, Bucket: s.opt.Bucket, Prefix: prefix, Key: keyOf,
-		Written: func(ctx context.Context, keys []ledger.Key) (bool, error) { return s.ledger.Written(ctx, m, keys) },
-		Retry:   retry.Caller(s.opt.Retry, s.clock(m.Name), s.opt.Log), Now: s.opt.Now, Log: s.opt.Log,
+		Written: func(ctx context.Context, keys []ledger.Key, since time.Time) (bool, error) {
+			return s.ledger.Written(ctx, m, keys, since)
+		},
+		Retry: retry.Caller(s.opt.Retry, s.clock(m.Name), s.opt.Log), Now: s.opt.Now, Log: s.opt.Log,
 	}, err
 }
 

@@ -161,7 +161,7 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	// From the provider outward; docs/llm.md has the line.
 	c = linger.Wrap(c, s.opt.Linger)
 	c = s.traffic.Sent(c)
-	if c, err = s.paid(c, m); err != nil {
+	if c, err = s.paid(c, m, (*budget.Account).Wrap); err != nil {
 		return nil, err
 	}
 	c = limit.Wrap(c, access.Limits, limit.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep, Jitter: s.jitter("limit", m.Name)})
@@ -173,8 +173,8 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	return s.ledger.Wrap(ctx, m, c)
 }
 
-// paid has calls made while the budget lasts.
-func (s *Set) paid(c llm.Chatter, m llm.Model) (llm.Chatter, error) {
+// paid has calls made while the budget lasts, as wrap does.
+func (s *Set) paid(c llm.Chatter, m llm.Model, wrap func(*budget.Account, llm.Chatter, llm.Model, llm.Price) llm.Chatter) (llm.Chatter, error) {
 	if s.opt.Budget == nil {
 		return c, nil
 	}
@@ -182,7 +182,7 @@ func (s *Set) paid(c llm.Chatter, m llm.Model) (llm.Chatter, error) {
 	if price == nil {
 		return nil, fault.New(fault.Config, fmt.Errorf("model %s: there is a budget, and no price", m.Name), "set its price in the config; 0 for one that costs nothing")
 	}
-	return s.opt.Budget.Wrap(c, m, *price), nil
+	return wrap(s.opt.Budget, c, m, *price), nil
 }
 
 func (s *Set) clock(model string) retry.Clock {
@@ -245,7 +245,10 @@ func (s *Set) Close(ctx context.Context) error {
 		}
 	}
 	if s.opt.Budget != nil {
-		errs = append(errs, s.opt.Budget.Close(ctx))
+		// The work is done and kept; what is not given back counts as spent.
+		if err := s.opt.Budget.Close(ctx); err != nil {
+			s.opt.Log.Warn("what the budget had set aside and was not spent could not be given back", "error", err)
+		}
 	}
 	return errors.Join(errs...)
 }

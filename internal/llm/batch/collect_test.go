@@ -1,0 +1,132 @@
+package batch
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/llm"
+)
+
+// What a batch did not answer is asked in the next one, and nothing else is.
+func TestPartialFailure(t *testing.T) {
+	for fate, billed := range map[string]int{"expired": 40, "429": 40, "500": 40, "missing": 60, "damaged": 60, "unknown": 60, "repeated": 40} {
+		t.Run(fate, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(t)
+				l.api.Fate = func(batch, i int) string {
+					if batch == 0 && i%2 == 0 {
+						return fate
+					}
+					return ""
+				}
+				p := l.start()
+				p.must(t, "q", 40)
+				p.stop(t)
+				l.billed(billed, 40)
+				want := 2
+				if fate == "repeated" {
+					want = 1
+				}
+				if l.api.Count() != want || l.journal(closedSuffix) != want {
+					t.Errorf("%d batches, %d closed, want %d", l.api.Count(), l.journal(closedSuffix), want)
+				}
+			})
+		})
+	}
+}
+
+// A request that is at fault fails by itself, with what the provider said.
+func TestRefusedRow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t)
+		l.api.Fate = func(_, i int) string { return map[int]string{3: "400"}[i] }
+		p := l.start()
+		failed := 0
+		for _, err := range p.all(t.Context(), t, "q", 10) {
+			if e, ok := errors.AsType[*llm.Error](err); ok && e.Class == llm.Refused && e.Status == 400 {
+				failed++
+			} else if err != nil {
+				t.Error(err)
+			}
+		}
+		p.stop(t)
+		if failed != 1 || l.api.Count() != 1 {
+			t.Errorf("%d rows failed, in %d batches", failed, l.api.Count())
+		}
+	})
+}
+
+// Tries are bounded.
+func TestNeverAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t)
+		l.api.Fate = func(int, int) string { return "503" }
+		p := l.start()
+		_, err := p.Chat(t.Context(), question("q"))
+		if e, ok := errors.AsType[*llm.Error](err); !ok || fault.Code(err) != fault.Temporary || e.Status != 503 || l.api.Count() != maxTries {
+			t.Errorf("%d batches, %v", l.api.Count(), err)
+		}
+		p.stop(t)
+	})
+}
+
+// A line that was denied ends the run that waited for it. One that comes later
+// asks that line anew, and uses the others.
+func TestDeniedLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t)
+		l.api.Fate = func(batch, i int) string {
+			if batch == 0 && i == 3 {
+				return "401"
+			}
+			return ""
+		}
+		p := l.start()
+		denied := 0
+		for _, err := range p.all(t.Context(), t, "q", 10) {
+			if fault.Code(err) == fault.Config {
+				denied++
+			} else if err != nil {
+				t.Error(err)
+			}
+		}
+		if denied != 1 {
+			t.Errorf("%d were denied", denied)
+		}
+		p.kill()
+		next := l.start()
+		next.must(t, "q", 10)
+		next.stop(t)
+		l.billed(10, 10)
+		l.batches(2, 0)
+	})
+}
+
+// A batch that only refuses again what was refused before has told all it can.
+func TestRefusedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t)
+		l.api.Fate = func(batch, _ int) string {
+			if batch < 2 {
+				return "400"
+			}
+			return ""
+		}
+		for run := range 2 {
+			p := l.start()
+			for _, err := range p.all(t.Context(), t, "q", 4) {
+				if e, ok := errors.AsType[*llm.Error](err); !ok || e.Class != llm.Refused {
+					t.Errorf("%v", err)
+				}
+			}
+			p.stop(t)
+			l.batches(run+1, 0)
+		}
+		p := l.start()
+		p.must(t, "q", 4)
+		p.stop(t)
+		l.batches(3, 0)
+	})
+}

@@ -1,0 +1,169 @@
+package batch
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/gymline/gymline/internal/fault"
+)
+
+// The answer to the creation of a batch is lost: the batch is found, and not made twice.
+func TestUnclearCreate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t)
+		l.api.Lose = func(c string, n int) bool { return c == "POST /v1/batches" && n == 0 }
+		p := l.start()
+		p.must(t, "q", 20)
+		p.stop(t)
+		l.billed(20, 20)
+		if l.api.Count() != 1 {
+			t.Errorf("%d batches", l.api.Count())
+		}
+	})
+}
+
+// Every call of the Batch API is tried again when it fails for a while.
+func TestCallsFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t)
+		failed := map[string]int{}
+		l.api.Down = func(call string, n int) int {
+			if n >= 3 {
+				return 0
+			}
+			failed[call]++
+			return []int{429, 500, 503}[n]
+		}
+		p := l.start()
+		p.must(t, "q", 20)
+		p.stop(t)
+		l.billed(20, 20)
+		if len(failed) != 5 || l.api.Count() != 1 { // with the list, after a creation that failed
+			t.Errorf("%d batches; these calls failed: %v", l.api.Count(), failed)
+		}
+	})
+}
+
+// What keeps failing is temporary, and the batch stays for the next process.
+func TestCallsKeepFailing(t *testing.T) {
+	for _, call := range []string{"POST /v1/files", "POST /v1/batches", "GET /v1/batches/{id}", "GET /v1/files/{id}/content"} {
+		t.Run(call, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(t)
+				l.api.Down = func(c string, _ int) int {
+					if c == call {
+						return 503
+					}
+					return 0
+				}
+				p := l.start()
+				for _, err := range p.all(t.Context(), t, "q", 3) {
+					if fault.Code(err) != fault.Temporary {
+						t.Errorf("got %v", err)
+					}
+				}
+				p.kill()
+				l.api.Down = nil
+				next := l.start()
+				next.must(t, "q", 3)
+				next.stop(t)
+				l.billed(3, 3)
+				if l.api.Count() != 1 || l.journal(planSuffix) != l.journal(closedSuffix) {
+					t.Errorf("%d batches; %d are written down, %d closed", l.api.Count(), l.journal(planSuffix), l.journal(closedSuffix))
+				}
+			})
+		})
+	}
+}
+
+// A provider without a Batch API says so at the first call.
+func TestNoBatchAPI(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t)
+		l.model.BaseURL = "http://provider.test/other"
+		p := l.start()
+		_, err := p.Chat(t.Context(), question("q"))
+		if fault.Code(err) != fault.Config || !strings.Contains(fault.Hint(err), "remove batch.gpt") {
+			t.Errorf("%v (%s)", err, fault.Hint(err))
+		}
+		p.stop(t)
+		if l.journal(planSuffix) != 1 || l.journal(closedSuffix) != 1 {
+			t.Error("the plan stays open")
+		}
+	})
+}
+
+// Once it is unclear whether a batch was started, no refusal makes it clear: the
+// plan stays, and the next process finds the batch or that there is none.
+func TestUnclearThenRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		lost bool           // the batch is made, and the answer lost
+		down map[string]int // what is denied, and from which call on
+	}{
+		"made, no list":            {true, map[string]int{"GET /v1/batches": 0}},
+		"not made, no list":        {false, map[string]int{"GET /v1/batches": 0}},
+		"not made, then forbidden": {false, map[string]int{"POST /v1/batches": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(t)
+				l.api.Lose = func(call string, n int) bool { return c.lost && call == "POST /v1/batches" && n == 0 }
+				l.api.Down = func(call string, n int) int {
+					if from, ok := c.down[call]; ok && n >= from {
+						return 403
+					}
+					if !c.lost && call == "POST /v1/batches" && n == 0 {
+						return 500
+					}
+					return 0
+				}
+				p := l.start()
+				p.ends(t.Context(), t, 4, fault.Config)
+				p.stop(t)
+				l.api.Lose, l.api.Down = nil, nil
+				if l.journal(claimSuffix) != 0 || l.journal(closedSuffix) != 0 {
+					t.Error("the plan was given up")
+				}
+				next := l.start()
+				next.must(t, "q", 4)
+				next.stop(t)
+				l.billed(4, 4)
+				l.batches(1, 0)
+			})
+		})
+	}
+}
+
+// A plan that certainly became no batch is given up at once, for the next process
+// need not look for it.
+func TestNeverCreated(t *testing.T) {
+	for call, status := range map[string]int{"POST /v1/batches": 403, "POST /v1/files": 503} {
+		t.Run(call, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(t)
+				l.api.Down = func(c string, _ int) int {
+					if c == call {
+						return status
+					}
+					return 0
+				}
+				p := l.start()
+				if errors.Join(p.all(t.Context(), t, "q", 4)...) == nil {
+					t.Error("no error")
+				}
+				p.stop(t)
+				l.batches(0, 0)
+				l.api.Down = nil
+				next := l.start()
+				next.must(t, "q", 4)
+				next.stop(t)
+				l.billed(4, 4)
+				if l.api.Calls("GET /v1/batches") != 0 {
+					t.Error("the provider's list was read")
+				}
+			})
+		})
+	}
+}
