@@ -4,7 +4,7 @@ MINIO    := $(CACHE)/minio
 LINTER   := $(CACHE)/golangci-lint
 KUBERNETES := $(CACHE)/kubernetes/kubelet
 ARGO     := $(CACHE)/argo/workflow-controller
-GOTEST   := go test -race
+GOTEST   := go test -race -timeout 30m
 IMAGE    ?= gymline:dev
 export GYMLINE_MINIO := $(MINIO)
 

@@ -47,7 +47,7 @@ func (l lab) killWhen(now func() bool, args ...string) {
 // makes a batch a turn; half of what expires is asked again; and wherever it is
 // killed, no request is paid twice.
 func TestBatches(t *testing.T) {
-	t.Setenv("PAID_KEY", canary)
+	t.Parallel()
 	samples := "samples=" + filepath.Join(repo(t), "configs", "samples")
 	s := newModelServer(t)
 	s.Batches = &simtest.Batches{Now: time.Now}

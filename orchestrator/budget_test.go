@@ -94,7 +94,7 @@ func (l lab) spent(run string) spending {
 // A budget holds for all shards of a run, ends it cleanly, and goes on when it
 // is raised: to the same artifacts, with nothing paid for twice.
 func TestBudgetOfARun(t *testing.T) {
-	t.Setenv("PAID_KEY", canary)
+	t.Parallel()
 	dir := t.TempDir()
 	samples := "samples=" + filepath.Join(repo(t), "configs", "samples")
 	profile := filepath.Join(dir, "profile.yaml")

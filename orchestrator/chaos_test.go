@@ -17,7 +17,7 @@ import (
 // A provider that spoils three calls in ten, in nine ways, costs time and
 // nothing else: no row is lost or doubled, and the artifacts are those of a calm run.
 func TestChaos(t *testing.T) {
-	t.Setenv("PAID_KEY", canary)
+	t.Parallel()
 	samples := "samples=" + filepath.Join(repo(t), "configs", "samples")
 	calm := newModelServer(t)
 	quiet := lab{t, t.TempDir()}

@@ -98,7 +98,7 @@ func TestTwentyFiveKills(t *testing.T) {
 		// docs/llm.md: the time between two writes of the ledger, and one upload.
 		bound = provider.DefaultFlush + 500*time.Millisecond
 	)
-	t.Setenv("PAID_KEY", canary)
+	t.Parallel()
 	samples := "samples=" + filepath.Join(repo(t), "configs", "samples")
 	count := &counter{server: &simtest.Server{Key: canary}, latency: 80 * time.Millisecond}
 	server := &modelServer{http: httptest.NewServer(count)}

@@ -17,8 +17,12 @@ import (
 	"github.com/gymline/gymline/internal/store/miniotest"
 )
 
-// The scripts run the test binary as gymline, children and all.
+// The scripts run the test binary as gymline, children and all. Tests that run
+// at the same time share the key of their model servers.
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) != "gymline" {
+		os.Setenv("PAID_KEY", canary)
+	}
 	testscript.Main(m, map[string]func(){"gymline": func() { os.Exit(gymline(cli.System())) }})
 }
 

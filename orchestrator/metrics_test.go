@@ -45,7 +45,7 @@ func scrape(url string) (map[string]float64, error) {
 
 // A run that waits for its models tells Prometheus so, and stops serving when it ends.
 func TestMetricsDuringARun(t *testing.T) {
-	t.Setenv("PAID_KEY", canary)
+	t.Parallel()
 	s := &modelServer{}
 	s.Key = canary
 	release := make(chan struct{})

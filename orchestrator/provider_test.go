@@ -95,7 +95,7 @@ func TestPaidCalls(t *testing.T) {
 	if stderr := l.fails(65, "run", config, "--input", samples, "--replay-only", "--set", "seed=8"); !strings.Contains(stderr, "--replay-only to call") {
 		t.Errorf("%s", stderr)
 	}
-	t.Setenv("PAID_KEY", canary)
+	t.Setenv("PAID_KEY", canary) // and so runs alone: the key changes below
 
 	// Killed in the middle, then again: the same artifacts.
 	crashed := lab{t, t.TempDir()}
