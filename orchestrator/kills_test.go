@@ -21,11 +21,11 @@ import (
 
 // A counter keeps when each call to the server behind it began and was answered.
 type counter struct {
-	server  http.Handler
-	latency time.Duration
+	server http.Handler
 
-	mu    sync.Mutex
-	calls []*counted
+	mu      sync.Mutex
+	latency time.Duration
+	calls   []*counted
 }
 
 type counted struct {
@@ -42,8 +42,9 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	call := &counted{body: sha256.Sum256(body), began: time.Now()}
 	c.mu.Lock()
 	c.calls = append(c.calls, call)
+	latency := c.latency
 	c.mu.Unlock()
-	time.Sleep(c.latency)
+	time.Sleep(latency)
 	answer := httptest.NewRecorder()
 	again := r.Clone(r.Context())
 	again.Body = io.NopCloser(strings.NewReader(string(body)))
@@ -141,7 +142,9 @@ func TestTwentyFiveKills(t *testing.T) {
 		t.Errorf("%d of %d calls were made twice: the bound says nothing here", again, all)
 	}
 	calm := lab{t, t.TempDir()}
+	count.mu.Lock()
 	count.latency = 0
+	count.mu.Unlock()
 	calm.output(args...)
 	if got, want := l.digests(last.Run), calm.digests("paid-1"); got != want {
 		t.Errorf("the digests differ from an undisturbed run's:\n%s\n%s", got, want)
