@@ -23,9 +23,9 @@ func (r *Results) print(w io.Writer) {
 	}
 	if len(r.Sim) > 0 {
 		fmt.Fprint(w, "\nThe stand-in in two processes\n\n")
-		fmt.Fprintln(tw, "events\tseconds\tµs/event\tCPU µs/event\tof the first\tpeak MB\t")
+		fmt.Fprintln(tw, "events\trun s\tCPU µs/event\tgenerate µs/event\tof the first\tpeak MB\t")
 		for _, g := range r.Sim {
-			fmt.Fprintf(tw, "%d\t%.1f\t%.0f\t%.0f\t%.2f\t%d\t\n", g.Events, g.Seconds, g.Wall, g.Micros, g.Micros/r.Sim[0].Micros, g.RSS>>20)
+			fmt.Fprintf(tw, "%d\t%.1f\t%.0f\t%.0f\t%.2f\t%d\t\n", g.Events, g.Seconds, g.Micros, g.Wall, g.Wall/r.Sim[0].Wall, g.RSS>>20)
 		}
 		_ = tw.Flush()
 	}
