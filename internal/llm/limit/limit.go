@@ -240,7 +240,8 @@ func (l *Limiter) jitter(most time.Duration) time.Duration {
 // numbers explain is seldom met again. Below 5 calls a second signs are too few
 // to let one pass.
 func (l *Limiter) forgiven(now time.Time, e *llm.Error) bool {
-	if e.RetryAfter > 0 && e.RetryAfter < time.Second && l.calm >= briefAfter {
+	// The first ones may come before there are successes to count.
+	if e.RetryAfter > 0 && e.RetryAfter < time.Second && (l.calm >= briefAfter || l.refused <= 2) {
 		return true
 	}
 	got, _ := l.pace.meter.rate(now)

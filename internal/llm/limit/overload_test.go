@@ -122,7 +122,7 @@ func TestBriefRefusals(t *testing.T) {
 	for _, workers := range []int{1, 4, 50} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &script{answer: func(n int) (*llm.Response, error) {
-				time.Sleep(200 * time.Millisecond)
+				time.Sleep(time.Duration(150+n*7919%100) * time.Millisecond)
 				if n%50 == 49 {
 					return nil, overload(5 * time.Millisecond)
 				}
