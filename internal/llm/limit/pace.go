@@ -44,8 +44,7 @@ func (p *pace) bound(sent uint64) { p.held = sent }
 
 // cut sets the pace to 0.7 of what was achieved: the pace itself where it held
 // calls back, or else what was counted. While nothing was, the guess is a window
-// a second. Only a cut after
-// a proven pace changes what is usual.
+// a second. Only a cut after a proven pace changes what is usual.
 func (p *pace) cut(now time.Time, window float64, number uint64, proven bool) {
 	base := p.rate
 	if base == 0 {
