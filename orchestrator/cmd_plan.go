@@ -13,9 +13,9 @@ import (
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/experiment"
-	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/planner"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -42,14 +42,6 @@ it can and cannot know is in docs/llm.md. Nothing is written.`,
 	o.bind(cmd)
 	bindOutput(cmd, &o.output, "table", "json", "dot")
 	return cmd
-}
-
-// A plannedShard is one shard's row in the plan's table.
-type plannedShard struct {
-	Step    store.StepName `json:"step"`
-	Shard   int            `json:"shard"`
-	WorkKey store.WorkKey  `json:"workKey,omitempty"` // "" until the steps before it have run
-	Reused  bool           `json:"reused"`
 }
 
 func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
@@ -85,7 +77,7 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 	if err != nil {
 		return err
 	}
-	shards, err := lookAhead(ctx, st.Store, p, func(name string) (*store.TreeFS, error) { return trees[name], nil })
+	shards, err := run.LookAhead(ctx, st.Store, p, func(name string) (*store.TreeFS, error) { return trees[name], nil })
 	how := execution(e, profile)
 	var ahead *spending
 	if err == nil {
@@ -131,42 +123,6 @@ func listInputs(e *experiment.Experiment) (map[string]*store.TreeFS, error) {
 		trees[name], err = store.DigestTree(fsys)
 		return err
 	})
-}
-
-// lookAhead finds what the store already has of a plan.
-func lookAhead(ctx context.Context, st *store.Store, p *plan.Plan, tree func(string) (*store.TreeFS, error)) ([]plannedShard, error) {
-	known := map[store.StepName][]store.Step{}
-	var shards []plannedShard
-	for i := range p.Steps {
-		step := &p.Steps[i]
-		for shard := range step.Shards {
-			row := plannedShard{Step: step.Name, Shard: shard}
-			reads, err := job.Resolve(step, shard, func(name store.StepName) ([]store.Step, error) {
-				if len(known[name]) < p.Step(name).Shards {
-					return nil, store.ErrNotFound
-				}
-				return known[name], nil
-			}, tree)
-			if err != nil && !errors.Is(err, store.ErrNotFound) {
-				return nil, err
-			}
-			if err == nil {
-				if row.WorkKey, err = step.WorkKey(p.Seed, shard, reads.Resolved); err != nil {
-					return nil, err
-				}
-				memo, err := job.Memo(ctx, st, row.WorkKey)
-				if err != nil {
-					return nil, err
-				}
-				if memo != nil {
-					row.Reused = true
-					known[step.Name] = append(known[step.Name], *memo)
-				}
-			}
-			shards = append(shards, row)
-		}
-	}
-	return shards, nil
 }
 
 func reads(s *plan.Step, shard int) string {

@@ -20,6 +20,7 @@ import (
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/planner"
 	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -66,7 +67,7 @@ func runRun(ctx context.Context, edge *cli.Edge, o runOptions) error {
 	defer stop()
 	var ended progress.Event
 	if err == nil {
-		ended, err = run(ctx, edge, o, scrapedBy(server, out))
+		ended, err = runHere(ctx, edge, o, scrapedBy(server, out))
 	}
 	if ended.Run == "" { // it failed before a run was opened
 		ended = progress.Event{Type: progress.RunEnded, State: store.Failed}
@@ -77,8 +78,8 @@ func runRun(ctx context.Context, edge *cli.Edge, o runOptions) error {
 	return out.end(ctx, ended, err)
 }
 
-// run opens a run, works, seals it, and returns its last event.
-func run(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (ended progress.Event, err error) {
+// runHere opens a run, works, seals it, and returns its last event.
+func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (ended progress.Event, err error) {
 	e, profile, err := o.load()
 	if err != nil {
 		return ended, err
@@ -184,7 +185,7 @@ func checkKeys(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Pla
 	if how.ReplayOnly {
 		return nil
 	}
-	shards, err := lookAhead(ctx, st, p, func(name string) (*store.TreeFS, error) { return st.OpenTree(ctx, p.Inputs[name]) })
+	shards, err := run.LookAhead(ctx, st, p, func(name string) (*store.TreeFS, error) { return st.OpenTree(ctx, p.Inputs[name]) })
 	if err != nil {
 		return err
 	}

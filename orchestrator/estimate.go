@@ -14,11 +14,12 @@ import (
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
 
 // estimateOf rehearses what is left to do of a plan.
-func estimateOf(ctx context.Context, edge *cli.Edge, e *experiment.Experiment, how Execution, p *plan.Plan, trees map[string]*store.TreeFS, shards []plannedShard) (*estimate.Estimate, error) {
+func estimateOf(ctx context.Context, edge *cli.Edge, e *experiment.Experiment, how Execution, p *plan.Plan, trees map[string]*store.TreeFS, shards []run.Planned) (*estimate.Estimate, error) {
 	type shard struct {
 		step  store.StepName
 		shard int
