@@ -24,9 +24,9 @@ lint: $(LINTER) ## vet, golangci-lint with the arrows of the design, tidy module
 portable: ## the same digests from a binary that fuses multiplication and addition
 	tools/portable.sh
 
-bench: build ## the whole against limits and the bare client, in one run: a table, and JSON in bin/bench.json
+bench: build $(MINIO) ## the whole against limits and rivals, in one run: a table, and JSON in bin/bench.json
 	go build -o bin/bench ./test/bench
-	bin/bench -gymline bin/gymline -o bin/bench.json $(BENCHFLAGS)
+	bin/bench -gymline bin/gymline -minio $(MINIO) -o bin/bench.json $(BENCHFLAGS)
 
 fuzz: ## every parser of outside text, FUZZTIME=20s each
 	tools/fuzz.sh

@@ -25,18 +25,18 @@ var suites = [][]string{
 }
 
 // measureFunctions runs the suites.
-func measureFunctions(ctx context.Context) (list []Function, err error) {
+func (b *bencher) measureFunctions(ctx context.Context) error {
 	for _, suite := range suites {
 		fmt.Fprintln(os.Stderr, "go test", strings.Join(suite, " "))
 		cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-run", "^$", "-timeout", "60m"}, suite...)...)
 		cmd.Stderr = os.Stderr
 		out, err := cmd.Output()
 		if err != nil {
-			return nil, fmt.Errorf("go test %s: %w\n%s", strings.Join(suite, " "), err, out)
+			return fmt.Errorf("go test %s: %w\n%s", strings.Join(suite, " "), err, out)
 		}
-		list = append(list, read(string(out))...)
+		b.results.Functions = append(b.results.Functions, read(string(out))...)
 	}
-	return list, nil
+	return nil
 }
 
 // read takes the figures out of what go test -bench prints.

@@ -7,11 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/gymline/gymline/internal/progress"
@@ -24,47 +20,27 @@ type Load struct {
 	Bound    float64 `json:"latencyBound"` // calls/s that the latency allows
 	Prompt   int     `json:"promptBytes"`  // of a mean request
 	Gymline  Rate    `json:"gymline"`
+	Whole    Rate    `json:"wholeRun"` // from the command's start to its end
 	Bare     Rate    `json:"bare"`
-	RSS      int64   `json:"peakBytes"` // resident, of the generating process
+	RSS      int64   `json:"peakBytes"` // resident, of the largest process
 	Calls    int64   `json:"calls"`
 	Seconds  float64 `json:"seconds"`
 }
 
+// ratio is Gymline's processor time a call to the bare client's.
+func (l Load) ratio() float64 { return l.Gymline.CPUMicros / l.Bare.CPUMicros }
+
 // measureLoad plays one session for each call in flight, then measures the bare
 // client with requests of the same mean size against the same server.
-func measureLoad(ctx context.Context, gymline string, inFlight int) (l Load, err error) {
+func (b *bencher) measureLoad(ctx context.Context, inFlight int) (l Load, err error) {
 	l = Load{InFlight: inFlight, Bound: float64(inFlight) / latency.Seconds()}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	server, err := child(ctx, "-serve")
+	url, stop, err := startModels(ctx)
 	if err != nil {
 		return l, err
 	}
-	out, err := server.StdoutPipe()
-	if err != nil {
+	defer stop()
+	if err := b.playGym(ctx, loadConfig(url, inFlight), &l); err != nil {
 		return l, err
-	}
-	if err := server.Start(); err != nil {
-		return l, err
-	}
-	defer func() {
-		cancel()
-		_ = server.Wait()
-	}()
-	url, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		return l, err
-	}
-	url = strings.TrimSpace(url)
-	samples, err := playGym(ctx, gymline, loadConfig(url, inFlight))
-	if err != nil {
-		return l, err
-	}
-	l.Gymline = samples.steady()
-	last := samples[len(samples)-1]
-	l.Calls, l.Seconds = last.calls, last.at.Seconds()
-	for _, s := range samples {
-		l.RSS = max(l.RSS, s.rss)
 	}
 	resp, err := http.Get(url)
 	if err != nil {
@@ -87,8 +63,33 @@ func measureLoad(ctx context.Context, gymline string, inFlight int) (l Load, err
 	return l, json.Unmarshal(data, &l.Bare)
 }
 
-// files are the experiment and the profile of a measured run.
-type files map[string]string
+// startModels starts the loopback server in a process of its own.
+func startModels(ctx context.Context) (url string, stop func(), err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	server, err := child(ctx, "-serve")
+	if err != nil {
+		cancel()
+		return "", nil, err
+	}
+	out, err := server.StdoutPipe()
+	if err == nil {
+		err = server.Start()
+	}
+	if err != nil {
+		cancel()
+		return "", nil, err
+	}
+	stop = func() {
+		cancel()
+		_ = server.Wait()
+	}
+	url, err = bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		stop()
+		return "", nil, err
+	}
+	return strings.TrimSpace(url), stop, nil
+}
 
 func loadConfig(url string, inFlight int) files {
 	const scenes = 10
@@ -106,7 +107,7 @@ func loadConfig(url string, inFlight int) files {
 	}
 	return files{
 		"desk/scenes.yaml": list.String(),
-		"experiment.yaml": fmt.Sprintf(`apiVersion: gymline/v1alpha1
+		"load.yaml": fmt.Sprintf(`apiVersion: gymline/v1alpha1
 kind: Experiment
 metadata: {name: load}
 spec:
@@ -126,42 +127,26 @@ spec: {parallelism: {inFlight: %d}}
 	}
 }
 
-// playGym runs an experiment in a folder of its own and watches the process
-// that generates.
-func playGym(ctx context.Context, gymline string, f files) (samples, error) {
-	dir, err := os.MkdirTemp("", "gymline-bench-")
+// playGym runs an experiment in a folder of its own, and samples all of its
+// processes at each progress of the one that generates.
+func (b *bencher) playGym(ctx context.Context, f files, l *Load) error {
+	w, err := newWorkshop(f)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	for name, text := range f {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			return nil, err
-		}
-	}
-	binary, err := filepath.Abs(gymline)
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, binary, "run", "experiment.yaml", "--profile", "profile.yaml", "-o", "json")
-	cmd.Dir = dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	defer w.close()
+	cmd := w.command(ctx, b.gymline, "run", "load.yaml", "--profile", "profile.yaml", "-o", "json")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	var taken samples
-	pid := 0
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
@@ -169,19 +154,17 @@ func playGym(ctx context.Context, gymline string, f files) (samples, error) {
 		if json.Unmarshal(lines.Bytes(), &e) != nil || e.Step != "generate" || e.Type != progress.Progress || e.Usage == nil {
 			continue
 		}
-		if pid == 0 {
-			pid = generator(cmd.Process.Pid)
-		}
-		s := sample{at: time.Since(began), calls: e.Usage.Calls}
-		if s.cpu, s.rss = process(pid); s.cpu > 0 {
-			taken = append(taken, s)
-		}
+		taken = append(taken, sample{at: time.Since(began), calls: e.Usage.Calls, cpu: treeTime(cmd.Process.Pid)})
 	}
 	if err := cmd.Wait(); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, stderr.String())
+		return fmt.Errorf("%w\n%s", err, stderr.String())
 	}
 	if len(taken) < 2 {
-		return nil, fmt.Errorf("the run ended before it could be measured: %s", stderr.String())
+		return fmt.Errorf("the run ended before it could be measured: %s", stderr.String())
 	}
-	return taken, nil
+	l.Gymline = taken.steady()
+	cost := costOf(cmd.ProcessState, time.Since(began))
+	l.Calls, l.Seconds, l.RSS = taken[len(taken)-1].calls, cost.Seconds, cost.RSS
+	l.Whole = Rate{CallsPerSecond: float64(l.Calls) / cost.Seconds, CPUMicros: cost.CPU * 1e6 / float64(l.Calls)}
+	return nil
 }

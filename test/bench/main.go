@@ -1,6 +1,7 @@
 // Command bench measures gymline against limits and peers in one run, prints a
 // table and writes JSON. Every ratio is between figures of the same run: the
-// machine's speed is in both.
+// machine's speed is in both. Processor time is that of all processes of a
+// command, and what is measured several times is told with its spread.
 //
 //	go run ./test/bench -gymline bin/gymline -o bin/bench.json
 package main
@@ -13,8 +14,9 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"runtime"
-	"strconv"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -37,17 +39,45 @@ const latency = time.Second
 type Results struct {
 	CPUs      int          `json:"cpus"`
 	Go        string       `json:"go"`
-	Loads     []Load       `json:"loads,omitempty"`
+	Loads     [][]Load     `json:"loads,omitempty"` // by calls in flight, each several times
 	Sim       []Generation `json:"sim,omitempty"`
+	Lines     []Line       `json:"lines,omitempty"`
+	Reuse     []Reuse      `json:"reuse,omitempty"`
+	Many      []Many       `json:"many,omitempty"`
 	Functions []Function   `json:"functions,omitempty"`
+}
+
+// A bencher is what every part of the benchmark needs.
+type bencher struct {
+	gymline string // the binary, absolute
+	minio   string
+	repeat  int
+	loads   []int
+	quick   bool
+	results Results
+}
+
+// parts are what can be measured, in the order in which they are.
+var parts = []struct {
+	name string
+	run  func(*bencher, context.Context) error
+}{
+	{"loads", (*bencher).measureLoads},
+	{"sim", (*bencher).measureSims},
+	{"line", (*bencher).measureLines},
+	{"reuse", (*bencher).measureReuses},
+	{"many", (*bencher).measureManies},
+	{"functions", (*bencher).measureFunctions},
 }
 
 func bench(ctx context.Context) error {
 	gymline := flag.String("gymline", "bin/gymline", "the binary to measure")
+	minio := flag.String("minio", ".cache/minio", "a MinIO server, for the store that is far away")
 	out := flag.String("o", "bin/bench.json", "where the JSON goes")
-	loads := flag.String("loads", "200,2000,4000", "calls in flight, by commas; empty: none")
-	sim := flag.Bool("sim", true, "generate the paper's 6,790 events with the stand-in, and 100 times as many")
-	functions := flag.Bool("functions", true, "run the Go benchmarks of the ledger and the store")
+	only := flag.String("only", "loads,sim,line,reuse,many,functions", "what to measure, by commas")
+	inFlights := flag.String("in-flights", "200,2000,4000", "calls in flight of the loads, by commas")
+	repeat := flag.Int("repeat", 3, "how often to measure what is told with its spread")
+	quick := flag.Bool("quick", false, "a tenth of the shards, files and rows")
 	serve := flag.Bool("serve", false, "be the loopback server")
 	bare := flag.String("bare", "", "be the bare client of that URL")
 	inFlight := flag.Int("in-flight", 0, "of the bare client")
@@ -59,35 +89,26 @@ func bench(ctx context.Context) error {
 	case *bare != "":
 		return bareClient(ctx, *bare, *inFlight, *prompt)
 	}
-	r := Results{CPUs: runtime.NumCPU(), Go: runtime.Version()}
-	for _, word := range strings.FieldsFunc(*loads, func(r rune) bool { return r == ',' }) {
-		n, err := strconv.Atoi(word)
-		if err != nil {
-			return fmt.Errorf("-loads: %w", err)
-		}
-		load, err := measureLoad(ctx, *gymline, n)
-		if err != nil {
-			return fmt.Errorf("%d in flight: %w", n, err)
-		}
-		r.Loads = append(r.Loads, load)
+	b := &bencher{repeat: max(*repeat, 1), minio: *minio, quick: *quick, results: Results{CPUs: runtime.NumCPU(), Go: runtime.Version()}}
+	var err error
+	if b.gymline, err = filepath.Abs(*gymline); err != nil {
+		return err
 	}
-	if *sim {
-		for _, factor := range []int{1, 100} {
-			g, err := measureSim(ctx, *gymline, factor)
-			if err != nil {
-				return fmt.Errorf("sim, %d times: %w", factor, err)
-			}
-			r.Sim = append(r.Sim, g)
+	if err := json.Unmarshal([]byte("["+*inFlights+"]"), &b.loads); err != nil {
+		return fmt.Errorf("-in-flights: %w", err)
+	}
+	wanted := strings.Split(*only, ",")
+	for _, part := range parts {
+		if !slices.Contains(wanted, part.name) {
+			continue
+		}
+		fmt.Fprintln(os.Stderr, "measuring", part.name)
+		if err := part.run(b, ctx); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
 		}
 	}
-	if *functions {
-		var err error
-		if r.Functions, err = measureFunctions(ctx); err != nil {
-			return err
-		}
-	}
-	r.print(os.Stdout)
-	data, err := json.MarshalIndent(r, "", " ")
+	b.results.print(os.Stdout)
+	data, err := json.MarshalIndent(b.results, "", " ")
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,12 +9,11 @@ import (
 	"time"
 )
 
-// A sample is the generating process at one moment.
+// A sample is a run at one moment.
 type sample struct {
 	at    time.Duration // since the start
 	calls int64
-	cpu   time.Duration // user and system
-	rss   int64         // peak so far, in bytes
+	cpu   time.Duration // user and system, of all of its processes
 }
 
 type samples []sample
@@ -38,44 +36,29 @@ func (s samples) after(at time.Duration) sample {
 	return s[len(s)-1]
 }
 
-// generator finds the child of gymline run that generates.
-func generator(parent int) int {
-	stats, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+// treeTime is the processor time of a process, of its children, and of those that
+// it waited for.
+func treeTime(pid int) time.Duration {
+	total := 0
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {
-		line, _ := os.ReadFile(path)
-		if !bytes.HasPrefix(line, []byte("gymline\x00job\x00generate\x00")) {
+		f := stat(path)
+		own := path == fmt.Sprintf("/proc/%d/stat", pid)
+		if len(f) < 15 || !own && f[1] != strconv.Itoa(pid) {
 			continue
 		}
-		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if f := stat(pid); len(f) > 1 && f[1] == fmt.Sprint(parent) {
-			return pid
+		for _, ticks := range f[11:15] { // utime, stime, cutime, cstime
+			n, _ := strconv.Atoi(ticks)
+			total += n
 		}
 	}
-	return 0
-}
-
-// process returns a process's CPU time and peak resident memory; zeros when it is gone.
-func process(pid int) (cpu time.Duration, rss int64) {
-	f := stat(pid)
-	if len(f) < 13 {
-		return 0, 0
-	}
-	user, _ := strconv.ParseInt(f[11], 10, 64)
-	system, _ := strconv.ParseInt(f[12], 10, 64)
 	const tick = 10 * time.Millisecond // USER_HZ is 100 on all of Linux
-	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			rss = kb << 10
-		}
-	}
-	return time.Duration(user+system) * tick, rss
+	return time.Duration(total) * tick
 }
 
 // stat returns the fields of /proc/PID/stat after the name, from the state on.
-func stat(pid int) []string {
-	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+func stat(path string) []string {
+	data, _ := os.ReadFile(path)
 	_, rest, ok := strings.Cut(string(data), ") ")
 	if !ok {
 		return nil
