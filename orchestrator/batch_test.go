@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gymline/gymline/internal/llm/simtest"
+	"github.com/gymline/gymline/internal/sim/simtest"
 )
 
 // batched is a profile that asks the model m in batches.

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/gymline/gymline/internal/cli"
-	"github.com/gymline/gymline/internal/llm/simtest"
+	"github.com/gymline/gymline/internal/sim/simtest"
 	"github.com/gymline/gymline/internal/store"
 )
 

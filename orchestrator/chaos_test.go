@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gymline/gymline/internal/llm/simtest"
 	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/sim/simtest"
 )
 
 // A provider that spoils three calls in ten, in nine ways, costs time and

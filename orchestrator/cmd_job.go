@@ -15,10 +15,10 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/llm/budget"
 	"github.com/gymline/gymline/internal/llm/provider"
-	"github.com/gymline/gymline/internal/llm/sim"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/seed"
+	"github.com/gymline/gymline/internal/sim"
 	"github.com/gymline/gymline/internal/store"
 )
 

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/gymline/gymline/internal/llm/provider"
-	"github.com/gymline/gymline/internal/llm/simtest"
 	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/sim/simtest"
 )
 
 // A counter keeps when each call to the server behind it began and was answered.

@@ -14,8 +14,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/gymline/gymline/internal/llm/simtest"
 	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/sim/simtest"
 )
 
 const canary = "canary-7f3a-not-a-real-key"

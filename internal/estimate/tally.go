@@ -5,7 +5,7 @@ import (
 	"sync"
 
 	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/llm/sim"
+	"github.com/gymline/gymline/internal/sim"
 )
 
 // A tally is what the calls to one model came to in a part of the sample, in

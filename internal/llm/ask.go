@@ -23,6 +23,9 @@ func (e *Malformed) Error() string {
 }
 func (e *Malformed) Unwrap() error { return e.Err }
 
+// Unusable opens the message that sends an answer back.
+const Unusable = "That answer cannot be used"
+
 // Ask sends req, which must have a schema, and decodes the JSON answer into T.
 // An answer that does not decode, or that check refuses, is sent back with the
 // reason, in conversation, at most repairs times; then the error is a *Malformed.
@@ -47,7 +50,7 @@ func Ask[T any](ctx context.Context, c Chatter, req *Request, repairs int, check
 		again := *req
 		again.Messages = append(slices.Clip(req.Messages),
 			Message{Assistant, said},
-			Message{User, fmt.Sprintf("That answer cannot be used: %v. Answer again with one JSON object that matches the schema %q and nothing else.", err, req.Schema.Name)})
+			Message{User, fmt.Sprintf(Unusable+": %v. Answer again with one JSON object that matches the schema %q and nothing else.", err, req.Schema.Name)})
 		req = &again
 	}
 }

@@ -39,7 +39,7 @@ func JudgeCase(history []trace.Event, task *string) string {
 	if task == nil {
 		b.WriteString("\nThe assistant stayed silent.")
 	} else {
-		fmt.Fprintf(&b, "\nThe assistant proposed: %s", *task)
+		b.WriteString("\n" + Proposed + " " + *task)
 	}
 	return b.String()
 }

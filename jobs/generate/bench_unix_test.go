@@ -17,8 +17,8 @@ import (
 
 	"github.com/gymline/gymline/internal/job/jobtest"
 	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/llm/sim"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/sim"
 	"github.com/gymline/gymline/internal/trace"
 )
 

@@ -21,9 +21,9 @@ import (
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/job/jobtest"
 	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/llm/sim"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/sim"
 	"github.com/gymline/gymline/internal/trace"
 )
 

@@ -63,5 +63,5 @@ func (c *conversation) shorten(ctx context.Context) error {
 }
 
 func summaryQuestion(exchanges int) string {
-	return fmt.Sprintf(`You are about to forget this conversation, but for the instructions at its start and the newest %d questions with their answers. Note what you must remember of the rest, and of any earlier note: what has been done and offered, what came of it, how things are now, what is still to do. Answer {"summary": …}: at most ten sentences.`, exchanges)
+	return fmt.Sprintf(`You are about to forget this conversation, but for the instructions at its start and `+prompt.Newest+`%d questions with their answers. Note what you must remember of the rest, and of any earlier note: what has been done and offered, what came of it, how things are now, what is still to do. Answer {"summary": …}: at most ten sentences.`, exchanges)
 }

@@ -8,10 +8,10 @@ import (
 	"testing"
 
 	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/llm/sim"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/seed"
+	"github.com/gymline/gymline/internal/sim"
 )
 
 // A prefixes is a tree of all messages that were sent, each below those before it.

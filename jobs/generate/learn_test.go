@@ -6,11 +6,11 @@ import (
 
 	"github.com/gymline/gymline/internal/job/jobtest"
 	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/llm/sim"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/rewardmodel"
 	"github.com/gymline/gymline/internal/seed"
+	"github.com/gymline/gymline/internal/sim"
 	"github.com/gymline/gymline/internal/trace"
 )
 

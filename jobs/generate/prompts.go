@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/trace"
 )
 
@@ -26,7 +27,7 @@ Answer with one JSON object:
 - environment.examples: 6 to 12 events of this scene, worded like the samples: one sentence each, starting with "The user", only what can be observed.`
 
 func scenesQuestion(domain, task string, events []string) string {
-	return fmt.Sprintf("Domain: %s\nSample events:\n%s\nTask: %s", domain, list(events), task)
+	return fmt.Sprintf(prompt.Domain+" %s\n"+prompt.SampleEvents+"\n%s\n"+prompt.Task+" %s", domain, list(events), task)
 }
 
 const userSystem = `You play a person who is busy with something of their own. An assistant watches what happens around you and sometimes offers help. You never talk to it; you only accept or decline.
@@ -39,9 +40,9 @@ An event, and what the assistant did after it. Answer %s.
 Accept an offer when you want that task done at this moment: you have the need, the offer is concrete, and it comes neither too early nor too late. Decline it when you do not need it, when it is vague or beside the point, or when you have declined it or had it done before. When the assistant stayed silent, accept if you needed no help at that moment, and decline if you would have wanted some. helpNeeded says whether you needed any help at that moment, with this or with something else. The reason is one sentence, from your point of view.
 
 Who you are: %s
-Your goal: %s
-Where you are: %s
-Around you:
+` + prompt.Goal + ` %s
+` + prompt.Place + ` %s
+` + prompt.Around + `
 %s`
 
 const (
@@ -63,11 +64,11 @@ func activityQuestion(last *trace.Turn) string {
 	case last == nil:
 		return "Nothing has happened yet. What do you do first?"
 	case len(last.Proposals) == 0:
-		return "What do you do next?"
+		return prompt.NextStep
 	case !last.Judgement.Accepted:
-		return "You declined the last offer. What do you do next?"
+		return "You declined the last offer. " + prompt.NextStep
 	}
-	return "You accepted the last offer. What do you do next?"
+	return "You accepted the last offer. " + prompt.NextStep
 }
 
 // verdictQuestion shows the user an event, with what it changed, and last what
@@ -82,9 +83,9 @@ func verdictQuestion(t *trace.Turn) string {
 	case 0:
 		b.WriteString("The assistant stayed silent.")
 	case 1:
-		fmt.Fprintf(&b, "The assistant proposed: %s", t.Proposals[0])
+		b.WriteString(prompt.Proposed + " " + t.Proposals[0])
 	default:
-		b.WriteString("The assistant proposed:")
+		b.WriteString(prompt.Proposed)
 		for i, p := range t.Proposals {
 			fmt.Fprintf(&b, "\n%d. %s", i+1, p)
 		}
@@ -107,8 +108,8 @@ When you are told that something goes wrong, at least one event is a failure.
 What the assistant does for the person: a task, and the operation that it calls. Answer {"result": …, "ok": …, "event": …, "seconds": …, "entities": […]}: what the call returns, whether it worked, and the event that can be observed, starting with "The agent".
 When the assistant steps in before all events of yours have happened, you are told so: those that have not happened never will, and have changed nothing.
 
-Where this is: %s
-Things here:
+` + prompt.Surroundings + ` %s
+` + prompt.Things + `
 %s
 What the assistant can call:
 %s
@@ -120,9 +121,9 @@ func environmentText(s *trace.Scene) string {
 }
 
 func activityNews(activity string, trouble bool) string {
-	news := "The person: " + activity
+	news := prompt.Person + " " + activity
 	if trouble {
-		news += "\nSomething goes wrong this time."
+		news += "\n" + prompt.Trouble
 	}
 	return news
 }
@@ -133,14 +134,14 @@ func forgetNews(planned []event, happened int) string {
 }
 
 func operationNews(task, call string) string {
-	return fmt.Sprintf("The assistant's task: %s\nThe assistant calls: %s", task, call)
+	return prompt.AssistantTask + " " + task + "\n" + prompt.AssistantCall + " " + call
 }
 
 const executorSystem = `You are an assistant that carries out one task for a user, by calling operations one at a time. After each call you are told what it returned.
 
-Answer with one JSON object: {"call": "name(arguments)", "done": false}, where name is one of the operations below. When the task is done, or cannot be done, answer {"call": "", "done": true}. You have at most %d call(s).
+Answer with one JSON object: {"call": "name(arguments)", "done": false}, where name is one of the operations below. When the task is done, or cannot be done, answer {"call": "", "done": true}. You have ` + prompt.AtMost + `%d call(s).
 
-Operations:
+` + prompt.Operations + `
 %s`
 
 func executorText(s *trace.Scene, steps int) string {
@@ -156,7 +157,7 @@ func taskQuestion(turns []trace.Turn, state map[string]string, task string) stri
 	if len(state) > 0 {
 		fmt.Fprintf(&b, "How things are:\n%s\n", states(state))
 	}
-	fmt.Fprintf(&b, "Your task: %s", task)
+	b.WriteString(prompt.YourTask + " " + task)
 	return b.String()
 }
 

@@ -16,7 +16,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/gymline/gymline/internal/llm/simtest"
+	"github.com/gymline/gymline/internal/sim/simtest"
 	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/store/s3"
 	"github.com/gymline/gymline/test/cluster"

@@ -20,7 +20,7 @@ import (
 	"github.com/gymline/gymline/internal/llm/ledger"
 	"github.com/gymline/gymline/internal/llm/openai"
 	"github.com/gymline/gymline/internal/llm/retry"
-	"github.com/gymline/gymline/internal/llm/simtest"
+	"github.com/gymline/gymline/internal/sim/simtest"
 	"github.com/gymline/gymline/internal/store"
 )
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/llm/simtest"
+	"github.com/gymline/gymline/internal/sim/simtest"
 )
 
 // A provider that refuses a file names its bad lines: they fail, and the others

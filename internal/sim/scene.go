@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/gymline/gymline/internal/prompt"
 )
 
 type scene struct {
@@ -24,8 +26,8 @@ type scene struct {
 // scene writes a person and a place for a domain, sample events and a task.
 func (c *call) scene() scene {
 	question := c.question()
-	domain, task := labelled(question, "Domain:"), labelled(question, "Task:")
-	sampled := bullets(question, "Sample events:")
+	domain, task := labelled(question, prompt.Domain), labelled(question, prompt.Task)
+	sampled := bullets(question, prompt.SampleEvents)
 	k := kitOf(domain, nil)
 	if k.hits(domain) == 0 {
 		k = kitOf(task, sampled)

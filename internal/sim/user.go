@@ -1,6 +1,10 @@
 package sim
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/gymline/gymline/internal/prompt"
+)
 
 type activity struct {
 	Activity string `json:"activity"`
@@ -11,9 +15,9 @@ type activity struct {
 // names. How many steps a session takes is drawn from its beginning.
 func (c *call) activity() activity {
 	system := c.system()
-	goal := labelled(system, "Your goal:")
-	around := things(system, "Around you:")
-	k := kitOf(labelled(system, "Where you are:"), around)
+	goal := labelled(system, prompt.Goal)
+	around := things(system, prompt.Around)
+	k := kitOf(labelled(system, prompt.Place), around)
 	done, first, known := c.progress()
 	form := c.one(k.start)
 	if done > 0 || !known {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/prompt"
 )
 
 // system returns the system text.
@@ -26,7 +27,7 @@ func (c *call) question() string {
 	return ""
 }
 
-func isRepair(s string) bool { return strings.HasPrefix(s, "That answer cannot be used") }
+func isRepair(s string) bool { return strings.HasPrefix(s, llm.Unusable) }
 
 // answers returns the earlier answers that start like the given JSON.
 func (c *call) answers(start string) []string {
@@ -122,7 +123,7 @@ func momentOf(line string) (moment, bool) {
 
 // offers returns what the assistant proposed in a message; none is silence.
 func offers(message string) []string {
-	_, said, ok := strings.Cut(message, "The assistant proposed:")
+	_, said, ok := strings.Cut(message, prompt.Proposed)
 	if !ok {
 		return nil
 	}

@@ -27,7 +27,7 @@ const (
 // environment the newest state of each thing.
 func (c *call) summary() summary {
 	gone := c.goingAway()
-	if labelled(c.system(), "Your goal:") == "" {
+	if labelled(c.system(), prompt.Goal) == "" {
 		return gone.changes()
 	}
 	done, first, _ := gone.progress()
@@ -42,7 +42,7 @@ func (c *call) summary() summary {
 
 // goingAway is the conversation without the exchanges that the question says stay.
 func (c *call) goingAway() *call {
-	_, rest, _ := strings.Cut(c.question(), "the newest ")
+	_, rest, _ := strings.Cut(c.question(), prompt.Newest)
 	number, _, _ := strings.Cut(rest, " ")
 	stay, _ := strconv.Atoi(number)
 	end := len(c.msgs) - 1
@@ -69,7 +69,7 @@ func (c *call) progress() (done int, first string, known bool) {
 		}
 		return len(made), "", false
 	}
-	if len(c.msgs) > 1 && (strings.HasPrefix(c.msgs[1].Content, "[") || strings.HasSuffix(c.msgs[1].Content, "What do you do next?")) {
+	if len(c.msgs) > 1 && (strings.HasPrefix(c.msgs[1].Content, "[") || strings.HasSuffix(c.msgs[1].Content, prompt.NextStep)) {
 		return len(made), "", false
 	}
 	if len(made) == 0 {

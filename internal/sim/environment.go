@@ -3,6 +3,8 @@ package sim
 import (
 	"math"
 	"strings"
+
+	"github.com/gymline/gymline/internal/prompt"
 )
 
 type entity struct {
@@ -26,10 +28,10 @@ type events struct {
 // itself, and then what follows from it.
 func (c *call) events() events {
 	news := c.question()
-	act := labelled(news, "The person:")
-	trouble := strings.Contains(news, "goes wrong")
-	around := things(c.system(), "Things here:")
-	k := kitOf(labelled(c.system(), "Where this is:"), around)
+	act := labelled(news, prompt.Person)
+	trouble := strings.Contains(news, prompt.Trouble)
+	around := things(c.system(), prompt.Things)
+	k := kitOf(labelled(c.system(), prompt.Surroundings), around)
 
 	main, other := c.pair(around)
 	for _, t := range around {
@@ -151,10 +153,10 @@ func (c *call) change(name string, states, slots []string) []entity {
 // result answers an operation of the agent's; one in ten does not work.
 func (c *call) result() result {
 	news := c.question()
-	made := labelled(news, "The assistant calls:")
+	made := labelled(news, prompt.AssistantCall)
 	name, _, _ := strings.Cut(made, "(")
-	topic := about(labelled(news, "The assistant's task:"), true).topic
-	main, _ := c.pair(things(c.system(), "Things here:"))
+	topic := about(labelled(news, prompt.AssistantTask), true).topic
+	main, _ := c.pair(things(c.system(), prompt.Things))
 	slots := []string{"call", name, "topic", topic, "name", bare(topic), "entity", main}
 
 	r := result{OK: !c.chance(0.1), Seconds: c.seconds("agent"), Entities: []entity{}}

@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/llm/sim"
+	"github.com/gymline/gymline/internal/sim"
 )
 
 // A Server answers chat requests that bear the key.

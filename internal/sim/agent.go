@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/gymline/gymline/internal/prompt"
 )
 
 // recent is how many events a part looks back on.
@@ -43,7 +45,7 @@ func (c *call) proposal() proposal {
 
 // atMost reads how many tasks the agent may list.
 func atMost(system string) int {
-	_, rest, _ := strings.Cut(system, "at most ")
+	_, rest, _ := strings.Cut(system, prompt.AtMost)
 	number, _, _ := strings.Cut(rest, " ")
 	n, err := strconv.Atoi(number)
 	if err != nil {
@@ -127,7 +129,7 @@ type operation struct {
 func (c *call) operation() operation {
 	task := ""
 	for i := range c.msgs {
-		if task = labelled(c.msgs[i].Content, "Your task:"); task != "" {
+		if task = labelled(c.msgs[i].Content, prompt.YourTask); task != "" {
 			break
 		}
 	}
@@ -136,7 +138,7 @@ func (c *call) operation() operation {
 		return operation{Done: true}
 	}
 	var left []string
-	for _, signature := range bullets(c.system(), "Operations:") {
+	for _, signature := range bullets(c.system(), prompt.Operations) {
 		name, _, _ := strings.Cut(signature, "(")
 		if !slices.ContainsFunc(made, func(m string) bool { return strings.HasPrefix(m, `{"call":"`+name+`(`) }) {
 			left = append(left, signature)
