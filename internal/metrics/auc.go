@@ -9,29 +9,68 @@ import (
 // a false one, ties counting half (Mann-Whitney). Scores and labels have the
 // same length, and no score is NaN. With items of one class only it is 0.5.
 func AUC(scores []float64, labels []bool) float64 {
-	order := make([]int, len(scores))
+	return Rank(scores, labels, make([]int32, len(scores))).AUC([]int32{1})
+}
+
+// A Ranking is scored items in the order of their scores: sorted once, it gives
+// the AUC of any draw of their units in one pass.
+type Ranking struct {
+	// An item is its unit shifted by 2, and lastOfTie and positive.
+	items []uint32
+	flat  bool
+}
+
+const (
+	positive  = 1
+	lastOfTie = 2 // the next item scores higher
+)
+
+// Rank ranks items; units[i], below 2^30, is the unit of item i, such as its
+// trace. Scores, labels and units have the same length, and no score is NaN.
+func Rank(scores []float64, labels []bool, units []int32) *Ranking {
+	order := make([]int32, len(scores))
 	for i := range order {
-		order[i] = i
+		order[i] = int32(i)
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(scores[a], scores[b]) })
-	var wins, falseBelow, trueSeen float64 // wins counts pairs, so halves are exact
-	for i := 0; i < len(order); {
-		var t, f float64
-		j := i
-		for ; j < len(order) && scores[order[j]] == scores[order[i]]; j++ {
-			if labels[order[j]] {
-				t++
-			} else {
-				f++
-			}
+	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(scores[a], scores[b]) })
+	r := &Ranking{items: make([]uint32, len(order))}
+	ties, positives := 0, 0
+	for k, i := range order {
+		item := uint32(units[i]) << 2
+		if labels[i] {
+			item |= positive
+			positives++
 		}
-		wins += t * (falseBelow + f/2)
-		falseBelow += f
-		trueSeen += t
-		i = j
+		if k == len(order)-1 || scores[order[k+1]] != scores[i] {
+			item |= lastOfTie
+			ties++
+		}
+		r.items[k] = item
 	}
-	if trueSeen == 0 || falseBelow == 0 {
+	r.flat = ties < 2 || positives == 0 || positives == len(order)
+	return r
+}
+
+// Flat says that the AUC is 0.5 of whatever draw: all items score alike, or are
+// of one class.
+func (r *Ranking) Flat() bool { return r.flat }
+
+// AUC is the AUC of a draw that takes each item of unit u times[u] times.
+func (r *Ranking) AUC(times []int32) float64 {
+	// Twice the pairs that are won, and counts: whole numbers, so any order of
+	// sums is exact. Labels and ties are as good as random, so no branch asks for them.
+	var wins, below, above, yes, no int64
+	for _, item := range r.items {
+		n := int64(times[item>>2])
+		y := n & -int64(item&positive)
+		yes, no = yes+y, no+n-y
+		ends := -int64(item & lastOfTie >> 1)
+		wins += yes * (2*below + no) & ends
+		below, above = below+no&ends, above+yes&ends
+		yes, no = yes&^ends, no&^ends
+	}
+	if below == 0 || above == 0 {
 		return 0.5
 	}
-	return wins / (trueSeen * falseBelow)
+	return float64(wins) / 2 / (float64(above) * float64(below))
 }

@@ -3,6 +3,7 @@ package metrics
 import (
 	"math"
 	"slices"
+	"sync"
 	"testing"
 )
 
@@ -40,12 +41,15 @@ func TestF1StandardErrorMatchesTheBootstrap(t *testing.T) {
 		b    []Counts
 	}{{"one system", nil}, {"a difference", b}} {
 		se, _ := F1StandardError(a, c.b)
+		var mu sync.Mutex
 		var values []float64
-		Bootstrap(r, len(a), 1500, .95, func(draw []int) float64 {
-			v := pick(a, draw).F1()
+		Bootstrap(r, len(a), 1500, .95, func(times []int32) float64 {
+			v := drawn(a, times).F1()
 			if c.b != nil {
-				v = pick(c.b, draw).F1() - v
+				v = drawn(c.b, times).F1() - v
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			values = append(values, v)
 			return v
 		})

@@ -4,52 +4,84 @@ import (
 	"cmp"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
 	"gonum.org/v1/gonum/stat"
 )
 
 // Bootstrap is the percentile interval of a statistic over resampled units, such
-// as traces (Efron 1979). stat gets the indices of a draw with replacement, as
-// many as there are units, and must not keep the slice; two systems are compared
-// by computing both on one draw. Confidence is in (0,1), resamples at least 1.
-// With no units both bounds are the statistic of an empty draw.
-func Bootstrap(rng *rand.Rand, units, resamples int, confidence float64, statistic func(draw []int) float64) (lo, hi float64) {
+// as traces (Efron 1979). The statistic gets how often a draw with replacement,
+// of as many as there are units, took each of them; it is called by several
+// goroutines at once and must not keep the slice. Two systems are compared by
+// computing both on one draw. Confidence is in (0,1), resamples at least 1.
+// With no units both bounds are the statistic of an empty draw. The result
+// depends on the generator alone, which is read in order.
+func Bootstrap(rng *rand.Rand, units, resamples int, confidence float64, statistic func(times []int32) float64) (lo, hi float64) {
 	if units == 0 {
 		v := statistic(nil)
 		return v, v
 	}
-	draw, values := make([]int, units), make([]float64, resamples)
-	for r := range values {
-		for i := range draw {
-			draw[i] = rng.IntN(units)
+	values := make([]float64, resamples)
+	workers := runtime.GOMAXPROCS(0)
+	free := make(chan []int32, workers+1)
+	var eg errgroup.Group
+	eg.SetLimit(workers)
+	block := max(1, handedOver/units) // resamples that change goroutine together
+	for first := 0; first < resamples; first += block {
+		var times []int32
+		select {
+		case times = <-free:
+			clear(times)
+		default:
+			times = make([]int32, block*units)
 		}
-		values[r] = statistic(draw)
+		some := values[first:min(first+block, resamples)]
+		for r := range some {
+			drawn := times[r*units : (r+1)*units]
+			for range units {
+				drawn[rng.IntN(units)]++
+			}
+		}
+		eg.Go(func() error {
+			for r := range some {
+				some[r] = statistic(times[r*units : (r+1)*units])
+			}
+			free <- times
+			return nil
+		})
 	}
+	_ = eg.Wait() // none of them fails
 	slices.Sort(values)
 	tail := (1 - confidence) / 2
 	return stat.Quantile(tail, stat.Empirical, values, nil), stat.Quantile(1-tail, stat.Empirical, values, nil)
 }
 
+// handedOver is how many draws make a goroutine worth its while.
+const handedOver = 1 << 14
+
 // Interval is the trace-bootstrap interval of a score, given each trace's counts.
 func Interval(rng *rand.Rand, traces []Counts, resamples int, confidence float64, score func(Counts) float64) (lo, hi float64) {
-	return Bootstrap(rng, len(traces), resamples, confidence, func(draw []int) float64 {
-		return score(pick(traces, draw))
+	return Bootstrap(rng, len(traces), resamples, confidence, func(times []int32) float64 {
+		return score(drawn(traces, times))
 	})
 }
 
 // DifferenceInterval is the trace-bootstrap interval of score(b)-score(a), both
 // on the same draws. a[i] and b[i] are of the same trace.
 func DifferenceInterval(rng *rand.Rand, a, b []Counts, resamples int, confidence float64, score func(Counts) float64) (lo, hi float64) {
-	return Bootstrap(rng, len(a), resamples, confidence, func(draw []int) float64 {
-		return score(pick(b, draw)) - score(pick(a, draw))
+	return Bootstrap(rng, len(a), resamples, confidence, func(times []int32) float64 {
+		return score(drawn(b, times)) - score(drawn(a, times))
 	})
 }
 
-func pick(traces []Counts, draw []int) Counts {
+// drawn adds up a draw's counts.
+func drawn(traces []Counts, times []int32) Counts {
 	var sum Counts
-	for _, i := range draw {
-		sum = sum.Add(traces[i])
+	for i, n := range times {
+		k, c := int(n), &traces[i]
+		sum = Counts{TP: sum.TP + k*c.TP, FP: sum.FP + k*c.FP, TN: sum.TN + k*c.TN, FN: sum.FN + k*c.FN}
 	}
 	return sum
 }

@@ -3,27 +3,57 @@ package metrics
 import (
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 )
 
 func rng(n uint64) *rand.Rand { return rand.New(rand.NewPCG(n, n+1)) }
 
-func TestBootstrapDrawsWholeUnits(t *testing.T) {
-	const units = 7
-	lo, hi := Bootstrap(rng(1), units, 500, .95, func(draw []int) float64 {
-		if len(draw) != units {
-			t.Fatalf("a draw of %d of %d units", len(draw), units)
+// TestBootstrapIsTheLoop: the same generator gives the same interval as drawing
+// and computing one resample after another, with as many processors as may be.
+func TestBootstrapIsTheLoop(t *testing.T) {
+	for _, units := range []int{1, 2, 7, 1000, handedOver + 1} {
+		resamples := 500
+		if units > 1000 {
+			resamples = 9
 		}
-		for _, i := range draw {
-			if i < 0 || i >= units {
-				t.Fatalf("index %d of %d units", i, units)
+		statistic := func(times []int32) float64 {
+			sum, n := 0.0, 0
+			for u, k := range times {
+				n += int(k)
+				sum = 0.99*sum + float64(k)*float64(u%13) // minds the order
+			}
+			if len(times) != units || n != units {
+				t.Errorf("a draw of %d of %d units, want as many as there are %d", n, len(times), units)
+			}
+			return sum
+		}
+		values, r := make([]float64, resamples), rng(1)
+		for i := range values {
+			times := make([]int32, units)
+			for range units {
+				times[r.IntN(units)]++
+			}
+			values[i] = statistic(times)
+		}
+		next := r.Uint64()
+		slices.Sort(values)
+		for _, procs := range []int{1, 4} {
+			before := runtime.GOMAXPROCS(procs)
+			r := rng(1)
+			lo, hi := Bootstrap(r, units, resamples, .9, statistic)
+			runtime.GOMAXPROCS(before)
+			if want := values[int(math.Ceil(.05*float64(resamples)))-1]; lo != want {
+				t.Errorf("%d units, %d processors: lower bound %v, want %v", units, procs, lo, want)
+			}
+			if want := values[int(math.Ceil((1-(1-.9)/2)*float64(resamples)))-1]; hi != want {
+				t.Errorf("%d units, %d processors: upper bound %v, want %v", units, procs, hi, want)
+			}
+			if got := r.Uint64(); got != next {
+				t.Errorf("%d units, %d processors: the generator was read further or less far than the draws", units, procs)
 			}
 		}
-		return float64(draw[0])
-	})
-	if lo != 0 || hi != units-1 {
-		t.Errorf("first of draw lies in [%v,%v], want [0,%d]", lo, hi, units-1)
 	}
 }
 
@@ -40,19 +70,19 @@ func TestBootstrapMatchesTheStandardError(t *testing.T) {
 		squares += (v - mean) * (v - mean)
 	}
 	se := math.Sqrt(squares / 200 / 200)
-	lo, hi := Bootstrap(r, len(values), 4000, .95, func(draw []int) float64 {
+	lo, hi := Bootstrap(r, len(values), 4000, .95, func(times []int32) float64 {
 		var s float64
-		for _, i := range draw {
-			s += values[i]
+		for i, n := range times {
+			s += float64(n) * values[i]
 		}
-		return s / float64(len(draw))
+		return s / float64(len(times))
 	})
 	near(t, "lower bound in standard errors", (lo-mean)/se, -1.96, .12)
 	near(t, "upper bound in standard errors", (hi-mean)/se, 1.96, .12)
 }
 
 func TestBootstrapEdges(t *testing.T) {
-	if lo, hi := Bootstrap(rng(1), 0, 100, .95, func(d []int) float64 { return float64(len(d)) }); lo != 0 || hi != 0 {
+	if lo, hi := Bootstrap(rng(1), 0, 100, .95, func(d []int32) float64 { return float64(len(d)) }); lo != 0 || hi != 0 {
 		t.Errorf("no units: [%v,%v]", lo, hi)
 	}
 	one := []Counts{{TP: 1, FP: 1}}

@@ -1,8 +1,9 @@
 package rewardmodel
 
 import (
-	"cmp"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/trace"
@@ -16,19 +17,19 @@ type sample struct {
 	labels    []bool
 	verdicts  []bool
 	silent    []bool
-	unit      []int            // the row's group
+	unit      []int32          // the row's group
 	confusion []metrics.Counts // by group
 }
 
 // newSample takes the rows that which names.
 func newSample(rows []trace.Judged, which []int, scores []float64, verdicts []bool) *sample {
 	s := &sample{}
-	unit, traces := map[string]int{}, map[string]bool{}
+	unit, traces := map[string]int32{}, map[string]bool{}
 	for _, i := range which {
 		traces[rows[i].Trace] = true
 		u, ok := unit[rows[i].Group]
 		if !ok {
-			u = len(unit)
+			u = int32(len(unit))
 			unit[rows[i].Group] = u
 			s.confusion = append(s.confusion, metrics.Counts{})
 		}
@@ -55,23 +56,35 @@ func newSample(rows []trace.Judged, which []int, scores []float64, verdicts []bo
 
 // result computes scores and their intervals. name tells generators apart.
 func (s *sample) result(name string, o Options) Result {
-	total := metrics.Sum(s.confusion)
-	interval := func(of string, score func(metrics.Counts) float64) (ci [2]float64) {
-		ci[0], ci[1] = metrics.Interval(o.Rand("bootstrap", name, of), s.confusion, o.Resamples, o.Confidence, score)
-		return ci
-	}
+	total, rank := metrics.Sum(s.confusion), metrics.Rank(s.scores, s.labels, s.unit)
 	r := Result{
 		Rows: len(s.scores), Traces: s.traces, Groups: s.groups,
-		F1: total.F1(), F1CI: interval("f1", metrics.Counts.F1),
-		Accuracy: total.Accuracy(), AccuracyCI: interval("accuracy", metrics.Counts.Accuracy),
-		Precision: total.Precision(), PrecisionCI: interval("precision", metrics.Counts.Precision),
-		Recall: total.Recall(), RecallCI: interval("recall", metrics.Counts.Recall),
+		F1: total.F1(), Accuracy: total.Accuracy(), Precision: total.Precision(), Recall: total.Recall(),
 		TP: total.TP, FP: total.FP, TN: total.TN, FN: total.FN,
-		AUC:       metrics.AUC(s.scores, s.labels),
+		AUC:       rank.AUC(slices.Repeat([]int32{1}, s.groups)),
 		Proposals: s.kind(false), Silences: s.kind(true),
 	}
-	auc := s.rank()
-	r.AUCCI[0], r.AUCCI[1] = metrics.Bootstrap(o.Rand("bootstrap", name, "auc"), s.groups, o.Resamples, o.Confidence, auc)
+	var eg errgroup.Group // each interval has a generator of its own
+	interval := func(ci *[2]float64, of string, score func(metrics.Counts) float64) {
+		eg.Go(func() error {
+			ci[0], ci[1] = metrics.Interval(o.Rand("bootstrap", name, of), s.confusion, o.Resamples, o.Confidence, score)
+			return nil
+		})
+	}
+	interval(&r.AccuracyCI, "accuracy", metrics.Counts.Accuracy)
+	if total.TP+total.FP > 0 { // else they are 0 of any draw
+		interval(&r.F1CI, "f1", metrics.Counts.F1)
+		interval(&r.PrecisionCI, "precision", metrics.Counts.Precision)
+		interval(&r.RecallCI, "recall", metrics.Counts.Recall)
+	}
+	r.AUCCI = [2]float64{0.5, 0.5}
+	if !rank.Flat() {
+		eg.Go(func() error {
+			r.AUCCI[0], r.AUCCI[1] = metrics.Bootstrap(o.Rand("bootstrap", name, "auc"), s.groups, o.Resamples, o.Confidence, rank.AUC)
+			return nil
+		})
+	}
+	_ = eg.Wait() // none of them fails
 	return r
 }
 
@@ -99,40 +112,4 @@ func (s *sample) kind(silent bool) Kind {
 	k.Accuracy = ratio(float64(right), float64(k.Rows))
 	k.AUC = metrics.AUC(scores, labels)
 	return k
-}
-
-// rank returns a function that computes the AUC of resampled groups. Rows are
-// sorted once; a draw only changes how often each counts.
-func (s *sample) rank() func(draw []int) float64 {
-	order := make([]int, len(s.scores))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(s.scores[a], s.scores[b]) })
-	times := make([]float64, s.groups)
-	return func(draw []int) float64 {
-		clear(times)
-		for _, u := range draw {
-			times[u]++
-		}
-		var wins, below, above float64 // counts are whole or half numbers, so sums are exact
-		for i := 0; i < len(order); {
-			var yes, no float64
-			score := s.scores[order[i]]
-			for ; i < len(order) && s.scores[order[i]] == score; i++ {
-				if k := order[i]; s.labels[k] {
-					yes += times[s.unit[k]]
-				} else {
-					no += times[s.unit[k]]
-				}
-			}
-			wins += yes * (below + no/2)
-			below += no
-			above += yes
-		}
-		if below == 0 || above == 0 {
-			return 0.5
-		}
-		return wins / (above * below)
-	}
 }

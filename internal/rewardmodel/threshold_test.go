@@ -3,11 +3,7 @@ package rewardmodel
 import (
 	"math"
 	"math/rand/v2"
-	"strconv"
 	"testing"
-
-	"github.com/gymline/gymline/internal/metrics"
-	"github.com/gymline/gymline/internal/trace"
 )
 
 // TestChooser compares with going through the cases one by one.
@@ -73,36 +69,5 @@ func TestChooserEdges(t *testing.T) {
 		if got := newChooser(c.cases).without(-1); got != c.want {
 			t.Errorf("%v: %v, want %v", c.cases, got, c.want)
 		}
-	}
-}
-
-func TestRankIsAUC(t *testing.T) {
-	rng := rand.New(rand.NewPCG(5, 6))
-	var rows []trace.Judged
-	var scores []float64
-	var labels []bool
-	var which []int
-	for i := range 90 {
-		r := trace.Judged{Group: strconv.Itoa(i % 5), Accepted: rng.IntN(2) == 0}
-		rows, which = append(rows, r), append(which, i)
-		scores, labels = append(scores, math.Round(10*rng.Float64())/10), append(labels, r.Accepted) // with ties
-	}
-	s := newSample(rows, which, scores, make([]bool, len(rows)))
-	auc := s.rank()
-	if got, want := auc([]int{0, 1, 2, 3, 4}), metrics.AUC(scores, labels); got != want {
-		t.Errorf("every trace once: %v, want %v", got, want)
-	}
-	var drawn []float64
-	var drawnLabels []bool
-	draw := []int{2, 0, 2, 4, 2}
-	for _, u := range draw {
-		for i := range rows {
-			if rows[i].Group == strconv.Itoa(u) {
-				drawn, drawnLabels = append(drawn, scores[i]), append(drawnLabels, labels[i])
-			}
-		}
-	}
-	if got, want := auc(draw), metrics.AUC(drawn, drawnLabels); got != want {
-		t.Errorf("a draw with repeats: %v, want %v", got, want)
 	}
 }
