@@ -20,6 +20,7 @@ import (
 	"github.com/gymline/gymline/internal/seed"
 	"github.com/gymline/gymline/internal/sim"
 	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/trainer"
 )
 
 // progressEvery is how often a job reports.
@@ -170,6 +171,21 @@ func withJob(ctx context.Context, edge *cli.Edge, o jobOptions, at *int, sink pr
 		err = fault.New(fault.Permanent, given, "")
 	}
 	return err
+}
+
+// newTrainer runs trainers with the job's environment, but for what opens its store
+// and models.
+func newTrainer(edge *cli.Edge, how Execution) *trainer.Runner {
+	r := &trainer.Runner{Log: edge.Stderr}
+	if edge.Environ != nil {
+		r.Environ = edge.Environ()
+	}
+	for _, access := range how.Models {
+		if access.KeyEnv != "" {
+			r.Secret = append(r.Secret, access.KeyEnv)
+		}
+	}
+	return r
 }
 
 // shardsOf is how many shards a step of a run has.

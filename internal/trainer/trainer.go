@@ -1,0 +1,134 @@
+// Package trainer runs the experiment's own trainer as a child process: a program
+// of this machine, between a folder that it reads and one that it leaves.
+package trainer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gymline/gymline/internal/child"
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/job"
+)
+
+// grace is how long a trainer may take to leave after SIGTERM: less than an
+// engine gives to the job.
+const grace = 6 * time.Second
+
+// The folders of a trainer, in its environment.
+const (
+	envExport     = "GYMLINE_EXPORT"
+	envCheckpoint = "GYMLINE_CHECKPOINT"
+)
+
+// A Runner runs trainers. It implements job.Runner.
+type Runner struct {
+	Environ []string      // the job's environment
+	Secret  []string      // variables of it that the trainer does not get
+	Log     io.Writer     // receives what the trainer says, line by line
+	Grace   time.Duration // after SIGTERM; 0: 6 s
+}
+
+// Run implements job.Runner.
+func (r *Runner) Run(ctx context.Context, p job.Program) (err error) {
+	if len(p.Args) == 0 {
+		return fault.New(fault.Config, errors.New("the trainer has no command"), "name a program under train")
+	}
+	dir, err := os.MkdirTemp("", "gymline-train-*")
+	if err != nil {
+		return noRoom(err)
+	}
+	defer func() {
+		if removeErr := os.RemoveAll(dir); err == nil && removeErr != nil {
+			err = fmt.Errorf("remove the trainer's folder: %w", removeErr)
+		}
+	}()
+	export, made := filepath.Join(dir, "export"), filepath.Join(dir, "checkpoint")
+	for _, folder := range []string{export, made} {
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			return noRoom(err)
+		}
+	}
+	if err := fillFolder(ctx, export, p.Fill); err != nil {
+		return err
+	}
+	env := append(r.env(dir), p.Env...)
+	if err := r.child(ctx, p.Args, append(env, envExport+"="+export, envCheckpoint+"="+made)); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(made) // a link cannot lead out of it
+	if err != nil {
+		return fault.New(fault.Permanent, fmt.Errorf("the folder of the checkpoint is gone: %w", err), "leave the checkpoint in $"+envCheckpoint)
+	}
+	defer root.Close()
+	return p.Take(ctx, root.FS())
+}
+
+func noRoom(err error) error {
+	return fault.New(fault.Temporary, fmt.Errorf("a folder for the trainer: %w", err),
+		"free space in the temporary directory, or point TMPDIR at a larger disk")
+}
+
+// fillFolder has fill create files below dir, and nowhere else.
+func fillFolder(ctx context.Context, dir string, fill func(context.Context, func(string) (io.WriteCloser, error)) error) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return fill(ctx, func(name string) (io.WriteCloser, error) {
+		if err := root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o755); err != nil {
+			return nil, err
+		}
+		return root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	})
+}
+
+// env is the environment of the job, without what opens the store and the models.
+func (r *Runner) env(home string) []string {
+	var vars []string
+	hasHome := false
+	for _, v := range r.Environ {
+		name, value, _ := strings.Cut(v, "=")
+		if strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "GYMLINE_STORE_") || slices.Contains(r.Secret, name) {
+			continue
+		}
+		if name == "HOME" {
+			if value == "" {
+				continue
+			}
+			hasHome = true
+		}
+		vars = append(vars, v)
+	}
+	if !hasHome {
+		vars = append(vars, "HOME="+home)
+	}
+	return vars
+}
+
+// child runs a program until its whole process group is gone.
+func (r *Runner) child(ctx context.Context, args, env []string) error {
+	say := func(line []byte) { _, _ = r.Log.Write(line) } // a log that is gone is no reason to stop training
+	end, err := child.Run(ctx, child.Command{
+		Path: args[0], Args: args, Env: env, Stdout: say, Stderr: say, Grace: cmp.Or(r.Grace, grace), Group: true,
+	})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return fault.New(fault.Config, fmt.Errorf("start the trainer: %w", err), "correct the command under train; it is looked for in PATH")
+	case end.OK():
+		return nil
+	}
+	return &job.Exit{Code: end.Code, Signal: end.Signal, Last: end.Last()}
+}
