@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/gymline/gymline/internal/checkpoint"
@@ -25,6 +24,7 @@ import (
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/text"
 )
 
 type checkpointOptions struct {
@@ -249,12 +249,8 @@ func (o checkpointOptions) again(edge *cli.Edge, kind string, got store.Digest, 
 }
 
 func (o checkpointOptions) print(edge *cli.Edge, kind string, tree store.Tree, note string) error {
-	files := "files"
-	if tree.Files == 1 {
-		files = "file"
-	}
-	_, err := fmt.Fprintf(edge.Stdout, "checkpoint %s of %s: %s, %d %s, %s, tree %s%s\n",
-		o.name, o.run, kind, tree.Files, files, humanize.Bytes(uint64(tree.Bytes)), tree.Digest, note)
+	_, err := fmt.Fprintf(edge.Stdout, "checkpoint %s of %s: %s, %s, %s, tree %s%s\n",
+		o.name, o.run, kind, text.Plural(tree.Files, "file"), text.Bytes(tree.Bytes), tree.Digest, note)
 	return err
 }
 

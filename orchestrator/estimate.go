@@ -7,15 +7,13 @@ import (
 	"os"
 	"text/tabwriter"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/estimate"
 	"github.com/gymline/gymline/internal/experiment"
-	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // estimateOf rehearses what is left to do of a plan.
@@ -90,24 +88,24 @@ func printEstimate(edge *cli.Edge, e *estimate.Estimate, ahead *spending) error 
 		return nil
 	}
 	left := ahead.BudgetUSD - ahead.USD
-	fmt.Fprintf(edge.Stdout, "\nbudget %s", llm.Dollars(ahead.BudgetUSD))
+	fmt.Fprintf(edge.Stdout, "\nbudget %s", text.Dollars(ahead.BudgetUSD))
 	if ahead.Account != "" {
-		fmt.Fprintf(edge.Stdout, ", and %s of it left: %s spent since %s", llm.Dollars(max(left, 0)), llm.Dollars(ahead.USD), ahead.Account)
+		fmt.Fprintf(edge.Stdout, ", and %s of it left: %s spent since %s", text.Dollars(max(left, 0)), text.Dollars(ahead.USD), ahead.Account)
 	}
 	fmt.Fprintln(edge.Stdout)
 	switch {
 	case e.USD.Likely > left && ahead.USD > 0: // the ledger may have answers of a shard that was not finished
-		fmt.Fprintf(edge.Stdout, "warning: the likely cost, %s, is above what is left: the run would stop with exit code 69, unless part of that is paid for\n", llm.Dollars(e.USD.Likely))
+		fmt.Fprintf(edge.Stdout, "warning: the likely cost, %s, is above what is left: the run would stop with exit code 69, unless part of that is paid for\n", text.Dollars(e.USD.Likely))
 	case e.USD.Likely > left:
-		fmt.Fprintf(edge.Stdout, "warning: the likely cost, %s, is above it: the run would stop with exit code 69\n", llm.Dollars(e.USD.Likely))
+		fmt.Fprintf(edge.Stdout, "warning: the likely cost, %s, is above it: the run would stop with exit code 69\n", text.Dollars(e.USD.Likely))
 	case e.USD.High > left:
-		fmt.Fprintf(edge.Stdout, "the cost may be above it: up to %s\n", llm.Dollars(e.USD.High))
+		fmt.Fprintf(edge.Stdout, "the cost may be above it: up to %s\n", text.Dollars(e.USD.High))
 	}
 	return nil
 }
 
-func whole(r estimate.Range) string { return humanize.Comma(int64(r.Likely + 0.5)) }
+func whole(r estimate.Range) string { return text.Count(int64(r.Likely + 0.5)) }
 
 func dollarRange(r estimate.Range) string {
-	return fmt.Sprintf("%s\t%s\t%s", llm.Dollars(r.Low), llm.Dollars(r.Likely), llm.Dollars(r.High))
+	return fmt.Sprintf("%s\t%s\t%s", text.Dollars(r.Low), text.Dollars(r.Likely), text.Dollars(r.High))
 }

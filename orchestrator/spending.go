@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // A spending is how far a run's budget is used. While processes are under way, or
@@ -19,7 +19,7 @@ type spending struct {
 }
 
 func (s *spending) String() string {
-	return fmt.Sprintf("%s of %s, since %s", llm.Dollars(s.USD), llm.Dollars(s.BudgetUSD), s.Account)
+	return fmt.Sprintf("%s of %s, since %s", text.Dollars(s.USD), text.Dollars(s.BudgetUSD), s.Account)
 }
 
 // spendingOf is a run's, or nil when it has no budget.

@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // WriteF1Table writes the final table of a run, best F1 first and scores in
@@ -25,7 +26,7 @@ func WriteF1Table(w io.Writer, e *metrics.Evaluation) {
 		if c.Simulated {
 			name += " *"
 		}
-		t.AppendRow(table.Row{name, count(int64(c.Events)), c.TP, c.FP, c.TN, c.FN,
+		t.AppendRow(table.Row{name, text.Count(c.Events), c.TP, c.FP, c.TN, c.FN,
 			percent(c.Recall), percent(c.Precision), percent(c.Accuracy), percent(c.FalseAlarm), percent(c.F1),
 			fmt.Sprintf("[%s, %s]", percent(c.F1CI[0]), percent(c.F1CI[1]))})
 	}
@@ -45,7 +46,7 @@ func notesOf(e *metrics.Evaluation) []string {
 		judge += " " + clean(e.JudgeModel)
 	}
 	notes := []string{fmt.Sprintf("%s in %s, judged by %s. Scores in percent.",
-		plural(e.Events, "event"), plural(e.Traces, "trace"), judge)}
+		text.Plural(e.Events, "event"), text.Plural(e.Traces, "trace"), judge)}
 	if slices.ContainsFunc(e.Candidates, func(c metrics.Candidate) bool { return c.Simulated }) {
 		notes = append(notes, "* a stand-in answered or judged")
 	}

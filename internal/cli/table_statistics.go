@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
+	pretty "github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/statistics"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // WriteStatistics writes what a run took and used, and what became of its rows,
@@ -34,13 +35,13 @@ func WriteStatistics(w io.Writer, r *statistics.Run) error {
 		}
 		usd, tokens := "–", "–"
 		if s.Rows.USDPerAccepted != nil && *s.Rows.USDPerAccepted > 0 {
-			usd = dollars(*s.Rows.USDPerAccepted)
+			usd = text.Dollars(*s.Rows.USDPerAccepted)
 		}
 		if s.Rows.TokensPerAccepted != nil {
-			tokens = short(int64(*s.Rows.TokensPerAccepted))
+			tokens = text.Short(int64(*s.Rows.TokensPerAccepted))
 		}
-		t.AppendRow(table.Row{clean(string(s.Step)), count(int64(s.Rows.Planned)), count(int64(s.Rows.Accepted)), count(int64(s.Rows.Truncated)),
-			count(int64(s.Rows.Rejected)), count(int64(s.Rows.Failed)), usd, tokens})
+		t.AppendRow(table.Row{clean(string(s.Step)), text.Count(s.Rows.Planned), text.Count(s.Rows.Accepted), text.Count(s.Rows.Truncated),
+			text.Count(s.Rows.Rejected), text.Count(s.Rows.Failed), usd, tokens})
 	}
 	if t.Length() > 0 {
 		b.WriteString("\n" + trimmed(t))
@@ -82,9 +83,9 @@ func used(u llm.Usage) table.Row {
 		share = fmt.Sprintf("%.0f%%", 100*float64(u.Cached)/float64(u.Prompt))
 	}
 	if u.USD > 0 {
-		paid = dollars(u.USD)
+		paid = text.Dollars(u.USD)
 	}
-	return table.Row{count(u.Calls), count(u.Replayed), short(u.Prompt), share, short(u.Completion), paid}
+	return table.Row{text.Count(u.Calls), text.Count(u.Replayed), text.Short(u.Prompt), share, text.Short(u.Completion), paid}
 }
 
 func span(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
@@ -102,14 +103,14 @@ func plainTable(header ...string) table.Writer {
 	t.SetStyle(table.StyleLight)
 	t.Style().Options = table.OptionsNoBordersAndSeparators
 	t.Style().Options.SeparateHeader = true
-	t.Style().Format.Header = text.FormatDefault
+	t.Style().Format.Header = pretty.FormatDefault
 	t.Style().Box.PaddingLeft, t.Style().Box.PaddingRight = "", "  "
 	row := table.Row{}
 	var right []table.ColumnConfig
 	for i, name := range header {
 		row = append(row, name)
 		if i > 0 {
-			right = append(right, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+			right = append(right, table.ColumnConfig{Number: i + 1, Align: pretty.AlignRight, AlignHeader: pretty.AlignRight})
 		}
 	}
 	t.AppendHeader(row)

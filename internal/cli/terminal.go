@@ -9,10 +9,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/text"
+	pretty "github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/text"
 )
 
 const (
@@ -105,7 +106,7 @@ func (t *Terminal) Emit(e progress.Event) {
 		for _, s := range e.Steps {
 			t.step(s.Step).Grow(s.Shards)
 		}
-		t.print(fmt.Sprintf("Run %s: %s\n", clean(e.Run), plural(len(e.Steps), "step")))
+		t.print(fmt.Sprintf("Run %s: %s\n", clean(e.Run), text.Plural(len(e.Steps), "step")))
 	case progress.StepState:
 		t.changed(t.step(e.Step), e, now)
 	case progress.Progress:
@@ -158,9 +159,9 @@ func (t *Terminal) finish(state string, now time.Time) {
 		simulated = simulated || s.Simulated
 	}
 	if usage.Calls > 0 {
-		calls := plural(int(usage.Calls), "call")
+		calls := text.Plural(usage.Calls, "call")
 		if usage.Replayed > 0 {
-			calls += fmt.Sprintf(" (%s replayed)", count(usage.Replayed))
+			calls += fmt.Sprintf(" (%s replayed)", text.Count(usage.Replayed))
 		}
 		parts = append(parts, calls, tokens(usage)+" tokens"+cached(usage))
 	}
@@ -168,10 +169,10 @@ func (t *Terminal) finish(state string, now time.Time) {
 		parts = append(parts, errorsOf(errors))
 	}
 	if usage.USD > 0 {
-		parts = append(parts, dollars(usage.USD))
+		parts = append(parts, text.Dollars(usage.USD))
 	}
 	if failed > 0 && state == progress.Succeeded {
-		parts = append(parts, plural(int(failed), "row")+" failed: see the report's row ledger")
+		parts = append(parts, text.Plural(failed, "row")+" failed: see the report's row ledger")
 	}
 	if simulated {
 		parts = append(parts, "simulated")
@@ -194,7 +195,7 @@ func (t *Terminal) failure(e progress.Event) string {
 		if part.text == "" {
 			continue
 		}
-		wrapped := text.WrapSoft(part.prefix+clean(part.text), max(t.width()-3, 20))
+		wrapped := pretty.WrapSoft(part.prefix+clean(part.text), max(t.width()-3, 20))
 		for line := range strings.SplitSeq(strings.TrimRight(wrapped, "\n"), "\n") {
 			b.WriteString("  " + strings.TrimRight(line, " ") + "\n")
 		}
@@ -257,7 +258,7 @@ func (t *Terminal) print(above string) {
 func (t *Terminal) height(lines []string) int {
 	rows, width := 0, t.width()
 	for _, line := range lines {
-		rows += max(1, (text.StringWidthWithoutEscSequences(line)+width-1)/width)
+		rows += max(1, (pretty.StringWidthWithoutEscSequences(line)+width-1)/width)
 	}
 	return rows
 }

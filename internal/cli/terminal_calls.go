@@ -5,9 +5,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/text"
+	pretty "github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // A detail is a part of a step's line about its calls, and what stands for it
@@ -32,20 +33,20 @@ func calls(s *stepView, now time.Time) (list []detail) {
 		say(false, "%s rows/s", rate(rowsPerSec))
 	}
 	if sum.InFlight > 0 {
-		say(true, "%s in flight", count(sum.InFlight))
+		say(true, "%s in flight", text.Count(sum.InFlight))
 	}
 	if sum.Waiting > 0 {
-		list = append(list, detail{count(sum.Waiting) + " waiting for limits", count(sum.Waiting) + " waiting", true})
+		list = append(list, detail{text.Count(sum.Waiting) + " waiting for limits", text.Count(sum.Waiting) + " waiting", true})
 	}
 	if sum.Errors != (llm.Errors{}) {
-		list = append(list, detail{errorsOf(sum.Errors), count(sum.Errors.Passing()) + " retried", true})
+		list = append(list, detail{errorsOf(sum.Errors), text.Count(sum.Errors.Passing()) + " retried", true})
 	}
 	if sum.Usage.Replayed > 0 {
-		say(true, "%s replayed", count(sum.Usage.Replayed))
+		say(true, "%s replayed", text.Count(sum.Usage.Replayed))
 	}
 	if sum.Usage.Calls > 0 {
-		say(false, "%s prompt%s", short(sum.Usage.Prompt), cached(sum.Usage))
-		say(false, "%s completion", short(sum.Usage.Completion))
+		say(false, "%s prompt%s", text.Short(sum.Usage.Prompt), cached(sum.Usage))
+		say(false, "%s completion", text.Short(sum.Usage.Completion))
 	}
 	return list
 }
@@ -59,7 +60,7 @@ func fitted(list []detail, width int) string {
 			sep = ""
 		}
 		for _, form := range []string{d.text, d.brief} {
-			if form != "" && text.StringWidth(b.String()+sep+form) <= width {
+			if form != "" && pretty.StringWidth(b.String()+sep+form) <= width {
 				b.WriteString(sep + form)
 				break
 			}
@@ -76,15 +77,15 @@ func errorsOf(e llm.Errors) string {
 		name string
 	}{{e.RateLimited, "rate-limited"}, {e.Server, "server"}, {e.Timeout, "timed out"}, {e.Other, "other"}} {
 		if k.n > 0 {
-			kinds = append(kinds, count(k.n)+" "+k.name)
+			kinds = append(kinds, text.Count(k.n)+" "+k.name)
 		}
 	}
 	var said []string
 	if n := e.Passing(); n > 0 {
-		said = append(said, fmt.Sprintf("%s retried (%s)", count(n), strings.Join(kinds, ", ")))
+		said = append(said, fmt.Sprintf("%s retried (%s)", text.Count(n), strings.Join(kinds, ", ")))
 	}
 	if e.Refused > 0 {
-		said = append(said, count(e.Refused)+" refused")
+		said = append(said, text.Count(e.Refused)+" refused")
 	}
 	return strings.Join(said, ", ")
 }

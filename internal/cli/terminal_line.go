@@ -5,9 +5,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/text"
+	pretty "github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // The columns of a live line, from left to right.
@@ -39,10 +40,10 @@ func (t *Terminal) frame() []string {
 	for i, s := range t.steps {
 		table[i] = t.cells(s, now)
 		name := &table[i][colName].text
-		*name = text.Trim(*name, max(limit/2, 10))
+		*name = pretty.Trim(*name, max(limit/2, 10))
 		for c, cell := range table[i] {
 			if c != colNote || table[i][colTime].text != "" {
-				widths[c] = max(widths[c], text.StringWidth(cell.text))
+				widths[c] = max(widths[c], pretty.StringWidth(cell.text))
 			}
 		}
 	}
@@ -60,7 +61,7 @@ func (t *Terminal) frame() []string {
 	}
 	var lines []string
 	for i, cells := range table {
-		lines = append(lines, text.Trim(t.line(cells, widths), limit))
+		lines = append(lines, pretty.Trim(t.line(cells, widths), limit))
 		if state := t.steps[i].State(); state != "" && !progress.Over(state) {
 			if detail := fitted(calls(t.steps[i], now), limit-2); detail != "" {
 				lines = append(lines, "  "+t.paint(dim, detail))
@@ -74,7 +75,7 @@ func (t *Terminal) frame() []string {
 // notes to the left, figures to the right. A width of 0 leaves a column out.
 func (t *Terminal) line(cells [columns]cell, widths [columns]int) string {
 	if cells[colTime].text == "" { // it has not begun: nothing but a note
-		pad := strings.Repeat(" ", widths[colName]-text.StringWidth(cells[colName].text))
+		pad := strings.Repeat(" ", widths[colName]-pretty.StringWidth(cells[colName].text))
 		return t.paint(cells[colName].color, cells[colName].text) + pad + "  " + t.paint(cells[colNote].color, cells[colNote].text)
 	}
 	var b strings.Builder
@@ -83,7 +84,7 @@ func (t *Terminal) line(cells [columns]cell, widths [columns]int) string {
 		if widths[c] == 0 {
 			continue
 		}
-		pad := strings.Repeat(" ", widths[c]-text.StringWidth(cell.text))
+		pad := strings.Repeat(" ", widths[c]-pretty.StringWidth(cell.text))
 		left := c == colName || c == colBar || c == colNote
 		if !left {
 			gap, pad = gap+pad, ""
@@ -116,14 +117,14 @@ func (t *Terminal) cells(s *stepView, now time.Time) (c [columns]cell) {
 		c[colRows] = cell{text: rowsOf(sum) + " rows"}
 	}
 	if sum.Failed > 0 {
-		c[colFailed] = cell{count(sum.Failed) + " failed", red}
+		c[colFailed] = cell{text.Count(sum.Failed) + " failed", red}
 	}
 	c[colRate] = cell{text: rateOf(s, now)}
 	if sum.Usage.Calls > 0 {
 		c[colTokens] = cell{text: tokens(sum.Usage) + " tokens"}
 	}
 	if sum.Usage.USD > 0 {
-		c[colUSD] = cell{text: dollars(sum.Usage.USD)}
+		c[colUSD] = cell{text: text.Dollars(sum.Usage.USD)}
 	}
 	if s.started.IsZero() { // cancelled before it began
 		c[colNote] = cell{strings.ToLower(state), dim}
@@ -139,13 +140,13 @@ func (t *Terminal) plainLine(s *stepView, now time.Time) string {
 	state, sum := s.State(), s.Sum()
 	said := []string{strings.ToLower(state)}
 	if state == progress.Running && sum.Total == 0 && len(s.Shards) > 1 {
-		said = append(said, plural(len(s.Shards), "shard"))
+		said = append(said, text.Plural(len(s.Shards), "shard"))
 	}
 	if sum.Total > 0 || sum.Done > 0 {
 		said = append(said, rowsOf(sum)+" rows")
 	}
 	if sum.Failed > 0 {
-		said = append(said, count(sum.Failed)+" failed")
+		said = append(said, text.Count(sum.Failed)+" failed")
 	}
 	if rowsPerSec, callsPerSec := s.rates(now); rowsPerSec > 0 && callsPerSec > 0 {
 		said = append(said, rate(rowsPerSec)+" rows/s")
@@ -157,7 +158,7 @@ func (t *Terminal) plainLine(s *stepView, now time.Time) string {
 		said = append(said, tokens(sum.Usage)+" tokens"+cached(sum.Usage))
 	}
 	if sum.Usage.USD > 0 {
-		said = append(said, dollars(sum.Usage.USD))
+		said = append(said, text.Dollars(sum.Usage.USD))
 	}
 	for _, call := range calls(s, now) {
 		if call.plain {
@@ -198,11 +199,11 @@ func notes(s *stepView, state string, sum progress.Sum) []string {
 func rowsOf(sum progress.Sum) string {
 	switch {
 	case sum.Total == 0:
-		return count(sum.Done)
+		return text.Count(sum.Done)
 	case sum.Guessed:
-		return count(sum.Done) + "/~" + count(sum.Total)
+		return text.Count(sum.Done) + "/~" + text.Count(sum.Total)
 	}
-	return count(sum.Done) + "/" + count(sum.Total)
+	return text.Count(sum.Done) + "/" + text.Count(sum.Total)
 }
 
 // rateOf is calls/s, or rows/s in a step that calls no model.

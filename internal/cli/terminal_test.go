@@ -14,7 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/jedib0t/go-pretty/v6/text"
+	pretty "github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/progress"
@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "rewrite golden files")
 
 func TestMain(m *testing.M) {
 	// Widths must not depend on the locale that the tests run under.
-	text.OverrideRuneWidthEastAsianWidth(false)
+	pretty.OverrideRuneWidthEastAsianWidth(false)
 	os.Exit(m.Run())
 }
 
@@ -168,7 +168,7 @@ func screen(t *testing.T, out string, width int) []string {
 		}
 	}
 	for _, line := range rows {
-		if w := text.StringWidth(line); w > width {
+		if w := pretty.StringWidth(line); w > width {
 			t.Errorf("a line of %d columns on a terminal of %d: %q", w, width, line)
 		}
 	}
@@ -186,7 +186,7 @@ func TestLiveLinesFitAndAreRedrawnInPlace(t *testing.T) {
 			continue
 		}
 		for _, line := range got[1:7] {
-			if w := text.StringWidth(line); w >= width {
+			if w := pretty.StringWidth(line); w >= width {
 				t.Errorf("width %d: %q takes %d columns", width, line, w)
 			}
 		}

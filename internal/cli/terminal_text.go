@@ -7,10 +7,9 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/text"
 )
 
 const barWidth = 16
@@ -114,26 +113,12 @@ func duration(d time.Duration) string {
 	return fmt.Sprintf("%dh%02dm", m/60, m%60)
 }
 
-// count groups a number's thousands: 1,629.
-func count(n int64) string { return humanize.Comma(n) }
-
 // tokens is prompt and completion together.
-func tokens(u llm.Usage) string { return short(u.Prompt + u.Completion) }
-
-func short(n int64) string { return llm.Count(n) }
+func tokens(u llm.Usage) string { return text.Short(u.Prompt + u.Completion) }
 
 func rate(perSec float64) string {
 	if perSec < 9.95 {
 		return fmt.Sprintf("%.1f", perSec)
 	}
-	return count(int64(math.Round(perSec)))
-}
-
-func dollars(usd float64) string { return llm.Dollars(usd) }
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return count(int64(n)) + " " + noun + "s"
+	return text.Count(int64(math.Round(perSec)))
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // A Tolerance says when a shard is given up: when more than Rate of the last
@@ -65,9 +66,9 @@ func (p *Patience) Ended(n int, id, cause string, err error) error {
 	if cause != "" {
 		e.hint = fault.Hint(err)
 		if m, ok := errors.AsType[*llm.Malformed](err); ok {
-			e.raw = clip(m.Raw, 2000)
+			e.raw = text.ClipBytes(m.Raw, 2000)
 		} else if r, ok := errors.AsType[*llm.Error](err); ok {
-			e.raw = clip(r.Error(), 2000)
+			e.raw = text.ClipBytes(r.Error(), 2000)
 		}
 	}
 	p.mu.Lock()
@@ -131,24 +132,16 @@ func (p *Patience) verdict() error {
 	for _, c := range causes[:min(3, len(causes))] {
 		most = append(most, fmt.Sprintf("%s (%d)", c, p.causes[c]))
 	}
-	text := fmt.Sprintf("%d of the last %d rows failed, more than the %s %% that are borne; most often: %s", p.failed, p.bears.Window,
+	reason := fmt.Sprintf("%d of the last %d rows failed, more than the %s %% that are borne; most often: %s", p.failed, p.bears.Window,
 		strconv.FormatFloat(100*p.bears.Rate, 'g', 4, 64), strings.Join(most, ", "))
 	// One example of the commonest cause; there is none past maxExamples causes.
 	e := p.example[causes[0]]
 	if e.raw != "" {
-		text += fmt.Sprintf("; row %s, for example: %q", e.id, clip(e.raw, 200))
+		reason += fmt.Sprintf("; row %s, for example: %q", e.id, text.ClipBytes(e.raw, 200))
 	}
 	hint := "recorded answers are replayed, so change what was asked: the model's schema, maxTokens or temperature, or the seed; or raise rate or window under failures to bear more"
 	if e.hint != "" {
 		hint = e.hint + "; raise rate or window under failures to bear more"
 	}
-	return fault.New(fault.Permanent, errors.New(text), hint)
-}
-
-// clip shortens a text to about n bytes.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n], "") + "…"
+	return fault.New(fault.Permanent, errors.New(reason), hint)
 }

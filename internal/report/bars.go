@@ -8,6 +8,7 @@ import (
 
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/text"
 	"github.com/gymline/gymline/internal/trace"
 )
 
@@ -41,7 +42,7 @@ func barOf(name, value string, shares []share) bar {
 	for _, s := range shares {
 		total += s.n
 	}
-	return scaled(name, value, shares, total, comma)
+	return scaled(name, value, shares, total, text.Count[int])
 }
 
 // scaled fills as much of the width as the shares are of the whole.
@@ -77,7 +78,7 @@ func scaled(name, value string, shares []share, whole int, label func(int) strin
 func outcomeBars(e *metrics.Evaluation) []bar {
 	var bars []bar
 	for _, c := range ranked(e) {
-		bars = append(bars, barOf(c.Name, plural(c.Events, "event"), []share{
+		bars = append(bars, barOf(c.Name, text.Plural(c.Events, "event"), []share{
 			{outcomes["TP"], "tp", c.TP}, {outcomes["FP"], "fp", c.FP}, {outcomes["FN"], "fn", c.FN}, {outcomes["TN"], "tn", c.TN},
 		}))
 	}
@@ -117,7 +118,7 @@ func gymBars(s *trace.Stats) []bar {
 func ledgerBars(ledger []rows.Counts) []bar {
 	var bars []bar
 	for _, c := range ledger {
-		bars = append(bars, barOf(c.Stage, plural(c.Planned, "row"), []share{
+		bars = append(bars, barOf(c.Stage, text.Plural(c.Planned, "row"), []share{
 			{"accepted", "used", c.Accepted}, {"truncated", "cut", c.Truncated}, {"rejected", "left", c.Rejected}, {"failed", "fp", c.Failed},
 		}))
 	}
@@ -142,13 +143,13 @@ func causes(ledger []rows.Counts) []cause {
 		rest := cause{Stage: c.Stage}
 		for i, name := range names {
 			if i < maxCauses {
-				list = append(list, cause{c.Stage, cut(name, 300), c.Causes[name]})
+				list = append(list, cause{c.Stage, text.Clip(name, 300), c.Causes[name]})
 			} else {
 				rest.Rows += c.Causes[name]
 			}
 		}
 		if rest.Rows > 0 {
-			rest.Cause = plural(len(names)-maxCauses, "rarer cause")
+			rest.Cause = text.Plural(len(names)-maxCauses, "rarer cause")
 			list = append(list, rest)
 		}
 	}

@@ -1,6 +1,9 @@
 package report
 
-import "github.com/gymline/gymline/internal/trace"
+import (
+	"github.com/gymline/gymline/internal/text"
+	"github.com/gymline/gymline/internal/trace"
+)
 
 // curationRows are the domains, then all together.
 func curationRows(c *trace.Curation) []trace.CurationTally {
@@ -13,7 +16,7 @@ func curationRows(c *trace.Curation) []trace.CurationTally {
 func curationBars(c *trace.Curation) []bar {
 	var bars []bar
 	for _, d := range c.Domains {
-		bars = append(bars, barOf(d.Domain, pct(d.After.Share)+"% accepted of "+plural(d.After.Rows, "row"), []share{
+		bars = append(bars, barOf(d.Domain, pct(d.After.Share)+"% accepted of "+text.Plural(d.After.Rows, "row"), []share{
 			{"used and accepted", "tp", d.After.Accepted}, {"used and rejected", "fp", d.After.Rows - d.After.Accepted},
 			{"left out", "left", d.Before.Rows - d.After.Rows},
 		}))

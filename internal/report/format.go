@@ -7,19 +7,17 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
-	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/statistics"
+	"github.com/gymline/gymline/internal/text"
 )
 
 var funcs = template.FuncMap{
 	"pct":         pct,
-	"count":       func(n int) string { return humanize.Comma(int64(n)) },
-	"count64":     humanize.Comma,
-	"bytes":       func(n int64) string { return humanize.IBytes(uint64(max(n, 0))) },
+	"count":       text.Count[int],
+	"count64":     text.Count[int64],
+	"bytes":       text.Bytes,
 	"auc":         func(v float64) string { return fmt.Sprintf("%.3f", v) },
 	"decimal":     func(v float64) string { return fmt.Sprintf("%.1f", v) },
 	"score":       func(v *float64) string { return fmt.Sprintf("%.2f", *v) },
@@ -27,7 +25,7 @@ var funcs = template.FuncMap{
 	"p":           pValue,
 	"signed":      signed,
 	"interval":    interval,
-	"plural":      plural,
+	"plural":      text.Plural[int],
 	"confidence":  func(c float64) string { return fmt.Sprintf("%.4g%%", 100*c) },
 	"outcome":     func(o string) string { return outcomes[o] },
 	"judge":       judge,
@@ -55,12 +53,12 @@ var funcs = template.FuncMap{
 	"causeBars":   causeBars,
 	"tokenBars":   tokenBars,
 	"sessionBars": sessionBars,
-	"short":       llm.Count,
+	"short":       text.Short[int64],
 	"dollars":     dollars,
 	"seconds":     seconds,
 	"stamp":       stampOf,
 	"perDollars":  func(v *float64) string { return perRow(v, dollars) },
-	"perTokens":   func(v *float64) string { return perRow(v, func(n float64) string { return llm.Count(int64(n)) }) },
+	"perTokens":   func(v *float64) string { return perRow(v, func(n float64) string { return text.Short(int64(n)) }) },
 	"share":       shareOf,
 
 	"curationBars": curationBars,
@@ -107,13 +105,6 @@ func pValue(p float64) string {
 	return fmt.Sprintf("%.3f", p)
 }
 
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return humanize.Comma(int64(n)) + " " + noun + "s"
-}
-
 // percent writes a position as SVG takes it. What is not finite goes to 0, so
 // that no number can break a chart.
 func percent(v float64) string {
@@ -123,23 +114,12 @@ func percent(v float64) string {
 	return fmt.Sprintf("%.2f%%", v)
 }
 
-// cut shortens text that would drown a page, and shows that it did.
-func cut(s string, limit int) string {
-	r := []rune(s)
-	if len(r) <= limit {
-		return s
-	}
-	return strings.TrimSpace(string(r[:limit-1])) + "…"
-}
-
-func comma(n int) string { return humanize.Comma(int64(n)) }
-
 // dollars is a sum in a table; a dash where nothing was paid, or nothing has a price.
 func dollars(usd float64) string {
 	if usd == 0 {
 		return "–"
 	}
-	return llm.Dollars(usd)
+	return text.Dollars(usd)
 }
 
 // seconds is a time for people: <0.1 s, 0.4 s, 42 s, 3 min 5 s, 2 h 14 min.

@@ -6,9 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // A tile is one of the page's first figures.
@@ -20,18 +19,18 @@ func tiles(d *Data) []tile {
 	if e := d.Evaluation; e != nil && len(e.Candidates) > 0 {
 		best := ranked(e)[0]
 		list = append(list, tile{"Highest F1", pct(best.F1), best.Name + " " + interval(best.F1CI)},
-			tile{"Judged events", humanize.Comma(int64(e.Events)), plural(e.Traces, "trace") + ", " + plural(len(e.Candidates), "candidate")})
+			tile{"Judged events", text.Count(e.Events), text.Plural(e.Traces, "trace") + ", " + text.Plural(len(e.Candidates), "candidate")})
 	}
 	if d.Reward != nil {
 		held := d.Reward.TraceHeldOut
 		list = append(list, tile{"Reward model F1", pct(held.F1), fmt.Sprintf("AUC %.3f, whole traces held out", held.AUC)})
 	}
 	if d.Gym != nil {
-		list = append(list, tile{"Gym sessions", humanize.Comma(int64(d.Gym.Sessions)),
-			plural(d.Gym.Events, "event") + ", " + pct(d.Gym.AcceptanceRate) + "% of proposals accepted"})
+		list = append(list, tile{"Gym sessions", text.Count(d.Gym.Sessions),
+			text.Plural(d.Gym.Events, "event") + ", " + pct(d.Gym.AcceptanceRate) + "% of proposals accepted"})
 	}
 	if d.Export != nil {
-		list = append(list, tile{"Exported files", humanize.Comma(int64(len(d.Export.Files))), d.Export.Summary})
+		list = append(list, tile{"Exported files", text.Count(len(d.Export.Files)), d.Export.Summary})
 	}
 	return list
 }
@@ -106,7 +105,7 @@ func differing(e *metrics.Evaluation) string {
 			n++
 		}
 	}
-	pairs := plural(len(e.Comparisons), "pair")
+	pairs := text.Plural(len(e.Comparisons), "pair")
 	switch n {
 	case 0:
 		return "None of the " + pairs + " differs beyond chance."

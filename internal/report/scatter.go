@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // A scatter shows precision over recall, with curves of equal F1.
@@ -74,7 +75,7 @@ func scatterOf(e *metrics.Evaluation) *scatter {
 	for i, c := range list {
 		said[i] = fmt.Sprintf("%s: recall %s, precision %s", c.Name, pct(c.Recall), pct(c.Precision))
 		s.Points = append(s.Points, point{
-			X: round(x(c.Recall)), Y: round(y(c.Precision)), Label: cut(c.Name, 24),
+			X: round(x(c.Recall)), Y: round(y(c.Precision)), Label: text.Clip(c.Name, 24),
 			Title: said[i] + ", F1 " + pct(c.F1),
 		})
 	}

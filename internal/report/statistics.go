@@ -9,11 +9,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/statistics"
+	"github.com/gymline/gymline/internal/text"
 	"github.com/gymline/gymline/internal/trace"
 )
 
@@ -31,23 +30,23 @@ func WriteStatistics(w io.Writer, r *statistics.Run) error {
 // runTiles picks the figures that a reader looks for first.
 func runTiles(r *statistics.Run) []tile {
 	all := r.Used.Add(r.Before)
-	list := []tile{{"State", r.State, fmt.Sprintf("%s of %s done", humanize.Comma(int64(doneShards(r))), plural(shardsOf(r), "shard"))}, {"Time", seconds(r.Seconds), ""}}
+	list := []tile{{"State", r.State, fmt.Sprintf("%s of %s done", text.Count(doneShards(r)), text.Plural(shardsOf(r), "shard"))}, {"Time", seconds(r.Seconds), ""}}
 	if all.Calls == 0 {
 		return list
 	}
 	note := ""
 	if r.Before.Calls > 0 {
-		note = humanize.Comma(r.Before.Calls) + " more when the reused work was done"
+		note = text.Count(r.Before.Calls) + " more when the reused work was done"
 	}
 	if r.Used.Replayed > 0 {
-		note = strings.TrimPrefix(note+", "+humanize.Comma(r.Used.Replayed)+" replayed", ", ")
+		note = strings.TrimPrefix(note+", "+text.Count(r.Used.Replayed)+" replayed", ", ")
 	}
-	list = append(list, tile{"Calls", humanize.Comma(r.Used.Calls), note},
-		tile{"Tokens", llm.Count(r.Used.Prompt + r.Used.Completion), cachedNote(r.Used)})
+	list = append(list, tile{"Calls", text.Count(r.Used.Calls), note},
+		tile{"Tokens", text.Short(r.Used.Prompt + r.Used.Completion), cachedNote(r.Used)})
 	if all.USD > 0 {
-		paid := tile{"Paid", llm.Dollars(r.Used.USD), ""}
+		paid := tile{"Paid", text.Dollars(r.Used.USD), ""}
 		if r.Before.USD > 0 {
-			paid.Note = llm.Dollars(r.Before.USD) + " more when the reused work was done"
+			paid.Note = text.Dollars(r.Before.USD) + " more when the reused work was done"
 		}
 		list = append(list, paid)
 	}
@@ -82,7 +81,7 @@ func rowBars(r *statistics.Run) []bar {
 		if s.Rows == nil || s.Rows.Planned == 0 {
 			continue
 		}
-		bars = append(bars, barOf(string(s.Step), plural(s.Rows.Planned, "row"), []share{
+		bars = append(bars, barOf(string(s.Step), text.Plural(s.Rows.Planned, "row"), []share{
 			{"accepted", "used", s.Rows.Accepted}, {"truncated", "cut", s.Rows.Truncated}, {"rejected", "left", s.Rows.Rejected}, {"failed", "fp", s.Rows.Failed},
 		}))
 	}
@@ -110,11 +109,11 @@ func causeBars(r *statistics.Run) []bar {
 			continue
 		}
 		class := map[rows.State]string{rows.Failed: "fp", rows.Truncated: "cut", rows.Rejected: "left"}[c.State]
-		b := scaled(c.step+": "+cut(c.Cause.Cause, 200), string(c.State), []share{{string(c.State), cmp.Or(class, "used"), c.Rows}}, list[0].Rows, comma)
+		b := scaled(c.step+": "+text.Clip(c.Cause.Cause, 200), string(c.State), []share{{string(c.State), cmp.Or(class, "used"), c.Rows}}, list[0].Rows, text.Count[int])
 		bars = append(bars, b)
 	}
 	if rest > 0 {
-		bars = append(bars, scaled(plural(len(list)-maxCauses, "rarer cause"), "", []share{{"rows", "none", rest}}, max(list[0].Rows, rest), comma))
+		bars = append(bars, scaled(text.Plural(len(list)-maxCauses, "rarer cause"), "", []share{{"rows", "none", rest}}, max(list[0].Rows, rest), text.Count[int]))
 	}
 	return bars
 }
@@ -130,14 +129,14 @@ func tokenBars(r *statistics.Run) []bar {
 		if total(s.Used)+total(s.Before) == 0 {
 			continue
 		}
-		value := llm.Count(total(s.Used)) + " tokens"
+		value := text.Short(total(s.Used)) + " tokens"
 		if total(s.Before) > 0 {
-			value += ", " + llm.Count(total(s.Before)) + " before"
+			value += ", " + text.Short(total(s.Before)) + " before"
 		}
 		bars = append(bars, scaled(string(s.Step), value, []share{
 			{"prompt tokens from the cache", "cut", int(s.Used.Cached)}, {"other prompt tokens", "used", int(s.Used.Prompt - s.Used.Cached)},
 			{"completion tokens", "fn", int(s.Used.Completion)}, {"tokens of reused shards, used by an earlier run", "left", int(total(s.Before))},
-		}, int(most), func(n int) string { return llm.Count(int64(n)) }))
+		}, int(most), func(n int) string { return text.Short(int64(n)) }))
 	}
 	return bars
 }
@@ -155,7 +154,7 @@ func sessionBars(s *trace.Stats) []bar {
 	for _, r := range gymRows(s) {
 		if r.Sessions > 0 && most > 0 {
 			n := int(math.Round(digits * r.EventsPerSession))
-			bars = append(bars, scaled(r.Name, plural(r.Sessions, "session"), []share{{"events per session", "used", n}}, most,
+			bars = append(bars, scaled(r.Name, text.Plural(r.Sessions, "session"), []share{{"events per session", "used", n}}, most,
 				func(n int) string { return fmt.Sprintf("%.1f", float64(n)/digits) }))
 		}
 	}

@@ -7,9 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/gymline/gymline/internal/statistics"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // A timeline shows when each shard was worked on: a band for each step, in which
@@ -55,15 +54,15 @@ func bandOf(step *statistics.Step, s scale) band {
 	lane, lanes := lanesOf(step.Shards)
 	height := min(max(tallBand/lanes, lowest), tallest)
 	b := band{Name: string(step.Step), Height: lanes * (height + 1)}
-	said := []string{plural(step.Done-step.Reused, "shard") + " in " + seconds(step.Seconds)}
+	said := []string{text.Plural(step.Done-step.Reused, "shard") + " in " + seconds(step.Seconds)}
 	if step.Done == step.Reused {
 		said = nil
 	}
 	if step.Reused > 0 {
-		said = append(said, humanize.Comma(int64(step.Reused))+" reused")
+		said = append(said, text.Count(step.Reused)+" reused")
 	}
 	if step.Failed > 0 {
-		said = append(said, humanize.Comma(int64(step.Failed))+" failed")
+		said = append(said, text.Count(step.Failed)+" failed")
 	}
 	b.Value = strings.Join(said, ", ")
 	b.Title = b.Name + ": " + b.Value

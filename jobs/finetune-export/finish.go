@@ -14,6 +14,7 @@ import (
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/prompt"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // cardFile is the dataset card, where Hugging Face's loader looks for configs.
@@ -27,12 +28,8 @@ var cardText string
 
 var cards = template.Must(template.New("cards").Funcs(template.FuncMap{"plural": plural}).Parse(cardText))
 
-func plural(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return fmt.Sprintf("%d %s", n, noun)
-}
+// plural has no commas: the card's bytes are digested.
+func plural(n int, noun string) string { return fmt.Sprintf("%d %s", n, text.Noun(n, noun)) }
 
 // finish writes what goes by the rows: recipes, indexes, card and manifest.
 func (e *exporter) finish() error {

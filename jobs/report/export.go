@@ -7,11 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/gymline/gymline/internal/job"
 	page "github.com/gymline/gymline/internal/report"
 	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // A manifest is what the page shows of finetune-export's manifest.json.
@@ -57,23 +56,23 @@ func export(ctx context.Context, t *job.Task, d *page.Data) error {
 	for _, s := range m.Sources {
 		simulated := ""
 		if s.Simulated > 0 {
-			simulated = ", " + comma(s.Simulated) + " simulated"
+			simulated = ", " + text.Count(s.Simulated) + " simulated"
 		}
 		e.Traces, e.Simulated = e.Traces+s.Traces, e.Simulated+s.Simulated
-		fact(s.Name, "%s, %s%s", plural(s.Rows, "row"), plural(s.Traces, "trace"), simulated)
+		fact(s.Name, "%s, %s%s", text.Plural(s.Rows, "row"), text.Plural(s.Traces, "trace"), simulated)
 	}
 	for _, split := range slices.Sorted(maps.Keys(m.Split.Traces)) {
-		fact(split+" split", "%s", plural(m.Split.Traces[split], "trace"))
+		fact(split+" split", "%s", text.Plural(m.Split.Traces[split], "trace"))
 	}
 	for _, s := range m.Sets {
-		fact(s.Name+" set", "%s of %s", comma(s.Rows.Accepted+s.Rows.Truncated), plural(s.Rows.Planned, "row"))
+		fact(s.Name+" set", "%s of %s", text.Count(s.Rows.Accepted+s.Rows.Truncated), text.Plural(s.Rows.Planned, "row"))
 	}
 	if b := m.Benchmark; b != nil { // rows that share an event with it
 		for _, set := range slices.Sorted(maps.Keys(b.Rejected)) {
-			fact(set+" in benchmark", "%s left out", comma(b.Rejected[set]))
+			fact(set+" in benchmark", "%s left out", text.Count(b.Rejected[set]))
 		}
 		for _, set := range slices.Sorted(maps.Keys(b.Kept)) {
-			fact(set+" in benchmark", "%s kept", comma(b.Kept[set]))
+			fact(set+" in benchmark", "%s kept", text.Count(b.Kept[set]))
 		}
 	}
 	var trainers, families []string
@@ -94,13 +93,4 @@ func add(list []string, name string) []string {
 		return list
 	}
 	return append(list, name)
-}
-
-func comma(n int) string { return humanize.Comma(int64(n)) }
-
-func plural(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return comma(n) + " " + noun
 }

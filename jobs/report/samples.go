@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/gymline/gymline/internal/job"
 	page "github.com/gymline/gymline/internal/report"
+	"github.com/gymline/gymline/internal/text"
 	"github.com/gymline/gymline/internal/trace"
 )
 
@@ -54,7 +54,7 @@ func samples(ctx context.Context, t *job.Task, d *page.Data) error {
 func sampleOf(t *trace.Trace) page.SampleTrace {
 	s := page.SampleTrace{ID: t.ID, Domain: t.Domain, Cut: max(len(t.Turns)-maxTurns, 0)}
 	for _, turn := range t.Turns[:min(len(t.Turns), maxTurns)] {
-		s.Turns = append(s.Turns, page.SampleTurn{Time: turn.Event.Time, Event: cut(turn.Event.Text)})
+		s.Turns = append(s.Turns, page.SampleTurn{Time: turn.Event.Time, Event: text.Clip(turn.Event.Text, maxText)})
 	}
 	return s
 }
@@ -68,10 +68,10 @@ func answer(s *page.SampleTrace, j *trace.JudgedTrace) {
 		turn := &j.Trace.Turns[i]
 		a := page.Answer{Candidate: j.Candidate}
 		for _, p := range turn.Proposals {
-			a.Proposals = append(a.Proposals, cut(p))
+			a.Proposals = append(a.Proposals, text.Clip(p, maxText))
 		}
 		if v := turn.Judgement; v != nil {
-			a.Outcome, a.Score, a.Reason = outcome(len(turn.Proposals) > 0, v.Accepted), v.Score, cut(v.Reason)
+			a.Outcome, a.Score, a.Reason = outcome(len(turn.Proposals) > 0, v.Accepted), v.Score, text.Clip(v.Reason, maxText)
 		}
 		switch {
 		case slices.Contains(j.Unanswered, i):
@@ -94,12 +94,4 @@ func outcome(proposed, accepted bool) string {
 		return "TN"
 	}
 	return "FN"
-}
-
-// cut shortens a text that is too long for the page, and shows that it did.
-func cut(s string) string {
-	if letters := []rune(s); len(letters) > maxText {
-		return strings.TrimSpace(string(letters[:maxText-1])) + "…"
-	}
-	return s
 }

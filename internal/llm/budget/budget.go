@@ -22,9 +22,9 @@ import (
 	"time"
 
 	"github.com/gymline/gymline/internal/fault"
-	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/seed"
 	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // rounding is a sum that is none, in dollars.
@@ -161,7 +161,7 @@ func (a *Account) end(ctx context.Context, price float64) error {
 		return err
 	}
 	a.usedUp = fault.New(fault.Budget,
-		fmt.Errorf("the budget of %s is used up: %s spent or set aside, and the next call costs about %s", llm.Dollars(a.opt.USD), llm.Dollars(a.last.Total), llm.Dollars(price)),
+		fmt.Errorf("the budget of %s is used up: %s spent or set aside, and the next call costs about %s", text.Dollars(a.opt.USD), text.Dollars(a.last.Total), text.Dollars(price)),
 		"raise budget.usd and run again: what was paid for is kept and not paid again")
 	return nil
 }

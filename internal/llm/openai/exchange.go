@@ -13,6 +13,7 @@ import (
 
 	"github.com/gymline/gymline/internal/canonical"
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // What is read of a body, in bytes.
@@ -164,10 +165,6 @@ func (x *exchange) failed() *llm.Error {
 	case message == "":
 		message = http.StatusText(e.Status)
 	}
-	const most = 500
-	if len(message) > most {
-		message = strings.ToValidUTF8(message[:most], "") + "…"
-	}
-	e.Err = errors.New(message)
+	e.Err = errors.New(text.ClipBytes(message, 500))
 	return e
 }

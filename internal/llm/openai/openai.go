@@ -93,7 +93,7 @@ func (c *chatter) complete(ctx context.Context, x *exchange, do openai.HTTPDoer,
 		return nil, x.failed() // some proxies send an error with status 200
 	}
 	out := &llm.Response{
-		Content:      c.key.scrubAnswer(text(resp.Choices[0].Message)),
+		Content:      c.key.scrubAnswer(said(resp.Choices[0].Message)),
 		FinishReason: string(resp.Choices[0].FinishReason),
 		Model:        resp.Model,
 		Usage:        llm.Usage{Calls: 1, Prompt: int64(resp.Usage.PromptTokens), Completion: int64(resp.Usage.CompletionTokens)},
@@ -105,9 +105,9 @@ func (c *chatter) complete(ctx context.Context, x *exchange, do openai.HTTPDoer,
 	return out, nil
 }
 
-// text returns what a message says, in whichever field the provider put it. A
+// said returns what a message says, in whichever field the provider put it. A
 // refusal is an answer: the caller's check sends it back or fails the row.
-func text(m openai.ChatCompletionMessage) string {
+func said(m openai.ChatCompletionMessage) string {
 	if m.Content != "" {
 		return m.Content
 	}
