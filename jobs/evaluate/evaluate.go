@@ -8,7 +8,6 @@ import (
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
-	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/trace"
 )
@@ -35,13 +34,6 @@ func Run(ctx context.Context, t *job.Task) error {
 	return t.WriteJSON(plan.MetricsOutput, evaluation(t, params, results))
 }
 
-// A result is one candidate's judged traces, in the benchmark's order.
-type result struct {
-	name   string
-	traces []trace.JudgedTrace
-	counts []metrics.Counts // by trace
-}
-
 // readJudged returns the results in the order of names.
 func readJudged(ctx context.Context, t *job.Task, names []string) ([]result, error) {
 	if len(names) == 0 {
@@ -61,14 +53,7 @@ func readJudged(ctx context.Context, t *job.Task, names []string) ([]result, err
 		if i < 0 {
 			return fmt.Errorf("%s:%d: candidate %q is not one of %q", plan.JudgedOutput, n, line.Candidate, names)
 		}
-		var c metrics.Counts
-		for _, turn := range line.Trace.Turns {
-			if turn.Judgement != nil {
-				c = c.Add(metrics.Of(len(turn.Proposals) > 0, turn.Judgement.Accepted))
-			}
-		}
-		results[i].traces = append(results[i].traces, *line)
-		results[i].counts = append(results[i].counts, c)
+		results[i].add(line)
 		return nil
 	})
 	return results, err

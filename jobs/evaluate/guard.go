@@ -19,17 +19,17 @@ func sameEvents(results []result) error {
 	if len(first.traces) == 0 {
 		return fmt.Errorf("candidate %q has no judged traces", first.name)
 	}
-	judge, model := first.traces[0].Judge, first.traces[0].JudgeModel
+	judge, model := first.traces[0].judge, first.traces[0].judgeModel
 	for _, r := range results {
 		seen := map[string]bool{}
 		for _, t := range r.traces {
-			if t.Judge != judge || t.JudgeModel != model {
-				return fmt.Errorf("candidates %q and %q have different judges: %q %q and %q %q", first.name, r.name, judge, model, t.Judge, t.JudgeModel)
+			if t.judge != judge || t.judgeModel != model {
+				return fmt.Errorf("candidates %q and %q have different judges: %q %q and %q %q", first.name, r.name, judge, model, t.judge, t.judgeModel)
 			}
-			if seen[t.Trace.ID] {
-				return fmt.Errorf("candidate %q has the trace %q twice", r.name, t.Trace.ID)
+			if seen[t.id] {
+				return fmt.Errorf("candidate %q has the trace %q twice", r.name, t.id)
 			}
-			seen[t.Trace.ID] = true
+			seen[t.id] = true
 		}
 	}
 	for _, r := range results[1:] {
@@ -48,7 +48,7 @@ func sameAs(a, b result) error {
 			a.name, b.name, list(a.name, onlyA), list(b.name, onlyB))
 	}
 	// Comparisons pair traces by position.
-	id := func(x, y trace.JudgedTrace) bool { return x.Trace.ID == y.Trace.ID }
+	id := func(x, y scored) bool { return x.id == y.id }
 	if !slices.EqualFunc(a.traces, b.traces, id) {
 		return fmt.Errorf("candidates %q and %q have their traces in different orders", a.name, b.name)
 	}
@@ -57,19 +57,16 @@ func sameAs(a, b result) error {
 
 // missing returns the events that a is scored on and b is not.
 func missing(a, b result) []string {
-	other := map[string][]trace.Turn{}
+	other := map[string][]identity{}
 	for _, t := range b.traces {
-		other[t.Trace.ID] = t.Trace.Turns
+		other[t.id] = t.events
 	}
 	var events []string
 	for _, t := range a.traces {
-		turns := other[t.Trace.ID]
-		for j, turn := range t.Trace.Turns {
-			if turn.Judgement == nil {
-				continue
-			}
-			if j >= len(turns) || turns[j].Judgement == nil || turns[j].Event != turn.Event {
-				events = append(events, trace.TurnID(t.Trace.ID, j))
+		there := other[t.id]
+		for j, event := range t.events {
+			if event != (identity{}) && (j >= len(there) || there[j] != event) {
+				events = append(events, trace.TurnID(t.id, j))
 			}
 		}
 	}

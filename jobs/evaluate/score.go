@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -8,7 +9,6 @@ import (
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/rows"
-	"github.com/gymline/gymline/internal/trace"
 )
 
 // noDomain is the domain of traces whose file name has none.
@@ -18,13 +18,13 @@ const noDomain = "other"
 func evaluation(t *job.Task, params plan.Evaluate, results []result) metrics.Evaluation {
 	first := results[0]
 	e := metrics.Evaluation{
-		Version: metrics.Version, Judge: first.traces[0].Judge, JudgeModel: first.traces[0].JudgeModel,
+		Version: metrics.Version, Judge: first.traces[0].judge, JudgeModel: first.traces[0].judgeModel,
 		Traces: len(first.traces), Events: metrics.Sum(first.counts).N(),
 		Resamples: params.Resamples, Confidence: params.Confidence,
 		Warnings: []string{}, Candidates: []metrics.Candidate{}, Comparisons: []metrics.Comparison{},
 	}
 	for _, tr := range first.traces {
-		e.Unjudged += len(tr.Trace.Turns)
+		e.Unjudged += len(tr.events)
 	}
 	e.Unjudged -= e.Events
 	e.JudgeTraining = judgeTraining(first)
@@ -45,20 +45,14 @@ func candidate(t *job.Task, params plan.Evaluate, r result) metrics.Candidate {
 	c.F1CI[0], c.F1CI[1] = metrics.Interval(t.Rand("interval"), r.counts, params.Resamples, params.Confidence, metrics.Counts.F1)
 	domains, accepted := map[string]metrics.Counts{}, 0
 	for i, tr := range r.traces {
-		c.Simulated = c.Simulated || tr.Simulated
-		c.Unanswered += len(tr.Unanswered)
-		c.Failed += len(tr.Failed)
-		for i := range tr.Trace.Turns {
-			proposed, yes := ruledOn(&tr.Trace.Turns[i])
-			c.Proposals += proposed
-			accepted += yes
-		}
-		domain := tr.Trace.Domain
-		if domain == "" {
-			domain = noDomain
-		}
+		c.Simulated = c.Simulated || tr.simulated
+		c.Unanswered += tr.unanswered
+		c.Failed += tr.failed
+		c.Proposals += tr.proposals
+		accepted += tr.accepted
+		domain := cmp.Or(tr.domain, noDomain)
 		domains[domain] = domains[domain].Add(r.counts[i])
-		c.ByTrace = append(c.ByTrace, metrics.Group{Name: tr.Trace.ID, Domain: domain, Score: metrics.ScoreOf(r.counts[i])})
+		c.ByTrace = append(c.ByTrace, metrics.Group{Name: tr.id, Domain: domain, Score: metrics.ScoreOf(r.counts[i])})
 	}
 	if c.Proposals > 0 {
 		c.Acceptance = float64(accepted) / float64(c.Proposals)
@@ -69,27 +63,11 @@ func candidate(t *job.Task, params plan.Evaluate, r result) metrics.Candidate {
 	return c
 }
 
-// ruledOn says how many of a turn's proposals the judge ruled on, and how many
-// of those it accepted.
-func ruledOn(turn *trace.Turn) (proposals, accepted int) {
-	j, proposals := turn.Judgement, len(turn.Proposals)
-	if j == nil || proposals == 0 {
-		return 0, 0
-	}
-	if j.Accepted {
-		accepted = 1
-	}
-	if j.Task != nil {
-		proposals = min(proposals, *j.Task+1)
-	}
-	return proposals, accepted
-}
-
 // judgeTraining adds up what the judge says of its training, trace by trace.
 func judgeTraining(r result) *metrics.JudgeTraining {
 	var sum *metrics.JudgeTraining
 	for _, tr := range r.traces {
-		t := tr.Training
+		t := tr.training
 		if t == nil {
 			return nil
 		}

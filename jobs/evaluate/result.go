@@ -1,0 +1,72 @@
+package evaluate
+
+import (
+	"crypto/sha256"
+
+	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// A result is one candidate's judged traces, in the benchmark's order. It holds
+// no text of an event or answer, so that it grows by 16 bytes an event.
+type result struct {
+	name   string
+	traces []scored
+	counts []metrics.Counts // by trace
+}
+
+// A scored trace is what scores and their checks need of a trace.JudgedTrace.
+type scored struct {
+	id, domain          string
+	judge, judgeModel   string
+	simulated           bool
+	unanswered, failed  int
+	proposals, accepted int // that the judge ruled on, and accepted
+	training            *trace.JudgeTraining
+	events              []identity // the zero one: not judged
+}
+
+// An identity tells events apart: the start of the digest of an event's time and text.
+type identity [16]byte
+
+func identify(e trace.Event) (id identity) {
+	sum := sha256.Sum256([]byte(e.Time + "\x00" + e.Text))
+	copy(id[:], sum[:])
+	return id
+}
+
+// add takes the next trace.
+func (r *result) add(line *trace.JudgedTrace) {
+	s := scored{
+		id: line.Trace.ID, domain: line.Trace.Domain, judge: line.Judge, judgeModel: line.JudgeModel, simulated: line.Simulated,
+		unanswered: len(line.Unanswered), failed: len(line.Failed), training: line.Training, events: make([]identity, len(line.Trace.Turns)),
+	}
+	var c metrics.Counts
+	for i := range line.Trace.Turns {
+		turn := &line.Trace.Turns[i]
+		proposed, yes := ruledOn(turn)
+		s.proposals += proposed
+		s.accepted += yes
+		if turn.Judgement != nil {
+			s.events[i] = identify(turn.Event)
+			c = c.Add(metrics.Of(len(turn.Proposals) > 0, turn.Judgement.Accepted))
+		}
+	}
+	r.traces, r.counts = append(r.traces, s), append(r.counts, c)
+}
+
+// ruledOn says how many of a turn's proposals the judge ruled on, and how many
+// of those it accepted.
+func ruledOn(turn *trace.Turn) (proposals, accepted int) {
+	j, proposals := turn.Judgement, len(turn.Proposals)
+	if j == nil || proposals == 0 {
+		return 0, 0
+	}
+	if j.Accepted {
+		accepted = 1
+	}
+	if j.Task != nil {
+		proposals = min(proposals, *j.Task+1)
+	}
+	return proposals, accepted
+}
