@@ -98,7 +98,7 @@ func runCheckpointPut(ctx context.Context, edge *cli.Edge, o checkpointOptions) 
 		return err
 	}
 	if taken != nil {
-		tree, err := store.DigestTree(fsys)
+		tree, err := store.Intake{}.Digest(ctx, fsys)
 		if err != nil {
 			return err
 		}
@@ -216,7 +216,7 @@ func checkpointOf(ctx context.Context, st *store.Store, id store.RunID, name str
 
 // putWhole stores a folder and looks again whether every part of it is there.
 func putWhole(ctx context.Context, st *store.Store, fsys fs.FS) (store.Tree, error) {
-	tree, err := st.PutTree(ctx, fsys)
+	tree, err := st.PutTree(ctx, fsys, store.Intake{Anew: true})
 	if err != nil {
 		return tree, err
 	}

@@ -33,12 +33,12 @@ inputs in the store, where 'gymline submit --store-only' puts them.`,
 	return cmd
 }
 
-func runCompile(_ context.Context, edge *cli.Edge, o configFlags, fresh bool) error {
+func runCompile(ctx context.Context, edge *cli.Edge, o configFlags, fresh bool) error {
 	e, profile, err := o.loadArgo()
 	if err != nil {
 		return err
 	}
-	files, err := listInputs(e)
+	files, err := listInputs(ctx, e)
 	if err != nil {
 		return err
 	}

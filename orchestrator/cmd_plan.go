@@ -55,7 +55,7 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 	if err := experiment.CheckTogether(e, profile); err != nil {
 		return err
 	}
-	trees, err := listInputs(e)
+	trees, err := listInputs(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -117,10 +117,10 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 }
 
 // listInputs lists the inputs' files without storing them.
-func listInputs(e *experiment.Experiment) (map[string]*store.TreeFS, error) {
+func listInputs(ctx context.Context, e *experiment.Experiment) (map[string]*store.TreeFS, error) {
 	trees := map[string]*store.TreeFS{}
 	return trees, eachInput(e, func(name string, fsys fs.FS) (err error) {
-		trees[name], err = store.DigestTree(fsys)
+		trees[name], err = store.Intake{}.Digest(ctx, fsys)
 		return err
 	})
 }

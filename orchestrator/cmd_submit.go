@@ -74,7 +74,7 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 	}
 	defer stop()
 	return onCluster(ctx, edge, o.profile, func(c cluster) error {
-		trees, err := storeInputs(ctx, c.st, e)
+		trees, err := storeInputs(ctx, c.st, e, o.fresh)
 		if err != nil {
 			return err
 		}

@@ -96,11 +96,11 @@ func inputError(name, path string, err error) error {
 	return err
 }
 
-// storeInputs copies the inputs into the store.
-func storeInputs(ctx context.Context, st *store.Store, e *experiment.Experiment) (map[string]store.Tree, error) {
+// storeInputs copies the inputs into the store; anew asks it for every file.
+func storeInputs(ctx context.Context, st *store.Store, e *experiment.Experiment, anew bool) (map[string]store.Tree, error) {
 	trees := map[string]store.Tree{}
 	return trees, eachInput(e, func(name string, fsys fs.FS) (err error) {
-		trees[name], err = st.PutTree(ctx, fsys)
+		trees[name], err = st.PutTree(ctx, fsys, store.Intake{Anew: anew})
 		return err
 	})
 }

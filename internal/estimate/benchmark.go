@@ -65,13 +65,7 @@ func (r *rehearsal) predict(step *plan.Step, strata *int) error {
 // traces takes traces of a benchmark into the sample, and returns what one of
 // them stands for.
 func (r *rehearsal) traces(folder plan.File) (weight float64, err error) {
-	dir := path.Clean(folder.Path)
-	var files []string
-	for _, f := range r.opt.Trees[folder.Input].Files(dir) {
-		if path.Dir(f.Path) == dir && path.Ext(f.Path) == ".json" && path.Base(f.Path) != trace.SplitsFile {
-			files = append(files, f.Path)
-		}
-	}
+	files := trace.BenchmarkFiles(r.opt.Trees[folder.Input], folder.Path)
 	events, taken := 0, 0
 	for _, i := range seed.New(r.plan.Seed, "estimate", "traces").Perm(len(files)) {
 		if events >= sampleEvents {

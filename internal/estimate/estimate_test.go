@@ -61,7 +61,7 @@ func bench(t *testing.T, traces int) (*plan.Plan, Options, *int) {
 	for i := range traces {
 		files[fmt.Sprintf("traces/t%04d.json", i)] = &fstest.MapFile{Data: []byte("[" + strings.Repeat(`{"Text":"eventeventevent."},`, 9) + `{"Text":"eventeventevent."}]`)}
 	}
-	tree, err := store.DigestTree(files)
+	tree, err := store.Intake{}.Digest(t.Context(), files)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,7 @@ func (t *Task) Checkpoint(ctx context.Context, name string) (store.Checkpoint, e
 
 // PutTree stores a folder.
 func (t *Task) PutTree(ctx context.Context, fsys fs.FS) (store.Tree, error) {
-	return t.store.PutTree(ctx, fsys)
+	return t.store.PutTree(ctx, fsys, store.Intake{Anew: true})
 }
 
 // PutCheckpoint records a trained model of this run, and returns the record that

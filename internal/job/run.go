@@ -188,9 +188,9 @@ func resolve(ctx context.Context, s *store.Store, p *plan.Plan, step *plan.Step,
 	return Resolve(step, which.Shard, shards, tree)
 }
 
-// damaged says what helps against stored bytes that changed.
+// damaged says what helps against stored bytes that changed or are gone.
 func damaged(err error) error {
-	if errors.Is(err, store.ErrCorrupt) {
+	if errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrNotFound) {
 		return fault.New(fault.Permanent, err, "run again with --fresh, which writes those bytes anew")
 	}
 	return err

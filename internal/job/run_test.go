@@ -334,7 +334,7 @@ func TestSources(t *testing.T) {
 		{Input: "samples", Path: "seeds.yaml"}, {Input: "samples", Path: "benchmark"}}}}
 	resolve := func(files fstest.MapFS) (*job.Reads, store.WorkKey, error) {
 		s := store.New(store.NewMem())
-		tree, err := s.PutTree(t.Context(), files)
+		tree, err := s.PutTree(t.Context(), files, store.Intake{})
 		if err != nil {
 			t.Fatal(err)
 		}

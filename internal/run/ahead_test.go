@@ -78,7 +78,7 @@ func TestLookAhead(t *testing.T) {
 func TestLookAheadOfAnInputThatIsNotThere(t *testing.T) {
 	w := newWorld(t)
 	w.plan.Steps[0].Sources = []plan.File{{Input: "samples", Path: "seeds.yaml"}}
-	tree, err := w.PutTree(t.Context(), fstest.MapFS{})
+	tree, err := w.PutTree(t.Context(), fstest.MapFS{}, store.Intake{})
 	if err == nil {
 		_, err = LookAhead(t.Context(), w.Store, w.plan, func(string) (*store.TreeFS, error) { return w.OpenTree(t.Context(), tree.Digest) })
 	}

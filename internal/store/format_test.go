@@ -61,7 +61,7 @@ const (
 
 func TestDigestStability(t *testing.T) {
 	s := store.New(store.NewMem())
-	tree, err := s.PutTree(t.Context(), folder)
+	tree, err := s.PutTree(t.Context(), folder, store.Intake{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func writeFormat1(t *testing.T, dir string) {
 	s := store.New(b)
 	_, err := s.PutBlob(ctx, blob)
 	must(t, err)
-	_, err = s.PutTree(ctx, folder)
+	_, err = s.PutTree(ctx, folder, store.Intake{})
 	must(t, err)
 	must(t, s.CreateRun(ctx, run))
 	must(t, s.PutPlan(ctx, run.ID, plan))

@@ -96,11 +96,11 @@ func TestTree(t *testing.T) {
 		"z.txt": {Data: []byte("last")}, "a-b/x": {Data: []byte("1")}, "a/b": {Data: []byte("22")}, "a.json": {},
 		".git/config": {Data: []byte("no")}, "a/.DS_Store": {Data: []byte("no")},
 	}
-	tree, err := s.PutTree(ctx, fsys)
+	tree, err := s.PutTree(ctx, fsys, store.Intake{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := s.PutTree(ctx, fsys); err != nil || again != tree {
+	if again, err := s.PutTree(ctx, fsys, store.Intake{}); err != nil || again != tree {
 		t.Errorf("put again: %+v, %v", again, err)
 	}
 	files, err := s.OpenTree(ctx, tree.Digest)
@@ -126,10 +126,10 @@ func TestTree(t *testing.T) {
 	if _, err := files.Open(ctx, "a"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("open of a folder: %v", err)
 	}
-	if _, err := s.PutTree(ctx, fstest.MapFS{"link": {Mode: fs.ModeSymlink}}); err == nil || !strings.Contains(err.Error(), "link") {
+	if _, err := s.PutTree(ctx, fstest.MapFS{"link": {Mode: fs.ModeSymlink}}, store.Intake{}); err == nil || !strings.Contains(err.Error(), "link") {
 		t.Errorf("a link: %v", err)
 	}
-	if _, err := s.PutTree(ctx, os.DirFS("testdata/absent")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := s.PutTree(ctx, os.DirFS("testdata/absent"), store.Intake{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("an absent folder: %v", err)
 	}
 }

@@ -6,8 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"iter"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/gymline/gymline/internal/fault"
@@ -49,36 +50,48 @@ const SplitsFile = "splits.json"
 // benchmarkDomains maps a file name's prefix to the domain's name, where they differ.
 var benchmarkDomains = map[string]string{"code": "coding"}
 
-// ReadBenchmark reads traces in the layout of ProactiveBench's test_data: each
-// file a JSON list of {"observation": {"time", "event"}}; what else its entries
-// hold is ignored, and so is splits.json. A trace's ID is its file's name
-// without ".json", and its domain what comes before the first "_" there. Traces
-// come in the order of paths, with neither proposals nor judgements.
-func ReadBenchmark(ctx context.Context, files Opener, paths []string) ([]Trace, error) {
+// A Folder reads files of a named input.
+type Folder interface {
+	// List returns the paths of the files right in dir, sorted.
+	List(dir string) []string
+	// ReadAhead yields each file's bytes, or its error, in the order of paths; an
+	// absent file's wraps fs.ErrNotExist.
+	ReadAhead(ctx context.Context, paths []string) iter.Seq2[[]byte, error]
+}
+
+// BenchmarkFiles returns the paths of the traces right in dir: *.json, without splits.json.
+func BenchmarkFiles(files Folder, dir string) []string {
+	return slices.DeleteFunc(files.List(dir), func(p string) bool {
+		return path.Ext(p) != ".json" || path.Base(p) == SplitsFile
+	})
+}
+
+// ReadBenchmark reads the traces right in dir, in the layout of ProactiveBench's
+// test_data: each file a JSON list of {"observation": {"time", "event"}}; what else
+// its entries hold is ignored. A trace's ID is its file's name without ".json", and
+// its domain what comes before the first "_" there. Traces come in the order of
+// their files' names, with neither proposals nor judgements.
+func ReadBenchmark(ctx context.Context, files Folder, dir string) ([]Trace, error) {
+	paths := BenchmarkFiles(files, dir)
+	if len(paths) == 0 {
+		return nil, fault.New(fault.Permanent, errors.New("benchmark: the folder holds no trace (*.json)"),
+			"name the folder that holds the trace files themselves, such as test_data")
+	}
 	var traces []Trace
-	seen := map[string]string{}
-	for _, p := range paths {
-		if path.Ext(p) != ".json" || path.Base(p) == SplitsFile {
-			continue
-		}
-		t, err := readBenchmarkTrace(ctx, files, p)
+	for data, err := range files.ReadAhead(ctx, paths) {
 		if err != nil {
 			return nil, fmt.Errorf("benchmark: %w", err)
 		}
-		if other, ok := seen[t.ID]; ok {
-			return nil, fmt.Errorf("benchmark: %s and %s are both the trace %q; give them different file names", other, p, t.ID)
+		t, err := readBenchmarkTrace(paths[len(traces)], data)
+		if err != nil {
+			return nil, fmt.Errorf("benchmark: %w", err)
 		}
-		seen[t.ID] = p
 		traces = append(traces, t)
-	}
-	if len(traces) == 0 {
-		return nil, fault.New(fault.Permanent, errors.New("benchmark: the folder holds no trace (*.json)"),
-			"name the folder that holds the trace files themselves, such as test_data")
 	}
 	return traces, nil
 }
 
-func readBenchmarkTrace(ctx context.Context, files Opener, p string) (Trace, error) {
+func readBenchmarkTrace(p string, data []byte) (Trace, error) {
 	t := Trace{ID: strings.TrimSuffix(path.Base(p), ".json")}
 	if prefix, _, ok := strings.Cut(t.ID, "_"); ok {
 		t.Domain = prefix
@@ -89,7 +102,7 @@ func readBenchmarkTrace(ctx context.Context, files Opener, p string) (Trace, err
 	var entries []struct {
 		Observation *Event `json:"observation"`
 	}
-	if err := readJSONFile(ctx, files, p, &entries); err != nil {
+	if err := decodeFile(p, data, &entries); err != nil {
 		return t, err
 	}
 	if len(entries) == 0 {
@@ -119,20 +132,11 @@ func checkObservation(e *Event) error {
 	return nil
 }
 
-// readJSONFile decodes a file that is one JSON document. What is wrong with it
-// is reported as file:line.
-func readJSONFile(ctx context.Context, files Opener, p string, into any) error {
-	r, err := files.Open(ctx, p)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return fmt.Errorf("%s: %w", p, err)
-	}
+// decodeFile decodes a file that is one JSON document. What is wrong with it is
+// reported as file:line.
+func decodeFile(p string, data []byte, into any) error {
 	data = plainText(data)
-	err = json.Unmarshal(data, into)
+	err := json.Unmarshal(data, into)
 	if err == nil {
 		return nil
 	}

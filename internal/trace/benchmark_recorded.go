@@ -46,19 +46,26 @@ type Answer struct {
 // recordings lack some events and word others differently. An entry that
 // belongs to none is an error, and so is a missing file; an event without an
 // entry, or whose entry lacks agent_response, is unanswered.
-func ReadRecorded(ctx context.Context, files Opener, dir string, benchmark []Trace) ([][]Answer, error) {
-	answers := make([][]Answer, len(benchmark))
+func ReadRecorded(ctx context.Context, files Folder, dir string, benchmark []Trace) ([][]Answer, error) {
+	var paths []string
 	for i := range benchmark {
-		p := path.Join(dir, benchmark[i].ID+".json")
-		a, err := readRecordedTrace(ctx, files, p, benchmark[i].Turns)
+		paths = append(paths, path.Join(dir, benchmark[i].ID+".json"))
+	}
+	var answers [][]Answer
+	for data, err := range files.ReadAhead(ctx, paths) {
+		i := len(answers)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fault.New(fault.Permanent, fmt.Errorf("recorded answers: no file %s for the trace %q: %w", p, benchmark[i].ID, err),
+			return nil, fault.New(fault.Permanent, fmt.Errorf("recorded answers: no file %s for the trace %q: %w", paths[i], benchmark[i].ID, err),
 				"a recorded candidate needs one file for each benchmark trace, of the same name")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("recorded answers: %w", err)
 		}
-		answers[i] = a
+		a, err := readRecordedTrace(paths[i], data, benchmark[i].Turns)
+		if err != nil {
+			return nil, fmt.Errorf("recorded answers: %w", err)
+		}
+		answers = append(answers, a)
 	}
 	return answers, nil
 }
@@ -69,9 +76,9 @@ type recordedEntry struct {
 	Judgement   json.RawMessage `json:"judgement"`
 }
 
-func readRecordedTrace(ctx context.Context, files Opener, p string, turns []Turn) ([]Answer, error) {
+func readRecordedTrace(p string, data []byte, turns []Turn) ([]Answer, error) {
 	var entries []recordedEntry
-	if err := readJSONFile(ctx, files, p, &entries); err != nil {
+	if err := decodeFile(p, data, &entries); err != nil {
 		return nil, err
 	}
 	for i, e := range entries {

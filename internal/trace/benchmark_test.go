@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -23,8 +22,10 @@ func TestReadBenchmark(t *testing.T) {
 		"b/plain.json":     "[" + entry("1", "Moves.", "") + "]",
 		"b/splits.json":    `{"all":{}}`,
 		"b/README.md":      "not a trace",
+		"b/more/c.json":    "not right in the folder",
+		"a.json":           "not in it",
 	}
-	got, err := ReadBenchmark(context.Background(), files, []string{"b/README.md", "b/code_1.json", "b/plain.json", "b/splits.json", "b/writing_2.json"})
+	got, err := ReadBenchmark(context.Background(), files, "b/")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,22 +45,20 @@ func TestReadBenchmarkErrors(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		files fakeFiles
-		paths []string
 		want  string
 	}{
-		{"no trace", fakeFiles{"splits.json": "{}"}, []string{"splits.json"}, "holds no trace"},
-		{"a file cut in half", fakeFiles{"a.json": "[\n" + entry("1", "Moves.", "") + ",\n{\"obser"}, []string{"a.json"}, "a.json:3: unexpected end of JSON input"},
-		{"not a list", fakeFiles{"a.json": "\n{}"}, []string{"a.json"}, "a.json:2: "},
-		{"a wrong type", fakeFiles{"a.json": "[\n{\"observation\":\n{\"time\":5}}]"}, []string{"a.json"}, "a.json:3: "},
-		{"text after the list", fakeFiles{"a.json": good + "\n\nx"}, []string{"a.json"}, "a.json:3: invalid character 'x' after top-level value"},
-		{"no events", fakeFiles{"a.json": "[]"}, []string{"a.json"}, "a.json: no events"},
-		{"no observation", fakeFiles{"a.json": `[{"event":"x"}]`}, []string{"a.json"}, "a.json: entry 0: observation: missing"},
-		{"no text", fakeFiles{"a.json": "[" + entry("1", "Moves.", "") + "," + entry("2", " ", "") + "]"}, []string{"a.json"}, "entry 1: observation.event: missing"},
-		{"no time", fakeFiles{"a.json": "[" + entry("noon", "Moves.", "") + "]"}, []string{"a.json"}, `entry 0: observation.time: time "noon"`},
-		{"one name twice", fakeFiles{"x/a.json": good, "y/a.json": good}, []string{"x/a.json", "y/a.json"}, `x/a.json and y/a.json are both the trace "a"`},
-		{"an absent file", fakeFiles{}, []string{"a.json"}, "a.json"},
+		{"no trace", fakeFiles{"splits.json": "{}"}, "holds no trace"},
+		{"a file cut in half", fakeFiles{"a.json": "[\n" + entry("1", "Moves.", "") + ",\n{\"obser"}, "a.json:3: unexpected end of JSON input"},
+		{"not a list", fakeFiles{"a.json": "\n{}"}, "a.json:2: "},
+		{"a wrong type", fakeFiles{"a.json": "[\n{\"observation\":\n{\"time\":5}}]"}, "a.json:3: "},
+		{"text after the list", fakeFiles{"a.json": good + "\n\nx"}, "a.json:3: invalid character 'x' after top-level value"},
+		{"no events", fakeFiles{"a.json": "[]"}, "a.json: no events"},
+		{"no observation", fakeFiles{"a.json": `[{"event":"x"}]`}, "a.json: entry 0: observation: missing"},
+		{"no text", fakeFiles{"a.json": "[" + entry("1", "Moves.", "") + "," + entry("2", " ", "") + "]"}, "entry 1: observation.event: missing"},
+		{"no time", fakeFiles{"a.json": "[" + entry("noon", "Moves.", "") + "]"}, `entry 0: observation.time: time "noon"`},
+		{"nothing", fakeFiles{}, "holds no trace"},
 	} {
-		_, err := ReadBenchmark(context.Background(), c.files, c.paths)
+		_, err := ReadBenchmark(context.Background(), c.files, ".")
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
@@ -216,7 +215,7 @@ func FuzzReadBenchmark(f *testing.F) {
 	f.Add(`[{"observation":{"time":"Day 9999999999999999999, 1:00 PM","event":"x"}}]`)
 	f.Add(`[{}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		traces, err := ReadBenchmark(context.Background(), fakeFiles{"b/code_1.json": text}, []string{"b/code_1.json"})
+		traces, err := ReadBenchmark(context.Background(), fakeFiles{"b/code_1.json": text}, "b")
 		if err != nil {
 			if !strings.Contains(err.Error(), "b/code_1.json") {
 				t.Fatalf("an error that does not name the file: %v", err)
@@ -234,10 +233,24 @@ func FuzzReadBenchmark(f *testing.F) {
 	})
 }
 
-type dirFiles string
-
-func (d dirFiles) Open(_ context.Context, path string) (io.ReadCloser, error) {
-	return os.Open(filepath.Join(string(d), path))
+// filesIn reads the JSON files right in folders of dir.
+func filesIn(t *testing.T, dir string, folders ...string) fakeFiles {
+	t.Helper()
+	files := fakeFiles{}
+	for _, folder := range folders {
+		matches, err := filepath.Glob(filepath.Join(dir, folder, "*.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range matches {
+			data, err := os.ReadFile(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[folder+"/"+filepath.Base(m)] = string(data)
+		}
+	}
+	return files
 }
 
 // proactiveBench returns the folder of the real data, or skips the test.
@@ -254,15 +267,7 @@ func proactiveBench(t *testing.T) string {
 
 func TestRealBenchmark(t *testing.T) {
 	dir := proactiveBench(t)
-	matches, err := filepath.Glob(filepath.Join(dir, "test_data", "*.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var paths []string
-	for _, m := range matches {
-		paths = append(paths, "test_data/"+filepath.Base(m))
-	}
-	benchmark, err := ReadBenchmark(context.Background(), dirFiles(dir), paths)
+	benchmark, err := ReadBenchmark(context.Background(), filesIn(t, dir, "test_data"), "test_data")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +281,7 @@ func TestRealBenchmark(t *testing.T) {
 	}
 	silent := map[string]int{"gpt-4o": 11, "gpt-4o-mini": 3, "llama3.1-8b": 29, "qwen2-7b": 2}
 	for model, want := range silent {
-		answers, err := ReadRecorded(context.Background(), dirFiles(dir), "traces/"+model, benchmark)
+		answers, err := ReadRecorded(context.Background(), filesIn(t, dir, "traces/"+model), "traces/"+model, benchmark)
 		if err != nil {
 			t.Errorf("%s: %v", model, err)
 			continue

@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
+	"maps"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +23,30 @@ func (f fakeFiles) Open(_ context.Context, path string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
 	}
 	return io.NopCloser(strings.NewReader(s)), nil
+}
+
+func (f fakeFiles) List(dir string) (paths []string) {
+	for _, p := range slices.Sorted(maps.Keys(f)) {
+		if path.Dir(p) == path.Clean(dir) {
+			paths = append(paths, p)
+		}
+	}
+	return paths
+}
+
+func (f fakeFiles) ReadAhead(ctx context.Context, paths []string) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for _, p := range paths {
+			r, err := f.Open(ctx, p)
+			var data []byte
+			if err == nil {
+				data, err = io.ReadAll(r)
+			}
+			if !yield(data, err) {
+				return
+			}
+		}
+	}
 }
 
 const goodRow = `{"obs":[{"time":"Day 1, 11:58 PM","event":"The user opens notes.md."},{"time":"Day 2, 12:01 AM","event":"用户搜索“火车票”。"}],` +

@@ -27,7 +27,7 @@ func TestLineEndsAndMarksMeanNothing(t *testing.T) {
 		"seeds":  func(edit func(string) string) (any, error) { return ReadSeeds("s.yaml", []byte(edit(seeds))) },
 		"scenes": func(edit func(string) string) (any, error) { return ReadScenes("s.yaml", []byte(edit(oneScene))) },
 		"benchmark": func(edit func(string) string) (any, error) {
-			return ReadBenchmark(ctx, fakeFiles{"t.json": edit(bench)}, []string{"t.json"})
+			return ReadBenchmark(ctx, fakeFiles{"t.json": edit(bench)}, ".")
 		},
 		"recorded": func(edit func(string) string) (any, error) { return readOne(edit(recorded)) },
 		"reward data": func(edit func(string) string) (any, error) {
@@ -59,7 +59,7 @@ func TestImportedEventsAreOneLine(t *testing.T) {
 		"m/t.json":                       "[" + entry("1", odd, `,"agent_response":[]`) + "]",
 		"pb/reward_data/test_data.jsonl": `{"obs":[{"time":"1","event":" The user types 'a\nb'. "}],"pred_task":null,"valid":true}`,
 	}
-	traces, err := ReadBenchmark(ctx, files, []string{"t.json"})
+	traces, err := ReadBenchmark(ctx, files, ".")
 	if err != nil || traces[0].Turns[0].Event.Text != want {
 		t.Errorf("benchmark %+v, %v", traces, err)
 	}

@@ -12,7 +12,6 @@ package curate
 import (
 	"context"
 	"fmt"
-	"path"
 
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
@@ -93,14 +92,7 @@ func (c *curator) readBenchmark(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dir := path.Clean(from.Path)
-	var paths []string
-	for _, f := range files.Files(dir) {
-		if path.Dir(f.Path) == dir {
-			paths = append(paths, f.Path)
-		}
-	}
-	traces, err := trace.ReadBenchmark(ctx, files, paths)
+	traces, err := trace.ReadBenchmark(ctx, files, from.Path)
 	if err != nil {
 		return fmt.Errorf("input %s, path %s: %w", from.Input, from.Path, err)
 	}

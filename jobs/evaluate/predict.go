@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/llm"
@@ -15,7 +14,6 @@ import (
 	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/rewardmodel"
 	"github.com/gymline/gymline/internal/rows"
-	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/trace"
 )
 
@@ -76,22 +74,11 @@ func readBenchmark(ctx context.Context, t *job.Task, from plan.File) ([]trace.Tr
 	if err != nil {
 		return nil, err
 	}
-	traces, err := trace.ReadBenchmark(ctx, files, folder(files, from.Path))
+	traces, err := trace.ReadBenchmark(ctx, files, from.Path)
 	if err != nil {
 		return nil, fmt.Errorf("input %s, path %s: %w", from.Input, from.Path, err)
 	}
 	return traces, nil
-}
-
-func folder(files *store.TreeFS, dir string) []string {
-	dir = path.Clean(dir)
-	var paths []string
-	for _, f := range files.Files(dir) {
-		if path.Dir(f.Path) == dir {
-			paths = append(paths, f.Path)
-		}
-	}
-	return paths
 }
 
 // A prediction is one candidate's pass over the benchmark.

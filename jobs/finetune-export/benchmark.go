@@ -3,7 +3,6 @@ package finetuneexport
 import (
 	"context"
 	"fmt"
-	"path"
 	"slices"
 
 	"github.com/gymline/gymline/internal/job"
@@ -29,14 +28,7 @@ func readBenchmark(ctx context.Context, t *job.Task, from *plan.File) (*benchmar
 	if err != nil {
 		return nil, err
 	}
-	dir := path.Clean(from.Path)
-	var paths []string
-	for _, f := range files.Files(dir) {
-		if path.Dir(f.Path) == dir {
-			paths = append(paths, f.Path)
-		}
-	}
-	traces, err := trace.ReadBenchmark(ctx, files, paths)
+	traces, err := trace.ReadBenchmark(ctx, files, from.Path)
 	if err != nil {
 		return nil, fmt.Errorf("input %s, path %s: %w", from.Input, from.Path, err)
 	}

@@ -65,7 +65,7 @@ func Run(t testing.TB, c Case) (*Result, error) {
 	var sources []plan.File
 	for _, name := range slices.Sorted(maps.Keys(c.Files)) {
 		fsys := c.Files[name]
-		tree, err := s.PutTree(ctx, fsys)
+		tree, err := s.PutTree(ctx, fsys, store.Intake{})
 		must(t, err)
 		p.Inputs[name] = tree.Digest
 		sources = append(sources, plan.File{Input: name, Path: "."})

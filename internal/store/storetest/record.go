@@ -55,7 +55,7 @@ func records(t *testing.T, b store.Bucket) {
 	if want := []store.RunID{"other-2", "quick", "quick-9", "quick-10", "quick.b-1"}; err != nil || !slices.Equal(ids, want) {
 		t.Errorf("runs %q, want %q (%v)", ids, want, err)
 	}
-	tree, err := s.PutTree(ctx, fstest.MapFS{"b.txt": {Data: []byte("b")}, "a/1": {Data: []byte("one")}, ".git/x": {Data: []byte("no")}})
+	tree, err := s.PutTree(ctx, fstest.MapFS{"b.txt": {Data: []byte("b")}, "a/1": {Data: []byte("one")}, ".git/x": {Data: []byte("no")}}, store.Intake{})
 	if err != nil || tree.Files != 2 || tree.Bytes != 4 {
 		t.Fatalf("tree %+v, %v", tree, err)
 	}

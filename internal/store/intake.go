@@ -1,0 +1,275 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// An Intake is how a folder is taken in. The zero one reads every file.
+type Intake struct {
+	// Known has the digests of files that did not change; nil: none.
+	Known Known
+	// Told hears how far it is: of the files to read, and then of those that the
+	// store lacks, done and all. It is called from several goroutines; nil: nobody.
+	Told func(storing bool, done, all int)
+	// Anew asks the store for every file, also where it has the tree already.
+	Anew bool
+}
+
+// Known remembers digests of a folder's files. It is safe for concurrent use.
+type Known interface {
+	// Digest returns the digest of the file at path if info shows the very file
+	// that was kept, unchanged.
+	Digest(path string, info fs.FileInfo) (Digest, bool)
+	// Keep remembers the digest of a file as it was before and after it was read.
+	Keep(path string, before, after fs.FileInfo, d Digest)
+	// Stored is the tree that the folder was stored as last, in whichever store.
+	Stored() Digest
+	// KeepStored remembers that tree.
+	KeepStored(d Digest)
+}
+
+// PutTree stores every regular file of fsys that is not stored yet, and the
+// list of them. Names that start with a dot are left out; a link or device is refused.
+// Files are read and stored side by side; of several errors the first by path is returned.
+func (s *Store) PutTree(ctx context.Context, fsys fs.FS, in Intake) (Tree, error) {
+	t, err := in.Digest(ctx, fsys)
+	if err != nil {
+		return Tree{}, err
+	}
+	there := false
+	if !in.Anew { // a tree is stored after its files: where it is, they are
+		if there, err = s.HasBlob(ctx, t.Digest()); err != nil {
+			return Tree{}, err
+		}
+	}
+	if !there {
+		if err := s.putFiles(ctx, fsys, t, in); err != nil {
+			return Tree{}, err
+		}
+	}
+	d := t.Digest()
+	if in.Known != nil {
+		in.Known.KeepStored(d)
+	}
+	return Tree{Digest: d, Files: len(t.files), Bytes: t.Bytes()}, nil
+}
+
+// Digest lists what PutTree would store. The files of such a tree cannot be opened.
+func (in Intake) Digest(ctx context.Context, fsys fs.FS) (*TreeFS, error) {
+	var found []dirFile
+	err := fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if path != "." && strings.HasPrefix(d.Name(), ".") {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if d.IsDir() {
+			return ctx.Err()
+		}
+		if !d.Type().IsRegular() {
+			return fmt.Errorf("%s is not a regular file: copy what it stands for to its place", path)
+		}
+		found = append(found, dirFile{path, d})
+		return nil
+	})
+	if err != nil || found == nil {
+		return &TreeFS{}, err // whose list is null, not []
+	}
+	slices.SortFunc(found, func(a, b dirFile) int { return strings.Compare(a.path, b.path) })
+	t := &TreeFS{files: make([]TreeFile, len(found))}
+	done := in.counter(false, len(found))
+	return t, sideBySide(ctx, len(found), func(i int) (err error) {
+		t.files[i], err = in.digest(fsys, found[i])
+		done()
+		return err
+	})
+}
+
+// A dirFile is a file that was found in a folder.
+type dirFile struct {
+	path  string
+	entry fs.DirEntry
+}
+
+// digest finds a file's digest, and reads it for that alone unless it is known.
+func (in Intake) digest(fsys fs.FS, file dirFile) (TreeFile, error) {
+	if in.Known != nil {
+		info, err := file.entry.Info()
+		if err != nil {
+			return TreeFile{}, err
+		}
+		if d, ok := in.Known.Digest(file.path, info); ok {
+			return TreeFile{Path: file.path, Digest: d, Bytes: info.Size()}, nil
+		}
+	}
+	f, err := fsys.Open(file.path)
+	if err != nil {
+		return TreeFile{}, err
+	}
+	defer f.Close()
+	before, err := f.Stat()
+	if err != nil {
+		return TreeFile{}, err
+	}
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	if err != nil {
+		return TreeFile{}, fmt.Errorf("read %s: %w", file.path, err)
+	}
+	d := Digest(hex.EncodeToString(h.Sum(nil)))
+	if in.Known != nil {
+		after, err := f.Stat()
+		if err != nil {
+			return TreeFile{}, err
+		}
+		in.Known.Keep(file.path, before, after, d)
+	}
+	return TreeFile{Path: file.path, Digest: d, Bytes: n}, nil
+}
+
+// putFiles stores the files of t that the store lacks, and then their list. A file
+// that changed since its digest was taken goes in, and is listed, as it is now.
+func (s *Store) putFiles(ctx context.Context, fsys fs.FS, t *TreeFS, in Intake) error {
+	have, err := s.stored(ctx, in)
+	if err != nil {
+		return err
+	}
+	var lacking [][]int // places of equal files
+	at := map[Digest]int{}
+	for i, f := range t.files {
+		if have[f.Digest] {
+			continue
+		}
+		n, ok := at[f.Digest]
+		if !ok {
+			n = len(lacking)
+			at[f.Digest], lacking = n, append(lacking, nil)
+		}
+		lacking[n] = append(lacking[n], i)
+	}
+	done := in.counter(true, len(lacking))
+	err = sideBySide(ctx, len(lacking), func(n int) error {
+		defer done()
+		want := t.files[lacking[n][0]].Digest
+		there, err := s.HasBlob(ctx, want)
+		for _, i := range lacking[n] {
+			if err != nil || there {
+				break
+			}
+			if t.files[i], err = s.putFile(ctx, fsys, t.files[i].Path); err == nil {
+				there = t.files[i].Digest == want
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	data, err := encode(t.files)
+	if err != nil {
+		return err
+	}
+	_, err = s.PutBlob(ctx, data)
+	return err
+}
+
+// stored returns digests of files that are stored, because the tree that the
+// folder was stored as last is.
+func (s *Store) stored(ctx context.Context, in Intake) (map[Digest]bool, error) {
+	have := map[Digest]bool{}
+	if in.Anew || in.Known == nil || in.Known.Stored() == "" {
+		return have, nil
+	}
+	last, err := s.OpenTree(ctx, in.Known.Stored())
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrCorrupt) {
+		return have, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range last.files {
+		have[f.Digest] = true
+	}
+	return have, nil
+}
+
+func (s *Store) putFile(ctx context.Context, fsys fs.FS, path string) (TreeFile, error) {
+	f, err := fsys.Open(path)
+	if err != nil {
+		return TreeFile{}, err
+	}
+	defer f.Close()
+	w := s.NewBlob()
+	defer w.Discard()
+	if _, err := io.Copy(w, f); err != nil {
+		return TreeFile{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	d, err := w.Commit(ctx)
+	return TreeFile{Path: path, Digest: d, Bytes: w.Bytes()}, err
+}
+
+// counter returns what is to be called after each of n files.
+func (in Intake) counter(storing bool, n int) func() {
+	if in.Told == nil {
+		return func() {}
+	}
+	var done atomic.Int64
+	in.Told(storing, 0, n)
+	return func() { in.Told(storing, int(done.Add(1)), n) }
+}
+
+// abreast is how many files are read or written at once: enough for a server that
+// is 20 ms away, and few enough for their buffers.
+const abreast = 32
+
+// sideBySide calls fn with 0 to n-1, several at once. After an error it begins no
+// more, and of several it returns that of the least number, whatever the timing.
+func sideBySide(ctx context.Context, n int, fn func(i int) error) error {
+	var (
+		mu    sync.Mutex
+		next  int
+		end   = n // no number from here on is begun
+		first error
+		group sync.WaitGroup
+	)
+	for range min(abreast, n) {
+		group.Go(func() {
+			for {
+				mu.Lock()
+				i := next
+				if i >= end || ctx.Err() != nil {
+					mu.Unlock()
+					return
+				}
+				next++
+				mu.Unlock()
+				if err := fn(i); err != nil {
+					mu.Lock()
+					if i < end {
+						end, first = i, err
+					}
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	group.Wait()
+	if first == nil {
+		return ctx.Err()
+	}
+	return first
+}
