@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -54,8 +53,9 @@ func newCheckpointPut(edge *cli.Edge) *cobra.Command {
 the checkpoint of the training NAME of a run. A run takes one for each training:
 putting the same again is no error, putting another one is.
 
-Without --profile the store is the one that GYMLINE_STORE_ENDPOINT and its like
-name, where they are set, as in a trainer's pod.
+It may be put while the run waits for it. Without --profile the store is the one
+that GYMLINE_STORE_ENDPOINT and its like name, where they are set, as in a
+trainer's pod.
 
 ` + exitCodes,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -268,10 +268,6 @@ func (o checkpointOptions) writing(ctx context.Context, edge *cli.Edge, fn func(
 		return err
 	}
 	st, err := openProfile(ctx, edge, p)
-	if e, ok := errors.AsType[*store.Error](err); ok && p.Spec.Store.Embedded != nil && e.Temporary() && filepath.Base(e.Key) == "lock" {
-		return fault.New(fault.Temporary, fmt.Errorf("%w: a folder has one writer, and while a run waits that is the run", err),
-			"interrupt the run (Ctrl-C; what is done is kept), put the checkpoint, and run the same command again; or use a store on an S3 server, or train with a command")
-	}
 	if err != nil {
 		return err
 	}

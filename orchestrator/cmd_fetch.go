@@ -168,7 +168,7 @@ func createIn(root *os.Root, name string) (*os.File, error) {
 // fromEnv reports whether the environment names the store: a command that is told
 // of no profile then runs beside a job.
 func fromEnv(edge *cli.Edge, profile string) bool {
-	return profile == "" && edge.Getenv(envEndpoint) != ""
+	return profile == "" && (edge.Getenv(envFolder) != "" || edge.Getenv(envEndpoint) != "")
 }
 
 // readingHere opens for reading the store of a profile or of the environment.

@@ -45,9 +45,9 @@ func newJob(edge *cli.Edge) *cobra.Command {
 		Short: "Do one shard of one step of an open run (engines call this)",
 		Long: `Do one shard of one step of an open run, as an engine or a pod does, and with
 --stride every N-th one after it: the plan and all inputs come from the store
-that GYMLINE_STORE_ENDPOINT, GYMLINE_STORE_BUCKET, GYMLINE_STORE_PREFIX,
-GYMLINE_STORE_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY name. Events
-are JSON lines on stdout, logs go to stderr.
+that GYMLINE_STORE_FOLDER names, or GYMLINE_STORE_ENDPOINT, GYMLINE_STORE_BUCKET,
+GYMLINE_STORE_PREFIX, GYMLINE_STORE_REGION, AWS_ACCESS_KEY_ID and
+AWS_SECRET_ACCESS_KEY. Events are JSON lines on stdout, logs go to stderr.
 
 ` + exitCodes,
 		Args: cobra.ExactArgs(1),

@@ -285,7 +285,7 @@ func childConfig(edge *cli.Edge, profile *experiment.Profile, how Execution, st 
 				vars = append(vars, v.Name+"="+v.Value)
 			}
 		}
-		return append(vars, st.env()...)
+		return append(vars, st.env...)
 	}
 	r := profile.Spec.Retries
 	return local.Config{

@@ -91,7 +91,7 @@ func parity(t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine, err := childConfig(edge, profile, how, &openStore{config: config})
+	engine, err := childConfig(edge, profile, how, &openStore{env: s3Env(config)})
 	if err != nil {
 		t.Fatal(err)
 	}

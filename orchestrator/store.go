@@ -13,12 +13,13 @@ import (
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/store"
-	"github.com/gymline/gymline/internal/store/embedded"
+	"github.com/gymline/gymline/internal/store/folder"
 	"github.com/gymline/gymline/internal/store/s3"
 )
 
 // The environment that tells a job where its store is.
 const (
+	envFolder    = "GYMLINE_STORE_FOLDER" // an absolute path; else the store is on a server
 	envEndpoint  = "GYMLINE_STORE_ENDPOINT"
 	envBucket    = "GYMLINE_STORE_BUCKET"
 	envPrefix    = "GYMLINE_STORE_PREFIX"
@@ -30,17 +31,8 @@ const (
 // An openStore is a profile's store, and what a job needs to open it too.
 type openStore struct {
 	*store.Store
-	config s3.Config
-	close  func() error
-}
-
-// env is the environment that storeFromEnv reads.
-func (o *openStore) env() []string {
-	c := o.config
-	return []string{
-		envEndpoint + "=" + c.Endpoint, envBucket + "=" + c.Bucket, envPrefix + "=" + c.Prefix, envRegion + "=" + c.Region,
-		envAccessKey + "=" + c.AccessKey, envSecretKey + "=" + string(c.SecretKey),
-	}
+	env   []string // storeFromEnv reads it
+	close func() error
 }
 
 // storeVariables is the same for an engine that sends jobs elsewhere: without
@@ -55,43 +47,60 @@ func storeVariables(s *experiment.S3, endpoint string) []engine.Variable {
 
 // openProfile opens a profile's store for reading and writing.
 func openProfile(ctx context.Context, edge *cli.Edge, p *experiment.Profile) (*openStore, error) {
-	return open(ctx, edge, p, embedded.Start)
+	f := p.Spec.Store.Folder
+	if f == nil {
+		return openS3(ctx, edge, p.Spec.Store.S3)
+	}
+	dir, err := filepath.Abs(f.Path)
+	if err != nil {
+		return nil, fault.New(fault.Config, err, "give the store's folder by an absolute path")
+	}
+	bucket, err := folder.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := bucket.Sweep(ctx, edge.Now()); err != nil {
+		return nil, errors.Join(err, bucket.Close())
+	}
+	return &openStore{store.New(bucket), []string{envFolder + "=" + dir}, bucket.Close}, nil
 }
 
 var errNoStore = errors.New("there is no store")
 
-// readProfile opens it for reading, beside a run that may be under way.
+// readProfile opens it for reading, beside runs that may be under way.
 func readProfile(ctx context.Context, edge *cli.Edge, p *experiment.Profile) (*openStore, error) {
-	o, err := open(ctx, edge, p, embedded.StartReadOnly)
+	f := p.Spec.Store.Folder
+	if f == nil {
+		return openS3(ctx, edge, p.Spec.Store.S3)
+	}
+	bucket, err := folder.OpenReadOnly(filepath.Clean(f.Path))
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, fault.New(fault.Config, fmt.Errorf("%w in %s", errNoStore, p.Spec.Store.Embedded.Path),
+		return nil, fault.New(fault.Config, fmt.Errorf("%w in %s", errNoStore, f.Path),
 			"go to the folder where 'gymline run' was, or name the store with --profile")
 	}
-	return o, err
+	if err != nil {
+		return nil, err
+	}
+	return &openStore{Store: store.New(bucket), close: bucket.Close}, nil
 }
 
-func open(ctx context.Context, edge *cli.Edge, p *experiment.Profile, start func(context.Context, string) (*embedded.Server, error)) (*openStore, error) {
-	o := &openStore{close: func() error { return nil }}
-	if e := p.Spec.Store.Embedded; e != nil {
-		server, err := start(ctx, filepath.Clean(e.Path))
-		if err != nil {
-			return nil, err
-		}
-		o.close = server.Close
-		o.config = server.Config()
-	} else {
-		config, err := s3Config(edge.Getenv, p.Spec.Store.S3)
-		if err != nil {
-			return nil, err
-		}
-		o.config = config
-	}
-	bucket, err := s3.Open(ctx, o.config)
+func openS3(ctx context.Context, edge *cli.Edge, s *experiment.S3) (*openStore, error) {
+	c, err := s3Config(edge.Getenv, s)
 	if err != nil {
-		return nil, errors.Join(err, o.close())
+		return nil, err
 	}
-	o.Store = store.New(bucket)
-	return o, nil
+	bucket, err := s3.Open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &openStore{store.New(bucket), s3Env(c), func() error { bucket.Close(); return nil }}, nil
+}
+
+func s3Env(c s3.Config) []string {
+	return []string{
+		envEndpoint + "=" + c.Endpoint, envBucket + "=" + c.Bucket, envPrefix + "=" + c.Prefix, envRegion + "=" + c.Region,
+		envAccessKey + "=" + c.AccessKey, envSecretKey + "=" + string(c.SecretKey),
+	}
 }
 
 func s3Config(getenv func(string) string, s *experiment.S3) (s3.Config, error) {
@@ -111,12 +120,19 @@ func s3Config(getenv func(string) string, s *experiment.S3) (s3.Config, error) {
 
 // storeFromEnv opens the store of a job.
 func storeFromEnv(ctx context.Context, getenv func(string) string) (*store.Store, error) {
+	if dir := getenv(envFolder); dir != "" {
+		bucket, err := folder.Open(dir)
+		if err != nil {
+			return nil, err
+		}
+		return store.New(bucket), nil // open until the process ends
+	}
 	c := s3.Config{
 		Endpoint: getenv(envEndpoint), Bucket: getenv(envBucket), Prefix: getenv(envPrefix), Region: getenv(envRegion),
 		AccessKey: getenv(envAccessKey), SecretKey: s3.Secret(getenv(envSecretKey)),
 	}
 	if c.Endpoint == "" || c.Bucket == "" {
-		return nil, fault.New(fault.Config, errors.New("a job needs a store: "+envEndpoint+" and "+envBucket+" are not set"),
+		return nil, fault.New(fault.Config, errors.New("a job needs a store: neither "+envFolder+" nor "+envEndpoint+" and "+envBucket+" are set"),
 			"use 'gymline run', which starts jobs itself")
 	}
 	bucket, err := s3.Open(ctx, c)

@@ -10,8 +10,10 @@ import (
 )
 
 func (l *loader) checkProfile(p *Profile) {
-	if !l.given("spec.store") {
-		p.Spec.Store.Embedded = defaultEmbedded()
+	if s := &p.Spec.Store; !l.given("spec.store") {
+		s.Folder = defaultFolder()
+	} else if s.Embedded != nil {
+		s.Folder, s.Embedded = s.Embedded, nil
 	}
 	r := p.Spec.Retries
 	if path := "spec.retries.maxBackoff"; !l.bad[path] && !l.bad["spec.retries.backoff"] && r.MaxBackoff < r.Backoff {
@@ -25,7 +27,7 @@ func (l *loader) checkProfile(p *Profile) {
 func (l *loader) checkArgo(p *Profile) {
 	a := p.Spec.Argo
 	if path := "spec.store"; p.Spec.Store.S3 == nil && !l.bad[path] {
-		l.add(l.at(path), path, "pods cannot reach the embedded store", "give s3, a server that pods and this machine reach")
+		l.add(l.at(path), path, "pods cannot reach a folder of this machine", "give s3, a server that pods and this machine reach")
 	}
 	if s3 := p.Spec.Store.S3; s3 != nil {
 		l.checkKeyOfStore(a, s3.AccessKey, "spec.store.s3.accessKey")

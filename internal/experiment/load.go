@@ -68,19 +68,19 @@ func LoadAny(name string, data []byte, opts Options) (any, error) {
 	return nil, l.err()
 }
 
-// DefaultProfile is the profile of a run that is given none: this machine, the
-// embedded store and the local engine.
+// DefaultProfile is the profile of a run that is given none: this machine, a
+// folder for the store and the local engine.
 func DefaultProfile() *Profile {
 	p := Profile{APIVersion: V1Alpha1, Kind: KindProfile, Metadata: Metadata{Name: "default"}}
 	setDefaults(reflect.ValueOf(&p.Spec).Elem())
-	p.Spec.Store.Embedded = defaultEmbedded()
+	p.Spec.Store.Folder = defaultFolder()
 	return &p
 }
 
-func defaultEmbedded() *Embedded {
-	var e Embedded
-	setDefaults(reflect.ValueOf(&e).Elem())
-	return &e
+func defaultFolder() *Folder {
+	var f Folder
+	setDefaults(reflect.ValueOf(&f).Elem())
+	return &f
 }
 
 // document returns the mapping that the file is, or nil after problems.

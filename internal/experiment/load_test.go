@@ -182,7 +182,7 @@ func TestProfile(t *testing.T) {
 
 func TestDefaultProfile(t *testing.T) {
 	want := ProfileSpec{
-		Store:       Storage{Embedded: &Embedded{Path: ".gymline"}},
+		Store:       Storage{Folder: &Folder{Path: ".gymline"}},
 		Engine:      "local",
 		Parallelism: Parallelism{Shards: 2, InFlight: 64},
 		Retries:     Retries{Limit: 4, Backoff: Duration(time.Second), MaxBackoff: Duration(30 * time.Second)},

@@ -25,7 +25,7 @@ type Profile struct {
 // ProfileSpec is a profile's content.
 type ProfileSpec struct {
 	_           struct{}          `doc:"Where and how fast."`
-	Store       Storage           `json:"store" doc:"Where artifacts are kept; embedded in .gymline unless given."`
+	Store       Storage           `json:"store" doc:"Where artifacts are kept; the folder .gymline unless given."`
 	Engine      string            `json:"engine" default:"local" enum:"local,argo" doc:"What runs the steps: this machine, or Argo Workflows on Kubernetes."`
 	Argo        *Argo             `json:"argo,omitempty" when:"engine=argo" required:"true" doc:"Where on Kubernetes."`
 	Parallelism Parallelism       `json:"parallelism" doc:"How much is done at once."`
@@ -36,15 +36,16 @@ type ProfileSpec struct {
 
 // Storage is exactly one of its fields.
 type Storage struct {
-	_        struct{}  `doc:"Where artifacts are kept." exactly:"embedded,s3"`
-	Embedded *Embedded `json:"embedded,omitempty" doc:"An S3 server inside gymline, over a folder of this machine."`
-	S3       *S3       `json:"s3,omitempty" doc:"A MinIO or other S3 server."`
+	_        struct{} `doc:"Where artifacts are kept." exactly:"folder,s3,embedded"`
+	Folder   *Folder  `json:"folder,omitempty" doc:"A plain folder, which any number of gymline's processes on this machine use at once."`
+	S3       *S3      `json:"s3,omitempty" doc:"A MinIO or other S3 server, which machines share."`
+	Embedded *Folder  `json:"embedded,omitempty" doc:"The former name of folder, with the same meaning."`
 }
 
-// Embedded is the store inside the process.
-type Embedded struct {
-	_    struct{} `doc:"The store inside gymline."`
-	Path string   `json:"path" default:".gymline" rule:"text" doc:"Its folder; a relative one is under the working directory."`
+// Folder is a store of this machine.
+type Folder struct {
+	_    struct{} `doc:"A folder of this machine."`
+	Path string   `json:"path" default:".gymline" rule:"text" doc:"Where it is; a relative one is under the working directory. It is made when absent."`
 }
 
 // S3 addresses a bucket.

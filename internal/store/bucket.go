@@ -1,6 +1,6 @@
 // Package store keeps every artifact of a run: content-addressed blobs and the
-// small records that name them, in one bucket of an S3 server. FORMAT.md beside
-// this file is the layout. The package imports nothing else of this project.
+// small records that name them, in one bucket: a folder, or a bucket of an S3
+// server. FORMAT.md beside this file is the layout. The package imports nothing else of this project.
 package store
 
 import (
@@ -11,9 +11,9 @@ import (
 	"iter"
 )
 
-// A Bucket is the little of S3 that the store needs. Implementations are s3
-// (any S3 server), embedded (a server inside this process) and Mem; the suite
-// in storetest is the contract's other half.
+// A Bucket is the little of S3 that the store needs. Implementations are
+// folder (a plain folder), s3 (any S3 server) and Mem; the suite in storetest is
+// the contract's other half.
 //
 //   - Keys are UTF-8, at most 900 bytes, of slash-separated segments of 1 to 240
 //     bytes that are neither "." nor ".."; no key continues another one's path

@@ -171,7 +171,7 @@ spec:
 func (w *world) local(t *testing.T, name string) string {
 	t.Helper()
 	file := filepath.Join(w.dir, name+"-local.yaml")
-	text := fmt.Sprintf("apiVersion: gymline/v1alpha1\nkind: Profile\nmetadata: {name: local}\nspec:\n  store: {embedded: {path: %s}}\n", filepath.Join(w.dir, name+"-store"))
+	text := fmt.Sprintf("apiVersion: gymline/v1alpha1\nkind: Profile\nmetadata: {name: local}\nspec:\n  store: {folder: {path: %s}}\n", filepath.Join(w.dir, name+"-store"))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,7 @@ import (
 
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/store"
-	"github.com/gymline/gymline/internal/store/embedded"
-	"github.com/gymline/gymline/internal/store/s3"
+	"github.com/gymline/gymline/internal/store/folder"
 )
 
 // record fills a bucket with n exchanges of a 4 KB prompt.
@@ -58,7 +57,7 @@ func BenchmarkOpen100k(b *testing.B) {
 func BenchmarkOpenProcesses(b *testing.B) {
 	for name, killed := range map[string]bool{"segments": false, "journals": true} {
 		b.Run(name, func(b *testing.B) {
-			bucket := embeddedBucket(b)
+			bucket := folderBucket(b)
 			g := newGym(1)
 			for range *processes {
 				l := New(Options{Bucket: bucket, Now: steady.now, Log: quiet})
@@ -185,18 +184,13 @@ var (
 	processes = flag.Int("processes", 1000, "how many processes record for BenchmarkOpenProcesses")
 )
 
-// embeddedBucket returns a bucket of the embedded store.
-func embeddedBucket(b *testing.B) store.Bucket {
-	srv, err := embedded.Start(b.Context(), b.TempDir())
+// folderBucket returns a bucket of a folder.
+func folderBucket(b *testing.B) store.Bucket {
+	bucket, err := folder.Open(b.TempDir())
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = srv.Close() })
-	bucket, err := s3.Open(b.Context(), srv.Config())
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(bucket.Close)
+	b.Cleanup(func() { _ = bucket.Close() })
 	return bucket
 }
 
@@ -204,7 +198,7 @@ func embeddedBucket(b *testing.B) store.Bucket {
 // and to look one up at random, and what they take up.
 func BenchmarkLedger(b *testing.B) {
 	b.Run("memory", func(b *testing.B) { scale(b, store.NewMem()) })
-	b.Run("folder", func(b *testing.B) { scale(b, embeddedBucket(b)) })
+	b.Run("folder", func(b *testing.B) { scale(b, folderBucket(b)) })
 }
 
 func scale(b *testing.B, bucket store.Bucket) {

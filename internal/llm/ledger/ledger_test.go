@@ -19,11 +19,7 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
-func TestMain(m *testing.M) {
-	// The embedded store of BenchmarkLedger leaves the clock and the pool of its server.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 

@@ -65,13 +65,13 @@ func (b *Bucket) answered(e minio.ErrorResponse) (store.Kind, string) {
 	case "RequestTimeTooSkewed", "XMinioClockSkew":
 		return store.Misconfigured, "set this machine's clock: it differs too much from the server's"
 	case "XMinioStorageFull", "InsufficientStorage", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded":
-		return store.Transient, fmt.Sprintf("the disk of the store at %s is full or at its quota: free space there (the embedded store's disk is that of its folder) and run again; what was committed is kept", b.endpoint)
+		return store.Transient, fmt.Sprintf("the disk of the store at %s is full or at its quota: free space there and run again; what was committed is kept", b.endpoint)
 	}
 	switch {
 	case e.StatusCode == http.StatusNotImplemented:
 		return store.Refused, fmt.Sprintf("the server at %s lacks what gymline needs: use MinIO, versitygw, AWS or another S3 server that does", b.endpoint)
 	case e.StatusCode == http.StatusInsufficientStorage:
-		return store.Transient, fmt.Sprintf("the disk of the store at %s is full: free space there (the embedded store's disk is that of its folder) and run again; what was committed is kept", b.endpoint)
+		return store.Transient, fmt.Sprintf("the disk of the store at %s is full: free space there and run again; what was committed is kept", b.endpoint)
 	case e.StatusCode == http.StatusUnauthorized, e.StatusCode == http.StatusForbidden:
 		return store.Misconfigured, fmt.Sprintf("check the store's access key and secret key for %s", b.endpoint)
 	case e.StatusCode >= 500, e.StatusCode == http.StatusTooManyRequests, e.StatusCode == http.StatusRequestTimeout, e.StatusCode == http.StatusConflict:

@@ -15,15 +15,15 @@ import (
 	"testing"
 
 	"github.com/gymline/gymline/internal/store"
-	"github.com/gymline/gymline/internal/store/embedded"
+	"github.com/gymline/gymline/internal/store/miniotest"
 	"github.com/gymline/gymline/internal/store/s3"
 	"github.com/gymline/gymline/internal/store/storetest"
 )
 
 // through opens a bucket behind a proxy that wrap may make faulty.
-func through(t *testing.T, srv *embedded.Server, wrap func(next http.Handler) http.HandlerFunc) *s3.Bucket {
+func through(t *testing.T, c s3.Config, wrap func(next http.Handler) http.HandlerFunc) *s3.Bucket {
 	t.Helper()
-	target, err := url.Parse(srv.Endpoint())
+	target, err := url.Parse(c.Endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,6 @@ func through(t *testing.T, srv *embedded.Server, wrap func(next http.Handler) ht
 	}}
 	proxy := httptest.NewServer(wrap(next))
 	t.Cleanup(proxy.Close)
-	c := srv.Config()
 	c.Endpoint = proxy.URL
 	return open(t, c)
 }
@@ -56,23 +55,20 @@ func answer(w http.ResponseWriter, status int, code string) {
 	_, _ = io.WriteString(w, body)
 }
 
-func start(t *testing.T) *embedded.Server {
-	t.Helper()
-	srv, err := embedded.Start(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { srv.Close() })
-	return srv
+// TestFaults puts a fault between a bucket and a real server.
+func TestFaults(t *testing.T) {
+	srv := miniotest.Start(t)
+	t.Run("LostAnswer", func(t *testing.T) { lostAnswer(t, srv.Config("lost-answer")) })
+	t.Run("CutBody", func(t *testing.T) { cutBody(t, srv.Config("cut-body")) })
+	t.Run("Conflict", func(t *testing.T) { conflict(t, srv.Config("conflict")) })
 }
 
-// TestLostAnswer stores an object and loses the answer, so that the client's
+// lostAnswer stores an object and loses the answer, so that the client's
 // second try finds the key taken.
-func TestLostAnswer(t *testing.T) {
-	srv := start(t)
-	direct := open(t, srv.Config())
+func lostAnswer(t *testing.T, c s3.Config) {
+	direct := open(t, c)
 	var lose atomic.Int32
-	b := through(t, srv, func(next http.Handler) http.HandlerFunc {
+	b := through(t, c, func(next http.Handler) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodPut && lose.Add(-1) >= 0 {
 				next.ServeHTTP(httptest.NewRecorder(), r)
@@ -106,11 +102,11 @@ func TestLostAnswer(t *testing.T) {
 	}
 }
 
-// TestCutBody ends an answer in its middle: the way to the server failed, not
+// cutBody ends an answer in its middle: the way to the server failed, not
 // the stored bytes.
-func TestCutBody(t *testing.T) {
+func cutBody(t *testing.T, c s3.Config) {
 	var cut atomic.Bool
-	b := through(t, start(t), func(next http.Handler) http.HandlerFunc {
+	b := through(t, c, func(next http.Handler) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			if r.Method != http.MethodGet || !cut.Load() {
 				next.ServeHTTP(w, r)
@@ -150,10 +146,10 @@ func TestCutBody(t *testing.T) {
 	}
 }
 
-// TestConflict gets AWS's answer to two writers who meet.
-func TestConflict(t *testing.T) {
+// conflict gets AWS's answer to two writers who meet.
+func conflict(t *testing.T, c s3.Config) {
 	var conflicts atomic.Int32
-	b := through(t, start(t), func(next http.Handler) http.HandlerFunc {
+	b := through(t, c, func(next http.Handler) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodPut && conflicts.Add(-1) >= 0 {
 				_, _ = io.Copy(io.Discard, r.Body)

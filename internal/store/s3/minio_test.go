@@ -33,7 +33,7 @@ func TestMinIO(t *testing.T) {
 	srv := miniotest.Start(t)
 	var n atomic.Int64
 	storetest.Run(t, func(t testing.TB) store.Bucket { return open(t, srv.Config(fmt.Sprint("suite-", n.Add(1)))) },
-		storetest.Options{Server: &storetest.Server{Memory: 64 << 20, Kill: srv.Kill, Resume: srv.Resume}})
+		storetest.Options{Memory: 64 << 20, Server: &storetest.Server{Kill: srv.Kill, Resume: srv.Resume}})
 	t.Run("OpenRace", func(t *testing.T) { openRace(t, srv) })
 	t.Run("Prefix", func(t *testing.T) { prefix(t, srv) })
 	t.Run("WrongKeys", func(t *testing.T) { wrongKeys(t, srv) })

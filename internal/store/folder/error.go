@@ -1,0 +1,88 @@
+package folder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/gymline/gymline/internal/store"
+)
+
+// failure turns an operation's error into what store.Bucket promises.
+func (b *Bucket) failure(ctx context.Context, op, key string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("store: %s %s: %w", op, key, ctx.Err())
+	}
+	reading := op == "get" || op == "stat"
+	if reading && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) {
+		return fmt.Errorf("store: %s %s: %w", op, key, store.ErrNotFound)
+	}
+	return b.broken(op, key, err)
+}
+
+// broken is a *store.Error that says what to do.
+func (b *Bucket) broken(op, key string, err error) error {
+	if e, ok := errors.AsType[*store.Error](err); ok {
+		return e
+	}
+	kind, fix := b.remedy(op, err)
+	return &store.Error{Op: op, Key: key, Kind: kind, Err: err, Fix: fix}
+}
+
+func (b *Bucket) remedy(op string, err error) (store.Kind, string) {
+	is := func(any ...error) bool {
+		for _, e := range any {
+			if errors.Is(err, e) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case is(syscall.ENOSPC, syscall.EDQUOT):
+		return store.Transient, fmt.Sprintf("the disk of %s is full or at its quota: free space there and run again; what was committed is kept", b.dir)
+	case is(errLinkless):
+		return store.Misconfigured, fmt.Sprintf("give a folder on a file system with hard links, such as ext4, XFS, Btrfs, APFS or NFS, in place of %s; or a store on an S3 server", b.dir)
+	case is(syscall.EXDEV):
+		return store.Misconfigured, fmt.Sprintf("%s and %s in %s have to be on one file system", objects, uploads, b.dir)
+	case is(fs.ErrPermission, syscall.EROFS):
+		return store.Misconfigured, fmt.Sprintf("give a folder that this user may read and write in place of %s, or mend its permissions", b.dir)
+	case op == "open" && is(syscall.ENOTDIR, fs.ErrExist):
+		return store.Misconfigured, fmt.Sprintf("give a folder in place of %s", b.dir)
+	case is(syscall.EMFILE, syscall.ENFILE):
+		return store.Transient, "allow more open files (ulimit -n), or lower the profile's parallelism, and run again"
+	case is(syscall.ENOTDIR, syscall.EISDIR, syscall.ENOTEMPTY, syscall.ENAMETOOLONG, syscall.ELOOP, fs.ErrExist):
+		return store.Refused, ""
+	case is(fs.ErrNotExist, os.ErrClosed, syscall.ESTALE):
+		return store.Transient, fmt.Sprintf("leave %s and what is in it in place while it is in use, and run again", b.dir)
+	}
+	return store.Transient, fmt.Sprintf("look at the disk of %s, and run again", b.dir)
+}
+
+// errLinkless is a file system that cannot decide between writers.
+var errLinkless = errors.New("this file system has neither hard links nor a rename that replaces nothing")
+
+// linkless reports that a file system has no hard links.
+func linkless(err error) bool {
+	return errors.Is(err, syscall.EPERM) || unsupported(err)
+}
+
+func unsupported(err error) bool {
+	return errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.ENOSYS)
+}
+
+// syncFolder makes a folder's entries durable, and closes it. Some network file
+// systems have no such call: they are as durable as they are.
+func syncFolder(f *os.File) error {
+	err := f.Sync()
+	if unsupported(err) {
+		err = nil
+	}
+	return errors.Join(err, f.Close())
+}

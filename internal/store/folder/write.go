@@ -1,0 +1,127 @@
+package folder
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+
+	"github.com/gymline/gymline/internal/store"
+)
+
+// Put stores an object, in place of one that may be there.
+func (b *Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, size int64) error {
+	from := &source{ctx: ctx, key: key, body: body}
+	return b.write(ctx, "put", key, func(f *os.File) error {
+		if _, err := body.Seek(0, io.SeekStart); err != nil {
+			return from.refuse(err)
+		}
+		n, err := io.Copy(f, io.LimitReader(from, size+1))
+		if err == nil && n != size {
+			return from.refuse(fmt.Errorf("the body has not the %d bytes that were announced", size))
+		}
+		return err
+	}, b.root.Rename)
+}
+
+// Create stores an object unless the key is taken.
+func (b *Bucket) Create(ctx context.Context, key string, body []byte) error {
+	return b.write(ctx, "create", key, func(f *os.File) error {
+		_, err := f.Write(body)
+		return err
+	}, b.claim)
+}
+
+// write fills a file in uploads/, moves it to its key, and makes that durable.
+func (b *Bucket) write(ctx context.Context, op, key string, fill func(*os.File) error, move func(from, to string) error) error {
+	name, err := file(ctx, op, key)
+	if err != nil {
+		return err
+	}
+	if b.temp == nil {
+		return &store.Error{Op: op, Key: key, Kind: store.Refused, Err: errors.New("the store was opened for reading")}
+	}
+	temp := rand.Text()
+	defer b.temp.Remove(temp) // fails where it was renamed
+	if err := b.upload(temp, fill); err != nil {
+		return b.failure(ctx, op, key, err)
+	}
+	above := path.Dir(name)
+	if err := errors.Join(ctx.Err(), b.ensure(above)); err != nil {
+		return b.failure(ctx, op, key, err)
+	}
+	moved := move(path.Join(uploads, temp), name)
+	if moved != nil && !errors.Is(moved, fs.ErrExist) {
+		return b.failure(ctx, op, key, moved)
+	}
+	// Also what another writer has put there is to be there for good, before
+	// anyone builds on it.
+	if err := b.sync(above); err != nil {
+		return b.broken(op, key, err)
+	}
+	if moved != nil && op == "create" {
+		return fmt.Errorf("store: create %s: %w", key, store.ErrExists)
+	}
+	return b.failure(ctx, op, key, moved)
+}
+
+// upload writes and syncs a file in uploads/.
+func (b *Bucket) upload(temp string, fill func(*os.File) error) error {
+	f, err := b.temp.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err = fill(f); err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// claim gives a finished file its name unless the name is taken: of any number
+// of processes one succeeds, and the others get fs.ErrExist.
+func (b *Bucket) claim(from, to string) error {
+	err := b.link(from, to)
+	switch {
+	case errors.Is(err, fs.ErrExist) && b.same(from, to):
+		return nil // a network file system did it, and lost the answer
+	case linkless(err):
+		return b.renameNew(from, to)
+	}
+	return err
+}
+
+func (b *Bucket) same(one, other string) bool {
+	x, err := b.root.Lstat(one)
+	if err != nil {
+		return false
+	}
+	y, err := b.root.Lstat(other)
+	return err == nil && os.SameFile(x, y)
+}
+
+// A source is the body of a Put while ctx lasts.
+type source struct {
+	ctx  context.Context
+	key  string
+	body io.Reader
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := s.body.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = s.refuse(err)
+	}
+	return n, err
+}
+
+// refuse is a fault of the body, not of the folder.
+func (s *source) refuse(err error) error {
+	return &store.Error{Op: "put", Key: s.key, Kind: store.Refused, Err: err}
+}
