@@ -17,7 +17,6 @@ import (
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/llm/batch"
-	"github.com/gymline/gymline/internal/llm/openai"
 	"github.com/gymline/gymline/internal/llm/provider"
 )
 
@@ -141,7 +140,7 @@ func cancelBatches(ctx context.Context, models *provider.Set, e *experiment.Expe
 		if err := models.CancelBatch(ctx, e.Spec.Models[b.Model].Identity(b.Model), b.ID); err != nil {
 			return err
 		}
-		found[i].Status = openai.BatchCancelling
+		found[i].Status = llm.BatchCancelling
 	}
 	return nil
 }

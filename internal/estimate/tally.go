@@ -120,7 +120,7 @@ const skill = 0.8
 // Open plays a model. One without a name is not counted.
 func (c *counter) Open(_ context.Context, m llm.Model) (llm.Chatter, error) {
 	if !m.Simulated() {
-		return &counted{c, m, sim.New(llm.Model{Name: m.Name, Provider: llm.Sim, Skill: skill})}, nil
+		return &counted{c, m, sim.New(llm.Model{Name: m.Name, Provider: llm.Sim, Params: llm.Params{Skill: skill}})}, nil
 	}
 	return &counted{c, m, sim.New(m)}, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gymline/gymline/internal/canonical"
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/sim"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -129,7 +130,7 @@ func TestFull(t *testing.T) {
 	if got := e.Spec.Models["large"].Access(); !reflect.DeepEqual(got, access) {
 		t.Errorf("access %+v, want %+v", got, access)
 	}
-	if got := e.Spec.Models["sim"].Identity("sim"); !reflect.DeepEqual(got, llm.Model{Name: "sim", Provider: llm.Sim, Version: llm.SimVersion}) {
+	if got := e.Spec.Models["sim"].Identity("sim"); !reflect.DeepEqual(got, llm.Model{Name: "sim", Provider: llm.Sim, Params: llm.Params{Version: sim.Version}}) {
 		t.Errorf("identity of a simulated model without skill: %+v", got)
 	}
 }

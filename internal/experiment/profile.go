@@ -128,8 +128,8 @@ type Batch struct {
 }
 
 // Identity returns the batching as the llm package knows it.
-func (b Batch) Identity() *llm.Batch {
-	return &llm.Batch{Gather: time.Duration(b.Gather), Poll: time.Duration(b.Poll), Requests: b.Requests}
+func (b Batch) Identity() *llm.Batching {
+	return &llm.Batching{Gather: time.Duration(b.Gather), Poll: time.Duration(b.Poll), Requests: b.Requests}
 }
 
 // A Duration is written like 500ms, 30s or 1m30s.

@@ -18,7 +18,10 @@
 //	exactly, atLeast   on a blank field: how many of those keys a file gives
 package experiment
 
-import "github.com/gymline/gymline/internal/llm"
+import (
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/sim"
+)
 
 // V1Alpha1 is the one version of both kinds so far.
 const V1Alpha1 = "gymline/v1alpha1"
@@ -108,7 +111,7 @@ func (m Model) Identity(name string) llm.Model {
 		Temperature: m.Temperature, TopP: m.TopP, MaxTokens: m.MaxTokens, Schema: m.Schema,
 	}
 	if m.Provider == llm.Sim {
-		id.Version = llm.SimVersion
+		id.Version = sim.Version
 	}
 	if m.Skill != nil {
 		id.Skill = *m.Skill

@@ -11,15 +11,15 @@ func TestCost(t *testing.T) {
 		want   float64
 	}{
 		{Access{Price: price}, whole},
-		{Access{Price: price, Batch: &Batch{}}, whole / 2},
-		{Access{Price: &Price{Prompt: 10, Cached: 1, Completion: 20, Batch: 0.25}, Batch: &Batch{}}, whole / 4},
+		{Access{Price: price, Batch: &Batching{}}, whole / 2},
+		{Access{Price: &Price{Prompt: 10, Cached: 1, Completion: 20, Batch: 0.25}, Batch: &Batching{}}, whole / 4},
 		{Access{Price: &Price{Prompt: 10, Cached: 1, Completion: 20, Batch: 0.25}}, whole},
 	} {
 		if got := c.access.Paid().Cost(used); got != c.want {
 			t.Errorf("%+v: %v dollars, want %v", c.access, got, c.want)
 		}
 	}
-	if (Access{Batch: &Batch{}}).Paid() != nil {
+	if (Access{Batch: &Batching{}}).Paid() != nil {
 		t.Error("a model without a price got one")
 	}
 }

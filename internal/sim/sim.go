@@ -16,6 +16,10 @@ import (
 	"github.com/gymline/gymline/internal/prompt"
 )
 
+// Version is the version of the rules and texts, which answers depend on: raise
+// it with any change to them.
+const Version = 1
+
 // malformedOneIn is how rarely an answer is cut short, as real models' are, so
 // that repairs happen in every large run.
 const malformedOneIn = 200

@@ -34,7 +34,7 @@ Around you:
 - Terminal`
 
 func TestSameRequestSameAnswer(t *testing.T) {
-	m := llm.Model{Name: "a", Provider: llm.Sim, Skill: 0.5}
+	m := llm.Model{Name: "a", Provider: llm.Sim, Params: llm.Params{Skill: 0.5}}
 	req := func(seed uint64, text string) *llm.Request {
 		return &llm.Request{Schema: schema("activity"), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: text}}}
 	}
@@ -51,8 +51,8 @@ func TestSameRequestSameAnswer(t *testing.T) {
 	}
 	for name, other := range map[string]*llm.Response{
 		"text":  chat(t, m, req(1, "What do you do now?")),
-		"name":  chat(t, llm.Model{Name: "b", Skill: 0.5}, req(1, "What do you do?")),
-		"skill": chat(t, llm.Model{Name: "a", Skill: 0.6}, req(1, "What do you do?")),
+		"name":  chat(t, llm.Model{Name: "b", Params: llm.Params{Skill: 0.5}}, req(1, "What do you do?")),
+		"skill": chat(t, llm.Model{Name: "a", Params: llm.Params{Skill: 0.6}}, req(1, "What do you do?")),
 	} {
 		if other.Content == first.Content {
 			t.Errorf("the answer does not depend on the %s", name)
@@ -91,7 +91,7 @@ func TestSummaryRemembers(t *testing.T) {
 		t.Helper()
 		for seed := range uint64(5) { // one of two hundred is malformed
 			req := &llm.Request{Schema: schema(part), Seed: seed, Messages: append(slices.Clip(msgs), llm.Message{Role: llm.User, Content: question})}
-			if s := chat(t, llm.Model{Skill: 0.9}, req).Content; json.Valid([]byte(s)) {
+			if s := chat(t, llm.Model{Params: llm.Params{Skill: 0.9}}, req).Content; json.Valid([]byte(s)) {
 				return s
 			}
 		}
@@ -141,7 +141,7 @@ func TestSummaryRemembers(t *testing.T) {
 }
 
 func TestMalformedIsRareAndRepairable(t *testing.T) {
-	m := llm.Model{Name: "a", Skill: 0.5}
+	m := llm.Model{Name: "a", Params: llm.Params{Skill: 0.5}}
 	malformed := 0
 	const n = 8000
 	for i := range n {
@@ -203,7 +203,7 @@ func TestUserWorksTowardItsGoalAndStops(t *testing.T) {
 		for n := 0; ; n++ {
 			msgs = append(msgs, llm.Message{Role: llm.User, Content: "What do you do?"})
 			req := &llm.Request{Schema: schema("activity"), Seed: seed*100 + uint64(n), Messages: msgs}
-			a, err := llm.Ask(t.Context(), New(llm.Model{Skill: 0.9}), req, 3, func(*activity) error { return nil })
+			a, err := llm.Ask(t.Context(), New(llm.Model{Params: llm.Params{Skill: 0.9}}), req, 3, func(*activity) error { return nil })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -304,9 +304,9 @@ func realistic(n int) []trace.Event {
 // TestSkillShowsInF1 has agents of three skills propose on the same events and a
 // perfect judge score them.
 func TestSkillShowsInF1(t *testing.T) {
-	judge := New(llm.Model{Name: "judge", Skill: 1})
+	judge := New(llm.Model{Name: "judge", Params: llm.Params{Skill: 1}})
 	f1 := func(skill float64) float64 {
-		agent := New(llm.Model{Name: "agent", Skill: skill})
+		agent := New(llm.Model{Name: "agent", Params: llm.Params{Skill: skill}})
 		var tp, fp, fn float64
 		for seed := range uint64(30) {
 			var turns []trace.Turn
@@ -352,7 +352,7 @@ func TestSeveralOffers(t *testing.T) {
 	text = strings.TrimSuffix(text, "The assistant stayed silent.") + "The assistant proposed:\n1. Play quiet music in the background\n2. Find the cause of 'KeyError: price column not found' in 'tidy.rb'"
 	req := &llm.Request{Schema: schema("verdict"), Messages: []llm.Message{{Role: llm.User, Content: text}}}
 	var j verdict
-	if err := json.Unmarshal([]byte(chat(t, llm.Model{Skill: 1}, req).Content), &j); err != nil || !j.Accepted || !j.HelpNeeded || j.Task == nil || *j.Task != 2 {
+	if err := json.Unmarshal([]byte(chat(t, llm.Model{Params: llm.Params{Skill: 1}}, req).Content), &j); err != nil || !j.Accepted || !j.HelpNeeded || j.Task == nil || *j.Task != 2 {
 		t.Errorf("%+v, %v", j, err)
 	}
 	long := 0
@@ -360,7 +360,7 @@ func TestSeveralOffers(t *testing.T) {
 		req := &llm.Request{Schema: prompt.AgentSchema(3), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: prompt.AgentSystem(3)},
 			{Role: llm.User, Content: prompt.AgentEvent(history[3], "")}}}
 		var p proposal
-		if json.Unmarshal([]byte(chat(t, llm.Model{Skill: 0.9}, req).Content), &p) == nil {
+		if json.Unmarshal([]byte(chat(t, llm.Model{Params: llm.Params{Skill: 0.9}}, req).Content), &p) == nil {
 			if len(p.Tasks) > 3 {
 				t.Errorf("%d tasks", len(p.Tasks))
 			}
@@ -438,7 +438,7 @@ func FuzzChat(f *testing.F) {
 	f.Fuzz(func(t *testing.T, system, question string, seed uint64) {
 		for _, part := range []string{"scene", "activity", "events", "result", "proposal", "operation", "judgement", "summary", "other"} {
 			req := &llm.Request{Schema: schema(part), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: system}, {Role: llm.User, Content: question}}}
-			if a, b := chat(t, llm.Model{Skill: 0.5}, req), chat(t, llm.Model{Skill: 0.5}, req); *a != *b || a.Content == "" {
+			if a, b := chat(t, llm.Model{Params: llm.Params{Skill: 0.5}}, req), chat(t, llm.Model{Params: llm.Params{Skill: 0.5}}, req); *a != *b || a.Content == "" {
 				t.Errorf("%s: %+v, then %+v", part, a, b)
 			}
 		}
@@ -446,7 +446,7 @@ func FuzzChat(f *testing.F) {
 }
 
 func BenchmarkChat(b *testing.B) {
-	m := New(llm.Model{Name: "sim", Skill: 0.9})
+	m := New(llm.Model{Name: "sim", Params: llm.Params{Skill: 0.9}})
 	var turns []trace.Turn
 	for _, e := range realistic(12) {
 		turns = append(turns, trace.Turn{Event: e})

@@ -27,7 +27,7 @@ import (
 	"github.com/gymline/gymline/internal/trace"
 )
 
-var simModel = llm.Model{Name: "sim", Provider: llm.Sim, Skill: 0.9}
+var simModel = llm.Model{Name: "sim", Provider: llm.Sim, Params: llm.Params{Skill: 0.9}}
 
 func openSim(m llm.Model) (llm.Chatter, error) { return sim.New(m), nil }
 

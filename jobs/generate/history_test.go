@@ -43,7 +43,7 @@ type tireless struct {
 }
 
 func newTireless() *tireless {
-	return &tireless{Chatter: sim.New(llm.Model{Name: "sim", Provider: llm.Sim, Skill: 0.8})}
+	return &tireless{Chatter: sim.New(llm.Model{Name: "sim", Provider: llm.Sim, Params: llm.Params{Skill: 0.8}})}
 }
 
 func (m *tireless) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
@@ -263,7 +263,7 @@ func TestAgentsWindowIsThatOfTraining(t *testing.T) {
 func TestBoundedSessionsEnd(t *testing.T) {
 	l := limits
 	l.MaxEvents = 2000
-	m := sim.New(llm.Model{Name: "sim", Provider: llm.Sim, Skill: 0.8})
+	m := sim.New(llm.Model{Name: "sim", Provider: llm.Sim, Params: llm.Params{Skill: 0.8}})
 	for _, h := range []*plan.History{nil, {Keep: plan.HistoryWindow, Exchanges: 2}, {Keep: plan.HistorySummary, Exchanges: 2}, {Keep: plan.HistorySummary, Exchanges: 6}} {
 		l.History = h
 		longest := 0

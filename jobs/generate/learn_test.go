@@ -47,7 +47,7 @@ func TestGymTeachesARewardModel(t *testing.T) {
 
 	test := gym(2, 9, 1)
 	f1 := func(skill float64) float64 {
-		agent := sim.New(llm.Model{Name: "candidate", Skill: skill})
+		agent := sim.New(llm.Model{Name: "candidate", Params: llm.Params{Skill: skill}})
 		var tp, fp, fn float64
 		for _, e := range test {
 			var turns []trace.Turn

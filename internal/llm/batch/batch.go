@@ -23,8 +23,6 @@ import (
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/llm/ledger"
-	"github.com/gymline/gymline/internal/llm/openai"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -42,30 +40,31 @@ const (
 // An API is a provider's Batch API for one model; openai.Batches is one. Its
 // errors are as a Chatter's.
 type API interface {
-	// Body is the body of a direct call, and Answer reads what it is answered.
-	Body(ctx context.Context, req *llm.Request) ([]byte, error)
+	// Line is a request's line of a file, with the body of a direct call, and Answer
+	// reads what a direct call would be answered.
+	Line(ctx context.Context, key llm.Key, req *llm.Request) ([]byte, error)
 	Answer(ctx context.Context, status int, body []byte) (*llm.Response, error)
 
 	Upload(ctx context.Context, name string, data []byte) (file string, err error)
-	Create(ctx context.Context, file, mark string) (openai.Batch, error)
-	Get(ctx context.Context, id string) (openai.Batch, error)
+	Create(ctx context.Context, file, mark string) (llm.Batch, error)
+	Get(ctx context.Context, id string) (llm.Batch, error)
 	Cancel(ctx context.Context, id string) error
-	List(ctx context.Context, after string) (page []openai.Batch, more bool, err error)
+	List(ctx context.Context, after string) (page []llm.Batch, more bool, err error)
 	Content(ctx context.Context, file string) (io.ReadCloser, error)
 }
 
 // Options are how requests are gathered and where batches are written down.
 type Options struct {
-	llm.Batch
+	llm.Batching
 	Model string // the experiment's name for it
 	// FileBytes bounds a batch's file; 0 means 64 MB.
 	FileBytes int
 	Bucket    store.Bucket
 	Prefix    string // of what the bucket keeps of the model; ends in a slash
-	Key       func(*llm.Request) (ledger.Key, error)
+	Key       func(*llm.Request) (llm.Key, error)
 	// Written reports whether the ledger has an answer to every key in the bucket;
 	// a failure from before since is none.
-	Written func(ctx context.Context, keys []ledger.Key, since time.Time) (bool, error)
+	Written func(ctx context.Context, keys []llm.Key, since time.Time) (bool, error)
 	// Retry makes a call again that failed for a while.
 	Retry func(ctx context.Context, call func() error) error
 	Now   func() time.Time
@@ -85,18 +84,18 @@ type Batcher struct {
 
 	mu       sync.Mutex
 	closed   bool
-	most     int                     // requests of a batch
-	asks     map[ledger.Key]*ask     // not answered yet
-	gathered []*ask                  // not in a batch yet
-	bytes    int                     // of gathered
-	timer    *time.Timer             // submits what is gathered
-	entries  map[string]*entry       // batches that are not closed, by mark
-	byKey    map[ledger.Key][]*entry // where an answer may be found, the latest last
+	most     int                  // requests of a batch
+	asks     map[llm.Key]*ask     // not answered yet
+	gathered []*ask               // not in a batch yet
+	bytes    int                  // of gathered
+	timer    *time.Timer          // submits what is gathered
+	entries  map[string]*entry    // batches that are not closed, by mark
+	byKey    map[llm.Key][]*entry // where an answer may be found, the latest last
 }
 
 // An ask is a request that callers wait for.
 type ask struct {
-	key     ledger.Key
+	key     llm.Key
 	req     *llm.Request
 	line    []byte // of the file, until it is sent
 	callers int
@@ -114,7 +113,7 @@ func New(ctx context.Context, api API, opt Options) (*Batcher, error) {
 	}
 	b := &Batcher{
 		api: api, opt: opt, journal: journal{opt.Bucket, opt.Prefix + folder}, most: opt.Requests,
-		asks: map[ledger.Key]*ask{}, entries: map[string]*entry{}, byKey: map[ledger.Key][]*entry{},
+		asks: map[llm.Key]*ask{}, entries: map[string]*entry{}, byKey: map[llm.Key][]*entry{},
 	}
 	if err := b.recall(ctx); err != nil {
 		return nil, err
@@ -161,7 +160,7 @@ func (b *Batcher) join(ctx context.Context, req *llm.Request) (*ask, error) {
 	if err != nil {
 		return nil, err
 	}
-	line, err := b.line(ctx, key, req)
+	line, err := b.api.Line(ctx, key, req)
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +215,7 @@ func (b *Batcher) again(asks []*ask) {
 		if a.line != nil {
 			continue
 		}
-		line, err := b.line(b.ctx, a.key, a.req)
+		line, err := b.api.Line(b.ctx, a.key, a.req)
 		if err != nil {
 			b.answer(a, nil, err)
 			continue

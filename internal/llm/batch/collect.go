@@ -7,13 +7,11 @@ import (
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/llm/ledger"
-	"github.com/gymline/gymline/internal/llm/openai"
 )
 
 // collect answers those who wait for an ended batch now.
 func (b *Batcher) collect(e *entry) error {
-	if e.last.Status == openai.BatchFailed {
+	if e.last.Status == llm.BatchFailed {
 		return b.refused(e)
 	}
 	b.mu.Lock()
@@ -29,7 +27,7 @@ func (b *Batcher) collect(e *entry) error {
 	}
 	b.opt.Log.Info("batch ended", "model", b.opt.Model, "batch", e.id, "status", e.last.Status, "requests", len(e.keys), "unanswered", len(left))
 	rest := b.take(e, left)
-	if e.last.Status == openai.BatchCancelled && e.watched {
+	if e.last.Status == llm.BatchCancelled && e.watched {
 		b.give(rest, b.cancelled(e))
 		return nil
 	}
@@ -39,9 +37,9 @@ func (b *Batcher) collect(e *entry) error {
 
 // take returns what is left of those who wait, in the file's order; the entry
 // is not asked for them again.
-func (b *Batcher) take(e *entry, left map[ledger.Key]*ask) []*ask {
+func (b *Batcher) take(e *entry, left map[llm.Key]*ask) []*ask {
 	var rest []*ask
-	var keys []ledger.Key
+	var keys []llm.Key
 	for _, k := range e.keys {
 		if a, ok := left[k]; ok {
 			rest, keys = append(rest, a), append(keys, k)

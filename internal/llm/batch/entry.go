@@ -9,30 +9,29 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/gymline/gymline/internal/llm/ledger"
-	"github.com/gymline/gymline/internal/llm/openai"
+	"github.com/gymline/gymline/internal/llm"
 )
 
 // An entry is a batch that is written down and not closed. Its waiting, barren,
 // following and read are under the batcher's mu; the rest is its follower's.
 type entry struct {
 	mark    string
-	keys    []ledger.Key
+	keys    []llm.Key
 	created time.Time
 	adopted bool   // planned by another process
 	id      string // the provider's; "" until it is known
 	void    bool   // given up: there is no such batch
-	last    openai.Batch
+	last    llm.Batch
 	watched bool // it was made here, or seen before it ended or was cancelled
 
-	waiting   map[ledger.Key]*ask
-	barren    map[ledger.Key]bool // it has no answer to these that is worth keeping
+	waiting   map[llm.Key]*ask
+	barren    map[llm.Key]bool // it has no answer to these that is worth keeping
 	following bool
 	read      bool // its files were, at least once
 }
 
-func newEntry(mark string, keys []ledger.Key, created time.Time) *entry {
-	return &entry{mark: mark, keys: keys, created: created, waiting: map[ledger.Key]*ask{}, barren: map[ledger.Key]bool{}}
+func newEntry(mark string, keys []llm.Key, created time.Time) *entry {
+	return &entry{mark: mark, keys: keys, created: created, waiting: map[llm.Key]*ask{}, barren: map[llm.Key]bool{}}
 }
 
 // keptFor is how long providers keep a batch's files. A batch that nobody asked
@@ -106,7 +105,7 @@ func (b *Batcher) track(e *entry) {
 }
 
 // drop notes that an entry has nothing to give for some keys. b.mu is held.
-func (b *Batcher) drop(e *entry, keys []ledger.Key) {
+func (b *Batcher) drop(e *entry, keys []llm.Key) {
 	for _, k := range keys {
 		left := slices.DeleteFunc(b.byKey[k], func(x *entry) bool { return x == e })
 		if len(left) == 0 {
@@ -154,10 +153,10 @@ func (e *entry) inOrder() []*ask {
 // What is not closed now is closed when the model is next opened.
 func (b *Batcher) Settle(ctx context.Context) error {
 	b.mu.Lock()
-	idle := map[*entry][]ledger.Key{} // with the keys whose answers are to keep
+	idle := map[*entry][]llm.Key{} // with the keys whose answers are to keep
 	for _, e := range b.entries {
 		if len(e.waiting) == 0 {
-			idle[e] = slices.DeleteFunc(slices.Clone(e.keys), func(k ledger.Key) bool { return e.barren[k] })
+			idle[e] = slices.DeleteFunc(slices.Clone(e.keys), func(k llm.Key) bool { return e.barren[k] })
 		}
 	}
 	b.mu.Unlock()

@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/llm/openai"
 	"github.com/gymline/gymline/internal/llm/retry"
 )
 
@@ -62,7 +61,7 @@ func (b *Batcher) watch(e *entry) error {
 		if err != nil {
 			return refusedCall(b.opt, err)
 		}
-		e.watched = e.watched || !e.last.Ended() && e.last.Status != openai.BatchCancelling
+		e.watched = e.watched || !e.last.Ended() && e.last.Status != llm.BatchCancelling
 	}
 	for {
 		b.mu.Lock()
@@ -105,7 +104,7 @@ func (b *Batcher) resolve(e *entry) error {
 			return err
 		}
 	}
-	var found *openai.Batch
+	var found *llm.Batch
 	err := b.opt.Retry(b.ctx, func() (err error) {
 		found, err = b.find(e)
 		return err

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/gymline/gymline/internal/fault"
-	"github.com/gymline/gymline/internal/llm/ledger"
+	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -38,10 +38,10 @@ const (
 )
 
 type planRecord struct {
-	Format  int          `json:"format"`
-	Created time.Time    `json:"created"`
-	Try     int          `json:"try,omitempty"` // tells apart plans that would be the same
-	Keys    []ledger.Key `json:"keys"`          // the custom IDs, in the file's order
+	Format  int       `json:"format"`
+	Created time.Time `json:"created"`
+	Try     int       `json:"try,omitempty"` // tells apart plans that would be the same
+	Keys    []llm.Key `json:"keys"`          // the custom IDs, in the file's order
 }
 
 // A claim with no ID says that the plan was given up.
@@ -56,7 +56,7 @@ type closedRecord struct {
 
 // plan writes down a batch that is about to be sent. Its mark is the digest of
 // the record.
-func (j journal) plan(ctx context.Context, keys []ledger.Key, now time.Time) (*entry, error) {
+func (j journal) plan(ctx context.Context, keys []llm.Key, now time.Time) (*entry, error) {
 	for try := 0; ; try++ {
 		data, err := encode(planRecord{format, now.UTC(), try, keys})
 		if err != nil {

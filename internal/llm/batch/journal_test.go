@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/gymline/gymline/internal/fault"
-	"github.com/gymline/gymline/internal/llm/ledger"
+	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -25,14 +25,14 @@ const (
 
 var fixtureTime = time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
 
-func keyOf(b byte) (k ledger.Key) {
+func keyOf(b byte) (k llm.Key) {
 	copy(k[:], bytes.Repeat([]byte{b}, len(k)))
 	return k
 }
 
 func TestFormat1(t *testing.T) {
 	j := journal{store.NewMem(), "ledger/x/batches/"}
-	e, err := j.plan(t.Context(), []ledger.Key{keyOf(1), keyOf(2)}, fixtureTime)
+	e, err := j.plan(t.Context(), []llm.Key{keyOf(1), keyOf(2)}, fixtureTime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestFormat1(t *testing.T) {
 		}
 	}
 	// The same plan once more, at the same time, is another batch.
-	again, err := j.plan(t.Context(), []ledger.Key{keyOf(1), keyOf(2)}, fixtureTime)
+	again, err := j.plan(t.Context(), []llm.Key{keyOf(1), keyOf(2)}, fixtureTime)
 	if err != nil || again.mark == e.mark {
 		t.Errorf("%+v, %v", again, err)
 	}

@@ -106,8 +106,8 @@ func (l *lab) start() *process {
 	}
 	clock := retry.Clock{Sleep: retry.Sleep, Jitter: func() float64 { return 0.5 }}
 	p.batcher, err = New(l.t.Context(), api, Options{
-		Batch: llm.Batch{Gather: time.Second, Poll: poll, Requests: l.most}, FileBytes: l.file, Model: "gpt", Bucket: l.bucket, Prefix: prefix, Key: keyOf,
-		Written: func(ctx context.Context, keys []ledger.Key, since time.Time) (bool, error) {
+		Batching: llm.Batching{Gather: time.Second, Poll: poll, Requests: l.most}, FileBytes: l.file, Model: "gpt", Bucket: l.bucket, Prefix: prefix, Key: keyOf,
+		Written: func(ctx context.Context, keys []llm.Key, since time.Time) (bool, error) {
 			return p.ledger.Written(ctx, l.model, keys, since)
 		},
 		Retry: retry.Caller(retry.Default, clock, log), Now: time.Now, Log: log,

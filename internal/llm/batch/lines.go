@@ -2,7 +2,6 @@ package batch
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,8 +9,6 @@ import (
 	"net/http"
 
 	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/llm/ledger"
-	"github.com/gymline/gymline/internal/llm/openai"
 )
 
 // maxLine bounds a line of a batch's files, in bytes: an answer and what is around it.
@@ -20,7 +17,7 @@ const maxLine = 17 << 20
 // A result is a line of a batch's output or error file, as the answer to a
 // direct call.
 type result struct {
-	key    ledger.Key
+	key    llm.Key
 	status int
 	body   []byte
 }
@@ -28,28 +25,25 @@ type result struct {
 // parseLine reads a line of a batch's output or error file.
 func parseLine(text []byte) (result, error) {
 	var line struct {
-		CustomID ledger.Key `json:"custom_id"`
+		CustomID llm.Key `json:"custom_id"`
 		Response *struct {
 			Status int             `json:"status_code"`
 			Body   json.RawMessage `json:"body"`
 		} `json:"response"`
-		Error *struct {
-			Code    string `json:"code"`
-			Message string `json:"message"`
-		} `json:"error"`
+		Error *json.RawMessage `json:"error"`
 	}
 	if err := json.Unmarshal(text, &line); err != nil {
 		return result{}, fmt.Errorf("batch: line: %w", err)
 	}
 	switch {
-	case line.CustomID == ledger.Key{}:
+	case line.CustomID == llm.Key{}:
 		return result{}, errors.New("batch: line without custom_id")
 	case line.Response != nil && line.Response.Status >= 100 && line.Response.Status <= 599:
 		return result{line.CustomID, line.Response.Status, line.Response.Body}, nil
 	case line.Error != nil:
 		// batch_expired, batch_cancelled or a failure of the provider's own:
-		// nothing that the request is to blame for.
-		return result{line.CustomID, http.StatusInternalServerError, openai.ErrorBody(line.Error.Code, line.Error.Message)}, nil
+		// nothing that the request is to blame for. A direct call has it in its body.
+		return result{line.CustomID, http.StatusInternalServerError, fmt.Appendf(nil, `{"error":%s}`, *line.Error)}, nil
 	}
 	return result{}, errors.New("batch: line with neither response nor error")
 }
@@ -98,14 +92,14 @@ func trim(line []byte) []byte {
 
 // read answers those of left that a file has a final answer for, and takes them
 // out of left. The order of the lines does not matter; the first for a request holds.
-func (b *Batcher) read(e *entry, file string, left map[ledger.Key]*ask) error {
+func (b *Batcher) read(e *entry, file string, left map[llm.Key]*ask) error {
 	err := b.opt.Retry(b.ctx, func() error {
 		body, err := b.api.Content(b.ctx, file)
 		if err != nil {
 			return err
 		}
 		defer body.Close()
-		seen := make(map[ledger.Key]bool, len(e.keys)) // false: not yet
+		seen := make(map[llm.Key]bool, len(e.keys)) // false: not yet
 		for _, k := range e.keys {
 			seen[k] = false
 		}
@@ -155,18 +149,9 @@ func (b *Batcher) settle(e *entry, a *ask, r result) bool {
 			return false
 		}
 		b.mu.Lock()
-		b.drop(e, []ledger.Key{a.key}) // nothing of it is billed
+		b.drop(e, []llm.Key{a.key}) // nothing of it is billed
 		b.mu.Unlock()
 	}
 	b.answer(a, resp, err)
 	return true
-}
-
-// line returns a request's line of a batch's file.
-func (b *Batcher) line(ctx context.Context, key ledger.Key, req *llm.Request) ([]byte, error) {
-	body, err := b.api.Body(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	return fmt.Appendf(nil, `{"custom_id":"%s","method":"POST","url":"%s","body":%s}`+"\n", key, openai.Endpoint, body), nil
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"github.com/gymline/gymline/internal/llm/ledger"
+	"github.com/gymline/gymline/internal/llm"
 )
 
 var someKey = strings.Repeat("0a", 32)
@@ -73,7 +73,7 @@ func FuzzLines(f *testing.F) {
 			if len(line) > limit || strings.ContainsRune(string(line), '\n') {
 				t.Errorf("not a line: %q", line)
 			}
-			if r, err := parseLine(line); err == nil && (r.key == ledger.Key{} || r.status < 100 || r.status > 599) {
+			if r, err := parseLine(line); err == nil && (r.key == llm.Key{} || r.status < 100 || r.status > 599) {
 				t.Errorf("%q is read as %+v", line, r)
 			}
 			return nil

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gymline/gymline/internal/llm/openai"
+	"github.com/gymline/gymline/internal/llm"
 )
 
 // An Open is a batch that is written down and not closed.
@@ -15,12 +15,12 @@ type Open struct {
 	Created  time.Time
 	Requests int
 	// Batch is what the provider says of it; its ID is "" when it has none.
-	openai.Batch
+	llm.Batch
 }
 
 // Running reports whether there is something to cancel.
 func (o Open) Running() bool {
-	return o.ID != "" && !o.Ended() && o.Status != openai.BatchCancelling
+	return o.ID != "" && !o.Ended() && o.Status != llm.BatchCancelling
 }
 
 // List returns the open batches of a model, whoever submitted them, oldest first.

@@ -2,7 +2,6 @@ package batch
 
 import (
 	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/llm/ledger"
 	"github.com/gymline/gymline/internal/llm/retry"
 )
 
@@ -46,8 +45,8 @@ func (b *Batcher) refused(e *entry) error {
 
 // verdict returns what is wrong with a refused batch as a whole, nil for nothing,
 // and with requests of it.
-func (e *entry) verdict() (whole *llm.Error, bad map[ledger.Key]*llm.Error) {
-	bad = map[ledger.Key]*llm.Error{}
+func (e *entry) verdict() (whole *llm.Error, bad map[llm.Key]*llm.Error) {
+	bad = map[llm.Key]*llm.Error{}
 	for _, p := range e.last.Problems {
 		switch {
 		case p.Err.Class == llm.Denied || p.Err.Code == queueFull:

@@ -7,8 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gymline/gymline/internal/llm/ledger"
-	"github.com/gymline/gymline/internal/llm/openai"
+	"github.com/gymline/gymline/internal/llm"
 )
 
 // submit sends what is gathered. b.mu is held.
@@ -44,7 +43,7 @@ func (b *Batcher) open(asks []*ask) (*entry, error) {
 	if asks = b.wanted(asks); len(asks) == 0 {
 		return nil, nil
 	}
-	keys, size := make([]ledger.Key, len(asks)), 0
+	keys, size := make([]llm.Key, len(asks)), 0
 	for i, a := range asks {
 		keys[i] = a.key
 		size += len(a.line)
@@ -134,7 +133,7 @@ func (b *Batcher) letGo(e *entry, cause error) error {
 // start uploads a file and makes the batch of it. When a try leaves open whether
 // the batch was made, the provider's list decides before the next; with an error,
 // unclear says that there may be a batch all the same.
-func (b *Batcher) start(e *entry, file []byte) (out openai.Batch, unclear bool, err error) {
+func (b *Batcher) start(e *entry, file []byte) (out llm.Batch, unclear bool, err error) {
 	var id string
 	err = b.opt.Retry(b.ctx, func() error {
 		id, err = b.api.Upload(b.ctx, "gymline-"+e.mark[:12]+".jsonl", file)
@@ -163,7 +162,7 @@ func (b *Batcher) start(e *entry, file []byte) (out openai.Batch, unclear bool, 
 
 // find looks for an entry's batch at the provider, and cancels what else bears
 // its mark: two creations side by side may both have made one.
-func (b *Batcher) find(e *entry) (*openai.Batch, error) {
+func (b *Batcher) find(e *entry) (*llm.Batch, error) {
 	holds, others, err := lookUp(b.ctx, b.api, e)
 	if err != nil {
 		return nil, err
@@ -184,8 +183,8 @@ const clocks = 24 * time.Hour
 
 // lookUp looks for an entry's mark among the provider's batches. The oldest that
 // bears it holds; it is nil when none does.
-func lookUp(ctx context.Context, api API, e *entry) (holds *openai.Batch, others []openai.Batch, err error) {
-	var found []openai.Batch
+func lookUp(ctx context.Context, api API, e *entry) (holds *llm.Batch, others []llm.Batch, err error) {
+	var found []llm.Batch
 	after := ""
 	for {
 		page, more, err := api.List(ctx, after)

@@ -26,11 +26,11 @@ type book struct {
 	known   map[string]bool       // keys of the segments that are in the index
 	levels  map[string][]*segment // by journal, as they were read
 	segs    []*segment
-	index   map[Key]place
-	flights map[Key]*flight // calls under way
-	recent  map[Key]recent  // recorded and not yet in a segment
-	open    *draft          // being filled
-	sealed  []*draft        // full, or being written
+	index   map[llm.Key]place
+	flights map[llm.Key]*flight // calls under way
+	recent  map[llm.Key]recent  // recorded and not yet in a segment
+	open    *draft              // being filled
+	sealed  []*draft            // full, or being written
 	closed  bool
 }
 
@@ -41,7 +41,7 @@ func newBook(l *Ledger, id Identity, digest [32]byte) *book {
 	return &book{
 		ledger: l, identity: id, digest: digest, prefix: prefixOf(digest),
 		ended: map[string]bool{}, known: map[string]bool{}, levels: map[string][]*segment{},
-		index: map[Key]place{}, recent: map[Key]recent{}, flights: map[Key]*flight{}, open: &draft{},
+		index: map[llm.Key]place{}, recent: map[llm.Key]recent{}, flights: map[llm.Key]*flight{}, open: &draft{},
 	}
 }
 
@@ -60,7 +60,7 @@ type segment struct {
 type frame struct {
 	row, rows      int
 	offset, stored int64
-	sum            Key
+	sum            llm.Key
 }
 
 func segmentOf(o object, h *header) *segment {
@@ -146,7 +146,7 @@ func (b *book) holds(p, old place) bool {
 // is under way for it. With none, the caller leads: it must call and land.
 //
 // A recorded failure is an answer only to a replay.
-func (b *book) begin(key Key, replayOnly bool) (line []byte, seg *segment, row int, f *flight, leader bool) {
+func (b *book) begin(key llm.Key, replayOnly bool) (line []byte, seg *segment, row int, f *flight, leader bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if r, ok := b.recent[key]; ok && !r.failed {
@@ -168,7 +168,7 @@ func (b *book) begin(key Key, replayOnly bool) (line []byte, seg *segment, row i
 
 // written reports whether the bucket holds a response for every key, or a failure
 // that was first written at since or later, in microseconds since 1970.
-func (b *book) written(keys []Key, since int64) bool {
+func (b *book) written(keys []llm.Key, since int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, k := range keys {
@@ -183,7 +183,7 @@ func (b *book) written(keys []Key, since int64) bool {
 	return true
 }
 
-func (b *book) land(key Key, f *flight) {
+func (b *book) land(key llm.Key, f *flight) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.flights, key)

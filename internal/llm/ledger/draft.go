@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/gymline/gymline/internal/llm"
 )
 
 // A draft is a segment being filled. It only grows, so that what it holds can be
@@ -34,7 +36,7 @@ type recent struct {
 
 // record adds an exchange to the open draft, and reports whether full ones wait
 // to be written.
-func (b *book) record(key Key, request, line []byte, failed bool) (full bool, err error) {
+func (b *book) record(key llm.Key, request, line []byte, failed bool) (full bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {

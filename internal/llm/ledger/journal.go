@@ -11,6 +11,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -174,7 +175,7 @@ func (s *segment) mayMove(err error) bool {
 
 // follow looks anew for what a journal held, after an answer could not be read
 // from a level of it: a living process writes its levels over.
-func (b *book) follow(ctx context.Context, key Key, seg *segment) error {
+func (b *book) follow(ctx context.Context, key llm.Key, seg *segment) error {
 	b.reading.Lock()
 	defer b.reading.Unlock()
 	if b.lies(key) != seg {
@@ -197,7 +198,7 @@ func (b *book) follow(ctx context.Context, key Key, seg *segment) error {
 }
 
 // lies returns where a key's stored exchange lies.
-func (b *book) lies(key Key) *segment {
+func (b *book) lies(key llm.Key) *segment {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if p, ok := b.index[key]; ok {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/gymline/gymline/internal/canonical"
 	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/llm/openai"
 )
 
 // An Identity is everything about a model that its answers depend on. Its name
@@ -25,32 +24,14 @@ type Identity struct {
 // IdentityOf returns a model's identity, with defaults filled in.
 func IdentityOf(m llm.Model) Identity {
 	return Identity{
-		Provider: m.Provider, BaseURL: openai.BaseURL(m), Model: m.Model,
-		Temperature: m.Temperature, TopP: m.TopP, MaxTokens: m.MaxTokens, Schema: openai.Mode(m),
+		Provider: m.Provider, BaseURL: m.Endpoint(), Model: m.Model,
+		Temperature: m.Temperature, TopP: m.TopP, MaxTokens: m.MaxTokens, Schema: m.Mode(),
 	}
-}
-
-// A Key identifies an exchange: sha256 over the identity's digest and the
-// canonical request, which includes the replicate.
-type Key [sha256.Size]byte
-
-func (k Key) String() string { return hex.EncodeToString(k[:]) }
-
-// MarshalText writes a key as 64 hex digits.
-func (k Key) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, k[:]), nil }
-
-// UnmarshalText reads what MarshalText wrote.
-func (k *Key) UnmarshalText(text []byte) error {
-	if len(text) != hex.EncodedLen(len(k)) {
-		return fmt.Errorf("%d hex digits are no key", len(text))
-	}
-	_, err := hex.Decode(k[:], text)
-	return err
 }
 
 // A keyList is written as one string of 64 hex digits a key, which a reader of
 // a million takes in whole.
-type keyList []Key
+type keyList []llm.Key
 
 func (l keyList) MarshalText() ([]byte, error) {
 	out := make([]byte, 0, len(l)*2*sha256.Size)
@@ -84,12 +65,12 @@ func (id Identity) digest() ([sha256.Size]byte, error) {
 
 // Keys returns how requests to a model are identified, and the prefix of what
 // the bucket keeps of that model.
-func Keys(m llm.Model) (of func(*llm.Request) (Key, error), prefix string, err error) {
+func Keys(m llm.Model) (of func(*llm.Request) (llm.Key, error), prefix string, err error) {
 	digest, err := IdentityOf(m).digest()
 	if err != nil {
 		return nil, "", err
 	}
-	return func(req *llm.Request) (Key, error) {
+	return func(req *llm.Request) (llm.Key, error) {
 		_, key, err := keyOf(digest, req)
 		return key, err
 	}, prefixOf(digest), nil
@@ -100,9 +81,9 @@ func prefixOf(identity [sha256.Size]byte) string {
 }
 
 // keyOf returns a request's canonical JSON and its key under an identity.
-func keyOf(identity [sha256.Size]byte, req *llm.Request) (canon []byte, key Key, err error) {
+func keyOf(identity [sha256.Size]byte, req *llm.Request) (canon []byte, key llm.Key, err error) {
 	if canon, err = canonicalRequest(req); err != nil {
-		return nil, Key{}, fmt.Errorf("ledger: request: %w", err)
+		return nil, llm.Key{}, fmt.Errorf("ledger: request: %w", err)
 	}
 	h := sha256.New()
 	h.Write(identity[:])

@@ -10,7 +10,7 @@ import (
 
 // TestKeyCovers: everything an answer depends on is in the key, and nothing else.
 func TestKeyCovers(t *testing.T) {
-	key := func(m llm.Model, req *llm.Request) Key {
+	key := func(m llm.Model, req *llm.Request) llm.Key {
 		d, err := IdentityOf(m).digest()
 		if err != nil {
 			t.Fatal(err)
@@ -23,7 +23,7 @@ func TestKeyCovers(t *testing.T) {
 	}
 	half := 0.5
 	base := key(model, ask("x"))
-	same := map[string]Key{}
+	same := map[string]llm.Key{}
 	m := model
 	m.Name, m.BaseURL, m.Schema = "other", model.BaseURL+"/", "json_schema"
 	same["name, slash, default mode"] = key(m, ask("x"))
@@ -32,7 +32,7 @@ func TestKeyCovers(t *testing.T) {
 			t.Errorf("%s changes the key", name)
 		}
 	}
-	seen := map[Key]string{base: "base"}
+	seen := map[llm.Key]string{base: "base"}
 	for name, edit := range map[string]func(*llm.Model, *llm.Request){
 		"provider":    func(m *llm.Model, _ *llm.Request) { m.Provider = "other" },
 		"base URL":    func(m *llm.Model, _ *llm.Request) { m.BaseURL = "http://127.0.0.1:2/v1" },
@@ -84,8 +84,8 @@ func TestKeyStability(t *testing.T) {
 		wantCanon    = `{"messages":[{"content":"Be kind.","role":"system"},{"content":"é","role":"user"}],"replicate":2,"schema":{"name":"s","schema":{"type":"object"}},"seed":7}`
 		wantKey      = "627e8197e7169ea7dc1719f23470474a82a5b30fdf457eca069cade8660d23a8"
 	)
-	if Key(d).String() != wantIdentity || string(canon) != wantCanon || key.String() != wantKey {
-		t.Errorf("identity %s\nrequest %s\nkey %s", Key(d), canon, key)
+	if llm.Key(d).String() != wantIdentity || string(canon) != wantCanon || key.String() != wantKey {
+		t.Errorf("identity %s\nrequest %s\nkey %s", llm.Key(d), canon, key)
 	}
 }
 

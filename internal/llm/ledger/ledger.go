@@ -53,12 +53,12 @@ type Ledger struct {
 	cache *cache
 
 	mu    sync.Mutex
-	books map[Key]*book // by identity digest
+	books map[llm.Key]*book // by identity digest
 
 	opening sync.Mutex // one model after another
 
 	missed  sync.Once // the first request that a replay missed
-	first   Key
+	first   llm.Key
 	because string
 
 	writing chan struct{} // holds one token while a round of uploads runs
@@ -79,7 +79,7 @@ func New(opt Options) *Ledger {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &Ledger{
-		opt: opt, books: map[Key]*book{}, cache: newCache(cacheBytes), cancel: cancel,
+		opt: opt, books: map[llm.Key]*book{}, cache: newCache(cacheBytes), cancel: cancel,
 		writing: make(chan struct{}, 1), kick: make(chan struct{}, 1),
 		stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
@@ -205,7 +205,7 @@ func (l *Ledger) Wrap(ctx context.Context, m llm.Model, next llm.Chatter) (llm.C
 // Written reports whether the bucket holds, for every key, an answer of m to a
 // request that was asked at since: a response, or a failure not written before.
 // An older failure is none, for a run asks again what was refused.
-func (l *Ledger) Written(ctx context.Context, m llm.Model, keys []Key, since time.Time) (bool, error) {
+func (l *Ledger) Written(ctx context.Context, m llm.Model, keys []llm.Key, since time.Time) (bool, error) {
 	b, err := l.book(ctx, m)
 	if err != nil {
 		return false, err

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/gymline/gymline/internal/llm"
 )
 
 // Bounds of the search for the nearest request, which ends a run that failed.
@@ -24,7 +26,7 @@ const (
 // explain says, once a process, how a request that a replay missed differs from
 // the nearest recorded one. Whoever misses another meanwhile or later is told the
 // same: a run may end with any of these errors.
-func (l *Ledger) explain(ctx context.Context, b *book, key Key, canon []byte) string {
+func (l *Ledger) explain(ctx context.Context, b *book, key llm.Key, canon []byte) string {
 	first := false
 	l.missed.Do(func() {
 		first = true
@@ -140,7 +142,7 @@ type candidate struct {
 	suffix int
 	rest   int // how many of replicate, schema and seed are the same
 	at     int64
-	key    Key
+	key    llm.Key
 }
 
 // compare is positive when c is nearer than d.

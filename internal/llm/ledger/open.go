@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/gymline/gymline/internal/llm"
 )
 
 // parallel is how many objects are read at once.
@@ -90,7 +92,7 @@ func (b *book) readSegments(ctx context.Context) (levels []object, err error) {
 		for _, h := range headers {
 			n += len(h.Keys)
 		}
-		b.index = make(map[Key]place, n)
+		b.index = make(map[llm.Key]place, n)
 	}
 	for i, o := range found {
 		b.ended[headers[i].Journal] = true

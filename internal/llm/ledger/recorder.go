@@ -92,7 +92,7 @@ func (r *recorder) Chat(ctx context.Context, req *llm.Request) (*llm.Response, e
 }
 
 // call asks the model and records the exchange.
-func (r *recorder) call(ctx context.Context, canon []byte, key Key, req *llm.Request) (*llm.Response, error) {
+func (r *recorder) call(ctx context.Context, canon []byte, key llm.Key, req *llm.Request) (*llm.Response, error) {
 	if err := r.ledger.admit(ctx, r.book); err != nil {
 		return nil, err
 	}

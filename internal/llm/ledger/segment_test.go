@@ -124,7 +124,7 @@ func TestAlteredText(t *testing.T) {
 		lines := strings.SplitAfter(edited, "\n")
 		head := compress(lines[0])
 		b := store.NewMem()
-		put(t, b, segmentKey("ledger/"+Key(identityDigest(t)).String()+"/", digest, int64(len(head))), slices.Concat(head, compress(strings.Join(lines[1:4], "")), compress(strings.Join(lines[4:], ""))))
+		put(t, b, segmentKey("ledger/"+llm.Key(identityDigest(t)).String()+"/", digest, int64(len(head))), slices.Concat(head, compress(strings.Join(lines[1:4], "")), compress(strings.Join(lines[4:], ""))))
 		if err := replayAll(t, b); !errors.Is(err, store.ErrCorrupt) {
 			t.Errorf("%s: %v", what, err)
 		}
@@ -150,7 +150,7 @@ func compress(text string) []byte {
 func TestNewerFormat(t *testing.T) {
 	head := `{"format":99,"keys":""}` + "\n"
 	b := store.NewMem()
-	put(t, b, "ledger/"+Key(identityDigest(t)).String()+"/"+string(store.DigestOf([]byte(head)))+suffix, compress(head))
+	put(t, b, "ledger/"+llm.Key(identityDigest(t)).String()+"/"+string(store.DigestOf([]byte(head)))+suffix, compress(head))
 	if err := replayAll(t, b); err == nil || fault.Code(err) != fault.Config || !strings.Contains(err.Error(), "format 99") {
 		t.Errorf("got %v", err)
 	}

@@ -26,7 +26,7 @@ func TestWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := func(text string) Key {
+	key := func(text string) llm.Key {
 		_, k, err := keyOf(d, ask(text))
 		if err != nil {
 			t.Fatal(err)
@@ -37,7 +37,7 @@ func TestWritten(t *testing.T) {
 	chat(t, c, ask("answered"))
 	check := func(when string, since time.Time, want bool, texts ...string) {
 		t.Helper()
-		var keys []Key
+		var keys []llm.Key
 		for _, text := range texts {
 			keys = append(keys, key(text))
 		}

@@ -28,54 +28,12 @@ func NewBatches(m llm.Model, key Key, client *http.Client) (*Batches, error) {
 	return &Batches{c}, nil
 }
 
-// Endpoint is what the requests of a batch are for.
-const Endpoint = string(openai.BatchEndpointChatCompletions)
-
-// The statuses of a batch that has ended or will soon. The others are
-// validating, in_progress and finalizing.
-const (
-	BatchCancelling = "cancelling"
-
-	BatchFailed    = "failed" // its file was refused; nothing was asked
-	BatchCompleted = "completed"
-	BatchExpired   = "expired" // the answers that came in time are in its files
-	BatchCancelled = "cancelled"
-)
-
-// A Batch is what the provider says of one.
-type Batch struct {
-	ID      string
-	Mark    string // whatever Create was given
-	Status  string
-	Created time.Time
-	// Output and Errors are the IDs of its files; "" for none.
-	Output, Errors string
-	Problems       []Problem // of a failed one
-	Total          int       // requests
-	Completed      int
-}
-
-// Ended reports whether nothing more will come of the batch.
-func (b Batch) Ended() bool {
-	switch b.Status {
-	case BatchFailed, BatchCompleted, BatchExpired, BatchCancelled:
-		return true
-	}
-	return false
-}
-
-// A Problem is why a batch's file was refused.
-type Problem struct {
-	Line int // from 1; 0 is the whole file
-	Err  *llm.Error
-}
-
 // markField is the member of a batch's metadata that holds its mark.
 const markField = "gymline"
 
-func batchOf(c *chatter, b openai.Batch) Batch {
+func batchOf(c *chatter, b openai.Batch) llm.Batch {
 	mark, _ := b.Metadata[markField].(string)
-	out := Batch{ID: b.ID, Mark: mark, Status: b.Status, Created: time.Unix(int64(b.CreatedAt), 0), Total: b.RequestCounts.Total, Completed: b.RequestCounts.Completed}
+	out := llm.Batch{ID: b.ID, Mark: mark, Status: b.Status, Created: time.Unix(int64(b.CreatedAt), 0), Total: b.RequestCounts.Total, Completed: b.RequestCounts.Completed}
 	if b.OutputFileID != nil {
 		out.Output = *b.OutputFileID
 	}
@@ -86,8 +44,8 @@ func batchOf(c *chatter, b openai.Batch) Batch {
 		return out
 	}
 	for _, e := range b.Errors.Data {
-		x := &exchange{chatter: c, status: http.StatusBadRequest, body: ErrorBody(e.Code, e.Message)}
-		p := Problem{Err: x.failed()}
+		x := &exchange{chatter: c, status: http.StatusBadRequest, body: errorBody(e.Code, e.Message)}
+		p := llm.Problem{Err: x.failed()}
 		if e.Line != nil {
 			p.Line = *e.Line
 		}
@@ -96,15 +54,24 @@ func batchOf(c *chatter, b openai.Batch) Batch {
 	return out
 }
 
-// ErrorBody is the body that a direct call would have had for an error that a
+// errorBody is the body that a direct call would have had for an error that a
 // batch tells of in its own words.
-func ErrorBody(code, message string) []byte {
+func errorBody(code, message string) []byte {
 	data, _ := json.Marshal(map[string]any{"error": map[string]string{"code": code, "message": message}})
 	return data
 }
 
-// Body returns the body that Chat sends for req.
-func (b *Batches) Body(ctx context.Context, req *llm.Request) ([]byte, error) {
+// Line returns req's line of a batch's file, with key as its custom ID.
+func (b *Batches) Line(ctx context.Context, key llm.Key, req *llm.Request) ([]byte, error) {
+	body, err := b.body(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(nil, `{"custom_id":"%s","method":"POST","url":"%s","body":%s}`+"\n", key, openai.BatchEndpointChatCompletions, body), nil
+}
+
+// body returns the body that Chat sends for req.
+func (b *Batches) body(ctx context.Context, req *llm.Request) ([]byte, error) {
 	wire, msgs := b.request(req)
 	k := &keeper{exchange: exchange{chatter: b.chatter, messages: msgs}}
 	if _, err := b.client(k).CreateChatCompletion(ctx, wire); !errors.Is(err, errKept) {
@@ -181,7 +148,7 @@ func (b *Batches) Upload(ctx context.Context, name string, data []byte) (id stri
 }
 
 // Create starts a batch of an uploaded file.
-func (b *Batches) Create(ctx context.Context, file, mark string) (out Batch, err error) {
+func (b *Batches) Create(ctx context.Context, file, mark string) (out llm.Batch, err error) {
 	err = b.call(ctx, func(c *openai.Client) error {
 		got, err := c.CreateBatch(ctx, openai.CreateBatchRequest{
 			InputFileID: file, Endpoint: openai.BatchEndpointChatCompletions, CompletionWindow: "24h", Metadata: map[string]any{markField: mark},
@@ -196,7 +163,7 @@ func (b *Batches) Create(ctx context.Context, file, mark string) (out Batch, err
 }
 
 // Get asks how a batch stands.
-func (b *Batches) Get(ctx context.Context, id string) (out Batch, err error) {
+func (b *Batches) Get(ctx context.Context, id string) (out llm.Batch, err error) {
 	err = b.call(ctx, func(c *openai.Client) error {
 		got, err := c.RetrieveBatch(ctx, id)
 		out = batchOf(b.chatter, got.Batch)
@@ -215,7 +182,7 @@ func (b *Batches) Cancel(ctx context.Context, id string) error {
 
 // List returns a page of the account's batches, newest first, that starts after
 // the batch of that ID ("": from the start), and whether there is another page.
-func (b *Batches) List(ctx context.Context, after string) (page []Batch, more bool, err error) {
+func (b *Batches) List(ctx context.Context, after string) (page []llm.Batch, more bool, err error) {
 	err = b.call(ctx, func(c *openai.Client) error {
 		limit, from := 100, &after
 		if after == "" {

@@ -17,17 +17,6 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 )
 
-// DefaultBaseURL is where a model without a base URL is called.
-const DefaultBaseURL = "https://api.openai.com/v1"
-
-// BaseURL returns the endpoint of m, without a slash at its end.
-func BaseURL(m llm.Model) string {
-	if m.BaseURL == "" {
-		return DefaultBaseURL
-	}
-	return strings.TrimRight(m.BaseURL, "/")
-}
-
 // New returns the chatter of a model. client's Timeout bounds each call. New
 // fails only for a model or key that can never be used.
 func New(m llm.Model, key Key, client *http.Client) (llm.Chatter, error) {
@@ -35,11 +24,11 @@ func New(m llm.Model, key Key, client *http.Client) (llm.Chatter, error) {
 }
 
 func newChatter(m llm.Model, key Key, client *http.Client) (*chatter, error) {
-	u, err := url.Parse(BaseURL(m))
+	u, err := url.Parse(m.Endpoint())
 	switch {
 	case err != nil, u.Host == "", u.Scheme != "http" && u.Scheme != "https":
 		return nil, fault.New(fault.Config, fmt.Errorf("model %s: baseURL is not an http(s) URL", m.Name),
-			"give the URL up to and including its version, e.g. "+DefaultBaseURL)
+			"give the URL up to and including its version, e.g. "+llm.DefaultBaseURL)
 	case u.User != nil || u.RawQuery != "":
 		return nil, fault.New(fault.Config, fmt.Errorf("model %s: baseURL holds a user, password or query", m.Name),
 			"put the key into an environment variable and name it in apiKey")
@@ -58,7 +47,7 @@ func newChatter(m llm.Model, key Key, client *http.Client) (*chatter, error) {
 	// A redirect would turn the POST into a GET or carry the key elsewhere.
 	calls.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	config := openai.DefaultConfig("") // the key is added below the client, which prints what it holds
-	config.BaseURL = BaseURL(m)
+	config.BaseURL = m.Endpoint()
 	return &chatter{model: m, key: key, http: &calls, config: config, sampling: sampling}, nil
 }
 

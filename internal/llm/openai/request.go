@@ -12,36 +12,21 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 )
 
-// Modes of asking for JSON; see llm.Model.Schema.
-const (
-	modeSchema = "json_schema"
-	modeObject = "json_object"
-	modeText   = "text"
-)
-
-// Mode returns how a model is asked for JSON.
-func Mode(m llm.Model) string {
-	if m.Schema == "" {
-		return modeSchema
-	}
-	return m.Schema
-}
-
 // request builds the client's request, less the messages and the sampling
 // parameters, and the messages.
 func (c *chatter) request(req *llm.Request) (openai.ChatCompletionRequest, []llm.Message) {
 	out := openai.ChatCompletionRequest{Model: c.model.Model, Seed: wireSeed(req)}
 	msgs := req.Messages
 	if req.Schema != nil {
-		switch Mode(c.model) {
-		case modeSchema:
+		switch c.model.Mode() {
+		case llm.ModeSchema:
 			out.ResponseFormat = &openai.ChatCompletionResponseFormat{
 				Type: openai.ChatCompletionResponseFormatTypeJSONSchema,
 				JSONSchema: &openai.ChatCompletionResponseFormatJSONSchema{
 					Name: req.Schema.Name, Schema: req.Schema.Schema, Strict: true,
 				},
 			}
-		case modeObject:
+		case llm.ModeObject:
 			out.ResponseFormat = &openai.ChatCompletionResponseFormat{Type: openai.ChatCompletionResponseFormatTypeJSONObject}
 			msgs = withSchema(msgs, req.Schema)
 		default:

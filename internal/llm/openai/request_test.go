@@ -53,7 +53,7 @@ func TestWire(t *testing.T) {
 			if after, _ := json.Marshal(tt.req); string(after) != string(before) {
 				t.Errorf("Chat changed its request:\n%s\n%s", before, after)
 			}
-			if batched, err := dialBatches(t, m).Body(t.Context(), &tt.req); err != nil || string(batched) != string(got) {
+			if batched, err := dialBatches(t, m).body(t.Context(), &tt.req); err != nil || string(batched) != string(got) {
 				t.Errorf("a batch holds\n%s (%v), and a direct call sends\n%s", batched, err, got)
 			}
 			if !json.Valid(got) {

@@ -51,8 +51,8 @@ func (s *Set) batching(m llm.Model) (batch.API, batch.Options, error) {
 	}
 	keyOf, prefix, err := ledger.Keys(m)
 	return api, batch.Options{
-		Batch: *access.Batch, Model: m.Name, Bucket: s.opt.Bucket, Prefix: prefix, Key: keyOf,
-		Written: func(ctx context.Context, keys []ledger.Key, since time.Time) (bool, error) {
+		Batching: *access.Batch, Model: m.Name, Bucket: s.opt.Bucket, Prefix: prefix, Key: keyOf,
+		Written: func(ctx context.Context, keys []llm.Key, since time.Time) (bool, error) {
 			return s.ledger.Written(ctx, m, keys, since)
 		},
 		Retry: retry.Caller(s.opt.Retry, s.clock(m.Name), s.opt.Log), Now: s.opt.Now, Log: s.opt.Log,

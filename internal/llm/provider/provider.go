@@ -131,9 +131,6 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 		// can always be had again.
 		return s.opt.Sim(m), nil
 	case llm.OpenAI:
-	case llm.Recorded:
-		return nil, fault.New(fault.Config, fmt.Errorf("model %s: provider %q answers from files and takes no requests", m.Name, m.Provider),
-			"use it as an evaluation candidate, or choose another provider")
 	default:
 		return nil, fault.New(fault.Config, fmt.Errorf("model %s: unknown provider %q", m.Name, m.Provider),
 			fmt.Sprintf("use %q or %q", llm.OpenAI, llm.Sim))
@@ -198,7 +195,7 @@ func (s *Set) key(m llm.Model, env string) (openai.Key, error) {
 	secret := s.opt.Getenv(env)
 	if secret == "" {
 		return openai.Key{}, fault.New(fault.Config, fmt.Errorf("model %s: the environment variable %s is not set", m.Name, env),
-			"set "+env+" to the API key of "+openai.BaseURL(m)+", or remove apiKey if that server needs none")
+			"set "+env+" to the API key of "+m.Endpoint()+", or remove apiKey if that server needs none")
 	}
 	return openai.NewKey(secret), nil
 }

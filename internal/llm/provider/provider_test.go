@@ -365,9 +365,8 @@ func TestOpenRefuses(t *testing.T) {
 		"no key":            {func(*llm.Model) {}, func(o *Options) { o.Access = map[string]llm.Access{"gpt": {KeyEnv: "MISSING_KEY"}} }, "MISSING_KEY is not set", "set MISSING_KEY"},
 		"key of two lines":  {func(*llm.Model) {}, func(o *Options) { o.Getenv = func(string) string { return canary + "\nx" } }, "no HTTP header", "key alone"},
 		"bad URL":           {func(m *llm.Model) { m.BaseURL = "localhost:8080" }, nil, "baseURL", "https://"},
-		"recorded":          {func(m *llm.Model) { m.Provider = llm.Recorded }, nil, "answers from files", "candidate"},
-		"unknown provider":  {func(m *llm.Model) { m.Provider = "magic" }, nil, `"magic"`, "openai"},
-		"batches to where":  {func(*llm.Model) {}, func(o *Options) { o.Access = map[string]llm.Access{"gpt": {Batch: &llm.Batch{}}} }, "written down in a store", "store"},
+		"unknown provider":  {func(m *llm.Model) { m.Provider = "recorded" }, nil, `unknown provider "recorded"`, "openai"},
+		"batches to where":  {func(*llm.Model) {}, func(o *Options) { o.Access = map[string]llm.Access{"gpt": {Batch: &llm.Batching{}}} }, "written down in a store", "store"},
 		"replay from where": {func(*llm.Model) {}, func(o *Options) { o.ReplayOnly = true }, "needs a store", "store"},
 	}
 	for name, tt := range tests {

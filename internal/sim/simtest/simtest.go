@@ -71,7 +71,7 @@ func answer(ctx context.Context, text []byte) ([]byte, error) {
 	if err := json.Unmarshal(text, &body); err != nil {
 		return nil, err
 	}
-	resp, err := sim.New(llm.Model{Name: "m", Provider: llm.Sim, Skill: 0.8}).Chat(ctx, &llm.Request{
+	resp, err := sim.New(llm.Model{Name: "m", Provider: llm.Sim, Params: llm.Params{Skill: 0.8}}).Chat(ctx, &llm.Request{
 		Messages: body.Messages, Seed: body.Seed, Schema: &llm.Schema{Name: body.ResponseFormat.JSONSchema.Name},
 	})
 	if err != nil {
