@@ -13,6 +13,7 @@ import (
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/experiment"
+	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/planner"
 	"github.com/gymline/gymline/internal/run"
@@ -77,7 +78,7 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 	if err != nil {
 		return err
 	}
-	shards, err := run.LookAhead(ctx, st.Store, p, func(name string) (*store.TreeFS, error) { return trees[name], nil })
+	shards, _, err := run.LookAhead(ctx, st.Store, p, job.NewInputs(func(_ context.Context, name string) (*store.TreeFS, error) { return trees[name], nil }))
 	how := execution(e, profile)
 	var ahead *spending
 	if err == nil {

@@ -185,7 +185,7 @@ func checkKeys(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Pla
 	if how.ReplayOnly {
 		return nil
 	}
-	shards, err := run.LookAhead(ctx, st, p, func(name string) (*store.TreeFS, error) { return st.OpenTree(ctx, p.Inputs[name]) })
+	shards, _, err := run.LookAhead(ctx, st, p, job.StoredInputs(st, p))
 	if err != nil {
 		return err
 	}

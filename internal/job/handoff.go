@@ -48,7 +48,7 @@ func (e *Exit) Error() string {
 }
 
 // Run is the run that the shard belongs to. Nothing digested may depend on it.
-func (t *Task) Run() store.RunID { return t.run }
+func (t *Task) Run() store.RunID { return t.opened.Record.ID }
 
 // Now is the clock. Nothing digested may depend on it.
 func (t *Task) Now() time.Time { return t.now() }
@@ -57,13 +57,11 @@ func (t *Task) Now() time.Time { return t.now() }
 func (t *Task) Upstream(ctx context.Context) ([]store.Step, error) {
 	var records []store.Step
 	for _, in := range t.Step.Reads(t.Shard) {
-		for shard := range t.sources[in.Name] {
-			rec, err := t.store.ReadStep(ctx, t.run, in.Step, shard)
-			if err != nil {
-				return nil, fmt.Errorf("step %s needs %s: shard %d: %w", t.Step.Name, in.Step, shard, err)
-			}
-			records = append(records, rec)
+		of, err := t.opened.Steps(ctx, in.Step)
+		if err != nil {
+			return nil, fmt.Errorf("step %s needs %s: %w", t.Step.Name, in.Step, err)
 		}
+		records = append(records, of...)
 	}
 	return records, nil
 }
@@ -76,7 +74,7 @@ func (t *Task) OpenArtifact(ctx context.Context, a store.Artifact) io.ReadCloser
 // Checkpoint returns the trained model that came back to this run, or
 // store.ErrNotFound.
 func (t *Task) Checkpoint(ctx context.Context, name string) (store.Checkpoint, error) {
-	return t.store.ReadCheckpoint(ctx, t.run, name)
+	return t.store.ReadCheckpoint(ctx, t.opened.Record.ID, name)
 }
 
 // PutTree stores a folder.
@@ -87,12 +85,12 @@ func (t *Task) PutTree(ctx context.Context, fsys fs.FS) (store.Tree, error) {
 // PutCheckpoint records a trained model of this run, and returns the record that
 // holds: the first.
 func (t *Task) PutCheckpoint(ctx context.Context, c store.Checkpoint) (store.Checkpoint, error) {
-	c.Run, c.Put = t.run, stamp(t.now())
+	c.Run, c.Put = t.opened.Record.ID, stamp(t.now())
 	err := t.store.PutCheckpoint(ctx, c)
 	if err != nil && !errors.Is(err, store.ErrExists) {
 		return c, err
 	}
-	return t.store.ReadCheckpoint(ctx, t.run, c.Name)
+	return t.store.ReadCheckpoint(ctx, t.opened.Record.ID, c.Name)
 }
 
 // Exec runs a program of this machine.

@@ -338,7 +338,7 @@ func TestSources(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		reads, err := job.Resolve(step, 0, nil, func(string) (*store.TreeFS, error) { return s.OpenTree(t.Context(), tree.Digest) })
+		reads, err := job.Resolve(t.Context(), step, 0, nil, job.StoredInputs(s, &plan.Plan{Inputs: map[string]store.Digest{"samples": tree.Digest}}))
 		if err != nil {
 			return nil, "", err
 		}

@@ -51,10 +51,10 @@ type Task struct {
 	// must not depend on it.
 	InFlight int
 
-	run     store.RunID
 	bears   Tolerance
 	now     func() time.Time
 	exec    Runner
+	opened  *Opened
 	store   *store.Store
 	sources map[string][]store.Artifact // step input → artifact of each upstream shard
 	trees   map[string]*store.TreeFS    // named input → the part of it that this shard may read
@@ -273,20 +273,24 @@ func (o *Output) SetRows(n int64) { o.rows = n }
 // file names, for trainers. It happens after they are committed.
 func (t *Task) Publish(name string) { t.publish = name }
 
-// commit uploads every output and returns their artifacts by order of creation.
+// commit uploads the outputs and returns their artifacts by order of creation.
 func (t *Task) commit(ctx context.Context) ([]store.Artifact, error) {
-	var out []store.Artifact
-	for _, o := range t.outputs {
-		if err := o.w.Flush(); err != nil {
-			return nil, fmt.Errorf("output %s: %w", o.name, err)
-		}
-		d, err := o.blob.Commit(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("output %s: %w", o.name, err)
-		}
-		out = append(out, store.Artifact{Name: o.name, Digest: d, Bytes: o.blob.Bytes(), Rows: o.rows, MediaType: o.mediaType})
+	if len(t.outputs) == 0 {
+		return nil, nil
 	}
-	return out, nil
+	out := make([]store.Artifact, len(t.outputs))
+	return out, store.SideBySide(ctx, len(out), func(i int) error {
+		o := t.outputs[i]
+		err := o.w.Flush()
+		if err == nil {
+			out[i] = store.Artifact{Name: o.name, Bytes: o.blob.Bytes(), Rows: o.rows, MediaType: o.mediaType}
+			out[i].Digest, err = o.blob.Commit(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("output %s: %w", o.name, err)
+		}
+		return nil
+	})
 }
 
 func (t *Task) discard() {

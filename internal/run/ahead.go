@@ -5,6 +5,7 @@ package run
 import (
 	"context"
 	"errors"
+	"maps"
 
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
@@ -19,39 +20,47 @@ type Planned struct {
 	Reused  bool           `json:"reused"`            // its work is in the store
 }
 
-// LookAhead finds what the store already has of a plan, by step and shard. tree
-// returns the files of a named input.
-func LookAhead(ctx context.Context, st *store.Store, p *plan.Plan, tree func(string) (*store.TreeFS, error)) ([]Planned, error) {
-	known := map[store.StepName][]store.Step{}
+// LookAhead finds what the store already has of a plan, by step and shard, and the
+// records that say so.
+func LookAhead(ctx context.Context, st *store.Store, p *plan.Plan, inputs *job.Inputs) ([]Planned, job.Memos, error) {
+	known, memos := map[store.StepName][]store.Step{}, job.Memos{}
+	done := func(_ context.Context, name store.StepName) ([]store.Step, error) {
+		if len(known[name]) < p.Step(name).Shards {
+			return nil, store.ErrNotFound
+		}
+		return known[name], nil
+	}
 	var shards []Planned
 	for i := range p.Steps {
 		step := &p.Steps[i]
-		for shard := range step.Shards {
-			row := Planned{Step: step.Name, Shard: shard}
-			reads, err := job.Resolve(step, shard, func(name store.StepName) ([]store.Step, error) {
-				if len(known[name]) < p.Step(name).Shards {
-					return nil, store.ErrNotFound
-				}
-				return known[name], nil
-			}, tree)
-			if err != nil && !errors.Is(err, store.ErrNotFound) {
-				return nil, err
+		rows := make([]Planned, step.Shards)
+		var keys []store.WorkKey
+		for shard := range rows {
+			rows[shard] = Planned{Step: step.Name, Shard: shard}
+			reads, err := job.Resolve(ctx, step, shard, done, inputs)
+			if errors.Is(err, store.ErrNotFound) {
+				continue
 			}
 			if err == nil {
-				if row.WorkKey, err = step.WorkKey(p.Seed, shard, reads.Resolved); err != nil {
-					return nil, err
-				}
-				memo, err := job.Memo(ctx, st, row.WorkKey)
-				if err != nil {
-					return nil, err
-				}
-				if memo != nil {
-					row.Reused = true
-					known[step.Name] = append(known[step.Name], *memo)
-				}
+				rows[shard].WorkKey, err = step.WorkKey(p.Seed, shard, reads.Resolved)
 			}
-			shards = append(shards, row)
+			if err != nil {
+				return nil, nil, err
+			}
+			keys = append(keys, rows[shard].WorkKey)
 		}
+		found, err := job.FindMemos(ctx, st, keys...)
+		if err != nil {
+			return nil, nil, err
+		}
+		maps.Copy(memos, found)
+		for shard := range rows {
+			if memo := memos[rows[shard].WorkKey]; memo != nil {
+				rows[shard].Reused = true
+				known[step.Name] = append(known[step.Name], *memo)
+			}
+		}
+		shards = append(shards, rows...)
 	}
-	return shards, nil
+	return shards, memos, nil
 }

@@ -5,6 +5,7 @@ import (
 	"testing/fstest"
 
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -33,8 +34,13 @@ func (w world) ok(err error) {
 
 func (w world) ahead() []Planned {
 	w.Helper()
-	shards, err := LookAhead(w.Context(), w.Store, w.plan, nil)
+	shards, memos, err := LookAhead(w.Context(), w.Store, w.plan, job.StoredInputs(w.Store, w.plan))
 	w.ok(err)
+	for _, s := range shards {
+		if (memos[s.WorkKey] != nil) != s.Reused {
+			w.Errorf("%+v, and its record %+v", s, memos[s.WorkKey])
+		}
+	}
 	return shards
 }
 
@@ -79,8 +85,9 @@ func TestLookAheadOfAnInputThatIsNotThere(t *testing.T) {
 	w := newWorld(t)
 	w.plan.Steps[0].Sources = []plan.File{{Input: "samples", Path: "seeds.yaml"}}
 	tree, err := w.PutTree(t.Context(), fstest.MapFS{}, store.Intake{})
+	w.plan.Inputs = map[string]store.Digest{"samples": tree.Digest}
 	if err == nil {
-		_, err = LookAhead(t.Context(), w.Store, w.plan, func(string) (*store.TreeFS, error) { return w.OpenTree(t.Context(), tree.Digest) })
+		_, _, err = LookAhead(t.Context(), w.Store, w.plan, job.StoredInputs(w.Store, w.plan))
 	}
 	if fault.Code(err) != fault.Config {
 		t.Errorf("%v", err)

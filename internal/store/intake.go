@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 )
 
@@ -92,7 +91,7 @@ func (in Intake) Digest(ctx context.Context, fsys fs.FS) (*TreeFS, error) {
 	slices.SortFunc(found, func(a, b dirFile) int { return strings.Compare(a.path, b.path) })
 	t := &TreeFS{files: make([]TreeFile, len(found))}
 	done := in.counter(false, len(found))
-	return t, sideBySide(ctx, len(found), func(i int) (err error) {
+	return t, SideBySide(ctx, len(found), func(i int) (err error) {
 		t.files[i], err = in.digest(fsys, found[i])
 		done()
 		return err
@@ -162,7 +161,7 @@ func (s *Store) putFiles(ctx context.Context, fsys fs.FS, t *TreeFS, in Intake) 
 		lacking[n] = append(lacking[n], i)
 	}
 	done := in.counter(true, len(lacking))
-	err = sideBySide(ctx, len(lacking), func(n int) error {
+	err = SideBySide(ctx, len(lacking), func(n int) error {
 		defer done()
 		want := t.files[lacking[n][0]].Digest
 		there, err := s.HasBlob(ctx, want)
@@ -230,46 +229,4 @@ func (in Intake) counter(storing bool, n int) func() {
 	var done atomic.Int64
 	in.Told(storing, 0, n)
 	return func() { in.Told(storing, int(done.Add(1)), n) }
-}
-
-// abreast is how many files are read or written at once: enough for a server that
-// is 20 ms away, and few enough for their buffers.
-const abreast = 32
-
-// sideBySide calls fn with 0 to n-1, several at once. After an error it begins no
-// more, and of several it returns that of the least number, whatever the timing.
-func sideBySide(ctx context.Context, n int, fn func(i int) error) error {
-	var (
-		mu    sync.Mutex
-		next  int
-		end   = n // no number from here on is begun
-		first error
-		group sync.WaitGroup
-	)
-	for range min(abreast, n) {
-		group.Go(func() {
-			for {
-				mu.Lock()
-				i := next
-				if i >= end || ctx.Err() != nil {
-					mu.Unlock()
-					return
-				}
-				next++
-				mu.Unlock()
-				if err := fn(i); err != nil {
-					mu.Lock()
-					if i < end {
-						end, first = i, err
-					}
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	group.Wait()
-	if first == nil {
-		return ctx.Err()
-	}
-	return first
 }

@@ -1,0 +1,131 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// An Opened is an open run as the shards of one process see it: its record and
+// plan, the trees of its inputs and the records of finished steps, each read once.
+// It is safe for concurrent use.
+type Opened struct {
+	Record store.Run
+	Plan   *plan.Plan
+
+	store  *store.Store
+	inputs *Inputs
+	mu     sync.Mutex // held while a step is read
+	steps  map[store.StepName][]store.Step
+}
+
+// NewOpened is a run whose record, plan and inputs are at hand.
+func NewOpened(s *store.Store, record store.Run, p *plan.Plan, inputs *Inputs) *Opened {
+	return &Opened{Record: record, Plan: p, store: s, inputs: inputs, steps: map[store.StepName][]store.Step{}}
+}
+
+// Open reads a run's record and plan.
+func Open(ctx context.Context, s *store.Store, id store.RunID) (*Opened, error) {
+	record, err := s.ReadRun(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", id, err)
+	}
+	raw, err := s.ReadPlan(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("plan of run %s: %w", id, err)
+	}
+	p, err := plan.Decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	return NewOpened(s, record, p, StoredInputs(s, p)), nil
+}
+
+// step returns the step that has the shard.
+func (o *Opened) step(name store.StepName, shard int) (*plan.Step, error) {
+	step := o.Plan.Step(name)
+	if step == nil || shard < 0 || shard >= step.Shards {
+		return nil, fmt.Errorf("run %s has no shard %d of a step %q", o.Record.ID, shard, name)
+	}
+	return step, nil
+}
+
+// Steps returns the records of all shards of a finished step.
+func (o *Opened) Steps(ctx context.Context, name store.StepName) ([]store.Step, error) {
+	step := o.Plan.Step(name)
+	if step == nil {
+		return nil, errors.New("the plan has no such step")
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if records, ok := o.steps[name]; ok {
+		return records, nil
+	}
+	records := make([]store.Step, step.Shards)
+	err := store.SideBySide(ctx, step.Shards, func(shard int) (err error) {
+		if records[shard], err = o.store.ReadStep(ctx, o.Record.ID, name, shard); err != nil {
+			err = fmt.Errorf("shard %d: %w", shard, err)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	o.steps[name] = records
+	return records, nil
+}
+
+// pin starts the record of a shard with what it reads and its work key.
+func (o *Opened) pin(ctx context.Context, step *plan.Step, shard int, now time.Time) (store.Step, *Reads, error) {
+	rec := store.Step{Run: o.Record.ID, Step: step.Name, Shard: shard, Started: stamp(now)}
+	reads, err := Resolve(ctx, step, shard, o.Steps, o.inputs)
+	if err != nil {
+		return rec, nil, err
+	}
+	rec.Inputs = reads.List
+	rec.WorkKey, err = step.WorkKey(o.Plan.Seed, shard, reads.Resolved)
+	return rec, reads, err
+}
+
+// reuse records a shard whose work is known.
+func (o *Opened) reuse(ctx context.Context, rec store.Step, memo *store.Step, now time.Time) (store.Step, error) {
+	rec.Reused, rec.Outputs, rec.Usage, rec.Finished = true, memo.Outputs, memo.Usage, stamp(now)
+	return o.commit(ctx, rec)
+}
+
+// commit records a finished shard. When another attempt was first, its record
+// holds: both did the same work.
+func (o *Opened) commit(ctx context.Context, rec store.Step) (store.Step, error) {
+	err := o.store.CommitStep(ctx, rec)
+	if errors.Is(err, store.ErrExists) {
+		return o.store.ReadStep(ctx, rec.Run, rec.Step, rec.Shard)
+	}
+	return rec, err
+}
+
+// Known reports whether a shard's work is done: in its own run, or in another
+// whose work it would reuse.
+func Known(ctx context.Context, s *store.Store, which Shard) (bool, error) {
+	if _, err := s.ReadStep(ctx, which.Run, which.Step, which.Shard); !errors.Is(err, store.ErrNotFound) {
+		return err == nil, err
+	}
+	o, err := Open(ctx, s, which.Run)
+	if err != nil || o.Record.Fresh {
+		return false, err
+	}
+	step, err := o.step(which.Step, which.Shard)
+	if err != nil {
+		return false, err
+	}
+	rec, _, err := o.pin(ctx, step, which.Shard, time.Time{})
+	if err != nil {
+		return false, err
+	}
+	memos, err := FindMemos(ctx, s, rec.WorkKey)
+	return memos[rec.WorkKey] != nil, err
+}
