@@ -149,6 +149,9 @@ func (o checkpointOptions) wake(ctx context.Context, edge *cli.Edge) error {
 	if err != nil {
 		return err
 	}
+	if state.Unread != "" {
+		return fault.New(fault.Config, fmt.Errorf("the checkpoint is put, but whether the run waits for it is not known: %s", state.Unread), fmt.Sprintf("'argo resume %s' sets it going", state.Workflow))
+	}
 	step := plan.TrainStep(o.name)
 	if !slices.Contains(state.Suspended, string(step)) {
 		if !argo.Ended(state.Phase) {
@@ -156,7 +159,7 @@ func (o checkpointOptions) wake(ctx context.Context, edge *cli.Edge) error {
 		}
 		return nil
 	}
-	if _, err := client.Resume(ctx, o.run, step); err != nil {
+	if _, err := client.Resume(ctx, o.run, step, edge.Now); err != nil {
 		return fmt.Errorf("the checkpoint is put, but the run is still suspended: %w", err)
 	}
 	_, err = fmt.Fprintf(edge.Stdout, "run %s goes on: %s\n", o.run, step)

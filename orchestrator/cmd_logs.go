@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -54,6 +55,9 @@ func runLogs(ctx context.Context, edge *cli.Edge, o logsOptions, id store.RunID)
 		state, err := c.State(ctx, id)
 		if err != nil {
 			return noWorkflow(id, err)
+		}
+		if state.Unread != "" {
+			return fault.New(fault.Config, errors.New(state.Unread), fmt.Sprintf("'argo logs %s' reads them", state.Workflow))
 		}
 		found := false
 		for _, pod := range state.Pods {

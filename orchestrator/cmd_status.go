@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -194,8 +195,11 @@ func printStatus(edge *cli.Edge, doc *runStatusDoc) error {
 			case pod.Phase == argo.Pending: // an image or Secret that is not there
 				fmt.Fprintf(edge.Stdout, "\n%s/%d waits: %s\n", pod.Step, pod.Shard, pod.Message)
 			case pod.Phase == argo.Failed:
-				fmt.Fprintf(edge.Stdout, "\npod %s, attempt %d: %s\n", pod.Name, pod.Attempt, pod.Message)
+				fmt.Fprintf(edge.Stdout, "\npod %s, attempt %d: %s\n", cmp.Or(pod.Name, "of "+pod.Step), pod.Attempt, pod.Message)
 			}
+		}
+		if w.Unread != "" {
+			fmt.Fprintf(edge.Stdout, "\npods are not shown: %s\n", w.Unread)
 		}
 		for _, s := range w.Suspended {
 			fmt.Fprintf(edge.Stdout, "\n%s is suspended: 'gymline resume %s'\n", s, doc.Run)

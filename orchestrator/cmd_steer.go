@@ -69,7 +69,7 @@ func newResume(edge *cli.Edge) *cobra.Command {
 
 func runResume(ctx context.Context, edge *cli.Edge, profile string, id store.RunID) error {
 	return onCluster(ctx, edge, profile, func(c cluster) error {
-		resumed, err := c.Resume(ctx, id, "")
+		resumed, err := c.Resume(ctx, id, "", edge.Now)
 		if err != nil {
 			return noWorkflow(id, err)
 		}

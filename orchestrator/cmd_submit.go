@@ -92,6 +92,9 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 		if o.storeOnly {
 			return nil
 		}
+		if old := c.OldController(ctx); old != "" {
+			fmt.Fprintln(edge.Stderr, "warning: "+old)
+		}
 		if m.Cron == nil {
 			return c.start(ctx, edge, startOptions{profile: o.profile, output: o.output, wait: o.wait, metrics: server}, m, opening, raw)
 		}

@@ -1,14 +1,10 @@
 package argo
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
-	"github.com/argoproj/argo-workflows/v3/workflow/templateresolution"
-	"github.com/argoproj/argo-workflows/v3/workflow/validate"
 	"github.com/expr-lang/expr"
 	"github.com/robfig/cron/v3"
 	corev1 "k8s.io/api/core/v1"
@@ -27,9 +23,10 @@ const (
 )
 
 // Check refuses manifests that Kubernetes or Argo would not take or could not
-// carry through, and says what to change. It needs no cluster: it is Argo's own
-// validation, what that misses, and a forecast of the object's size. The error
-// is bad configuration and lists everything that is wrong.
+// carry through, and says what to change. It needs no cluster: it is what Argo's
+// own validation refuses and Compile can get wrong, what that validation misses,
+// and a forecast of the object's size. The error is bad configuration and lists
+// everything that is wrong.
 func Check(m *Manifests, p *plan.Plan, c Config) error {
 	var problems []error
 	add := func(err error) {
@@ -44,7 +41,7 @@ func Check(m *Manifests, p *plan.Plan, c Config) error {
 	}
 	add(m.checkAccounts())
 	add(m.checkCron())
-	add(m.validate())
+	add(m.checkReferences())
 	return fault.New(fault.Config, errors.Join(problems...), "correct the profile or the experiment; nothing was sent to the cluster")
 }
 
@@ -188,35 +185,4 @@ func (m *Manifests) checkCron() error {
 		problems = append(problems, fmt.Errorf("a starting deadline of %d seconds would miss starts: give a minute or more", *s.StartingDeadlineSeconds))
 	}
 	return errors.Join(problems...)
-}
-
-// validate is Argo's own validation.
-func (m *Manifests) validate() error {
-	none := &templateresolution.NullClusterWorkflowTemplateGetter{}
-	if err := validate.ValidateWorkflowTemplate(m, none, m.Template, nil, validate.ValidateOpts{Submit: true}); err != nil {
-		return fmt.Errorf("WorkflowTemplate %s: Argo refuses it: %w", m.Template.Name, err)
-	}
-	if m.Cron != nil {
-		if err := validate.ValidateCronWorkflow(context.Background(), m, none, m.Cron, nil); err != nil {
-			return fmt.Errorf("CronWorkflow %s: Argo refuses it: %w", m.Cron.Name, err)
-		}
-		return nil
-	}
-	if err := validate.ValidateWorkflow(m, none, m.Workflow, nil, validate.ValidateOpts{Submit: true}); err != nil {
-		return fmt.Errorf("workflow %s%s: Argo refuses it: %w", m.Workflow.Name, m.Workflow.GenerateName, err)
-	}
-	return nil
-}
-
-// Get serves the template to Argo's validation in a cluster's place.
-func (m *Manifests) Get(name string) (*wfv1.WorkflowTemplate, error) {
-	if name != m.Template.Name {
-		return nil, fmt.Errorf("there is no WorkflowTemplate %s", name)
-	}
-	data, err := json.Marshal(m.Template) // validation writes into what it gets
-	if err != nil {
-		return nil, err
-	}
-	var t wfv1.WorkflowTemplate
-	return &t, json.Unmarshal(data, &t)
 }

@@ -178,31 +178,31 @@ func TestCheck(t *testing.T) {
 			},
 			want: []string{"a manifest of ", "bytes, and Argo holds 699050: use fewer candidates, trainings or environment variables"},
 		},
-		// Argo's own validation is asked, too.
+		// What Argo's own validation refuses, too.
 		{
 			name:   "no such template",
 			mutate: func(m *Manifests) { m.template("run").DAG.Tasks[1].Template = "nowhere" },
-			want:   []string{"WorkflowTemplate nightly-", "Argo refuses it: ", "template name 'nowhere' undefined"},
+			want:   []string{`template run: task predict: there is no template "nowhere"`},
 		},
 		{
 			name:   "no such task",
 			mutate: func(m *Manifests) { m.template("run").DAG.Tasks[1].Dependencies = []string{"nobody"} },
-			want:   []string{"WorkflowTemplate nightly-", "Argo refuses it: ", "nobody"},
+			want:   []string{"template run: task predict: it depends on nobody, which is no task before it"},
 		},
 		{
 			name:   "no such variable",
 			mutate: func(m *Manifests) { m.template("predict").Container.Args[3] = "{{workflow.nmae}}" },
-			want:   []string{"WorkflowTemplate nightly-", "Argo refuses it: ", "failed to resolve {{workflow.nmae}}"},
+			want:   []string{"template predict: there is no variable {{workflow.nmae}}"},
 		},
 		{
 			name:   "no such WorkflowTemplate",
 			mutate: func(m *Manifests) { m.Workflow.Spec.WorkflowTemplateRef.Name = "other" },
-			want:   []string{"workflow nightly-: Argo refuses it: ", "there is no WorkflowTemplate other"},
+			want:   []string{"the Workflow does not name the WorkflowTemplate nightly-"},
 		},
 		{
 			name: "no such WorkflowTemplate of a schedule", config: func(c *Config) { c.Schedule = nightly() },
 			mutate: func(m *Manifests) { m.Cron.Spec.WorkflowSpec.WorkflowTemplateRef.Name = "other" },
-			want:   []string{"CronWorkflow nightly: Argo refuses it: ", "there is no WorkflowTemplate other"},
+			want:   []string{"the Workflow does not name the WorkflowTemplate nightly-"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -4,19 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
-	"github.com/argoproj/argo-workflows/v3/pkg/client/clientset/versioned"
+	"github.com/argoproj/argo-workflows/v3/pkg/client/clientset/versioned/scheme"
 	typed "github.com/argoproj/argo-workflows/v3/pkg/client/clientset/versioned/typed/workflow/v1alpha1"
-	argocmd "github.com/argoproj/argo-workflows/v3/util/cmd"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/gymline/gymline/internal/fault"
@@ -27,7 +25,8 @@ import (
 type Client struct {
 	namespace string
 	argo      typed.ArgoprojV1alpha1Interface
-	kube      kubernetes.Interface
+	core      rest.Interface    // Kubernetes' own API, for pods
+	names     map[string]string // of pods, by node ID
 }
 
 // requestTimeout bounds one request, so that a connection that hangs is lost and
@@ -44,18 +43,23 @@ func Connect(namespace, kubeContext string) (*Client, error) {
 		return nil, fault.New(fault.Config, fmt.Errorf("find the cluster: %w", err), "set KUBECONFIG, or spec.argo.context of the profile")
 	}
 	config.Timeout = requestTimeout
-	argocmd.SetLogLevel("warning") // Argo's packages talk as a controller does, on stderr
-	argo, err := versioned.NewForConfig(config)
+	argo, err := typed.NewForConfig(config)
 	if err != nil {
 		return nil, fault.New(fault.Config, fmt.Errorf("connect to %s: %w", config.Host, err), "")
 	}
-	streams := *config // a log is read for as long as its pod speaks
-	streams.Timeout = 0
-	kube, err := kubernetes.NewForConfig(&streams)
+	core, err := newCore(*config)
 	if err != nil {
 		return nil, fault.New(fault.Config, fmt.Errorf("connect to %s: %w", config.Host, err), "")
 	}
-	return &Client{namespace: namespace, argo: argo.ArgoprojV1alpha1(), kube: kube}, nil
+	return &Client{namespace: namespace, argo: argo, core: core, names: map[string]string{}}, nil
+}
+
+// newCore is a client of Kubernetes' own API. Its requests are not bounded: a log
+// is read for as long as its pod speaks.
+func newCore(config rest.Config) (rest.Interface, error) {
+	config.Timeout, config.APIPath, config.GroupVersion = 0, "/api", &corev1.SchemeGroupVersion
+	config.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
+	return rest.RESTClientFor(&config)
 }
 
 // ErrNoWorkflow means that the cluster has no Workflow of a run: it was never
@@ -160,16 +164,6 @@ func (c *Client) Stop(ctx context.Context, id store.RunID) error {
 	}
 	_, err = c.argo.Workflows(c.namespace).Patch(ctx, wf.Name, types.MergePatchType, []byte(`{"spec":{"shutdown":"Stop"}}`), metav1.PatchOptions{})
 	return c.explain("stop workflow "+wf.Name, err)
-}
-
-// Log streams a pod's log. With tail above 0 it is that many last lines.
-func (c *Client) Log(ctx context.Context, pod string, follow bool, tail int64) (io.ReadCloser, error) {
-	o := &corev1.PodLogOptions{Container: "main", Follow: follow}
-	if tail > 0 {
-		o.TailLines = &tail
-	}
-	r, err := c.kube.CoreV1().Pods(c.namespace).GetLogs(pod, o).Stream(ctx)
-	return r, c.explain("read the log of pod "+pod, err)
 }
 
 // explain says what an answer of the cluster means for the user.

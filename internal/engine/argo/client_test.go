@@ -1,11 +1,8 @@
 package argo
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	argofake "github.com/argoproj/argo-workflows/v3/pkg/client/clientset/versioned/fake"
@@ -22,18 +18,17 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	kubefake "k8s.io/client-go/kubernetes/fake"
 	ktesting "k8s.io/client-go/testing"
-	"k8s.io/utils/ptr"
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/store"
 )
 
-// newClient is a client of a cluster in memory.
-func newClient(objects ...runtime.Object) (*Client, *argofake.Clientset) {
+// newClient is a client of a cluster in memory, which has no pods.
+func newClient(t *testing.T, objects ...runtime.Object) (*Client, *argofake.Clientset) {
 	argo := argofake.NewSimpleClientset(objects...)
-	return &Client{namespace: "gymline", argo: argo.ArgoprojV1alpha1(), kube: kubefake.NewClientset()}, argo
+	core, _ := podServer(t)
+	return &Client{namespace: "gymline", argo: argo.ArgoprojV1alpha1(), core: core, names: map[string]string{}}, argo
 }
 
 // The cluster is the one that kubectl would talk to.
@@ -105,7 +100,7 @@ func asked(t *testing.T, argo *argofake.Clientset, want ...string) {
 
 func TestSubmit(t *testing.T) {
 	ctx, c := t.Context(), config()
-	client, argo := newClient()
+	client, argo := newClient(t)
 	m := compile(t, shipped(t, "quickstart"), c)
 	m.Name("quickstart-1")
 	if err := client.Submit(ctx, m); err != nil {
@@ -121,11 +116,8 @@ func TestSubmit(t *testing.T) {
 	argo.ClearActions()
 
 	// The template is there already, read back from JSON.
-	there, err := m.Get(m.Template.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, argo = newClient(there)
+	there := reread(t, m.Template)
+	client, argo = newClient(t, there)
 	m.Workflow.Name = "quickstart-2"
 	if err := client.Submit(ctx, m); err != nil {
 		t.Fatal(err)
@@ -133,12 +125,12 @@ func TestSubmit(t *testing.T) {
 	asked(t, argo, "create workflowtemplates", "get workflowtemplates", "create workflows")
 
 	// A run's name is taken by another store's.
-	err = client.Submit(ctx, m)
+	err := client.Submit(ctx, m)
 	refused(t, err, "create workflow quickstart-2 in namespace gymline", "already exists")
 
 	// Somebody altered it.
 	there.Spec.Templates[1].Container.Image = "other:dev"
-	client, argo = newClient(there)
+	client, argo = newClient(t, there)
 	refused(t, client.Submit(ctx, m), m.Template.Name+" was altered in the cluster")
 	asked(t, argo, "create workflowtemplates", "get workflowtemplates")
 }
@@ -146,7 +138,7 @@ func TestSubmit(t *testing.T) {
 func TestSubmitSchedule(t *testing.T) {
 	ctx, c := t.Context(), config()
 	c.Schedule = nightly()
-	client, argo := newClient()
+	client, argo := newClient(t)
 	if err := client.Submit(ctx, compile(t, shipped(t, "nightly"), c)); err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +171,7 @@ func TestFind(t *testing.T) {
 		Name: "nightly-1767323045", Namespace: "gymline", Labels: map[string]string{labelManaged: "gymline", labelExperiment: "nightly"},
 		Annotations: map[string]string{scheduledAnnotation: "2026-01-02T03:04:05+01:00"},
 	}}
-	client, argo := newClient(underWay(), scheduled)
+	client, argo := newClient(t, underWay(), scheduled)
 	for id, name := range map[store.RunID]string{"handoff-3": "handoff-3", "nightly-2026-01-02T020405Z": "nightly-1767323045"} {
 		if s, err := client.State(t.Context(), id); err != nil || s.Workflow != name {
 			t.Errorf("run %s: %+v, %v", id, s, err)
@@ -197,7 +189,7 @@ func TestFind(t *testing.T) {
 }
 
 func TestStop(t *testing.T) {
-	client, argo := newClient(underWay())
+	client, argo := newClient(t, underWay())
 	if err := client.Stop(t.Context(), "handoff-3"); err != nil {
 		t.Fatal(err)
 	}
@@ -211,94 +203,6 @@ func TestStop(t *testing.T) {
 	}
 	if err := client.Stop(t.Context(), "handoff-4"); !errors.Is(err, ErrNoWorkflow) {
 		t.Errorf("%v", err)
-	}
-}
-
-func impatient(t *testing.T) {
-	was := resumePause
-	resumePause = time.Millisecond
-	t.Cleanup(func() { resumePause = was })
-}
-
-func TestResume(t *testing.T) {
-	impatient(t)
-	suspendedWhole := underWay()
-	suspendedWhole.Spec.Suspend = ptr.To(true)
-	for name, test := range map[string]struct {
-		wf      *wfv1.Workflow
-		lost    int // updates that the controller overwrites
-		updates int
-		want    []string
-	}{
-		"at once":    {underWay(), 0, 1, []string{"train-agent"}},
-		"lost twice": {underWay(), 2, 3, []string{"train-agent"}},
-		"compressed": {compress(t, underWay()), 1, 2, []string{"train-agent"}},
-		"whole":      {suspendedWhole, 0, 1, []string{"run", "train-agent"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			client, argo := newClient(test.wf)
-			updates := 0
-			argo.PrependReactor("update", "workflows", func(a ktesting.Action) (bool, runtime.Object, error) {
-				updates++
-				return updates <= test.lost, a.(ktesting.UpdateAction).GetObject(), nil
-			})
-			was, err := client.Resume(t.Context(), "handoff-3", "")
-			if err != nil || !slices.Equal(was, test.want) {
-				t.Fatalf("resumed %q, want %q: %v", was, test.want, err)
-			}
-			if updates != test.updates {
-				t.Errorf("it was asked %d times, want %d", updates, test.updates)
-			}
-			s, err := client.State(t.Context(), "handoff-3")
-			if err != nil || s.Suspended != nil || len(s.Pods) != 4 {
-				t.Errorf("resumed: %+v, %v", s, err)
-			}
-			_, err = client.Resume(t.Context(), "handoff-3", "")
-			if fault.Code(err) != fault.Usage || !strings.Contains(err.Error(), "run handoff-3 is not suspended: it is Running") {
-				t.Errorf("resumed again: %v", err)
-			}
-		})
-	}
-}
-
-// A controller that never takes it is told of, and waiting ends with ctx.
-func TestResumeInVain(t *testing.T) {
-	impatient(t)
-	client, argo := newClient(underWay())
-	updates := 0
-	argo.PrependReactor("update", "workflows", func(a ktesting.Action) (bool, runtime.Object, error) {
-		updates++
-		return true, a.(ktesting.UpdateAction).GetObject(), nil
-	})
-	_, err := client.Resume(t.Context(), "handoff-3", "")
-	if fault.Code(err) != fault.Temporary || updates != resumeTries || !strings.Contains(err.Error(), "asked 10 times to resume and is still suspended at train-agent") {
-		t.Errorf("%d updates: %v", updates, err)
-	}
-	resumePause = time.Hour
-	ctx, cancel := context.WithCancel(t.Context())
-	argo.PrependReactor("update", "workflows", func(a ktesting.Action) (bool, runtime.Object, error) {
-		cancel()
-		return true, a.(ktesting.UpdateAction).GetObject(), nil
-	})
-	if _, err := client.Resume(ctx, "handoff-3", ""); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v", err)
-	}
-}
-
-func TestLog(t *testing.T) {
-	client, _ := newClient()
-	r, err := client.Log(t.Context(), "handoff-3-open-1", true, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	if data, err := io.ReadAll(r); err != nil || len(data) == 0 {
-		t.Errorf("%q, %v", data, err)
-	}
-	actions := client.kube.(*kubefake.Clientset).Actions()
-	options, err := json.Marshal(actions[len(actions)-1].(ktesting.GenericAction).GetValue())
-	if err != nil || string(options) != `{"container":"main","follow":true,"tailLines":10}` {
-		t.Errorf("asked for %s, %v", options, err)
 	}
 }
 
@@ -321,7 +225,7 @@ func TestExplain(t *testing.T) {
 		{kerrors.NewInternalError(errors.New("etcd")), fault.Temporary, "try again"},
 		{errors.New("dial tcp: connection refused"), fault.Temporary, "is the cluster reachable?"},
 	} {
-		client, argo := newClient()
+		client, argo := newClient(t)
 		fails(argo, "create", "workflows", test.err)
 		m := compile(t, shipped(t, "quickstart"), config())
 		m.Name("quickstart-1")
@@ -333,7 +237,7 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%v lacks %q", err, want)
 		}
 	}
-	client, _ := newClient()
+	client, _ := newClient(t)
 	if err := client.explain("nothing", nil); err != nil {
 		t.Error(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
-	"github.com/argoproj/argo-workflows/v3/util/file"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/gymline/gymline/internal/plan"
@@ -49,8 +48,12 @@ func (m *Manifests) checkSize(p *plan.Plan, c Config) error {
 		return err
 	}
 	if len(data) > budget {
-		if packed := len(file.CompressEncodeString(string(data))); packed > budget {
-			problems = append(problems, fmt.Errorf("a Workflow of %d nodes: its status takes about %d bytes compressed, and Argo holds %d; %s", len(nodes), packed, budget, advice))
+		packed, err := pack(nodes)
+		if err != nil {
+			return err
+		}
+		if len(packed) > budget {
+			problems = append(problems, fmt.Errorf("a Workflow of %d nodes: its status takes about %d bytes compressed, and Argo holds %d; %s", len(nodes), len(packed), budget, advice))
 		}
 	}
 	return errors.Join(problems...)

@@ -1,6 +1,7 @@
 package argo
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -8,8 +9,6 @@ import (
 	"time"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
-	"github.com/argoproj/argo-workflows/v3/workflow/packer"
-	wfutil "github.com/argoproj/argo-workflows/v3/workflow/util"
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/store"
@@ -33,6 +32,9 @@ type State struct {
 	Stopping  bool     `json:"stopping,omitempty"`
 	Suspended []string `json:"suspended,omitempty"`
 	Pods      []Pod    `json:"pods"`
+	// Unread says why Pods and the steps in Suspended are not known, where Argo
+	// keeps them in a database.
+	Unread string `json:"unread,omitempty"`
 }
 
 // A Pod is one attempt at the shards of a step that one pod does: Shard, and every
@@ -41,8 +43,8 @@ type Pod struct {
 	Step     string    `json:"step"` // or "open" or "seal"
 	Shard    int       `json:"shard"`
 	Stride   int       `json:"stride,omitempty"`
-	Attempt  int       `json:"attempt"` // from 1
-	Name     string    `json:"name"`
+	Attempt  int       `json:"attempt"`        // from 1
+	Name     string    `json:"name,omitempty"` // "" when it is gone
 	Phase    string    `json:"phase"`
 	Message  string    `json:"message,omitempty"`
 	ExitCode int       `json:"exitCode,omitempty"`
@@ -65,26 +67,35 @@ func (c *Client) State(ctx context.Context, id store.RunID) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	return stateOf(wf)
-}
-
-func stateOf(wf *wfv1.Workflow) (*State, error) {
-	if err := packer.DecompressWorkflow(wf); err != nil {
+	nodes, unread := nodesOf(wf)
+	if unread != nil && !wf.Status.IsOffloadNodeStatus() {
+		return nil, unread
+	}
+	names, err := c.podNames(ctx, wf.Name, nodes)
+	if err != nil {
 		return nil, err
 	}
+	s := stateOf(wf, nodes, names)
+	if unread != nil {
+		s.Unread = unread.Error()
+	}
+	return s, nil
+}
+
+// stateOf reads a Workflow's nodes, whose pods have these names, by node ID.
+func stateOf(wf *wfv1.Workflow, nodes wfv1.Nodes, names map[string]string) *State {
 	s := &State{
 		Workflow: wf.Name, Phase: phase(string(wf.Status.Phase)), Message: wf.Status.Message,
-		Stopping: wf.Spec.Shutdown != "", Pods: []Pod{}, Suspended: suspended(wf),
+		Stopping: wf.Spec.Shutdown != "", Pods: []Pod{}, Suspended: suspended(wf, nodes),
 	}
 	strides := strides(wf)
-	for _, n := range wf.Status.Nodes {
+	for id, n := range nodes {
 		if n.Type != wfv1.NodeTypePod {
 			continue
 		}
 		p := Pod{
 			Step: n.TemplateName, Stride: strides[n.TemplateName], Attempt: attempt(n.Name), Phase: phase(string(n.Phase)), Message: n.Message,
-			Name:    wfutil.GeneratePodName(wf.Name, n.Name, n.TemplateName, n.ID, wfutil.GetWorkflowPodNameVersion(wf)),
-			Started: n.StartedAt.UTC(), Finished: n.FinishedAt.UTC(),
+			Name: names[id], Started: n.StartedAt.UTC(), Finished: n.FinishedAt.UTC(),
 		}
 		if n.Inputs != nil {
 			if shard := n.Inputs.GetParameterByName("shard"); shard != nil && shard.Value != nil {
@@ -100,9 +111,9 @@ func stateOf(wf *wfv1.Workflow) (*State, error) {
 		if d := a.Started.Compare(b.Started); d != 0 {
 			return d
 		}
-		return strings.Compare(a.Name, b.Name)
+		return cmp.Or(strings.Compare(a.Step, b.Step), a.Shard-b.Shard, a.Attempt-b.Attempt)
 	})
-	return s, nil
+	return s
 }
 
 // strides reads each step's stride from the arguments that its pods were given.
@@ -122,20 +133,25 @@ func strides(wf *wfv1.Workflow) map[string]int {
 	return list
 }
 
+// whole is a suspension of all of a run, beside those of its steps.
+const whole = "run"
+
 // suspended names what waits to be resumed.
-func suspended(wf *wfv1.Workflow) []string {
+func suspended(wf *wfv1.Workflow, nodes wfv1.Nodes) []string {
 	var list []string
 	if wf.Spec.Suspend != nil && *wf.Spec.Suspend {
-		list = append(list, "run")
+		list = append(list, whole)
 	}
-	for _, n := range wf.Status.Nodes {
+	for _, n := range nodes {
 		if n.IsActiveSuspendNode() {
-			list = append(list, strings.TrimPrefix(n.TemplateName, waitPrefix))
+			list = append(list, suspendedName(n))
 		}
 	}
 	slices.Sort(list)
 	return list
 }
+
+func suspendedName(n wfv1.NodeStatus) string { return strings.TrimPrefix(n.TemplateName, waitPrefix) }
 
 func phase(of string) string {
 	switch of {

@@ -3,15 +3,16 @@ package argo
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	"github.com/argoproj/argo-workflows/v3/util/file"
-	wfutil "github.com/argoproj/argo-workflows/v3/workflow/util"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
+	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -50,7 +51,7 @@ func underWay() *wfv1.Workflow {
 
 func underWayState() *State {
 	pod := func(node, step string, p Pod) Pod {
-		p.Step, p.Name = step, wfutil.GeneratePodName("handoff-3", node, step, "", wfutil.PodNameV2)
+		p.Step, p.Name = step, podName(node, step)
 		return p
 	}
 	return &State{
@@ -91,9 +92,11 @@ func TestState(t *testing.T) {
 		"under way":   {underWay(), underWayState()},
 		"compressed":  {compress(t, underWay()), underWayState()},
 		"stopped":     {stopped, stoppedState},
-		"not started": {&wfv1.Workflow{ObjectMeta: metav1.ObjectMeta{Name: "a-1"}}, &State{Workflow: "a-1", Phase: Pending, Pods: []Pod{}}},
+		"not started": {&wfv1.Workflow{ObjectMeta: metav1.ObjectMeta{Name: "a-1", Namespace: "gymline"}}, &State{Workflow: "a-1", Phase: Pending, Pods: []Pod{}}},
 	} {
-		got, err := stateOf(test.wf)
+		client, _ := newClient(t, test.wf)
+		client.core, _ = podServer(t, underWayPods()...)
+		got, err := client.State(t.Context(), store.RunID(test.wf.Name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,8 +106,29 @@ func TestState(t *testing.T) {
 	}
 	broken := underWay()
 	broken.Status.Nodes, broken.Status.CompressedNodes = nil, "nonsense"
-	if _, err := stateOf(broken); err == nil {
-		t.Error("nodes that cannot be read are taken for none")
+	client, _ := newClient(t, broken)
+	_, err := client.State(t.Context(), "handoff-3")
+	refused(t, err, "workflow handoff-3: its compressed nodes: ")
+}
+
+// Nodes that Argo keeps in a database are named, and what does not need them works.
+func TestOffloaded(t *testing.T) {
+	wf := underWay()
+	wf.Status.Nodes, wf.Status.OffloadNodeStatusVersion = nil, "fnv:123"
+	client, argo := newClient(t, wf)
+	got, err := client.State(t.Context(), "handoff-3")
+	if err != nil || got.Phase != Running || len(got.Pods) != 0 || !strings.Contains(got.Unread, "workflow handoff-3: Argo keeps its nodes in a database") {
+		t.Errorf("%+v, %v", got, err)
+	}
+	argo.ClearActions()
+	_, err = client.Resume(t.Context(), "handoff-3", "", clock)
+	refused(t, err, "Argo keeps its nodes in a database")
+	if !strings.Contains(fault.Hint(err), "argo resume handoff-3") {
+		t.Errorf("the hint says %q", fault.Hint(err))
+	}
+	asked(t, argo, "get workflows")
+	if err := client.Stop(t.Context(), "handoff-3"); err != nil {
+		t.Error(err)
 	}
 }
 
