@@ -16,32 +16,25 @@ type eventSet []byte
 
 const eventBytes = 6
 
-func fingerprint(e trace.Event) string {
-	sum := sha256.Sum256([]byte(e.Time + "\x00" + e.Text))
-	return string(sum[:eventBytes])
+// digest tells events apart by their time and text.
+func digest(e trace.Event) [sha256.Size]byte {
+	return sha256.Sum256([]byte(e.Time + "\x00" + e.Text))
 }
 
-// events returns the events of the turns that train.
-func (d *dataset) events() eventSet {
-	seen := map[string]bool{}
-	for _, g := range d.groups {
-		for i := range g.turns {
-			if !g.turns[i].trains() {
-				continue
-			}
-			for _, e := range g.turns[i].history {
-				seen[fingerprint(e)] = true
-			}
+// seen returns the events of the histories that train.
+func (d *Dataset) seen() eventSet {
+	var prints [][eventBytes]byte
+	walked := make([]bool, len(d.turns))
+	for g := range d.groups {
+		for t := range d.training(g, walked) {
+			prints = append(prints, t.print)
 		}
 	}
-	all := make([]string, 0, len(seen))
-	for print := range seen {
-		all = append(all, print)
-	}
-	slices.Sort(all)
+	slices.SortFunc(prints, func(a, b [eventBytes]byte) int { return bytes.Compare(a[:], b[:]) })
+	prints = slices.Compact(prints)
 	var set eventSet
-	for _, print := range all {
-		set = append(set, print...)
+	for _, p := range prints {
+		set = append(set, p[:]...)
 	}
 	return set
 }
@@ -49,7 +42,8 @@ func (d *dataset) events() eventSet {
 // Seen says whether an event, by its time and text, was in the model's training
 // rows, and so people's verdicts on what followed from it.
 func (m *Model) Seen(e trace.Event) bool {
-	set, want := m.Training.Events, []byte(fingerprint(e))
+	sum := digest(e)
+	set, want := m.Training.Events, sum[:eventBytes]
 	n := len(set) / eventBytes
 	at := func(i int) []byte { return set[i*eventBytes : (i+1)*eventBytes] }
 	i := sort.Search(n, func(i int) bool { return bytes.Compare(at(i), want) >= 0 })

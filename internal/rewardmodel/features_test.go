@@ -18,6 +18,22 @@ func value[T any](t *testing.T, features []feature[T], name string, x T) float64
 	return 0
 }
 
+// momentOf is the moment after a history, by a vocabulary.
+func momentOf(v *Vocabulary, history []trace.Event) *moment {
+	s := (&Model{Vocabulary: *v}).Scorer()
+	s.read(history, nil)
+	return s.at(history)
+}
+
+// offerOf is a task proposed then.
+func offerOf(v *Vocabulary, history []trace.Event, task string) *offer {
+	s := (&Model{Vocabulary: *v}).Scorer()
+	s.read(history, &task)
+	o := s.offer.at(s.at(history), s.texts[task])
+	o.weigh(s.weights)
+	return o
+}
+
 func TestFeatureNames(t *testing.T) {
 	for kind, list := range map[string][]string{"task": names(taskFeatures), "need": names(needFeatures)} {
 		seen := map[string]bool{}
@@ -42,7 +58,7 @@ var history = []trace.Event{
 
 func TestNeedFeatures(t *testing.T) {
 	v := &Vocabulary{Texts: 99, Words: map[string]int{"search": 49, "bern": 4}}
-	m := newMoment(reader{}.events(history), v)
+	m := momentOf(v, history)
 	// idf = ln(100/(1+df)): search 2, bern 20, all others (df at least 1) 50.
 	search, bern, other := math.Log(2), math.Log(20), math.Log(50)
 	for name, want := range map[string]float64{
@@ -65,7 +81,7 @@ func TestNeedFeatures(t *testing.T) {
 			t.Errorf("%s = %v, want %v", name, got, want)
 		}
 	}
-	again := newMoment(reader{}.events(append(history[:3:3], history[1])), v)
+	again := momentOf(v, append(history[:3:3], history[1]))
 	if value(t, needFeatures, "last.first", again) != 0 || value(t, needFeatures, "last.novelty", again) != 0 {
 		t.Error("an event seen before is neither first nor novel")
 	}
@@ -73,8 +89,7 @@ func TestNeedFeatures(t *testing.T) {
 
 func TestTaskFeatures(t *testing.T) {
 	v := &Vocabulary{Texts: 99, Words: map[string]int{"search": 49, "bern": 4}}
-	r := reader{}
-	o := newOffer(newMoment(r.events(history), v), r.text("Book hotels near Bern")) // words: book hotel near bern
+	o := offerOf(v, history, "Book hotels near Bern") // words: book hotel near bern
 	bern, other := math.Log(20), math.Log(50)
 	task := bern + 3*other
 	last := math.Log(2) + bern + 2*other
@@ -110,7 +125,7 @@ func TestTaskFeatures(t *testing.T) {
 		t.Errorf("text.decayed = %v, want %v", got, want)
 	}
 	rarer := &Vocabulary{Texts: 999, Words: v.Words}
-	o = newOffer(newMoment(r.events(history), rarer), r.text("Find trains to Bern"))
+	o = offerOf(rarer, history, "Find trains to Bern")
 	if got := value(t, taskFeatures, "rare.shared", o); math.Abs(got-math.Log(3)) > 1e-12 { // train, bern
 		t.Errorf("rare.shared = %v, want ln 3", got)
 	}
@@ -120,7 +135,7 @@ func TestTaskFeatures(t *testing.T) {
 }
 
 func TestGapWithoutReadableTime(t *testing.T) {
-	m := newMoment(reader{}.events([]trace.Event{{Time: "5", Text: "a"}, {Time: "later", Text: "b"}, {Time: "Day 1, 9:00 AM", Text: "c"}}), &Vocabulary{})
+	m := momentOf(&Vocabulary{}, []trace.Event{{Time: "5", Text: "a"}, {Time: "later", Text: "b"}, {Time: "Day 1, 9:00 AM", Text: "c"}})
 	if m.gap(1) != 0 || m.gap(2) != 0 {
 		t.Errorf("gaps %v and %v, want 0 where times cannot be compared", m.gap(1), m.gap(2))
 	}

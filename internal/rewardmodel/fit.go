@@ -1,113 +1,73 @@
 package rewardmodel
 
-import (
-	"context"
-	"fmt"
-)
+import "fmt"
 
-// fit trains on the groups that held does not name. The model has no thresholds
-// yet. Rows are visited one at a time, so memory is that of their texts.
-func (d *dataset) fit(ctx context.Context, held map[int]bool, o Options) (*Model, error) {
-	m := &Model{Format: Format, Vocabulary: Vocabulary{Words: map[string]int{}}}
-	m.Training = Training{TaskLambda: o.TaskLambda, NeedLambda: o.NeedLambda, Simulated: o.Simulated}
-	accepts, needs := d.balance(held)
-	for i := range d.groups {
-		if !held[i] {
-			m.Vocabulary.add(&d.groups[i].vocabulary)
-		}
-	}
-	task, need := newMoments(len(taskFeatures)), newMoments(len(needFeatures))
-	for i := range d.groups {
-		if held[i] {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		read, before := reader{}, task.n+need.n
-		for _, t := range d.groups[i].turns {
-			if !t.trains() {
-				continue
-			}
-			at := newMoment(read.events(t.history), &m.Vocabulary)
-			if t.need != nil {
-				need.add(values(needFeatures, at), flag(*t.need), needs.weight(*t.need))
-			}
-			for _, c := range t.cases {
-				if c.task != nil && !c.test {
-					task.add(values(taskFeatures, newOffer(at, read.text(*c.task))), c.target, accepts.weight(c.accepted))
-				}
-			}
-		}
-		if task.n+need.n > before {
-			m.Training.Groups++
-		}
-	}
-	m.Training.Proposals, m.Training.Turns = task.n, need.n
-	taskModel, err := task.fit(names(taskFeatures), o.TaskLambda)
-	if err != nil {
-		return nil, fmt.Errorf("fit the task model: %w", err)
-	}
-	needModel, err := need.fit(names(needFeatures), o.NeedLambda)
-	if err != nil {
-		return nil, fmt.Errorf("fit the need model: %w", err)
-	}
-	m.Task, m.Need = *taskModel, *needModel
-	m.Vocabulary.trim()
-	return m, m.bind()
+// A fitting is a model on its way: of all groups, or of those outside a fold.
+type fitting struct {
+	fold           int // what it holds out; none is -1
+	weights        []float64
+	accepts, needs balance
+	groups         int
+	task, need     *moments
+	x              []float64 // scratch
+	// What comes of it.
+	taskModel, needModel *Linear
 }
 
-// scores writes the score of every row of a group into out, by row index, and
-// returns what silence scores at each of its turns.
-func (m *Model) scores(g *group, out []float64) (silence []float64) {
-	read := reader{}
-	silence = make([]float64, len(g.turns))
-	for i, t := range g.turns {
-		at := newMoment(read.events(t.history), &m.Vocabulary)
-		silence[i] = clip(1 - m.Need.predict(values(m.needFeatures, at)))
-		for _, c := range t.cases {
-			out[c.row] = silence[i]
-			if c.task != nil {
-				out[c.row] = clip(m.Task.predict(values(m.taskFeatures, newOffer(at, read.text(*c.task)))))
-			}
-		}
+// learn takes in a group's rows, in their order, so that sums come out the same
+// however many goroutines there are. k is the model's place in the stack.
+func (f *fitting) learn(s *stack, k int) {
+	if s.fold == f.fold || len(s.task.rows)+len(s.need.rows) == 0 {
+		return
 	}
-	return silence
+	f.groups++
+	for i, r := range s.need.rows {
+		f.need.add(s.need.values(f.x, i, k), r.target, f.needs.weight(r.class))
+	}
+	for i, r := range s.task.rows {
+		f.task.add(s.task.values(f.x, i, k), r.target, f.accepts.weight(r.class))
+	}
+}
+
+// fit solves the regressions.
+func (f *fitting) fit(o Options) (err error) {
+	if f.taskModel, err = f.task.fit(names(taskFeatures), o.TaskLambda); err != nil {
+		return fmt.Errorf("fit the task model: %w", err)
+	}
+	if f.needModel, err = f.need.fit(names(needFeatures), o.NeedLambda); err != nil {
+		return fmt.Errorf("fit the need model: %w", err)
+	}
+	f.task, f.need = nil, nil
+	return nil
+}
+
+// model returns what is fitted, without thresholds.
+func (f *fitting) model(o Options) (*Model, error) {
+	m := &Model{Format: Format, Task: *f.taskModel, Need: *f.needModel}
+	m.Training = Training{
+		Groups: f.groups, Proposals: f.accepts.rows(), Turns: f.needs.rows(),
+		TaskLambda: o.TaskLambda, NeedLambda: o.NeedLambda, Simulated: o.Simulated,
+	}
+	return m, m.bind()
 }
 
 // A balance counts rows by class (false, true) and weighs them so that both
 // classes pull alike and the weights sum to the number of rows.
 type balance [2]int
 
+func (b *balance) rows() int { return b[0] + b[1] }
+
 func (b *balance) weight(class bool) float64 {
-	return float64(b[0]+b[1]) / float64(2*b[index(class)])
+	return float64(b.rows()) / float64(2*b[index(class)])
 }
 
 func (b *balance) oneClass() bool { return b[0] == 0 || b[1] == 0 }
+
+func (b *balance) less(held balance) balance { return balance{b[0] - held[0], b[1] - held[1]} }
 
 func index(class bool) int {
 	if class {
 		return 1
 	}
 	return 0
-}
-
-// balance counts what trains outside held: proposals by label, turns by need.
-func (d *dataset) balance(held map[int]bool) (accepts, needs balance) {
-	for i := range d.groups {
-		if held[i] {
-			continue
-		}
-		for _, t := range d.groups[i].turns {
-			if t.need != nil {
-				needs[index(*t.need)]++
-			}
-			for _, c := range t.cases {
-				if c.task != nil && !c.test {
-					accepts[index(c.accepted)]++
-				}
-			}
-		}
-	}
-	return accepts, needs
 }

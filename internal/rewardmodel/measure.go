@@ -11,32 +11,30 @@ import (
 const testSplit = "test"
 
 // measure computes every protocol, and sets the model's thresholds and what it
-// says of its training.
-func (d *dataset) measure(rows []trace.Judged, model *Model, held *heldOut, o Options) *Metrics {
+// says of its training. official has the model's scores of the test rows.
+func (d *Dataset) measure(model *Model, held *heldOut, official []float64, o Options, p *pace) *Metrics {
 	thresholdsWithout := d.choosers(held)
 	model.Thresholds = thresholdsWithout(-1)
 	m := &Metrics{
-		Format: 1, Data: countData(rows), Simulated: o.Simulated, Folds: model.Training.Folds,
+		Format: 1, Data: d.data, Simulated: o.Simulated, Folds: model.Training.Folds,
 		Resamples: o.Resamples, Confidence: o.Confidence,
 	}
-	train, test := d.split(rows)
+	train, test := d.split()
 	// A group's own scores have no part in the thresholds that it is judged by.
-	verdicts := make([]bool, len(rows))
-	thresholds := make([]Thresholds, len(rows))
+	verdicts := make([]bool, len(d.rows))
+	thresholds := make([]Thresholds, len(d.groups))
 	for g := range d.groups {
-		th := thresholdsWithout(g)
-		for _, t := range d.groups[g].turns {
-			for _, c := range t.cases {
-				thresholds[c.row], verdicts[c.row] = th, held.rows[c.row] >= th.of(c.task == nil)
-			}
-		}
+		thresholds[g] = thresholdsWithout(int32(g))
 	}
-	evaluate := func(name string, which []int, scores []float64, verdicts []bool) Result {
-		return newSample(rows, which, scores, verdicts).result(name, o)
+	for i, r := range d.rows {
+		verdicts[i] = held.rows[i] >= thresholds[r.group].of(r.task == silence)
 	}
-	score := func(name string, which []int) Result {
+	evaluate := func(name string, which []int32, scores []float64, verdicts []bool) Result {
+		return d.sample(which, scores, verdicts).result(name, o, p)
+	}
+	score := func(name string, which []int32) Result {
 		r := evaluate(name, which, held.rows, verdicts)
-		r.Thresholds, r.ThresholdRange = &model.Thresholds, span(thresholds, which)
+		r.Thresholds, r.ThresholdRange = &model.Thresholds, d.span(thresholds, which)
 		return r
 	}
 
@@ -47,7 +45,7 @@ func (d *dataset) measure(rows []trace.Judged, model *Model, held *heldOut, o Op
 		which = train
 		m.TraceHeldOut = score("traceHeldOut", train)
 		m.TraceHeldOut.Note = "every row" + protocol
-		if slices.ContainsFunc(rows, func(r trace.Judged) bool { return r.Source == trace.ProactiveBench }) {
+		if slices.ContainsFunc(d.data, func(c Data) bool { return c.Source == trace.ProactiveBench }) {
 			m.Warnings = append(m.Warnings, "the ProactiveBench data has no test split (reward_data/test_data.jsonl): traceHeldOut is over every row, and official is missing")
 		}
 		trained = &m.TraceHeldOut
@@ -57,13 +55,10 @@ func (d *dataset) measure(rows []trace.Judged, model *Model, held *heldOut, o Op
 		cv := score("crossValidation", train)
 		cv.Note = "the training rows" + protocol + "; features and the threshold rule were chosen here"
 		m.CrossValidation, trained = &cv, &cv
-		m.leaks(d, rows, test, model, evaluate)
+		m.leaks(d, test, model, official, evaluate)
 	}
 	constant := func(name string, accept bool) Result {
-		scores, verdicts := make([]float64, len(rows)), make([]bool, len(rows))
-		for i := range rows {
-			scores[i], verdicts[i] = flag(accept), accept
-		}
+		scores, verdicts := slices.Repeat([]float64{flag(accept)}, len(d.rows)), slices.Repeat([]bool{accept}, len(d.rows))
 		r := evaluate(name, which, scores, verdicts)
 		r.Note = "the rows of traceHeldOut"
 		return r
@@ -82,49 +77,46 @@ func (d *dataset) measure(rows []trace.Judged, model *Model, held *heldOut, o Op
 // choosers returns a function that chooses both thresholds on every group but
 // one. Proposals weigh as they come, silences by the turns that say whether
 // help was needed: what the two regressions learn from.
-func (d *dataset) choosers(held *heldOut) (without func(group int) Thresholds) {
+func (d *Dataset) choosers(held *heldOut) (without func(group int32) Thresholds) {
 	var proposals, silences []scored
 	for g := range d.groups {
-		for i, t := range d.groups[g].turns {
-			if t.need != nil {
-				silences = append(silences, scored{g, held.silences[g][i], !*t.need})
+		for i, t := range d.turnsOf(g) {
+			if t.known {
+				silences = append(silences, scored{int32(g), held.turns[i], !t.need})
 			}
-			for _, c := range t.cases {
-				if c.task != nil && !c.test {
-					proposals = append(proposals, scored{g, held.rows[c.row], c.accepted})
+			for i, r := range d.cases(t) {
+				if r.task != silence && !r.test {
+					proposals = append(proposals, scored{int32(g), held.rows[i], r.accepted})
 				}
 			}
 		}
 	}
 	p, s := newChooser(proposals), newChooser(silences)
-	return func(group int) Thresholds { return Thresholds{p.without(group), s.without(group)} }
+	return func(group int32) Thresholds { return Thresholds{p.without(group), s.without(group)} }
 }
 
 // leaks scores the official split and what a mere lookup reaches on it.
-func (m *Metrics) leaks(d *dataset, rows []trace.Judged, test []int, model *Model, evaluate func(string, []int, []float64, []bool) Result) {
-	scores, verdicts := make([]float64, len(rows)), make([]bool, len(rows))
-	looked, lookup := make([]float64, len(rows)), make([]bool, len(rows))
+func (m *Metrics) leaks(d *Dataset, test []int32, model *Model, scores []float64, evaluate func(string, []int32, []float64, []bool) Result) {
+	verdicts := make([]bool, len(d.rows))
+	looked, lookup := make([]float64, len(d.rows)), make([]bool, len(d.rows))
 	leak := &Leakage{TestRows: len(test)}
 	for g := range d.groups {
-		grp := &d.groups[g]
-		model.scores(grp, scores)
-		for i := range grp.turns {
-			t := &grp.turns[i]
-			for _, c := range t.cases {
-				verdicts[c.row] = scores[c.row] >= model.Thresholds.of(c.task == nil)
-				if !c.test {
+		for _, t := range d.turnsOf(g) {
+			for i, r := range d.cases(t) {
+				if !r.test {
 					continue
 				}
-				if grp.vocabulary.Texts > 0 {
+				verdicts[i] = scores[i] >= model.Thresholds.of(r.task == silence)
+				if d.groups[g].trains {
 					leak.SameTrace++
 				}
-				if t.trains() {
+				if t.trains {
 					leak.SameHistory++
 				}
-				if t.need != nil {
+				if t.known {
 					// Help was needed: a task is right, and silence is wrong.
-					lookup[c.row] = *t.need == (c.task != nil)
-					looked[c.row] = flag(lookup[c.row])
+					lookup[i] = t.need == (r.task != silence)
+					looked[i] = flag(lookup[i])
 				}
 			}
 		}
@@ -149,56 +141,25 @@ func (m *Metrics) leaks(d *dataset, rows []trace.Judged, test []int, model *Mode
 }
 
 // split lists the indices of training and test rows.
-func (d *dataset) split(rows []trace.Judged) (train, test []int) {
-	for i := range rows {
-		if rows[i].Split == testSplit {
-			test = append(test, i)
+func (d *Dataset) split() (train, test []int32) {
+	for i := range d.rows {
+		if d.rows[i].test {
+			test = append(test, int32(i))
 		} else {
-			train = append(train, i)
+			train = append(train, int32(i))
 		}
 	}
 	return train, test
 }
 
-// span returns the smallest and largest thresholds of values[which].
-func span(values []Thresholds, which []int) *[2]Thresholds {
-	low, high := values[which[0]], values[which[0]]
+// span returns the smallest and largest thresholds of the rows' groups.
+func (d *Dataset) span(of []Thresholds, which []int32) *[2]Thresholds {
+	low := of[d.rows[which[0]].group]
+	high := low
 	for _, i := range which {
-		v := values[i]
+		v := of[d.rows[i].group]
 		low = Thresholds{min(low.Proposal, v.Proposal), min(low.Silence, v.Silence)}
 		high = Thresholds{max(high.Proposal, v.Proposal), max(high.Silence, v.Silence)}
 	}
 	return &[2]Thresholds{low, high}
-}
-
-// countData counts rows by source and split, in the order they came.
-func countData(rows []trace.Judged) []Data {
-	var out []Data
-	at := map[[2]string]int{}
-	traces := map[[3]string]bool{}
-	for i := range rows {
-		r := &rows[i]
-		key := [2]string{r.Source, r.Split}
-		k, ok := at[key]
-		if !ok {
-			k = len(out)
-			at[key] = k
-			out = append(out, Data{Source: r.Source, Split: r.Split})
-		}
-		c := &out[k]
-		c.Rows++
-		if r.Task == nil {
-			c.Silences++
-		} else {
-			c.Proposals++
-		}
-		if r.Accepted {
-			c.Accepted++
-		}
-		if t := [3]string{r.Source, r.Split, r.Trace}; !traces[t] {
-			traces[t] = true
-			c.Traces++
-		}
-	}
-	return out
 }

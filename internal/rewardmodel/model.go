@@ -10,8 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/gymline/gymline/internal/trace"
 )
 
 // Format is the version of the model's JSON. It covers the meaning of every
@@ -122,47 +120,4 @@ func bind[T any](columns []Column, known []feature[T]) ([]feature[T], error) {
 		out[i] = known[k]
 	}
 	return out, nil
-}
-
-// A Verdict is what the model says to one row.
-type Verdict struct {
-	Score    float64 `json:"score"` // in [0,1]
-	Accepted bool    `json:"accepted"`
-	Reason   string  `json:"reason"`
-}
-
-// A Scorer judges many rows that share events, such as the turns of one trace:
-// each distinct sentence is taken apart once. It is not for concurrent use.
-type Scorer struct {
-	model *Model
-	read  reader
-}
-
-// Scorer returns a Scorer. It holds every sentence it saw, so use one a trace.
-func (m *Model) Scorer() *Scorer { return &Scorer{m, reader{}} }
-
-// Score judges a task (nil is silence) proposed after a history. Before any
-// event there is nothing to help with: silence is accepted and any task rejected.
-func (s *Scorer) Score(history []trace.Event, task *string) Verdict {
-	if len(history) == 0 {
-		return Verdict{Score: flag(task == nil), Accepted: task == nil, Reason: "no event has happened yet"}
-	}
-	at := newMoment(s.read.events(history), &s.model.Vocabulary)
-	score, why := s.model.judge(at, s.read, task)
-	threshold := s.model.Thresholds.of(task == nil)
-	v := Verdict{Score: score, Accepted: score >= threshold}
-	v.Reason = reason(v, threshold, why)
-	return v
-}
-
-// judge scores a row and says what each feature adds to the score.
-func (m *Model) judge(at *moment, read reader, task *string) (score float64, why []part) {
-	if task != nil {
-		x := values(m.taskFeatures, newOffer(at, read.text(*task)))
-		parts, sum := m.Task.contributions(x)
-		return clip(sum), explain(m.taskFeatures, m.Task.Columns, x, parts, 1)
-	}
-	x := values(m.needFeatures, at)
-	parts, sum := m.Need.contributions(x)
-	return clip(1 - sum), explain(m.needFeatures, m.Need.Columns, x, parts, -1)
 }

@@ -132,8 +132,7 @@ func TestContributionsAddUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range world(6, 2, 10, truth) {
-		at, read := newMoment(reader{}.events(r.History), &model.Vocabulary), reader{}
-		score, why := model.judge(at, read, r.Task)
+		score, why := model.Scorer().judge(r.History, r.Task)
 		sum := model.Task.Intercept
 		if r.Task == nil {
 			sum = 1 - model.Need.Intercept
@@ -169,8 +168,7 @@ func TestNothingBeyondTheTrainingRange(t *testing.T) {
 		low, high := math.Inf(1), math.Inf(-1)
 		for _, r := range rows {
 			if r.Task != nil {
-				read := reader{}
-				x := f.value(newOffer(newMoment(read.events(r.History), &model.Vocabulary), read.text(*r.Task)))
+				x := f.value(offerOf(&model.Vocabulary, r.History, *r.Task))
 				low, high = min(low, x), max(high, x)
 			}
 		}

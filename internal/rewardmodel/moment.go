@@ -1,7 +1,6 @@
 package rewardmodel
 
 import (
-	"maps"
 	"math"
 	"slices"
 
@@ -10,70 +9,68 @@ import (
 
 // An event is an observed activity, ready for features.
 type event struct {
-	*text
-	source  string // the sentence as it came
+	*text   // equal sentences share it
 	seconds float64
 	format  trace.TimeFormat
 	timed   bool // false when the time could not be read
 }
 
-// A reader prepares events and tasks, each distinct sentence once.
-type reader map[string]*text
-
-func (r reader) text(s string) *text {
-	t, ok := r[s]
-	if !ok {
-		t = newText(s)
-		r[s] = t
-	}
-	return t
-}
-
-func (r reader) event(e trace.Event) *event {
-	seconds, format, err := trace.ParseTime(e.Time)
-	return &event{text: r.text(e.Text), source: e.Text, seconds: seconds, format: format, timed: err == nil}
-}
-
-func (r reader) events(history []trace.Event) []*event {
-	out := make([]*event, len(history))
-	for i, e := range history {
-		out[i] = r.event(e)
-	}
-	return out
+func newEvent(t *text, time string) event {
+	seconds, format, err := trace.ParseTime(time)
+	return event{text: t, seconds: seconds, format: format, timed: err == nil}
 }
 
 // A moment is what features see of a history: its events so far, at least one.
 type moment struct {
-	*Vocabulary
-	events []*event
+	events []event
 	last   *event
-	near   []string       // the words of the last 3 events, sorted and distinct
-	all    []string       // those of every event
-	age    map[string]int // word → how many events ago it last occurred, 0 for the last event
-	before map[string]bool
-	repeat bool // an earlier event reads exactly like the last one
+	near   []word // the words of the last 3 events, sorted and distinct
+	all    []word // those of every event
+	age    []int  // of each word of all: how many events ago it last occurred, 0 for the last event
+	before []bool // of each word of all: an earlier event than the last has it
+	fresh  []word // the last event's words that no earlier event has
+	repeat bool   // an earlier event reads exactly like the last one
+
+	weights []float64 // idf by word: the one thing that differs between models
+	ages    []uint64  // scratch
 }
 
-func newMoment(events []*event, v *Vocabulary) *moment {
-	m := &moment{Vocabulary: v, events: events, last: events[len(events)-1], age: map[string]int{}, before: map[string]bool{}}
-	for i, e := range events {
-		for _, w := range e.set {
-			m.age[w] = len(events) - 1 - i
-			if i < len(events)-1 {
-				m.before[w] = true
-			}
+// at makes m the moment after events, reusing its memory.
+func (m *moment) at(events []event) *moment {
+	m.events, m.last, m.repeat = events, &events[len(events)-1], false
+	m.ages, m.near = m.ages[:0], m.near[:0]
+	for i := range events {
+		for _, w := range events[i].set {
+			m.ages = append(m.ages, uint64(w)<<32|uint64(len(events)-1-i))
 		}
-		if i < len(events)-1 && e.source == m.last.source {
-			m.repeat = true
+		m.repeat = m.repeat || i < len(events)-1 && events[i].text == m.last.text
+	}
+	slices.Sort(m.ages)
+	m.all, m.age, m.before, m.fresh = m.all[:0], m.age[:0], m.before[:0], m.fresh[:0]
+	for _, a := range m.ages {
+		w, age := word(a>>32), int(uint32(a))
+		if n := len(m.all); n == 0 || m.all[n-1] != w {
+			m.all, m.age, m.before = append(m.all, w), append(m.age, age), append(m.before, false)
+		}
+		if age > 0 {
+			m.before[len(m.before)-1] = true
 		}
 	}
-	m.near = union(m.recent(3))
-	m.all = slices.Sorted(maps.Keys(m.age))
+	for i, w := range m.all {
+		if m.age[i] == 0 && !m.before[i] {
+			m.fresh = append(m.fresh, w)
+		}
+		if m.age[i] < recentEvents {
+			m.near = append(m.near, w)
+		}
+	}
 	return m
 }
 
-// recent returns the last n events or fewer.
-func (m *moment) recent(n int) []*event { return m.events[max(0, len(m.events)-n):] }
+const recentEvents = 3
+
+// recent returns the last 3 events or fewer.
+func (m *moment) recent() []event { return m.events[max(0, len(m.events)-recentEvents):] }
 
 // gap is the time in seconds between event i and the one before; 0 for the
 // first, where time went backwards, and where either time could not be read.
@@ -81,7 +78,7 @@ func (m *moment) gap(i int) float64 {
 	if i == 0 {
 		return 0
 	}
-	a, b := m.events[i-1], m.events[i]
+	a, b := &m.events[i-1], &m.events[i]
 	if !a.timed || !b.timed || a.format != b.format {
 		return 0
 	}
@@ -97,55 +94,80 @@ func (m *moment) elapsed() float64 {
 	return sum
 }
 
-// novelty is the idf-weighted share of the last event's words that no earlier event has.
-func (m *moment) novelty() float64 {
-	fresh, all := 0.0, 0.0
-	for _, w := range m.last.set {
-		v := m.idf(w)
-		all += v
-		if !m.before[w] {
-			fresh += v
-		}
+// sum adds up the weights of words.
+func (m *moment) sum(words []word) float64 {
+	total := 0.0
+	for _, w := range words {
+		total += m.weights[w]
 	}
-	return ratio(fresh, all)
+	return total
 }
 
-// union returns the distinct words of events.
-func union(events []*event) []string {
-	var words []string
-	for _, e := range events {
-		words = append(words, e.set...)
-	}
-	return distinct(words)
-}
+// novelty is the idf-weighted share of the last event's words that no earlier event has.
+func (m *moment) novelty() float64 { return ratio(m.sum(m.fresh), m.sum(m.last.set)) }
 
 // An offer is a task proposed at a moment.
 type offer struct {
 	*moment
 	task   *text
 	cosine []float64 // of the task with each event
+	inLast overlap   // of the task with the last event
+	inNear overlap   // with the last 3
+	inAll  overlap
+	ages   []int  // of the words of inAll.both
+	taken  []word // the task's words that are new in the last event
+
+	weight float64 // of the task's words
 }
 
-func newOffer(m *moment, task *text) *offer {
-	o := &offer{moment: m, task: task, cosine: make([]float64, len(m.events))}
-	for i, e := range m.events {
-		o.cosine[i] = cosine(task, e.text)
+// An overlap is the words that a task shares with others.
+type overlap struct {
+	others []word
+	both   []word
+	weight float64 // of others
+}
+
+func (o *overlap) with(task *text, others []word) {
+	o.others, o.both = others, shared(o.both[:0], task.set, others)
+}
+
+// at makes o the offer of a task at a moment, reusing its memory.
+func (o *offer) at(m *moment, task *text) *offer {
+	o.moment, o.task, o.cosine = m, task, o.cosine[:0]
+	for i := range m.events {
+		o.cosine = append(o.cosine, cosine(task, m.events[i].text))
+	}
+	o.inLast.with(task, m.last.set)
+	o.inNear.with(task, m.near)
+	o.inAll.with(task, m.all)
+	o.taken = shared(o.taken[:0], task.set, m.fresh)
+	o.ages = o.ages[:0]
+	at := 0
+	for _, w := range o.inAll.both {
+		for m.all[at] != w {
+			at++
+		}
+		o.ages = append(o.ages, m.age[at])
 	}
 	return o
 }
 
-// coverage is the idf-weighted share of the task's words that are in words (sorted).
-func (o *offer) coverage(words []string) float64 {
-	hit := 0.0
-	shared(o.task.set, words, func(w string) { hit += o.idf(w) })
-	return ratio(hit, o.sum(o.task.set))
+// weigh takes another model's weights, of the offer and its moment.
+func (o *offer) weigh(weights []float64) {
+	o.weights = weights
+	o.weight = o.sum(o.task.set)
+	for _, l := range []*overlap{&o.inLast, &o.inNear, &o.inAll} {
+		l.weight = o.sum(l.others)
+	}
 }
 
-// jaccard is the idf-weighted overlap of the task's words and words (sorted).
-func (o *offer) jaccard(words []string) float64 {
-	hit := 0.0
-	shared(o.task.set, words, func(w string) { hit += o.idf(w) })
-	return ratio(hit, o.sum(o.task.set)+o.sum(words)-hit)
+// coverage is the idf-weighted share of the task's words that others have.
+func (o *offer) coverage(l *overlap) float64 { return ratio(o.sum(l.both), o.weight) }
+
+// jaccard is the idf-weighted overlap of the task's words and others.
+func (o *offer) jaccard(l *overlap) float64 {
+	hit := o.sum(l.both)
+	return ratio(hit, o.weight+l.weight-hit)
 }
 
 // ago is the cosine with the event n before the last; 0 when there is none.

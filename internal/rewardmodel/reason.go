@@ -29,9 +29,9 @@ func explain[T any](features []feature[T], columns []Column, x, parts []float64,
 	for i, f := range features {
 		var words string
 		switch {
-		case f.flag && x[i] == 0:
+		case f.kind == yesNo && x[i] == 0:
 			words = "no " + strings.TrimPrefix(strings.TrimPrefix(f.label, "a "), "an ")
-		case f.flag:
+		case f.kind == yesNo:
 			words = f.label
 		case x[i] >= columns[i].Mean:
 			words = f.label + " (high)"

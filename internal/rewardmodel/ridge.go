@@ -35,8 +35,8 @@ type Linear struct {
 // prediction itself, which may lie outside [0,1].
 func (l *Linear) contributions(x []float64) (parts []float64, sum float64) {
 	parts, sum = make([]float64, len(x)), l.Intercept
-	for i, c := range l.Columns {
-		parts[i] = c.Weight * (min(max(x[i], c.Min), c.Max) - c.Mean) / c.Scale
+	for i := range l.Columns {
+		parts[i] = l.Columns[i].part(x[i])
 		sum += parts[i]
 	}
 	return parts, sum
@@ -44,8 +44,16 @@ func (l *Linear) contributions(x []float64) (parts []float64, sum float64) {
 
 // predict returns the prediction for x.
 func (l *Linear) predict(x []float64) float64 {
-	_, sum := l.contributions(x)
+	sum := l.Intercept
+	for i := range l.Columns {
+		sum += l.Columns[i].part(x[i])
+	}
 	return sum
+}
+
+// part is what a column adds to the prediction.
+func (c *Column) part(x float64) float64 {
+	return c.Weight * (min(max(x, c.Min), c.Max) - c.Mean) / c.Scale
 }
 
 // Decimals that are kept of scores and of a model's numbers; see metrics.Round.
@@ -69,10 +77,11 @@ type moments struct {
 	y      float64     // Σ w·y
 	min    []float64   // of each column
 	max    []float64
+	less   []float64 // scratch: a row less the origin
 }
 
 func newMoments(columns int) *moments {
-	m := &moments{origin: make([]float64, columns), x: make([]float64, columns), xy: make([]float64, columns), xx: make([][]float64, columns)}
+	m := &moments{origin: make([]float64, columns), x: make([]float64, columns), xy: make([]float64, columns), xx: make([][]float64, columns), less: make([]float64, columns)}
 	for i := range m.xx {
 		m.xx[i] = make([]float64, i+1)
 	}
@@ -88,14 +97,19 @@ func (m *moments) add(x []float64, y, w float64) {
 	m.n++
 	m.weight += w
 	m.y += w * y
+	d := m.less
 	for i := range x {
 		m.min[i], m.max[i] = min(m.min[i], x[i]), max(m.max[i], x[i])
-		wa := w * (x[i] - m.origin[i])
+		d[i] = x[i] - m.origin[i]
+		wa := w * d[i]
+		if wa == 0 { // as most flags are: nothing to add
+			continue
+		}
 		m.x[i] += wa
 		m.xy[i] += wa * y
 		row := m.xx[i]
-		for j := range row {
-			row[j] += wa * (x[j] - m.origin[j])
+		for j, dj := range d[:len(row)] {
+			row[j] += wa * dj
 		}
 	}
 }
@@ -107,11 +121,12 @@ const constant = 1e-6
 // fit solves the ridge regression min Σ w·(y - b - z'β)² + λ·|β|² over the
 // standardised columns z; b is not penalised. names label the columns.
 //
-// The rows are gone by now, but least squares needs only their second moments:
-// with Z'WZ + λI = R'R (Cholesky) and c = Z'W(y-ȳ), the rows of R with targets
-// R⁻ᵀc have the same normal equations, R'R·β = c, so those go through
-// sajari/regression. It always fits an intercept; each row enters once as it is
-// and once negated, which makes the intercept exactly 0.
+// The Cholesky factor below solves this by itself; that the answer comes out of
+// sajari/regression is what the project's customer asked for. It takes rows,
+// weighs them alike, penalises nothing and always fits an intercept, so solve
+// hands it rows that ask the same question: with Z'WZ + λI = R'R and
+// c = Z'W(y-ȳ), the rows of R with targets R⁻ᵀc have the normal equations
+// R'R·β = c. Each enters once as it is and once negated, so the intercept is 0.
 func (m *moments) fit(names []string, lambda float64) (*Linear, error) {
 	l := &Linear{Columns: make([]Column, len(names))}
 	if m.n == 0 {

@@ -6,7 +6,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gymline/gymline/internal/metrics"
-	"github.com/gymline/gymline/internal/trace"
 )
 
 // A sample is scored and judged rows, by group, ready for scores and intervals.
@@ -21,41 +20,37 @@ type sample struct {
 	confusion []metrics.Counts // by group
 }
 
-// newSample takes the rows that which names.
-func newSample(rows []trace.Judged, which []int, scores []float64, verdicts []bool) *sample {
-	s := &sample{}
-	unit, traces := map[string]int32{}, map[string]bool{}
-	for _, i := range which {
-		traces[rows[i].Trace] = true
-		u, ok := unit[rows[i].Group]
-		if !ok {
-			u = int32(len(unit))
-			unit[rows[i].Group] = u
+// sample takes the rows that which names.
+func (d *Dataset) sample(which []int32, scores []float64, verdicts []bool) *sample {
+	n := len(which)
+	s := &sample{scores: make([]float64, n), labels: make([]bool, n), verdicts: make([]bool, n), silent: make([]bool, n), unit: make([]int32, n)}
+	units, traces := map[int32]int32{}, map[int32]bool{}
+	for k, i := range which {
+		r := &d.rows[i]
+		traces[r.trace] = true
+		u, fresh := number(&units, r.group)
+		if fresh {
 			s.confusion = append(s.confusion, metrics.Counts{})
 		}
-		s.unit = append(s.unit, u)
-		s.scores = append(s.scores, scores[i])
-		s.labels = append(s.labels, rows[i].Accepted)
-		s.verdicts = append(s.verdicts, verdicts[i])
-		s.silent = append(s.silent, rows[i].Task == nil)
+		s.unit[k], s.scores[k], s.labels[k], s.verdicts[k], s.silent[k] = u, scores[i], r.accepted, verdicts[i], r.task == silence
 		c := &s.confusion[u]
 		switch {
-		case verdicts[i] && rows[i].Accepted:
+		case verdicts[i] && r.accepted:
 			c.TP++
 		case verdicts[i]:
 			c.FP++
-		case rows[i].Accepted:
+		case r.accepted:
 			c.FN++
 		default:
 			c.TN++
 		}
 	}
-	s.traces, s.groups = len(traces), len(unit)
+	s.traces, s.groups = len(traces), len(units)
 	return s
 }
 
 // result computes scores and their intervals. name tells generators apart.
-func (s *sample) result(name string, o Options) Result {
+func (s *sample) result(name string, o Options, p *pace) Result {
 	total, rank := metrics.Sum(s.confusion), metrics.Rank(s.scores, s.labels, s.unit)
 	r := Result{
 		Rows: len(s.scores), Traces: s.traces, Groups: s.groups,
@@ -67,7 +62,10 @@ func (s *sample) result(name string, o Options) Result {
 	var eg errgroup.Group // each interval has a generator of its own
 	interval := func(ci *[2]float64, of string, score func(metrics.Counts) float64) {
 		eg.Go(func() error {
-			ci[0], ci[1] = metrics.Interval(o.Rand("bootstrap", name, of), s.confusion, o.Resamples, o.Confidence, score)
+			ci[0], ci[1] = metrics.Interval(o.Rand("bootstrap", name, of), s.confusion, o.Resamples, o.Confidence, func(c metrics.Counts) float64 {
+				p.add(float64(s.groups) * drawCost)
+				return score(c)
+			})
 			return nil
 		})
 	}
@@ -80,7 +78,10 @@ func (s *sample) result(name string, o Options) Result {
 	r.AUCCI = [2]float64{0.5, 0.5}
 	if !rank.Flat() {
 		eg.Go(func() error {
-			r.AUCCI[0], r.AUCCI[1] = metrics.Bootstrap(o.Rand("bootstrap", name, "auc"), s.groups, o.Resamples, o.Confidence, rank.AUC)
+			r.AUCCI[0], r.AUCCI[1] = metrics.Bootstrap(o.Rand("bootstrap", name, "auc"), s.groups, o.Resamples, o.Confidence, func(times []int32) float64 {
+				p.add(float64(s.groups)*drawCost + float64(len(s.scores))*rankCost)
+				return rank.AUC(times)
+			})
 			return nil
 		})
 	}

@@ -1,84 +1,111 @@
 package rewardmodel
 
 import (
+	"cmp"
+	"iter"
 	"math"
 	"slices"
 	"strings"
 	"unicode"
 )
 
-// A text is an event's or a task's sentence, taken apart once for all features.
+// A cut is a text's words in order and those between its quotation marks, by
+// number in a lexicon.
+type cut struct {
+	words, quoted []uint32
+	cues          uint32 // bit i: cues[i] occurs
+}
+
+// cutText takes a sentence apart into words.
+func (l *lexicon) cutText(s string) (c cut) {
+	c.words, c.cues = l.cut(s, nil)
+	for q := range quotes(s) {
+		c.quoted, _ = l.cut(q, c.quoted)
+	}
+	return c
+}
+
+// A text is an event's or a task's sentence, ready for features.
 type text struct {
-	words   []string // in order, stemmed, without stop words
-	set     []string // sorted, distinct
-	bigrams []string // sorted, distinct pairs of neighbouring words
-	quoted  []string // sorted, distinct words between quotes
+	length  int      // in words, without stop words
+	set     []word   // sorted, distinct
+	bigrams []uint64 // sorted, distinct pairs of neighbouring words' numbers
+	quoted  []word   // sorted, distinct words between quotes
 	grams   []gram   // sorted by hash
 	norm    float64  // Euclidean length of grams
-	cues    uint32   // bit i: cues[i] occurs
+	cues    uint32
 }
 
 // A gram counts a character 4-gram by its hash.
-type gram struct {
-	hash  uint32
-	count float64
-}
+type gram struct{ hash, count uint32 }
 
-// newText takes a sentence apart.
-func newText(s string) *text {
-	t := &text{}
-	raw := split(s)
-	for _, w := range raw {
-		t.cues |= cueWords[w]
-		if w = stem(w); !stopWords[w] {
-			t.words = append(t.words, w)
+// text prepares a sentence that is cut, once the lexicon is sorted.
+func (l *lexicon) text(s string, c cut) *text {
+	t := &text{length: len(c.words), set: l.ranks(c.words), quoted: l.ranks(c.quoted), cues: c.cues}
+	if len(c.words) > 1 {
+		t.bigrams = make([]uint64, 0, len(c.words)-1)
+		for i, n := range c.words[1:] {
+			t.bigrams = append(t.bigrams, uint64(c.words[i])<<32|uint64(n))
 		}
+		slices.Sort(t.bigrams)
+		t.bigrams = slices.Compact(t.bigrams)
 	}
-	t.set = distinct(t.words)
-	for i := 1; i < len(t.words); i++ {
-		t.bigrams = append(t.bigrams, t.words[i-1]+" "+t.words[i])
-	}
-	t.bigrams = distinct(t.bigrams)
-	for _, q := range quotes(s) {
-		for _, w := range split(q) {
-			if w = stem(w); !stopWords[w] {
-				t.quoted = append(t.quoted, w)
-			}
-		}
-	}
-	t.quoted = distinct(t.quoted)
 	t.grams, t.norm = charGrams(s)
 	return t
 }
 
+// ranks returns the set of words with these numbers.
+func (l *lexicon) ranks(numbers []uint32) []word {
+	if len(numbers) == 0 {
+		return nil
+	}
+	set := make([]word, len(numbers))
+	for i, n := range numbers {
+		set[i] = l.rank[n]
+	}
+	slices.Sort(set)
+	return slices.Compact(set)
+}
+
+// move follows a lexicon that was sorted anew.
+func (t *text) move(moved []word) {
+	for _, set := range [][]word{t.set, t.quoted} {
+		for i, w := range set {
+			set[i] = moved[w]
+		}
+	}
+}
+
 // split lower-cases s and cuts it into runs of a-z, runs of 0-9 and single
 // Chinese characters; everything else separates.
-func split(s string) []string {
-	var out []string
-	start, kind := 0, 0 // the run under way; kind 0 is none
-	s = strings.ToLower(s)
-	for i, r := range s {
-		k := 0
-		switch {
-		case r >= 'a' && r <= 'z':
-			k = 1
-		case r >= '0' && r <= '9':
-			k = 2
-		case r >= 0x4e00 && r <= 0x9fff:
-			k = 3
+func split(s string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		start, kind := 0, 0 // the run under way; kind 0 is none
+		s := strings.ToLower(s)
+		for i, r := range s {
+			k := 0
+			switch {
+			case r >= 'a' && r <= 'z':
+				k = 1
+			case r >= '0' && r <= '9':
+				k = 2
+			case r >= 0x4e00 && r <= 0x9fff:
+				k = 3
+			}
+			if kind != 0 && (k != kind || k == 3) {
+				if !yield(s[start:i]) {
+					return
+				}
+				kind = 0
+			}
+			if k != 0 && kind == 0 {
+				start, kind = i, k
+			}
 		}
-		if kind != 0 && (k != kind || k == 3) {
-			out = append(out, s[start:i])
-			kind = 0
-		}
-		if k != 0 && kind == 0 {
-			start, kind = i, k
+		if kind != 0 {
+			yield(s[start:])
 		}
 	}
-	if kind != 0 {
-		out = append(out, s[start:])
-	}
-	return out
 }
 
 // suffixes are tried longest first, so that -edly goes before -ed and -ly.
@@ -108,34 +135,34 @@ var stopWords = func() map[string]bool {
 	return m
 }()
 
-// quotes returns what stands between quotation marks of one kind. An apostrophe
+// quotes yields what stands between quotation marks of one kind. An apostrophe
 // inside a word opens nothing.
-func quotes(s string) []string {
-	var out []string
-	closing, start := rune(0), 0
-	prev := ' '
-	for i, r := range s {
-		switch {
-		case closing != 0 && r == closing:
-			if i > start {
-				out = append(out, s[start:i])
-			}
-			closing = 0
-		case closing == 0:
-			switch r {
-			case '\'', '`':
-				if !unicode.IsLetter(prev) && !unicode.IsDigit(prev) {
-					closing, start = r, i+1
+func quotes(s string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		closing, start := rune(0), 0
+		prev := ' '
+		for i, r := range s {
+			switch {
+			case closing != 0 && r == closing:
+				if i > start && !yield(s[start:i]) {
+					return
 				}
-			case '"':
-				closing, start = '"', i+1
-			case '“':
-				closing, start = '”', i+len("“")
+				closing = 0
+			case closing == 0:
+				switch r {
+				case '\'', '`':
+					if !unicode.IsLetter(prev) && !unicode.IsDigit(prev) {
+						closing, start = r, i+1
+					}
+				case '"':
+					closing, start = '"', i+1
+				case '“':
+					closing, start = '”', i+len("“")
+				}
 			}
+			prev = r
 		}
-		prev = r
 	}
-	return out
 }
 
 // charGrams counts the 4-grams of the lower-cased letters and digits of s, with
@@ -169,11 +196,11 @@ func charGrams(s string) ([]gram, float64) {
 		}
 		out[len(out)-1].count++
 	}
-	sum := 0.0
+	sum := uint64(0)
 	for _, g := range out {
-		sum += g.count * g.count
+		sum += uint64(g.count) * uint64(g.count)
 	}
-	return out, math.Sqrt(sum)
+	return out, math.Sqrt(float64(sum))
 }
 
 // cosine compares two texts by their 4-grams: 0 nothing shared, 1 the same.
@@ -181,7 +208,7 @@ func cosine(a, b *text) float64 {
 	if a.norm == 0 || b.norm == 0 {
 		return 0
 	}
-	dot := 0.0
+	dot := uint64(0)
 	for i, j := 0, 0; i < len(a.grams) && j < len(b.grams); {
 		switch x, y := a.grams[i], b.grams[j]; {
 		case x.hash < y.hash:
@@ -189,31 +216,40 @@ func cosine(a, b *text) float64 {
 		case x.hash > y.hash:
 			j++
 		default:
-			dot += x.count * y.count
+			dot += uint64(x.count) * uint64(y.count)
 			i, j = i+1, j+1
 		}
 	}
-	return dot / (a.norm * b.norm)
+	return float64(dot) / (a.norm * b.norm)
 }
 
-// distinct sorts a copy of words and drops repeats.
-func distinct(words []string) []string {
-	out := slices.Clone(words)
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// shared calls fn with each word of two sorted sets that is in both.
-func shared(a, b []string, fn func(word string)) {
+// shared appends the members of two sorted sets that are in both.
+func shared[T cmp.Ordered](to, a, b []T) []T {
 	for i, j := 0, 0; i < len(a) && j < len(b); {
-		switch c := strings.Compare(a[i], b[j]); {
-		case c < 0:
+		switch {
+		case a[i] < b[j]:
 			i++
-		case c > 0:
+		case a[i] > b[j]:
 			j++
 		default:
-			fn(a[i])
+			to = append(to, a[i])
 			i, j = i+1, j+1
 		}
 	}
+	return to
+}
+
+// common counts the members of two sorted sets that are in both.
+func common[T cmp.Ordered](a, b []T) (n int) {
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		switch {
+		case a[i] < b[j]:
+			i++
+		case a[i] > b[j]:
+			j++
+		default:
+			n, i, j = n+1, i+1, j+1
+		}
+	}
+	return n
 }

@@ -1,7 +1,9 @@
 package rewardmodel
 
 import (
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +17,7 @@ func TestSplit(t *testing.T) {
 		{"naïve café", "na ve caf"},
 		{"", ""},
 	} {
-		if got := strings.Join(split(c.in), " "); got != c.want {
+		if got := strings.Join(slices.Collect(split(c.in)), " "); got != c.want {
 			t.Errorf("split(%q) = %q, want %q", c.in, got, c.want)
 		}
 	}
@@ -32,25 +34,86 @@ func TestStem(t *testing.T) {
 	}
 }
 
-func TestNewText(t *testing.T) {
-	got := newText("The user searches for 'trains to Bern' and searches for don't-panic \"Bern\".")
-	if want := []string{"search", "train", "bern", "search", "don", "panic", "bern"}; !slices.Equal(got.words, want) {
-		t.Errorf("words %q, want %q", got.words, want)
+// readText takes a text apart with a lexicon of its own that knew other words
+// before, and spells out its sets.
+func readText(s string) (t *text, words, set, quoted, bigrams []string) {
+	var l lexicon
+	l.cutText("zebra panic aardvark bern")
+	l.sort()
+	c := l.cutText(s)
+	l.sort()
+	t = l.text(s, c)
+	for _, n := range c.words {
+		words = append(words, l.words[n])
 	}
-	if want := []string{"bern", "don", "panic", "search", "train"}; !slices.Equal(got.set, want) {
-		t.Errorf("set %q, want %q", got.set, want)
+	spell := func(ranks []word) (out []string) {
+		for _, r := range ranks {
+			out = append(out, l.words[l.order[r]])
+		}
+		return out
 	}
-	if want := []string{"bern", "train"}; !slices.Equal(got.quoted, want) {
-		t.Errorf("quoted %q, want %q: the apostrophe of don't opens nothing", got.quoted, want)
+	for _, b := range t.bigrams {
+		bigrams = append(bigrams, l.words[b>>32]+" "+l.words[uint32(b)])
 	}
-	if !slices.Contains(got.bigrams, "train bern") || slices.Contains(got.bigrams, "bern train") {
-		t.Errorf("bigrams %q", got.bigrams)
+	return t, words, spell(t.set), spell(t.quoted), bigrams
+}
+
+func newText(s string) *text {
+	t, _, _, _, _ := readText(s)
+	return t
+}
+
+func TestText(t *testing.T) {
+	got, words, set, quoted, bigrams := readText("The user searches for 'trains to Bern' and searches for don't-panic \"Bern\".")
+	if want := []string{"search", "train", "bern", "search", "don", "panic", "bern"}; !slices.Equal(words, want) || got.length != len(want) {
+		t.Errorf("%d words %q, want %q", got.length, words, want)
+	}
+	if want := []string{"bern", "don", "panic", "search", "train"}; !slices.Equal(set, want) {
+		t.Errorf("set %q, want %q", set, want)
+	}
+	if want := []string{"bern", "train"}; !slices.Equal(quoted, want) {
+		t.Errorf("quoted %q, want %q: the apostrophe of don't opens nothing", quoted, want)
+	}
+	if !slices.Contains(bigrams, "train bern") || slices.Contains(bigrams, "bern train") {
+		t.Errorf("bigrams %q", bigrams)
 	}
 	if got.cues != searchCue {
 		t.Errorf("cues %b, want search alone, %b", got.cues, searchCue)
 	}
-	if q := newText("用户搜索“火车票”").quoted; !slices.Equal(q, []string{"火", "票", "车"}) {
+	if _, _, _, q, _ := readText("用户搜索“火车票”"); !slices.Equal(q, []string{"火", "票", "车"}) {
 		t.Errorf("Chinese quotes: %q", q)
+	}
+}
+
+// TestLexiconStaysSorted: whenever words come, ranks are in the order of the
+// words, and texts of before can follow.
+func TestLexiconStaysSorted(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var l lexicon
+	var first *text
+	for range 50 {
+		s := ""
+		for range rng.IntN(5) {
+			s += fmt.Sprintf(" w%d", rng.IntN(2000)*7919%1000)
+		}
+		c := l.cutText(s)
+		moved := l.sort()
+		if first != nil && moved != nil {
+			first.move(moved)
+		}
+		if len(l.order) != len(l.words) || len(l.rank) != len(l.words) {
+			t.Fatalf("%d words, %d in order, %d ranked", len(l.words), len(l.order), len(l.rank))
+		}
+		for r, n := range l.order {
+			if l.rank[n] != word(r) || r > 0 && l.words[l.order[r-1]] >= l.words[n] {
+				t.Fatalf("rank %d is of %q after %q", r, l.words[n], l.words[l.order[max(r-1, 0)]])
+			}
+		}
+		if first == nil && len(c.words) > 2 {
+			first = l.text(s, c)
+		} else if first != nil && !slices.IsSorted(first.set) {
+			t.Fatalf("set %v", first.set)
+		}
 	}
 }
 
@@ -90,7 +153,8 @@ func FuzzText(f *testing.F) {
 	f.Add("用户搜索“火车票”\xff\xfe", "İstanbul ` ' “")
 	f.Fuzz(func(t *testing.T, a, b string) {
 		x, y := newText(a), newText(b)
-		for _, set := range [][]string{x.set, x.bigrams, x.quoted} {
+		_, _, set, quoted, _ := readText(a)
+		for _, set := range [][]string{set, quoted} {
 			if !slices.IsSorted(set) || len(slices.Compact(slices.Clone(set))) != len(set) {
 				t.Fatalf("not a sorted set: %q", set)
 			}

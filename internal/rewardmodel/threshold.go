@@ -23,7 +23,7 @@ func (t Thresholds) of(silence bool) float64 {
 
 // A scored is a training case with its held-out score.
 type scored struct {
-	group int
+	group int32
 	score float64
 	yes   bool
 }
@@ -35,14 +35,15 @@ type scored struct {
 type chooser struct {
 	cases []scored // the highest score first
 	yes   int
-	own   map[int][]int // group → its positions in cases, in order
+	own   map[int32][]int32 // group → its positions in cases, in order
 }
 
+// newChooser sorts the cases.
 func newChooser(cases []scored) *chooser {
-	c := &chooser{cases: slices.Clone(cases), own: map[int][]int{}}
-	slices.SortStableFunc(c.cases, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
+	c := &chooser{cases: cases, own: map[int32][]int32{}}
+	slices.SortFunc(c.cases, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
 	for i, k := range c.cases {
-		c.own[k.group] = append(c.own[k.group], i)
+		c.own[k.group] = append(c.own[k.group], int32(i))
 		if k.yes {
 			c.yes++
 		}
@@ -52,7 +53,7 @@ func newChooser(cases []scored) *chooser {
 
 // without returns the threshold chosen on every group but one; -1 leaves out none.
 // It lies between two scores, so that no rounding turns a verdict over.
-func (c *chooser) without(group int) float64 {
+func (c *chooser) without(group int32) float64 {
 	own, yes := c.own[group], c.yes
 	for _, i := range own {
 		if c.cases[i].yes {
@@ -69,7 +70,7 @@ func (c *chooser) without(group int) float64 {
 			return 0
 		}
 		for _, skip := range own {
-			if skip <= i {
+			if int(skip) <= i {
 				i++
 			}
 		}

@@ -3,6 +3,7 @@ package rewardmodel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -16,10 +17,10 @@ func TestChooser(t *testing.T) {
 		if i%4 == 0 {
 			score = float64(rng.IntN(11)) / 10 // equal to others
 		}
-		cases = append(cases, scored{i % 7, score, yes})
+		cases = append(cases, scored{int32(i % 7), score, yes})
 	}
-	c := newChooser(cases)
-	for group := -1; group < 8; group++ {
+	c := newChooser(slices.Clone(cases))
+	for group := int32(-1); group < 8; group++ {
 		var scores []float64
 		yes := 0
 		for _, k := range cases {

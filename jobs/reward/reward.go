@@ -38,32 +38,30 @@ func Run(ctx context.Context, t *job.Task) error {
 	if err := t.Params(&p); err != nil {
 		return err
 	}
-	in := &intake{stage: string(t.Step.Name)}
+	in := &intake{task: t}
 	if p.ProactiveBench != nil {
-		if err := in.proactiveBench(ctx, t, *p.ProactiveBench); err != nil {
+		if err := in.proactiveBench(ctx, *p.ProactiveBench); err != nil {
 			return err
 		}
 	}
 	if p.Gym {
-		if err := in.gym(ctx, t); err != nil {
+		if err := in.gym(ctx); err != nil {
 			return err
 		}
 	}
 	t.Plan(len(in.ledger))
-	if len(in.rows) == 0 {
+	if in.used == 0 {
 		return fault.New(fault.Permanent, fmt.Errorf("reward: none of %d rows can be used%s", len(in.ledger), in.firstCause()),
 			"check what the inputs of reward.data hold")
 	}
-	model, metrics, err := rewardmodel.Train(ctx, in.rows, rewardmodel.Options{
+	model, metrics, err := in.data.Train(ctx, rewardmodel.Options{
 		TaskLambda: p.TaskLambda, NeedLambda: p.NeedLambda, Folds: p.Folds,
 		Resamples: p.Resamples, Confidence: p.Confidence,
 		Rand: t.Rand, Workers: t.InFlight, Simulated: in.simulated,
+		Progress: func(done float64) { in.reach(shareRead + (shareTrained-shareRead)*done) },
 	})
 	if err != nil {
 		return err
-	}
-	for _, r := range in.ledger {
-		t.Done(r.State)
 	}
 	if err := t.WriteJSON(plan.ModelOutput, model); err != nil {
 		return err
@@ -71,39 +69,74 @@ func Run(ctx context.Context, t *job.Task) error {
 	if err := t.WriteJSON(plan.MetricsOutput, metrics); err != nil {
 		return err
 	}
-	_, err = t.WriteRows(in.ledger)
-	return err
+	return in.writeLedger()
 }
+
+// No row is done before all are, so progress counts the share of the work that
+// is done, in rows: until they are read, until the model is measured, and until
+// the ledger is written.
+const (
+	shareRead    = 0.15
+	shareTrained = 0.97
+)
 
 // An intake collects usable rows and says of every row what became of it.
 type intake struct {
-	stage     string
-	rows      []trace.Judged
-	ledger    []rows.Row
+	task      *job.Task
+	data      rewardmodel.Dataset
+	used      int
+	ledger    []entry
+	reached   int // rows that count as done
 	simulated bool
 }
 
-func (in *intake) accept(row trace.Judged) {
-	in.rows = append(in.rows, row)
-	in.ledger = append(in.ledger, rows.Row{Stage: in.stage, ID: row.ID, State: rows.Accepted})
+// An entry is a row of the ledger: rejected where there is a cause.
+type entry struct{ id, cause string }
+
+func (in *intake) accept(row *trace.Judged) {
+	in.data.Add(row)
+	in.used++
+	in.ledger = append(in.ledger, entry{id: row.ID})
 }
 
 func (in *intake) reject(id, cause string) {
-	in.ledger = append(in.ledger, rows.Row{Stage: in.stage, ID: id, State: rows.Rejected, Cause: cause})
+	in.ledger = append(in.ledger, entry{id, cause})
+}
+
+// reach tells that a share of the work on the rows so far is done.
+func (in *intake) reach(share float64) {
+	for ; in.reached < int(share*float64(len(in.ledger))); in.reached++ {
+		in.task.Done(rows.Accepted)
+	}
+}
+
+func (in *intake) writeLedger() error {
+	l := in.task.Ledger()
+	for i, e := range in.ledger {
+		row := rows.Row{Stage: string(in.task.Step.Name), ID: e.id, State: rows.Accepted, Cause: e.cause}
+		if e.cause != "" {
+			row.State = rows.Rejected
+		}
+		if err := l.Add(row); err != nil {
+			return err
+		}
+		in.reach(shareTrained + (1-shareTrained)*float64(i+1)/float64(len(in.ledger)))
+	}
+	return nil
 }
 
 // firstCause names the first rejected row, for an error.
 func (in *intake) firstCause() string {
-	for _, r := range in.ledger {
-		if r.Cause != "" {
-			return "; the first: " + r.ID + ": " + r.Cause
+	for _, e := range in.ledger {
+		if e.cause != "" {
+			return "; the first: " + e.id + ": " + e.cause
 		}
 	}
 	return ""
 }
 
-func (in *intake) proactiveBench(ctx context.Context, t *job.Task, f plan.File) error {
-	files, err := t.Files(ctx, f.Input)
+func (in *intake) proactiveBench(ctx context.Context, f plan.File) error {
+	files, err := in.task.Files(ctx, f.Input)
 	if err != nil {
 		return err
 	}
@@ -111,7 +144,7 @@ func (in *intake) proactiveBench(ctx context.Context, t *job.Task, f plan.File) 
 		if r.Cause != "" {
 			in.reject(r.ID, r.Cause)
 		} else {
-			in.accept(r.Judged)
+			in.accept(&r.Judged)
 		}
 		return nil
 	})
@@ -122,8 +155,16 @@ func (in *intake) proactiveBench(ctx context.Context, t *job.Task, f plan.File) 
 }
 
 // gym reads episodes. Every verdict is a row, and so is a turn that has none.
-func (in *intake) gym(ctx context.Context, t *job.Task) error {
-	r, err := t.Open(ctx, EpisodesInput)
+func (in *intake) gym(ctx context.Context) error {
+	artifacts, err := in.task.Artifacts(EpisodesInput)
+	if err != nil {
+		return err
+	}
+	episodes, read, before := 0, 0, len(in.ledger)
+	for _, a := range artifacts {
+		episodes += int(a.Rows)
+	}
+	r, err := in.task.Open(ctx, EpisodesInput)
 	if err != nil {
 		return err
 	}
@@ -149,9 +190,13 @@ func (in *intake) gym(ctx context.Context, t *job.Task) error {
 				in.reject(trace.TurnID(ep.ID, i), cause)
 			}
 			for ; len(judged) > 0 && len(judged[0].History) == i+1; judged = judged[1:] {
-				in.accept(judged[0])
+				in.accept(&judged[0])
 			}
 		}
+		read++
+		n := len(in.ledger) - before // episodes to come are taken to have as many
+		in.task.Plan(before + n*max(episodes, read)/read)
+		in.reach(shareRead)
 		return nil
 	})
 }

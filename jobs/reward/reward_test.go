@@ -13,6 +13,7 @@ import (
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/job/jobtest"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/rewardmodel"
 	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/trace"
@@ -76,7 +77,8 @@ func ledger(t *testing.T, res *jobtest.Result) (list []rows.Row, counts rows.Cou
 }
 
 func TestGym(t *testing.T) {
-	res, err := jobtest.Run(t, jobtest.Case{Job: plan.JobReward, Func: Run, Params: params, Seed: 7,
+	var events bytes.Buffer
+	res, err := jobtest.Run(t, jobtest.Case{Job: plan.JobReward, Func: Run, Params: params, Seed: 7, Events: progress.NewJSON(&events),
 		Upstream: map[string][][]byte{EpisodesInput: {episodes(t, 0, 5), episodes(t, 5, 3)}}})
 	if err != nil {
 		t.Fatal(err)
@@ -84,6 +86,9 @@ func TestGym(t *testing.T) {
 	list, counts := ledger(t, res)
 	if counts.Planned != 88 || counts.Accepted != 72 || counts.Rejected != 16 || counts.Causes[causeUnjudged] != 16 {
 		t.Errorf("ledger %+v: of 8 episodes 9 verdicts each, 2 of them on a turn with two, and 2 turns without one", counts)
+	}
+	if !strings.Contains(events.String(), `"done":88,"total":88`) {
+		t.Errorf("progress %s, want all rows in the end", events.String())
 	}
 	if list[0].ID != "scene-00000/0/0" || list[1].ID != "scene-00000/0/1.0" || list[2].ID != "scene-00000/0/1.1" || list[87].ID != "scene-00007/0/8" || list[4].State != rows.Rejected || list[4].ID != "scene-00000/0/3" {
 		t.Errorf("rows %v … %v", list[0], list[71])

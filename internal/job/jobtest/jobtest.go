@@ -38,6 +38,7 @@ type Case struct {
 	InFlight int // 0 means 4
 	// Tolerance of failed rows; the zero one is job's default.
 	Tolerance job.Tolerance
+	Events    progress.Sink // nil drops them
 }
 
 // A Result is what the shards of a case made.
@@ -95,8 +96,11 @@ func Run(t testing.TB, c Case) (*Result, error) {
 	must(t, s.CreateRun(ctx, store.Run{ID: "test-1", Experiment: "test"}))
 	must(t, s.PutPlan(ctx, "test-1", raw))
 
+	if c.Events == nil {
+		c.Events = progress.NewJSON(io.Discard)
+	}
 	env := job.Env{
-		Store: s, Models: c.Models, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Events: progress.NewJSON(io.Discard),
+		Store: s, Models: c.Models, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Events: c.Events,
 		Now: func() time.Time { return time.Unix(0, 0) }, InFlight: c.InFlight, Tolerance: c.Tolerance,
 	}
 	res := &Result{Store: s}

@@ -1,0 +1,160 @@
+package rewardmodel
+
+import (
+	"bytes"
+	"fmt"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// TestAFoldIsAModelOfTheRest compares the models that learn side by side with
+// the straightforward way: for each fold, training on the rows outside it and
+// nothing else, and asking that model's scorer about the rows within.
+func TestAFoldIsAModelOfTheRest(t *testing.T) {
+	for _, tests := range []bool{false, true} {
+		rows := variety(21, 14, tests)
+		o := quick(options(1))
+		o.Folds = 4
+		d := new(Dataset)
+		for i := range rows {
+			d.Add(&rows[i])
+		}
+		d.lexicon.sort()
+		folds, n := d.folds(o)
+		held := heldOut{make([]float64, len(d.rows)), make([]float64, len(d.turns))}
+		full, _, err := d.fitAll(t.Context(), o, folds, n, &held, d.pace(o, n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for f := range n {
+			var rest []trace.Judged
+			for i := range rows {
+				if folds[d.rows[i].group] != f {
+					rest = append(rest, rows[i])
+				}
+			}
+			alone, _, err := Train(t.Context(), rest, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, r := range rows {
+				if folds[d.rows[i].group] != f {
+					continue
+				}
+				if got, want := held.rows[i], alone.Scorer().Score(r.History, r.Task).Score; got != want {
+					t.Fatalf("tests %v, fold %d, row %d: scored %v, and %v by the model of the rest", tests, f, i, got, want)
+				}
+			}
+			if f == 0 && fmt.Sprint(*full.taskModel) == fmt.Sprint(alone.Task) {
+				t.Error("a fold's model is the model of all rows: nothing is held out")
+			}
+		}
+	}
+}
+
+// TestProcessorsChangeNothing: sums are in the order of the rows.
+func TestProcessorsChangeNothing(t *testing.T) {
+	rows := variety(5, 40, true)
+	var first []byte
+	for _, procs := range []int{1, 4} {
+		before := runtime.GOMAXPROCS(procs)
+		o := quick(options(5))
+		o.Workers = procs
+		model, m, err := Train(t.Context(), rows, o)
+		runtime.GOMAXPROCS(before)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := append(encode(t, model), encode(t, m)...)
+		if first == nil {
+			first = got
+		}
+		if !bytes.Equal(got, first) {
+			t.Errorf("with %d processors the bytes differ", procs)
+		}
+	}
+}
+
+// TestALongSessionTakesLinearMemory: a history is an event more than the one
+// before, and not a copy of it.
+func TestALongSessionTakesLinearMemory(t *testing.T) {
+	size := func(turns int) (d *Dataset, heap int64) {
+		runtime.GC()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		d = new(Dataset)
+		history := make([]trace.Event, 0, turns)
+		for i := range turns {
+			history = append(history, trace.Event{Time: fmt.Sprint(i), Text: fmt.Sprintf("The user looks at item number %d of the long list.", i)})
+			d.Add(&trace.Judged{Group: "g", Trace: "t", History: history[: i+1 : i+1], Accepted: true})
+		}
+		history, d.last.history = nil, nil
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		return d, int64(after.HeapAlloc) - int64(before.HeapAlloc)
+	}
+	a, small := size(1000)
+	b, large := size(8000)
+	if len(a.turns) != 1000 || len(b.turns) != 8000 || len(b.texts) != 8000 {
+		t.Errorf("%d and %d turns, %d texts", len(a.turns), len(b.turns), len(b.texts))
+	}
+	if large > 16*small || large > 8000*2000 {
+		t.Errorf("1,000 turns take %d bytes and 8,000 take %d: want about 8 times as much", small, large)
+	}
+}
+
+// TestHistoriesAreToldApart: rows share a turn when their histories are equal,
+// however they come, and never else.
+func TestHistoriesAreToldApart(t *testing.T) {
+	e := func(time, text string) trace.Event { return trace.Event{Time: time, Text: text} }
+	a, b, c := e("1", "a"), e("2", "b"), e("3", "c")
+	d := new(Dataset)
+	var got []int32
+	for _, r := range []trace.Judged{
+		{Trace: "x", History: []trace.Event{a, b, c}},
+		{Trace: "x", History: []trace.Event{a, b}},
+		{Trace: "x", History: []trace.Event{a, b, c}},
+		{Trace: "y", History: []trace.Event{a, b, c}},
+		{Trace: "x", History: []trace.Event{a, e("2", "bb"), c}},
+		{Trace: "x", History: []trace.Event{a, e("20", "b"), c}},
+		{Trace: "x", History: []trace.Event{c}},
+		{Trace: "x", History: []trace.Event{slices.Clone([]trace.Event{a})[0], b, c}},
+	} {
+		r.Group = r.Trace
+		d.Add(&r)
+		got = append(got, d.last.path[len(d.last.path)-1])
+	}
+	for i, x := range got {
+		for j, y := range got {
+			same := i == j || slices.Contains([]int{0, 2, 7}, i) && slices.Contains([]int{0, 2, 7}, j)
+			if (x == y) != same {
+				t.Errorf("rows %d and %d: turns %d and %d", i, j, x, y)
+			}
+		}
+	}
+	if !slices.Equal(slices.Collect(func(yield func(int32) bool) {
+		for id := range d.turnsOf(0) {
+			if !yield(id) {
+				return
+			}
+		}
+	}), []int32{got[0], got[1], got[4], got[5], got[6]}) {
+		t.Error("a group's turns are in the order of their first rows")
+	}
+}
+
+// TestProgress: it starts at once, only grows, and ends whole.
+func TestProgress(t *testing.T) {
+	var told []float64
+	o := quick(options(1))
+	o.Progress = func(done float64) { told = append(told, done) }
+	if _, _, err := Train(t.Context(), world(1, 300, 15, truth), o); err != nil {
+		t.Fatal(err)
+	}
+	if len(told) < 100 || told[0] > 0.5 || told[len(told)-1] != 1 || !slices.IsSorted(told) {
+		t.Errorf("%d times, from %v to %v", len(told), told[0], told[len(told)-1])
+	}
+}
