@@ -38,7 +38,7 @@ func runCompile(ctx context.Context, edge *cli.Edge, o configFlags, fresh bool) 
 	if err != nil {
 		return err
 	}
-	files, err := listInputs(ctx, e)
+	files, err := listInputs(ctx, edge, e)
 	if err != nil {
 		return err
 	}

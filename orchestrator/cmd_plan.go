@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"strings"
 	"text/tabwriter"
 
@@ -56,7 +55,7 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 	if err := experiment.CheckTogether(e, profile); err != nil {
 		return err
 	}
-	trees, err := listInputs(ctx, e)
+	trees, err := listInputs(ctx, edge, e)
 	if err != nil {
 		return err
 	}
@@ -115,15 +114,6 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 		return err
 	}
 	return printEstimate(edge, rehearsed, ahead)
-}
-
-// listInputs lists the inputs' files without storing them.
-func listInputs(ctx context.Context, e *experiment.Experiment) (map[string]*store.TreeFS, error) {
-	trees := map[string]*store.TreeFS{}
-	return trees, eachInput(e, func(name string, fsys fs.FS) (err error) {
-		trees[name], err = store.Intake{}.Digest(ctx, fsys)
-		return err
-	})
 }
 
 func reads(s *plan.Step, shard int) string {

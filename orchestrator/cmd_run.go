@@ -95,7 +95,7 @@ func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (en
 		return ended, err
 	}
 	defer func() { err = errors.Join(err, st.close()) }()
-	trees, err := storeInputs(ctx, st.Store, e, o.fresh)
+	trees, err := inputsOf(edge, e, out).Put(ctx, st.Store, o.fresh)
 	if err != nil {
 		return ended, err
 	}

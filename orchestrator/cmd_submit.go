@@ -74,7 +74,9 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 	}
 	defer stop()
 	return onCluster(ctx, edge, o.profile, func(c cluster) error {
-		trees, err := storeInputs(ctx, c.st, e, o.fresh)
+		shown := newTerminal(edge)
+		trees, err := inputsOf(edge, e, shown).Put(ctx, c.st, o.fresh)
+		shown.Close()
 		if err != nil {
 			return err
 		}

@@ -2,19 +2,18 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/input"
+	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -74,35 +73,23 @@ func readConfig(file string) ([]byte, error) {
 	return data, fault.New(fault.Config, err, "give the path of a YAML file")
 }
 
-// eachInput calls fn with every named input of the experiment, by name.
-func eachInput(e *experiment.Experiment, fn func(name string, fsys fs.FS) error) error {
-	for _, name := range slices.Sorted(maps.Keys(e.Spec.Inputs)) {
-		path := e.Spec.Inputs[name].Path
-		if err := fn(name, os.DirFS(path)); err != nil {
-			return inputError(name, path, err)
-		}
+// inputsOf are the experiment's inputs; events hears how far they are.
+func inputsOf(edge *cli.Edge, e *experiment.Experiment, events progress.Sink) input.Inputs {
+	in := input.Inputs{Folders: map[string]string{}, Now: edge.Now, Events: events}
+	if dir := edge.CacheDir(); dir != "" {
+		in.Memory = filepath.Join(dir, "inputs")
 	}
-	return nil
+	for name, at := range e.Spec.Inputs {
+		in.Folders[name] = at.Path
+	}
+	return in
 }
 
-// inputError makes an unreadable file a matter of configuration; the store's
-// errors say themselves what they are.
-func inputError(name, path string, err error) error {
-	err = fmt.Errorf("input %s: %w", name, err)
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
-		return fault.New(fault.Config, err, "make every file under "+filepath.Clean(path)+" readable")
-	}
-	return err
-}
-
-// storeInputs copies the inputs into the store; anew asks it for every file.
-func storeInputs(ctx context.Context, st *store.Store, e *experiment.Experiment, anew bool) (map[string]store.Tree, error) {
-	trees := map[string]store.Tree{}
-	return trees, eachInput(e, func(name string, fsys fs.FS) (err error) {
-		trees[name], err = st.PutTree(ctx, fsys, store.Intake{Anew: anew})
-		return err
-	})
+// listInputs lists the inputs' files without storing them.
+func listInputs(ctx context.Context, edge *cli.Edge, e *experiment.Experiment) (map[string]*store.TreeFS, error) {
+	shown := newTerminal(edge)
+	defer shown.Close()
+	return inputsOf(edge, e, shown).Digest(ctx)
 }
 
 func treeDigests(trees map[string]store.Tree) map[string]store.Digest {

@@ -10,6 +10,7 @@ import (
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/estimate"
 	"github.com/gymline/gymline/internal/experiment"
+	"github.com/gymline/gymline/internal/input"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
@@ -28,11 +29,11 @@ func estimateOf(ctx context.Context, edge *cli.Edge, e *experiment.Experiment, h
 	}
 	return estimate.Of(ctx, p, estimate.Options{
 		Jobs: jobs, Trees: trees, Access: how.Models, Now: edge.Now,
-		Read: func(input, path string) ([]byte, error) {
-			at := e.Spec.Inputs[input].Path
+		Read: func(name, path string) ([]byte, error) {
+			at := e.Spec.Inputs[name].Path
 			data, err := fs.ReadFile(os.DirFS(at), path)
 			if err != nil {
-				return nil, inputError(input, at, err)
+				return nil, input.Error(name, at, err)
 			}
 			return data, nil
 		},

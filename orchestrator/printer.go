@@ -30,9 +30,13 @@ func newPrinter(edge *cli.Edge, output string) printer {
 	if output == "json" {
 		return &jsonPrinter{progress.NewJSON(edge.Stdout), edge.Stderr, edge}
 	}
-	return &textPrinter{Terminal: cli.NewTerminal(edge.Stderr, cli.TerminalOptions{
+	return &textPrinter{Terminal: newTerminal(edge), edge: edge}
+}
+
+func newTerminal(edge *cli.Edge) *cli.Terminal {
+	return cli.NewTerminal(edge.Stderr, cli.TerminalOptions{
 		Width: edge.Width, Live: edge.Terminal, Color: edge.Terminal && edge.Getenv("NO_COLOR") == "", Now: edge.Now,
-	}), edge: edge}
+	})
 }
 
 // A textPrinter is for people.

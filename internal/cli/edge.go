@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -51,6 +52,18 @@ func System() *Edge {
 			return 80
 		},
 	}
+}
+
+// CacheDir is where to keep what can be made again; "" where the environment names
+// no place for it.
+func (e *Edge) CacheDir() string {
+	if dir := e.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "gymline")
+	}
+	if home := e.Getenv("HOME"); filepath.IsAbs(home) {
+		return filepath.Join(home, ".cache", "gymline")
+	}
+	return ""
 }
 
 // Main runs a command until it ends or a signal asks it to, prints its error,

@@ -60,3 +60,16 @@ func TestLogLevel(t *testing.T) {
 		}
 	}
 }
+
+func TestCacheDir(t *testing.T) {
+	for want, env := range map[string]map[string]string{
+		"/x/gymline":        {"XDG_CACHE_HOME": "/x", "HOME": "/h"},
+		"/h/.cache/gymline": {"XDG_CACHE_HOME": "relative", "HOME": "/h"},
+		"":                  {"HOME": "."},
+	} {
+		edge := &Edge{Getenv: func(name string) string { return env[name] }}
+		if got := edge.CacheDir(); got != want {
+			t.Errorf("with %v: %q, want %q", env, got, want)
+		}
+	}
+}

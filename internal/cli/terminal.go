@@ -46,6 +46,7 @@ type Terminal struct {
 	w        io.Writer
 	steps    []*stepView
 	opened   time.Time
+	input    *inputView // nil but before the run is opened
 	failures []progress.Event
 	drawn    []string // the live lines now on the screen
 	over     bool     // the run ended or the terminal was closed
@@ -84,6 +85,10 @@ func (t *Terminal) repeat(every time.Duration, tell func()) {
 // report prints a line for each step under way of which none was printed lately.
 func (t *Terminal) report() {
 	now := t.opts.Now()
+	if t.input != nil && now.Sub(t.input.reported) >= reportEvery {
+		t.input.reported = now
+		t.print(t.input.plainLine(now))
+	}
 	for _, s := range t.steps {
 		if state := s.State(); state != "" && !progress.Over(state) && now.Sub(s.reported) >= reportEvery {
 			s.reported = now
@@ -101,8 +106,10 @@ func (t *Terminal) Emit(e progress.Event) {
 	}
 	now := t.opts.Now()
 	switch e.Type {
+	case progress.InputRead, progress.InputStored:
+		t.input = t.input.take(e, now)
 	case progress.RunOpened:
-		t.opened = now
+		t.input = nil
 		for _, s := range e.Steps {
 			t.step(s.Step).Grow(s.Shards)
 		}
@@ -220,6 +227,7 @@ func (t *Terminal) Write(p []byte) (int, error) {
 func (t *Terminal) Close() {
 	t.mu.Lock()
 	if !t.over {
+		t.input = nil // what follows says how it went on
 		t.print("")
 		t.drawn, t.over = nil, true
 	}

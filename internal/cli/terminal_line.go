@@ -60,6 +60,9 @@ func (t *Terminal) frame() []string {
 		}
 	}
 	var lines []string
+	if t.input != nil {
+		lines = append(lines, pretty.Trim(t.input.line(t, now), limit))
+	}
 	for i, cells := range table {
 		lines = append(lines, pretty.Trim(t.line(cells, widths), limit))
 		if state := t.steps[i].State(); state != "" && !progress.Over(state) {

@@ -44,6 +44,20 @@ func counts(step string, shard int, done, total, failed, calls int64) progress.E
 		Simulated: calls > 0}
 }
 
+// manyFiles is what comes before a run whose inputs are large.
+func manyFiles() []scene {
+	files := func(kind string, done, total int64) []progress.Event {
+		return []progress.Event{{Type: kind, Input: "traces", Done: done, Total: total}}
+	}
+	return []scene{
+		{0, files(progress.InputRead, 0, 40000)},
+		{6 * time.Second, files(progress.InputRead, 31250, 40000)},
+		{100 * time.Millisecond, files(progress.InputRead, 40000, 40000)},
+		{time.Second, files(progress.InputStored, 10, 9000)},
+		{time.Second, nil},
+	}
+}
+
 // script is a run with a reused step, a retry, a failed row and a failed step.
 func script() []scene {
 	retry := state("predict", 1, progress.Retrying)
@@ -96,7 +110,7 @@ func TestTerminalGolden(t *testing.T) {
 		"plain": {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			scenes := script()
+			scenes := append(manyFiles(), script()...)
 			if opts.Live { // fewer frames
 				for i := range scenes {
 					scenes[i].after = min(scenes[i].after, 250*time.Millisecond)

@@ -12,10 +12,12 @@ import (
 
 // Types of event.
 const (
-	RunOpened = "run-opened" // Run, Experiment, Steps
-	StepState = "step-state" // Step, Shard, State, Attempt, and with Retrying and Failed: Cause, Hint, ExitCode
-	Progress  = "progress"   // Step, Shard, Done, Total, Failed, Usage, Simulated, Errors, InFlight, Waiting
-	RunEnded  = "run-ended"  // Run, State, Report, and unless Succeeded: Cause, Hint, ExitCode
+	InputRead   = "input-read"   // Input, Done, Total: of its files
+	InputStored = "input-stored" // Input, Done, Total: of its files that the store lacked
+	RunOpened   = "run-opened"   // Run, Experiment, Steps
+	StepState   = "step-state"   // Step, Shard, State, Attempt, and with Retrying and Failed: Cause, Hint, ExitCode
+	Progress    = "progress"     // Step, Shard, Done, Total, Failed, Usage, Simulated, Errors, InFlight, Waiting
+	RunEnded    = "run-ended"    // Run, State, Report, and unless Succeeded: Cause, Hint, ExitCode
 )
 
 // States of a step's shard.
@@ -34,12 +36,13 @@ type Event struct {
 	Type       string     `json:"type"`
 	Run        string     `json:"run,omitempty"`
 	Experiment string     `json:"experiment,omitempty"` // its name
+	Input      string     `json:"input,omitempty"`      // a named input of the experiment
 	Step       string     `json:"step,omitempty"`
 	Shard      int        `json:"shard,omitempty"`
 	State      string     `json:"state,omitempty"`
 	Attempt    int        `json:"attempt,omitempty"`
-	Done       int64      `json:"done,omitempty"`  // rows that ended
-	Total      int64      `json:"total,omitempty"` // rows planned; 0 while unknown
+	Done       int64      `json:"done,omitempty"`  // rows that ended, or files
+	Total      int64      `json:"total,omitempty"` // rows planned, or files; 0 while unknown
 	Failed     int64      `json:"failed,omitempty"`
 	Usage      *llm.Usage `json:"usage,omitempty"` // so far, of this shard's attempt
 	// Errors are the attempt's failed calls so far, which retries hide.

@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/text"
+)
+
+// An inputView is a named input as it is shown while its files are read and stored.
+type inputView struct {
+	progress.Event
+	started  time.Time // of reading it, or of storing it
+	reported time.Time // when a line of it was last printed, at first when it started
+}
+
+// take returns the view after an event, which may be of another input.
+func (v *inputView) take(e progress.Event, now time.Time) *inputView {
+	next := &inputView{Event: e, started: now, reported: now}
+	if v != nil {
+		next.reported = v.reported
+		if v.Input == e.Input && v.Type == e.Type {
+			next.started = v.started
+		}
+	}
+	return next
+}
+
+func (v *inputView) verb() string {
+	if v.Type == progress.InputStored {
+		return "stored"
+	}
+	return "read"
+}
+
+// line is the live line.
+func (v *inputView) line(t *Terminal, now time.Time) string {
+	head := glyph(progress.Running, now.Sub(t.opened)) + " input " + clean(v.Input)
+	return fmt.Sprintf("%s  %s  %s  %s", t.paint(colorOf(progress.Running), head), t.paint(barColor(progress.Running), bar(v.Done, v.Total)),
+		v.files(), duration(now.Sub(v.started)))
+}
+
+// plainLine is the same for a log.
+func (v *inputView) plainLine(now time.Time) string {
+	return fmt.Sprintf("input %s: %s, for %s\n", clean(v.Input), v.files(), duration(now.Sub(v.started)))
+}
+
+func (v *inputView) files() string {
+	return fmt.Sprintf("%s/%s files %s", text.Count(v.Done), text.Count(v.Total), v.verb())
+}
