@@ -2,7 +2,10 @@ package canonical
 
 import (
 	"encoding/binary"
+	"encoding/json"
+	"strings"
 	"testing"
+	"unicode"
 )
 
 func TestJSON(t *testing.T) {
@@ -44,7 +47,39 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-// FuzzAppendString: it is what JSON does with any string.
+// goJSON is what encoding/json does with any string where HTML is left as it is.
+func goJSON(t testing.TB, s string) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(s); err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// TestGoString tries every character, alone and amid eight plain ones, and bytes
+// that are none.
+func TestGoString(t *testing.T) {
+	check := func(s string) {
+		if got, want := string(AppendGoString([]byte("x"), s)), "x"+goJSON(t, s); got != want {
+			t.Errorf("%q: %s, want %s", s, got, want)
+		}
+	}
+	for r := range rune(unicode.MaxRune + 1) {
+		if r < 0x3000 || r > 0xd700 && r < 0x11000 || r%251 == 0 {
+			check(string(r))
+			check("four" + string(r) + "five and more")
+		}
+	}
+	for a := range 256 {
+		for b := range 256 {
+			check("\xe2" + string([]byte{byte(a), byte(b)}) + "\xa8 tail")
+		}
+	}
+}
+
+// FuzzAppendString: it is what JSON does with any string, or encoding/json.
 func FuzzAppendString(f *testing.F) {
 	for _, s := range []string{"", "plain text of more than eight", "\x00\x1f\u2028é\"\\/<&>", "\xff\xc3", "😀 and a tail", "12345678\n"} {
 		f.Add(s)
@@ -55,6 +90,9 @@ func FuzzAppendString(f *testing.F) {
 			t.Fatal(err)
 		}
 		if got := AppendString([]byte("x"), s); string(got) != "x"+string(want) {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if got, want := string(AppendGoString([]byte("x"), s)), "x"+goJSON(t, s); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	})

@@ -15,7 +15,13 @@ func plain(x uint64) bool {
 
 // AppendString appends a string to JSON as RFC 8785 writes it; a byte that is not
 // UTF-8 becomes U+FFFD. It is what JSON does at a tenth of the cost.
-func AppendString(out []byte, s string) []byte {
+func AppendString(out []byte, s string) []byte { return appendString(out, s, false) }
+
+// AppendGoString appends a string to JSON as encoding/json writes it where HTML is
+// left as it is: unlike RFC 8785, it escapes U+2028, U+2029 and what is not UTF-8.
+func AppendGoString(out []byte, s string) []byte { return appendString(out, s, true) }
+
+func appendString(out []byte, s string, goEscapes bool) []byte {
 	const hex = "0123456789abcdef"
 	out = append(out, '"')
 	done := 0
@@ -29,9 +35,20 @@ func AppendString(out []byte, s string) []byte {
 		c := s[i]
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError && size == 1 {
-				out = append(append(out, s[done:i]...), "\uFFFD"...)
-				done = i + 1
+			escape := ""
+			switch {
+			case r == utf8.RuneError && size == 1 && goEscapes:
+				escape = `\ufffd`
+			case r == utf8.RuneError && size == 1:
+				escape = "\uFFFD"
+			case r == '\u2028' && goEscapes:
+				escape = `\u2028`
+			case r == '\u2029' && goEscapes:
+				escape = `\u2029`
+			}
+			if escape != "" {
+				out = append(append(out, s[done:i]...), escape...)
+				done = i + size
 			}
 			i += size
 			continue

@@ -103,7 +103,7 @@ func (o *Opened) Do(ctx context.Context, env Env, jobs map[string]Func, which Sh
 		return rec, err
 	}
 	if t.publish != "" {
-		if err := o.store.Publish(ctx, t.publish, rec.Outputs); err != nil {
+		if err := o.store.Publish(ctx, t.publish, t.published(rec.Outputs)); err != nil {
 			return rec, err
 		}
 	}

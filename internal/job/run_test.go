@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -369,5 +371,53 @@ func TestSources(t *testing.T) {
 	delete(files, "seeds.yaml")
 	if _, _, err := resolve(files); fault.Code(err) != fault.Config || !strings.Contains(err.Error(), "samples has no seeds.yaml") {
 		t.Error(err)
+	}
+}
+
+// TestTwins: a twin is the other output's artifact under a name of its own, until
+// it parts; then it keeps what the other one held.
+func TestTwins(t *testing.T) {
+	w := newWorld(t)
+	w.open("test-1", false)
+	rec, err := w.do(t.Context(), "make", 0, func(_ context.Context, t *job.Task) error {
+		t.Publish("twins")
+		a := t.Create("a", job.JSONL)
+		t.Twin("same", job.JSONL, a)
+		apart := t.Twin("apart", job.JSONL, a)
+		for i, text := range []string{"1", "2", "3", "4"} {
+			if i == 2 {
+				if err := apart.Part(); err != nil {
+					return err
+				}
+			}
+			if _, err := io.WriteString(a, text); err != nil {
+				return err
+			}
+			if i == 3 {
+				if _, err := io.WriteString(apart, "x"); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct{ name, text string }{{"a", "1234"}, {"same", "1234"}, {"apart", "12x"}} {
+		got := rec.Outputs[i]
+		if got.Name != want.name || got.Digest != store.DigestOf([]byte(want.text)) || got.Bytes != int64(len(want.text)) || got.MediaType != job.JSONL {
+			t.Errorf("%+v, want %s", got, want.text)
+		}
+	}
+	var published []string
+	for key, err := range w.store.Bucket().List(t.Context(), "exports/twins/") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		published = append(published, path.Base(key))
+	}
+	if !slices.Equal(published, []string{"a", "apart", "gymline.json", "same"}) {
+		t.Errorf("published %q", published)
 	}
 }

@@ -184,49 +184,6 @@ func Decode[T any](r io.Reader, what string, fn func(n int, row *T) error) error
 	})
 }
 
-// An Output is a named output being written.
-type Output struct {
-	name      string
-	mediaType string
-	w         *bufio.Writer
-	blob      *store.BlobWriter
-	rows      int64
-}
-
-// Create starts an output. Nothing is visible before the job returns nil.
-func (t *Task) Create(name, mediaType string) *Output {
-	blob := t.store.NewBlob()
-	o := &Output{name: name, mediaType: mediaType, blob: blob, w: bufio.NewWriterSize(blob, 64<<10)}
-	t.outputs = append(t.outputs, o)
-	return o
-}
-
-// Write implements io.Writer.
-func (o *Output) Write(p []byte) (int, error) { return o.w.Write(p) }
-
-// Row writes v as one JSON line.
-func (o *Output) Row(v any) error {
-	enc := json.NewEncoder(o.w)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("output %s: %w", o.name, err)
-	}
-	o.rows++
-	return nil
-}
-
-// WriteJSON writes v as the one indented JSON document of an output.
-func (t *Task) WriteJSON(name string, v any) error {
-	o := t.Create(name, JSON)
-	enc := json.NewEncoder(o)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("output %s: %w", name, err)
-	}
-	return nil
-}
-
 // A Ledger is the row ledger being written.
 type Ledger struct {
 	task *Task
@@ -264,37 +221,4 @@ func (t *Task) verdict() error {
 	cause := slices.MaxFunc(slices.Sorted(maps.Keys(c.Causes)), func(a, b string) int { return cmp.Compare(c.Causes[a], c.Causes[b]) })
 	return fault.New(fault.Permanent, fmt.Errorf("all %d rows failed; most often: %s", c.Planned, cause),
 		"recorded answers are replayed, so change what was asked: the model's schema, maxTokens or temperature, or the seed")
-}
-
-// SetRows says how many rows an output has that was not written with Row.
-func (o *Output) SetRows(n int64) { o.rows = n }
-
-// Publish asks for all outputs to be kept under exports/name as well, with real
-// file names, for trainers. It happens after they are committed.
-func (t *Task) Publish(name string) { t.publish = name }
-
-// commit uploads the outputs and returns their artifacts by order of creation.
-func (t *Task) commit(ctx context.Context) ([]store.Artifact, error) {
-	if len(t.outputs) == 0 {
-		return nil, nil
-	}
-	out := make([]store.Artifact, len(t.outputs))
-	return out, store.SideBySide(ctx, len(out), func(i int) error {
-		o := t.outputs[i]
-		err := o.w.Flush()
-		if err == nil {
-			out[i] = store.Artifact{Name: o.name, Bytes: o.blob.Bytes(), Rows: o.rows, MediaType: o.mediaType}
-			out[i].Digest, err = o.blob.Commit(ctx)
-		}
-		if err != nil {
-			return fmt.Errorf("output %s: %w", o.name, err)
-		}
-		return nil
-	})
-}
-
-func (t *Task) discard() {
-	for _, o := range t.outputs {
-		o.blob.Discard()
-	}
 }

@@ -44,80 +44,13 @@ const (
 	maxRead   = 1 << 30  // of a blob that is read whole
 )
 
-// Encoders and decoders hold megabytes, so they are used again. Each works on
-// its caller's goroutine: shards run side by side already. The constructors'
-// only errors are those of unsuitable options.
-var (
-	encoders = sync.Pool{New: func() any {
-		e, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true),
-			zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true)) // a job may have dozens of outputs open
-		return e
-	}}
-	decoders = sync.Pool{New: func() any {
-		d, _ := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
-		return d
-	}}
-)
-
-// A BlobWriter encodes and hashes a blob as it is written. Nothing reaches the
-// bucket before Commit; Discard (safe after Commit) frees what it holds.
-type BlobWriter struct {
-	bucket Bucket
-	hash   hash.Hash
-	zw     *zstd.Encoder
-	spool  spool
-	bytes  int64
-}
-
-// NewBlob starts a blob.
-func (s *Store) NewBlob() *BlobWriter {
-	w := &BlobWriter{bucket: s.bucket, hash: sha256.New(), zw: encoders.Get().(*zstd.Encoder)}
-	w.zw.Reset(&w.spool)
-	return w
-}
-
-// Write implements io.Writer.
-func (w *BlobWriter) Write(p []byte) (int, error) {
-	n, err := w.zw.Write(p)
-	w.hash.Write(p[:n])
-	w.bytes += int64(n)
-	return n, err
-}
-
-// Bytes returns how many decoded bytes were written.
-func (w *BlobWriter) Bytes() int64 { return w.bytes }
-
-// Commit uploads the blob at its digest.
-func (w *BlobWriter) Commit(ctx context.Context) (Digest, error) {
-	if err := w.zw.Close(); err != nil {
-		return "", err
-	}
-	d := Digest(hex.EncodeToString(w.hash.Sum(nil)))
-	if err := w.spool.put(ctx, w.bucket, blobKey(d)); err != nil {
-		return "", err
-	}
-	return d, nil
-}
-
-// Discard frees the writer's memory and temporary file; it ends the writer.
-func (w *BlobWriter) Discard() {
-	if w.zw != nil {
-		w.zw.Reset(nil) // not Close: that would encode what is left
-		encoders.Put(w.zw)
-		w.zw = nil
-	}
-	w.spool.free()
-}
-
-// PutBlob stores data and returns its digest.
-func (s *Store) PutBlob(ctx context.Context, data []byte) (Digest, error) {
-	w := s.NewBlob()
-	defer w.Discard()
-	if _, err := w.Write(data); err != nil {
-		return "", err
-	}
-	return w.Commit(ctx)
-}
+// Decoders hold megabytes, so they are used again. Each works on its caller's
+// goroutine: shards run side by side already. The constructor's only errors are
+// those of unsuitable options.
+var decoders = sync.Pool{New: func() any {
+	d, _ := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+	return d
+}}
 
 // HasBlob reports whether a blob is stored; it does not read its bytes.
 func (s *Store) HasBlob(ctx context.Context, d Digest) (bool, error) {

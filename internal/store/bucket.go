@@ -38,6 +38,10 @@ type Bucket interface {
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]
 }
 
+// A Digested body of a Put knows the digest of its bytes, so that a bucket which
+// needs it does not hash them again.
+type Digested interface{ Digest() Digest }
+
 // What callers branch on.
 var (
 	ErrNotFound = errors.New("not found")

@@ -65,12 +65,7 @@ func TestDigestStability(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.PutBlob(t.Context(), blob); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Publish(t.Context(), "quickstart", []store.Artifact{episode}); err != nil {
-		t.Fatal(err)
-	}
+	publishEpisode(t, s)
 	var published []string
 	for key, err := range s.Bucket().List(t.Context(), "exports/") {
 		if err != nil {
@@ -150,9 +145,7 @@ func writeFormat1(t *testing.T, dir string) {
 	t.Helper()
 	b, ctx := store.NewMem(), t.Context()
 	s := store.New(b)
-	_, err := s.PutBlob(ctx, blob)
-	must(t, err)
-	_, err = s.PutTree(ctx, folder, store.Intake{})
+	_, err := s.PutTree(ctx, folder, store.Intake{})
 	must(t, err)
 	must(t, s.CreateRun(ctx, run))
 	must(t, s.PutPlan(ctx, run.ID, plan))
@@ -162,7 +155,7 @@ func writeFormat1(t *testing.T, dir string) {
 	must(t, s.PutFailure(ctx, run.ID, failure))
 	must(t, s.AppendSpend(ctx, spend))
 	must(t, s.SealRun(ctx, seal))
-	must(t, s.Publish(ctx, "quickstart", []store.Artifact{episode}))
+	publishEpisode(t, s)
 	must(t, os.RemoveAll(dir))
 	for key, err := range b.List(ctx, "") {
 		must(t, err)
@@ -175,6 +168,17 @@ func writeFormat1(t *testing.T, dir string) {
 		must(t, os.MkdirAll(filepath.Dir(name), 0o755))
 		must(t, os.WriteFile(name, data.Bytes(), 0o644))
 	}
+}
+
+func publishEpisode(t *testing.T, s *store.Store) {
+	t.Helper()
+	w := s.NewBlob()
+	defer w.Discard()
+	_, err := w.Write(blob)
+	must(t, err)
+	_, err = w.Commit(t.Context())
+	must(t, err)
+	must(t, s.Publish(t.Context(), "quickstart", []store.Published{{Artifact: episode, Blob: w}}))
 }
 
 func must(t *testing.T, err error) {

@@ -2,54 +2,105 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // publishedList is the name of the list that stands beside published files.
 const publishedList = "gymline.json"
 
-// Publish copies artifacts to exports/<name>/<digest>/<artifact name>, as plain
+// A Published is an artifact that trainers get, and the writer that committed it.
+type Published struct {
+	Artifact
+	Blob *BlobWriter
+}
+
+// Publish writes artifacts to exports/<name>/<digest>/<artifact name>, as plain
 // files for trainers, where <digest> is over the list of artifacts. The list
 // itself is written last, as gymline.json: files beside it are complete.
 // Publishing again writes the same bytes to the same keys.
-func (s *Store) Publish(ctx context.Context, name string, artifacts []Artifact) error {
+//
+// The bytes come out of the writers, which hold them encoded until they are
+// discarded: nothing is read back from the bucket, nor hashed again.
+func (s *Store) Publish(ctx context.Context, name string, files []Published) error {
 	if err := checkName("export", name); err != nil {
 		return err
 	}
 	seen := map[string]bool{publishedList: true}
-	for _, a := range artifacts {
-		if !fs.ValidPath(a.Name) || seen[a.Name] {
-			return fmt.Errorf("publish %s: %q cannot name a file of its own below the export", name, a.Name)
+	artifacts := make([]Artifact, len(files))
+	for i, f := range files {
+		if !fs.ValidPath(f.Name) || seen[f.Name] {
+			return fmt.Errorf("publish %s: %q cannot name a file of its own below the export", name, f.Name)
 		}
-		seen[a.Name] = true
+		if f.Digest == "" || f.Digest != f.Blob.digest {
+			return fmt.Errorf("publish %s: %s is not what its writer wrote", name, f.Name)
+		}
+		seen[f.Name], artifacts[i] = true, f.Artifact
 	}
 	list, err := encode(artifacts)
 	if err != nil {
 		return err
 	}
 	prefix := "exports/" + name + "/" + string(DigestOf(list)) + "/"
-	for _, a := range artifacts {
-		if err := s.publish(ctx, prefix+a.Name, a.Digest); err != nil {
-			return fmt.Errorf("publish %s: %w", a.Name, err)
+	err = SideBySide(ctx, len(files), func(i int) error {
+		body := files[i].Blob.decoded()
+		defer body.free()
+		if err := s.bucket.Put(ctx, prefix+files[i].Name, body, files[i].Blob.bytes); err != nil {
+			return fmt.Errorf("publish %s: %w", files[i].Name, err)
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	return s.put(ctx, prefix+publishedList, list)
 }
 
-// publish writes a blob's decoded bytes to a key. They pass through a spool,
-// because they are verified only at their end.
-func (s *Store) publish(ctx context.Context, key string, d Digest) error {
-	r, err := s.OpenBlob(ctx, d)
+// decoded reads what a writer was given, as often as it is rewound. Each has its
+// own place in the spool, so that several may read at once.
+func (w *BlobWriter) decoded() *decoded { return &decoded{w: w} }
+
+type decoded struct {
+	w  *BlobWriter
+	zr *zstd.Decoder
+}
+
+// Digest implements Digested.
+func (d *decoded) Digest() Digest { return d.w.digest }
+
+// Read implements io.Reader. Damage in the spool is seen by its frame's checksum.
+func (d *decoded) Read(p []byte) (int, error) {
+	if d.zr == nil {
+		if _, err := d.Seek(0, io.SeekStart); err != nil {
+			return 0, err
+		}
+	}
+	return d.zr.Read(p)
+}
+
+// Seek implements io.Seeker, to the start alone.
+func (d *decoded) Seek(offset int64, whence int) (int64, error) {
+	if offset != 0 || whence != io.SeekStart {
+		return 0, errors.New("store: a blob's bytes are read from their start")
+	}
+	raw, _, err := d.w.spool.open()
 	if err != nil {
-		return err
+		return 0, err
 	}
-	defer r.Close()
-	var plain spool
-	defer plain.free()
-	if _, err := io.Copy(&plain, r); err != nil {
-		return err
+	if d.zr == nil {
+		d.zr = decoders.Get().(*zstd.Decoder)
 	}
-	return plain.put(ctx, s.bucket, key)
+	return 0, d.zr.Reset(raw)
+}
+
+func (d *decoded) free() {
+	if d.zr != nil {
+		_ = d.zr.Reset(nil)
+		decoders.Put(d.zr)
+		d.zr = nil
+	}
 }

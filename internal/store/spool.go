@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"os"
 )
@@ -48,16 +47,16 @@ func (s *spool) spill() error {
 	return nil
 }
 
-// put uploads what was written.
-func (s *spool) put(ctx context.Context, b Bucket, key string) error {
+// open returns a reader of what was written so far, and its size.
+func (s *spool) open() (io.ReadSeeker, int64, error) {
 	if s.file == nil {
-		return b.Put(ctx, key, bytes.NewReader(s.buf.Bytes()), int64(s.buf.Len()))
+		return bytes.NewReader(s.buf.Bytes()), int64(s.buf.Len()), nil
 	}
-	size, err := s.file.Seek(0, io.SeekEnd)
+	info, err := s.file.Stat()
 	if err != nil {
-		return spoolError(err)
+		return nil, 0, spoolError(err)
 	}
-	return b.Put(ctx, key, io.NewSectionReader(s.file, 0, size), size)
+	return io.NewSectionReader(s.file, 0, info.Size()), info.Size(), nil
 }
 
 func (s *spool) free() {

@@ -7,22 +7,21 @@ package finetuneexport
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
 
+	"github.com/gymline/gymline/internal/dataset"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
-	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/rows"
 )
 
 // Format is the version of this job's outputs, whose rows are made of the
-// project's prompts.
+// project's prompts: outputs change with either, so it rises with either. It is
+// part of work keys: raise the first number, in steps of 100, with a new layout.
 const Format = 100 + prompt.Version
 
 // The causes of rows that are left out; docs/export.md explains each.
@@ -59,7 +58,6 @@ func Run(ctx context.Context, t *job.Task) error {
 		return err
 	}
 	e.splits.settle()
-	t.Plan(e.planned * len(e.sets))
 	if err := src.each(ctx, e.export, e.exclude); err != nil {
 		return err
 	}
@@ -85,12 +83,13 @@ type exporter struct {
 	ledger *file
 	traces *file
 	seen   map[[16]byte]bool // digests of the rows written
-	tally  map[string]*SourceInfo
+	tally  map[string]*dataset.Source
 }
 
 // A set is one of the tasks that models are trained on.
 type set struct {
-	SetInfo
+	dataset.Set
+	systems  systems
 	outcomes func(*session) []outcome
 	// evaluated says that the benchmark measures what is trained on the set, so
 	// that no row may share an event with it.
@@ -100,25 +99,26 @@ type set struct {
 
 func newExporter(t *job.Task, p plan.Export) (*exporter, error) {
 	e := &exporter{
-		task: t, params: p, files: &files{task: t, data: map[string]*file{}}, seen: map[[16]byte]bool{}, tally: map[string]*SourceInfo{},
+		task: t, params: p, files: &files{task: t, data: map[[2]string][]*file{}}, seen: map[[16]byte]bool{}, tally: map[string]*dataset.Source{},
 		splits: newSplits(p.Validation, func(unit string) float64 { return t.Rand("split", unit).Float64() }),
 	}
 	var err error
 	if e.targets, err = targets(p.Trainers, p.Families); err != nil {
 		return nil, configuration(err)
 	}
+	c := &conversations{systems: map[string]*message{}}
 	for _, name := range p.Sets {
-		s := &set{SetInfo: SetInfo{Name: name, Classes: map[string]map[string]int{}, Rows: rows.Counts{Stage: string(t.Step.Name)}}}
+		s := &set{Set: dataset.Set{Name: name, Classes: map[string]map[string]int{}, Rows: rows.Counts{Stage: string(t.Step.Name)}}}
 		switch name {
 		case agentSet:
 			s.evaluated = true
-			s.outcomes = func(x *session) []outcome { return agentOutcomes(x, p.Candidates, p.MaxHistory) }
+			s.outcomes = func(x *session) []outcome { return c.agentOutcomes(x, p.Candidates, p.MaxHistory) }
 		case rewardSet:
-			s.outcomes = func(x *session) []outcome { return rewardOutcomes(x, p.MaxHistory) }
+			s.outcomes = func(x *session) []outcome { return c.rewardOutcomes(x, p.MaxHistory) }
 		default:
 			return nil, configuration(fmt.Errorf("set %q: want %s or %s", name, agentSet, rewardSet))
 		}
-		s.Tokens = TokenForecast{Estimate: tokenEstimate, Cutoff: cutoff, Over: map[string]int{}}
+		s.Tokens = dataset.Tokens{Estimate: tokenEstimate, Cutoff: cutoff, Over: map[string]int{}}
 		e.sets = append(e.sets, s)
 	}
 	switch {
@@ -150,19 +150,25 @@ func (e *exporter) survey(s *session) error {
 	if s.simulated {
 		info.Simulated++
 	}
-	e.planned += len(s.rows)
+	e.plan(len(s.rows))
 	return nil
+}
+
+// plan takes rows in that the second reading will end.
+func (e *exporter) plan(rows int) {
+	e.planned += rows
+	e.task.Plan(e.planned * len(e.sets)) // at once, since reading takes a while
 }
 
 func (e *exporter) planExcluded(x excluded) error {
 	e.source(x.source).Rows++
-	e.planned++
+	e.plan(1)
 	return nil
 }
 
-func (e *exporter) source(name string) *SourceInfo {
+func (e *exporter) source(name string) *dataset.Source {
 	if e.tally[name] == nil {
-		e.tally[name] = &SourceInfo{Name: name}
+		e.tally[name] = &dataset.Source{Name: name}
 	}
 	return e.tally[name]
 }
@@ -216,28 +222,13 @@ func (e *exporter) settle(set *set, split string, o outcome) (int, error) {
 			if o.cut {
 				row.State, row.Cause = rows.Truncated, fmt.Sprintf("history cut to its last %d events", e.params.MaxHistory)
 			}
-			if err := e.write(set, split, o); err != nil {
+			set.count(split, o)
+			if err := e.files.write(e.targets, set.Name, split, o.messages); err != nil {
 				return 0, err
 			}
 		}
 	}
 	return row.Yields, e.end(set, row)
-}
-
-// write adds a line to the set's file of every target.
-func (e *exporter) write(set *set, split string, o outcome) error {
-	for _, to := range e.targets {
-		f := e.files.rowsFile(to.dataPath(set.Name, split), func(info *FileInfo) {
-			info.Trainer, info.Family, info.Set, info.Split = to.trainer.name, to.family.name, set.Name, split
-			info.Template = to.trainer.template(to.family)
-		})
-		f.info.Systems = count(f.info.Systems, to.trainer.system(to.family, o.messages[0].Content))
-		if err := f.row(to.trainer.row(to.family, o.messages)); err != nil {
-			return err
-		}
-	}
-	set.count(split, o)
-	return nil
 }
 
 // end enters a row into the ledger.
@@ -248,21 +239,4 @@ func (e *exporter) end(set *set, row rows.Row) error {
 	}
 	e.task.Done(row.State)
 	return e.ledger.row(row)
-}
-
-func hasControlToken(messages []llm.Message) bool {
-	for _, m := range messages {
-		if controlToken.MatchString(m.Content) {
-			return true
-		}
-	}
-	return false
-}
-
-// digestOf identifies a row by its messages: 128 bits of sha256, since millions
-// of them are held. The system text tells the sets apart.
-func digestOf(messages []llm.Message) [16]byte {
-	data, _ := json.Marshal(messages) // strings always encode
-	sum := sha256.Sum256(data)
-	return [16]byte(sum[:])
 }

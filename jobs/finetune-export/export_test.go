@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gymline/gymline/internal/dataset"
 	"github.com/gymline/gymline/internal/job/jobtest"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/rows"
@@ -61,9 +62,9 @@ func names(res *jobtest.Result) []string {
 	return list
 }
 
-func manifest(t *testing.T, res *jobtest.Result) *Manifest {
+func manifest(t *testing.T, res *jobtest.Result) *dataset.Manifest {
 	t.Helper()
-	m := &Manifest{}
+	m := &dataset.Manifest{}
 	if err := json.Unmarshal(res.Output(t, plan.ManifestOutput), m); err != nil {
 		t.Fatal(err)
 	}

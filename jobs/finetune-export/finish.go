@@ -10,6 +10,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/gymline/gymline/internal/dataset"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
@@ -34,7 +35,7 @@ func plural(n int, noun string) string { return fmt.Sprintf("%d %s", n, text.Nou
 // finish writes what goes by the rows: recipes, indexes, card and manifest.
 func (e *exporter) finish() error {
 	for _, s := range e.sets {
-		if s.written(train) == 0 {
+		if written(s.Set, train) == 0 {
 			return fault.New(fault.Permanent, fmt.Errorf("finetune-export: the set %s has no training row (%s)", s.Name, causes(s.Rows.Causes)),
 				"generate more sessions, add data, or lower export.validation")
 		}
@@ -49,7 +50,10 @@ func (e *exporter) finish() error {
 	if err := cards.ExecuteTemplate(card, "export", e.card(m)); err != nil {
 		return fmt.Errorf("output %s: %w", cardFile, err)
 	}
-	m.Files = e.files.infos()
+	var err error
+	if m.Files, err = e.files.infos(); err != nil {
+		return err
+	}
 	return e.task.WriteJSON(plan.ManifestOutput, m)
 }
 
@@ -68,7 +72,7 @@ func causes(counts map[string]int) string {
 // recipes writes a target's training files and its index of data files.
 func (e *exporter) recipes(to target) error {
 	for _, s := range e.sets {
-		x := training{to, e.params.Name, s.Name, s.written(validation) > 0, e.task.Seed}
+		x := training{to, e.params.Name, s.Name, written(s.Set, validation) > 0, e.task.Seed}
 		data, err := yaml.Marshal(to.trainer.recipe(x))
 		if err != nil {
 			return fmt.Errorf("output %s: %w", to.recipePath(s.Name), err)
@@ -93,7 +97,7 @@ func (e *exporter) dataFiles(to target) []dataSet {
 	for _, s := range e.sets {
 		d := dataSet{Name: s.Name}
 		for _, split := range []string{train, validation} {
-			if s.written(split) > 0 {
+			if written(s.Set, split) > 0 {
 				d.Files = append(d.Files, dataFile{split, to.dataFile(s.Name, split)})
 			}
 		}
@@ -102,21 +106,22 @@ func (e *exporter) dataFiles(to target) []dataSet {
 	return list
 }
 
-func (e *exporter) manifest() *Manifest {
-	m := &Manifest{
+func (e *exporter) manifest() *dataset.Manifest {
+	m := &dataset.Manifest{
 		Format: Format, Experiment: e.params.Name,
-		Prompt: PromptInfo{prompt.Version, e.params.Candidates, e.params.MaxHistory},
-		Split:  SplitInfo{e.params.Validation, e.task.Seed, e.splits.counts()},
+		Prompt: dataset.Prompt{Version: prompt.Version, Candidates: e.params.Candidates, MaxHistory: e.params.MaxHistory},
+		Split:  dataset.Split{Validation: e.params.Validation, Seed: e.task.Seed, Traces: e.splits.counts()},
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.tally)) {
 		m.Sources = append(m.Sources, *e.tally[name])
 		m.Simulated = m.Simulated || e.tally[name].Simulated > 0
 	}
 	if e.params.Benchmark != nil {
-		m.Benchmark = &BenchmarkInfo{Traces: e.benchmark.traces, Events: len(e.benchmark.events), Rejected: map[string]int{}, Kept: map[string]int{}}
+		m.Benchmark = &dataset.Benchmark{Traces: e.benchmark.traces, Events: len(e.benchmark.events), Rejected: map[string]int{}, Kept: map[string]int{}}
 	}
 	for _, s := range e.sets {
-		m.Sets = append(m.Sets, s.SetInfo)
+		s.Systems = s.systems.list
+		m.Sets = append(m.Sets, s.Set)
 		switch {
 		case m.Benchmark == nil:
 		case s.evaluated:
@@ -130,13 +135,13 @@ func (e *exporter) manifest() *Manifest {
 
 // A card is what the dataset card shows.
 type card struct {
-	*Manifest
+	*dataset.Manifest
 	Size     string // Hugging Face's class of size
 	Configs  []dataSet
 	Commands []string // each starts one training
 }
 
-func (e *exporter) card(m *Manifest) card {
+func (e *exporter) card(m *dataset.Manifest) card {
 	c := card{Manifest: m}
 	n := 0
 	for _, s := range e.sets {

@@ -9,9 +9,11 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/gymline/gymline/internal/dataset"
 	"github.com/gymline/gymline/internal/job/jobtest"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/prompt"
+	"github.com/gymline/gymline/internal/store"
 )
 
 // llamaFactoryKeys are documented arguments of LLaMA-Factory 0.9.x (model, data,
@@ -38,7 +40,10 @@ func validate(t *testing.T, res *jobtest.Result) {
 			t.Errorf("the manifest lists %s, which is not written", f.Path)
 		}
 		data := res.Output(t, f.Path)
-		if string(f.Digest) != string(digestText(string(data))) || f.Bytes != int64(len(data)) {
+		if a, err := res.Records[0].Output(f.Path); err != nil || a.Rows != int64(f.Rows) {
+			t.Errorf("%s: %d rows, and the manifest has %d (%v)", f.Path, a.Rows, f.Rows, err)
+		}
+		if string(f.Digest) != string(store.DigestOf(data)) || f.Bytes != int64(len(data)) {
 			t.Errorf("%s: the manifest has another digest or size", f.Path)
 		}
 		switch {
@@ -119,7 +124,7 @@ func keys(t *testing.T, path string, data []byte, known []string) map[string]any
 	return c
 }
 
-func checkLlamaFactoryRecipe(t *testing.T, res *jobtest.Result, f FileInfo, data []byte) {
+func checkLlamaFactoryRecipe(t *testing.T, res *jobtest.Result, f dataset.File, data []byte) {
 	t.Helper()
 	c := keys(t, f.Path, data, llamaFactoryKeys)
 	want := map[string]string{"llama3.1": "llama3", "qwen2.5": "qwen"}[f.Family]
@@ -179,7 +184,7 @@ func frontMatter(t *testing.T, res *jobtest.Result, path string) (head cardHead)
 	return head
 }
 
-func checkTRLRecipe(t *testing.T, res *jobtest.Result, f FileInfo, data []byte) {
+func checkTRLRecipe(t *testing.T, res *jobtest.Result, f dataset.File, data []byte) {
 	t.Helper()
 	c := keys(t, f.Path, data, trlKeys)
 	if c["completion_only_loss"] != true || c["max_length"] != uint64(cutoff) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 
+	"github.com/gymline/gymline/internal/canonical"
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/llm"
 )
@@ -21,19 +22,19 @@ var llamaFactory = trainer{
 	// LLaMA-Factory's llama3 template leaves out the date lines that the model's
 	// own template always shows, so they are written out here.
 	system: func(f family, text string) string { return f.preamble + f.text(text) },
-	row: func(f family, messages []llm.Message) any {
-		row := sharegptRow{Conversations: make([]sharegptMessage, len(messages))}
-		for i, m := range messages {
-			switch m.Role {
-			case llm.System:
-				row.Conversations[i] = sharegptMessage{"system", f.preamble + f.text(m.Content)}
-			case llm.User:
-				row.Conversations[i] = sharegptMessage{"human", f.text(m.Content)}
-			default:
-				row.Conversations[i] = sharegptMessage{"gpt", f.text(m.Content)}
+	row: func(line []byte, f family, messages []*message) []byte {
+		sep := `{"conversations":[{"from":"`
+		for _, m := range messages {
+			line = append(append(append(line, sep...), sharegptRoles[m.Role]...), `","value":`...)
+			text := m.text(f)
+			if m.Role == llm.System {
+				line = canonical.AppendGoString(line, f.preamble)
+				line, text = line[:len(line)-1], text[1:] // one string
 			}
+			line = append(append(line, text...), '}')
+			sep = `,{"from":"`
 		}
-		return row
+		return append(line, "]}"...)
 	},
 	recipe:  llamaFactoryRecipe,
 	command: "llamafactory-cli train",
@@ -51,14 +52,7 @@ var llamaFactory = trainer{
 	},
 }
 
-type sharegptRow struct {
-	Conversations []sharegptMessage `json:"conversations"`
-}
-
-type sharegptMessage struct {
-	From  string `json:"from"`
-	Value string `json:"value"`
-}
+var sharegptRoles = map[string]string{llm.System: "system", llm.User: "human", llm.Assistant: "gpt"}
 
 // A datasetInfo is an entry of dataset_info.json. A tag that is left out has no
 // default there, so all are written.

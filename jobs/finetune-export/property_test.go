@@ -105,7 +105,7 @@ func TestEveryRowIsAccountedFor(t *testing.T) {
 			if got := s.Rows; got.Planned != c.Planned || got.Yields != c.Yields || !maps.Equal(got.Causes, c.Causes) {
 				t.Errorf("seed %d: %s: manifest %+v, ledger %+v", i, s.Name, s.Rows, c)
 			}
-			if n := s.written(train) + s.written(validation); n != c.Yields {
+			if n := written(s, train) + written(s, validation); n != c.Yields {
 				t.Errorf("seed %d: %s: %d rows by class, %d by ledger", i, s.Name, n, c.Yields)
 			}
 			seen := map[string]bool{}
@@ -113,8 +113,8 @@ func TestEveryRowIsAccountedFor(t *testing.T) {
 				if f.Set != s.Name || f.Split == "" {
 					continue
 				}
-				if f.Rows != s.written(f.Split) {
-					t.Errorf("seed %d: %s has %d rows, want %d", i, f.Path, f.Rows, s.written(f.Split))
+				if f.Rows != written(s, f.Split) {
+					t.Errorf("seed %d: %s has %d rows, want %d", i, f.Path, f.Rows, written(s, f.Split))
 				}
 				if f.Trainer != "trl" || f.Family != "qwen2.5" {
 					continue

@@ -21,7 +21,7 @@ type outcome struct {
 	turn  int
 	cause string
 	// messages end on the assistant's answer, the only one that is trained.
-	messages []llm.Message
+	messages []*message
 	class    string
 	cut      bool // older events were left out
 }
@@ -91,8 +91,9 @@ func approval(votes []bool) float64 {
 }
 
 // agentOutcomes gives one conversation for each turn with a known answer.
-func agentOutcomes(x *session, candidates, maxHistory int) []outcome {
+func (c *conversations) agentOutcomes(x *session, candidates, maxHistory int) []outcome {
 	var list []outcome
+	history := c.agent(x.turns, candidates)
 	for turn := range x.byTurn() {
 		from, tasks := answer(turn)
 		for i, r := range turn {
@@ -104,8 +105,7 @@ func agentOutcomes(x *session, candidates, maxHistory int) []outcome {
 				o.cause = causeSameTurn
 			default:
 				first := firstEvent(r.turn, maxHistory)
-				o.messages = append(prompt.AgentHistory(x.turns, first, r.turn, candidates),
-					llm.Message{Role: llm.Assistant, Content: prompt.AgentAnswer(tasks)})
+				o.messages = append(history(first, r.turn), newMessage(llm.Message{Role: llm.Assistant, Content: prompt.AgentAnswer(tasks)}))
 				o.class, o.cut = "silence", first > 0
 				if len(tasks) > 0 {
 					o.class = "task"
@@ -118,7 +118,7 @@ func agentOutcomes(x *session, candidates, maxHistory int) []outcome {
 }
 
 // rewardOutcomes gives one verdict for each judged row.
-func rewardOutcomes(x *session, maxHistory int) []outcome {
+func (c *conversations) rewardOutcomes(x *session, maxHistory int) []outcome {
 	var list []outcome
 	for _, r := range x.rows {
 		first := firstEvent(r.turn, maxHistory)
@@ -127,7 +127,7 @@ func rewardOutcomes(x *session, maxHistory int) []outcome {
 			messages[0].Content, answer = prompt.VerdictSystem, prompt.VerdictAnswer(r.Accepted)
 		}
 		list = append(list, outcome{
-			id: r.ID, turn: r.turn, messages: append(messages, llm.Message{Role: llm.Assistant, Content: answer}),
+			id: r.ID, turn: r.turn, messages: c.messages(append(messages, llm.Message{Role: llm.Assistant, Content: answer})),
 			class: verdictClass(r.Judged), cut: first > 0,
 		})
 	}

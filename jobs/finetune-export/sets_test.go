@@ -9,10 +9,12 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/gymline/gymline/internal/dataset"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job/jobtest"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/prompt"
+	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/trace"
 )
 
@@ -127,7 +129,7 @@ func TestBothSources(t *testing.T) {
 	}
 	validate(t, res)
 	m := manifest(t, res)
-	want := []SourceInfo{{Name: trace.Gym, Traces: 5, Rows: 18, Simulated: 1}, {Name: trace.ProactiveBench, Traces: 1, Rows: 6}}
+	want := []dataset.Source{{Name: trace.Gym, Traces: 5, Rows: 18, Simulated: 1}, {Name: trace.ProactiveBench, Traces: 1, Rows: 6}}
 	if !slices.Equal(m.Sources, want) || !m.Simulated {
 		t.Errorf("sources %+v", m.Sources)
 	}
@@ -199,12 +201,16 @@ func TestReasons(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	agent, reward := manifest(t, res).Sets[0], manifest(t, res).Sets[1]
-	if s := reward.Systems; len(s) != 2 || s[0] != (SystemInfo{digestText(prompt.VerdictSystem), 2}) || s[1] != (SystemInfo{digestText(prompt.JudgeSystem), 3}) {
+	if s := reward.Systems; len(s) != 2 || s[0] != system(prompt.VerdictSystem, 2) || s[1] != system(prompt.JudgeSystem, 3) {
 		t.Errorf("system texts of the judge: %+v", s)
 	}
-	if s := agent.Systems; len(s) != 1 || s[0] != (SystemInfo{digestText(prompt.AgentSystem(1)), 2}) {
+	if s := agent.Systems; len(s) != 1 || s[0] != system(prompt.AgentSystem(1), 2) {
 		t.Errorf("system texts of the agent: %+v", s)
 	}
+}
+
+func system(text string, rows int) dataset.System {
+	return dataset.System{Digest: store.DigestOf([]byte(text)), Rows: rows}
 }
 
 func TestRefusals(t *testing.T) {
@@ -298,11 +304,11 @@ func TestPublishedProactiveBench(t *testing.T) {
 	if r := reward.Rows; r.Planned != 1749 || r.Accepted != 1629 || r.Rejected != 120 {
 		t.Errorf("reward: %+v", r)
 	}
-	if s := reward.Systems; len(s) != 1 || s[0] != (SystemInfo{digestText(prompt.VerdictSystem), 1629}) {
+	if s := reward.Systems; len(s) != 1 || s[0] != system(prompt.VerdictSystem, 1629) {
 		t.Errorf("no row has a reason, and the system texts are %+v", s)
 	}
 	for _, c := range []struct {
-		set   SetInfo
+		set   dataset.Set
 		class string
 		want  int
 	}{
@@ -321,7 +327,7 @@ func TestPublishedProactiveBench(t *testing.T) {
 
 	// Without an evaluation, every trace may train a candidate.
 	p.Benchmark = nil
-	if all := manifest(t, runBench(t, files, p)).Sets[0]; all.written(train)+all.written(validation) != 312 {
+	if all := manifest(t, runBench(t, files, p)).Sets[0]; written(all, train)+written(all, validation) != 312 {
 		t.Errorf("agent rows without a benchmark: %+v", all.Classes)
 	}
 }

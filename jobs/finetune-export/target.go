@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
-	"github.com/gymline/gymline/internal/llm"
 )
 
 // cutoff is the longest row, in tokens, that the training recipes allow. What
@@ -46,8 +44,8 @@ type trainer struct {
 	template func(family) string
 	// system is the system text of a row.
 	system func(f family, text string) string
-	// row is one line of a data file.
-	row func(f family, messages []llm.Message) any
+	// row appends one line of a data file, without its end.
+	row func(line []byte, f family, messages []*message) []byte
 	// recipe is the training configuration of one set.
 	recipe func(training) any
 	// command starts a training, given a recipe's path, in the export's root.

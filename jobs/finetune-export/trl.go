@@ -1,10 +1,6 @@
 package finetuneexport
 
-import (
-	"io"
-
-	"github.com/gymline/gymline/internal/llm"
-)
+import "io"
 
 // trl writes prompt and completion, so that the loss is on the completion
 // alone. It renders rows with the model's own chat template.
@@ -12,13 +8,11 @@ var trl = trainer{
 	name:     "trl",
 	template: func(family) string { return "" },
 	system:   func(f family, text string) string { return f.text(text) },
-	row: func(f family, messages []llm.Message) any {
-		shown := make([]llm.Message, len(messages))
-		for i, m := range messages {
-			shown[i] = llm.Message{Role: m.Role, Content: f.text(m.Content)}
-		}
-		last := len(shown) - 1
-		return promptCompletion{shown[:last], shown[last:]}
+	row: func(line []byte, f family, messages []*message) []byte {
+		last := len(messages) - 1
+		line = appendTRL(append(line, `{"prompt":`...), f, messages[:last])
+		line = appendTRL(append(line, `,"completion":`...), f, messages[last:])
+		return append(line, '}')
 	},
 	recipe:  trlRecipe,
 	command: "trl sft --config",
@@ -26,9 +20,14 @@ var trl = trainer{
 	writeIndex: func(w io.Writer, sets []dataSet) error { return cards.ExecuteTemplate(w, "folder", sets) },
 }
 
-type promptCompletion struct {
-	Prompt     []llm.Message `json:"prompt"`
-	Completion []llm.Message `json:"completion"`
+func appendTRL(line []byte, f family, messages []*message) []byte {
+	sep := `[{"role":"`
+	for _, m := range messages {
+		line = append(append(append(line, sep...), m.Role...), `","content":`...)
+		line = append(append(line, m.text(f)...), '}')
+		sep = `,{"role":"`
+	}
+	return append(line, ']')
 }
 
 // A trlConfig is a training file. TRL passes over keys it does not know, so a

@@ -7,45 +7,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gymline/gymline/internal/dataset"
 	"github.com/gymline/gymline/internal/job"
 	page "github.com/gymline/gymline/internal/report"
-	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/text"
 )
-
-// A manifest is what the page shows of finetune-export's manifest.json.
-type manifest struct {
-	Sources []struct {
-		Name      string `json:"name"`
-		Traces    int    `json:"traces"`
-		Rows      int    `json:"rows"`
-		Simulated int    `json:"simulated"`
-	} `json:"sources"`
-	Benchmark *struct {
-		Rejected map[string]int `json:"rejected"`
-		Kept     map[string]int `json:"kept"`
-	} `json:"benchmark"`
-	Split struct {
-		Traces map[string]int `json:"traces"`
-	} `json:"split"`
-	Sets []struct {
-		Name string      `json:"name"`
-		Rows rows.Counts `json:"rows"`
-	} `json:"sets"`
-	Files []struct {
-		Path    string `json:"path"`
-		Trainer string `json:"trainer"`
-		Family  string `json:"family"`
-		Rows    int64  `json:"rows"`
-		Bytes   int64  `json:"bytes"`
-	} `json:"files"`
-}
 
 func export(ctx context.Context, t *job.Task, d *page.Data) error {
 	if !t.Has("export-manifest") {
 		return nil
 	}
-	var m manifest
+	var m dataset.Manifest
 	if err := t.ReadJSON(ctx, "export-manifest", &m); err != nil {
 		return err
 	}
@@ -78,7 +50,7 @@ func export(ctx context.Context, t *job.Task, d *page.Data) error {
 	var trainers, families []string
 	for _, f := range m.Files {
 		trainers, families = add(trainers, f.Trainer), add(families, f.Family)
-		e.Files = append(e.Files, page.ExportFile{Path: f.Path, Rows: f.Rows, Bytes: f.Bytes})
+		e.Files = append(e.Files, page.ExportFile{Path: f.Path, Rows: int64(f.Rows), Bytes: f.Bytes})
 	}
 	if len(trainers) > 0 {
 		e.Summary = strings.Join(trainers, ", ") + " for " + strings.Join(families, ", ")

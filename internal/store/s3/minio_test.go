@@ -36,8 +36,35 @@ func TestMinIO(t *testing.T) {
 		storetest.Options{Memory: 64 << 20, Server: &storetest.Server{Kill: srv.Kill, Resume: srv.Resume}})
 	t.Run("OpenRace", func(t *testing.T) { openRace(t, srv) })
 	t.Run("Prefix", func(t *testing.T) { prefix(t, srv) })
+	t.Run("WrongDigest", func(t *testing.T) { wrongDigest(t, srv) })
 	t.Run("WrongKeys", func(t *testing.T) { wrongKeys(t, srv) })
 	t.Run("Environment", func(t *testing.T) { environment(t, srv) })
+}
+
+// claimed is a body that says it has a digest.
+type claimed struct {
+	*strings.Reader
+	digest store.Digest
+}
+
+func (c claimed) Digest() store.Digest { return c.digest }
+
+// wrongDigest: a digest that a body brings along is signed in place of one that is
+// computed, so the server refuses other bytes.
+func wrongDigest(t *testing.T, srv *miniotest.Server) {
+	b := open(t, srv.Config("digested"))
+	put := func(key, digested string) error {
+		return b.Put(t.Context(), key, claimed{strings.NewReader("bytes"), store.DigestOf([]byte(digested))}, 5)
+	}
+	if err := put("right", "bytes"); err != nil {
+		t.Error(err)
+	}
+	if err := put("wrong", "other"); err == nil {
+		t.Error("stored under another digest")
+	}
+	if _, err := b.Stat(t.Context(), "wrong"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("after a refusal: %v", err)
+	}
 }
 
 // openRace makes one bucket from many processes at once.

@@ -69,7 +69,12 @@ func (b *Bucket) put(ctx context.Context, key string, body io.ReadSeeker, size i
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
 		return refused(err)
 	}
-	n, err := io.Copy(io.MultiWriter(sum, check), body)
+	known, digested := body.(store.Digested)
+	into := io.Writer(check)
+	if !digested {
+		into = io.MultiWriter(sum, check)
+	}
+	n, err := io.Copy(into, body)
 	if err != nil {
 		return refused(err)
 	}
@@ -84,9 +89,12 @@ func (b *Bucket) put(ctx context.Context, key string, body io.ReadSeeker, size i
 		_, err = b.client.Client.PutObject(ctx, b.name, b.prefix+key, body, size, opts)
 		return err
 	}
+	digest := hex.EncodeToString(sum.Sum(nil))
+	if digested {
+		digest = string(known.Digest())
+	}
 	opts.DisableContentSha256 = true // in chunks
-	_, err = b.client.PutObject(ctx, b.name, b.prefix+key, body, size,
-		base64.StdEncoding.EncodeToString(check.Sum(nil)), hex.EncodeToString(sum.Sum(nil)), opts)
+	_, err = b.client.PutObject(ctx, b.name, b.prefix+key, body, size, base64.StdEncoding.EncodeToString(check.Sum(nil)), digest, opts)
 	return err
 }
 

@@ -1,10 +1,12 @@
 package storetest
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -76,44 +78,56 @@ func same[T any](t *testing.T, want T) func(T, error) {
 	}
 }
 
-// publish copies blobs to plain files, the large ones too.
+// commit writes an artifact and returns it with its writer, which is open until
+// the test ends.
+func commit(t *testing.T, s *store.Store, name string, r io.Reader) store.Published {
+	t.Helper()
+	w := s.NewBlob()
+	t.Cleanup(w.Discard)
+	_, err := io.Copy(w, r)
+	d, err2 := w.Commit(t.Context())
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	return store.Published{Artifact: store.Artifact{Name: name, Digest: d, Bytes: w.Bytes()}, Blob: w}
+}
+
+// publish writes artifacts as plain files, the large ones too, and one writer's
+// bytes under two names.
 func publish(t *testing.T, b store.Bucket) {
 	s, ctx := store.New(b), t.Context()
-	small, err := s.PutBlob(ctx, []byte("a,b\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	const size = 9 * mib
-	large, err := putBlob(ctx, s, noise(9, size))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := []store.Artifact{{Name: "llama/train.jsonl", Digest: large, Bytes: size}, {Name: "info.csv", Digest: small, Bytes: 4}}
+	small := commit(t, s, "info.csv", strings.NewReader("a,b\n"))
+	large := commit(t, s, "llama/train.jsonl", noise(9, 9*mib))
+	files := []store.Published{large, small, {Artifact: large.Artifact, Blob: large.Blob}}
+	files[2].Name = "qwen/train.jsonl"
 	for range 2 {
 		if err := s.Publish(ctx, "demo", files); err != nil {
 			t.Fatal(err)
 		}
 	}
 	keys := listed(t, b, "exports/demo/")
-	if len(keys) != 3 {
+	if len(keys) != 4 {
 		t.Fatalf("published %q", keys)
 	}
 	prefix := keys[0][:len("exports/demo/")+64+1]
-	wantKeys(t, b, "exports/", prefix+"gymline.json", prefix+"info.csv", prefix+"llama/train.jsonl")
-	if got := get(t, b, prefix+"info.csv"); got != "a,b\n" {
-		t.Errorf("published %q", got)
+	wantKeys(t, b, "exports/", prefix+"gymline.json", prefix+"info.csv", prefix+"llama/train.jsonl", prefix+"qwen/train.jsonl")
+	var list []store.Artifact
+	if err := json.Unmarshal([]byte(get(t, b, prefix+"gymline.json")), &list); err != nil || len(list) != len(files) {
+		t.Errorf("list %+v, %v", list, err)
 	}
-	r, err := b.Get(ctx, prefix+"llama/train.jsonl")
-	if err != nil {
-		t.Fatal(err)
+	for i, a := range list { // a published file is its artifact
+		if got := digestOf(t, strings.NewReader(get(t, b, prefix+a.Name))); a != files[i].Artifact || got != a.Digest {
+			t.Errorf("published %+v with digest %s, want %+v", a, got, files[i].Artifact)
+		}
 	}
-	defer r.Close()
-	if got := digestOf(t, io.Reader(r)); got != large {
-		t.Errorf("published digest %s, want %s", got, large)
+	named := func(name string, f store.Published) store.Published {
+		f.Name = name
+		return f
 	}
-	for _, bad := range [][]store.Artifact{
-		{{Name: "../up", Digest: small}}, {{Name: "/abs", Digest: small}}, {{Name: "gymline.json", Digest: small}},
-		{{Name: "", Digest: small}}, {{Name: "twice", Digest: small}, {Name: "twice", Digest: small}},
+	for _, bad := range [][]store.Published{
+		{named("../up", small)}, {named("/abs", small)}, {named("gymline.json", small)}, {named("", small)},
+		{named("twice", small), named("twice", small)}, {{Artifact: small.Artifact, Blob: large.Blob}},
+		{{Artifact: store.Artifact{Name: "open"}, Blob: s.NewBlob()}},
 	} {
 		if err := s.Publish(ctx, "demo", bad); err == nil {
 			t.Errorf("published %v", bad)
@@ -122,4 +136,5 @@ func publish(t *testing.T, b store.Bucket) {
 	if err := s.Publish(ctx, "../demo", files); err == nil {
 		t.Error("published under ../demo")
 	}
+	wantKeys(t, b, "exports/", keys...)
 }

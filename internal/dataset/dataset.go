@@ -1,0 +1,96 @@
+// Package dataset describes an export: the manifest that finetune-export writes
+// beside its files, and that the report reads.
+package dataset
+
+import (
+	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// A Manifest describes an export; docs/export.md explains its fields. Lineage
+// stands here because trainers refuse rows with columns they do not know.
+type Manifest struct {
+	Format     int    `json:"format"`
+	Experiment string `json:"experiment"`
+	// Simulated is set when a stand-in for a model had part in any row.
+	Simulated bool     `json:"simulated"`
+	Prompt    Prompt   `json:"prompt"`
+	Sources   []Source `json:"sources"`
+	// Benchmark is set when the experiment evaluates candidates.
+	Benchmark *Benchmark `json:"benchmark,omitempty"`
+	Split     Split      `json:"split"`
+	Sets      []Set      `json:"sets"`
+	Files     []File     `json:"files"` // all but the manifest
+}
+
+// A Prompt says which texts the rows are made of.
+type Prompt struct {
+	Version    int `json:"version"`    // of the project's prompts
+	Candidates int `json:"candidates"` // tasks that the agent may propose a turn
+	MaxHistory int `json:"maxHistory"` // events that a prompt keeps; 0: all
+}
+
+// A Source sums a source.
+type Source struct {
+	Name      string `json:"name"`      // "gym" or "proactivebench"
+	Traces    int    `json:"traces"`    // with judged rows
+	Rows      int    `json:"rows"`      // verdicts, and what else it gives that is broken, not judged or held out
+	Simulated int    `json:"simulated"` // traces that a stand-in had part in
+}
+
+// A Benchmark counts the rows whose history shares an event, by time and
+// text, with the benchmark, by set.
+type Benchmark struct {
+	Traces   int            `json:"traces"`
+	Events   int            `json:"events"`   // distinct ones
+	Rejected map[string]int `json:"rejected"` // left out of a set that trains candidates
+	Kept     map[string]int `json:"kept"`     // written to a set that trains judges
+}
+
+// A Split says how traces were split; traces.jsonl lists them.
+type Split struct {
+	Validation float64        `json:"validation"` // the share asked for
+	Seed       uint64         `json:"seed"`
+	Traces     map[string]int `json:"traces"` // by split
+}
+
+// A Set sums a set.
+type Set struct {
+	Name string `json:"name"`
+	// Systems are the system texts that written rows start with.
+	Systems []System    `json:"systems"`
+	Rows    rows.Counts `json:"rows"`
+	// Classes counts the written rows by class and split.
+	Classes map[string]map[string]int `json:"classes"`
+	Tokens  Tokens                    `json:"tokens"`
+}
+
+// A System counts the rows that start with a system text.
+type System struct {
+	Digest store.Digest `json:"digest"` // of the text
+	Rows   int          `json:"rows"`
+}
+
+// A Tokens estimates which rows a trainer will cut.
+type Tokens struct {
+	Estimate string         `json:"estimate"` // the rule
+	Cutoff   int            `json:"cutoff"`   // tokens, as the recipes set it
+	Longest  int            `json:"longest"`  // estimated tokens of the longest row
+	Over     map[string]int `json:"over"`     // rows expected above the cutoff, by split
+}
+
+// A File describes one file.
+type File struct {
+	Path    string `json:"path"`
+	Trainer string `json:"trainer,omitempty"`
+	Family  string `json:"family,omitempty"`
+	Set     string `json:"set,omitempty"`
+	Split   string `json:"split,omitempty"`
+	// Template is the chat template that the trainer is told to use.
+	Template string `json:"template,omitempty"`
+	// Systems are the system texts as this file's rows have them.
+	Systems []System     `json:"systems,omitempty"`
+	Rows    int          `json:"rows,omitempty"`
+	Bytes   int64        `json:"bytes"`
+	Digest  store.Digest `json:"digest"`
+}
