@@ -110,7 +110,7 @@ func runCheckpointPut(ctx context.Context, edge *cli.Edge, o checkpointOptions) 
 			return err
 		}
 		err = st.PutCheckpoint(ctx, store.Checkpoint{
-			Run: o.run, Name: o.name, Tree: tree, Kind: facts.Kind, Base: facts.Base, Architecture: facts.Architecture, Put: stamp(edge),
+			Run: o.run, Name: o.name, Tree: tree, Kind: facts.Kind, Base: facts.Base, Architecture: facts.Architecture, Put: store.Stamp(edge.Now()),
 		})
 		if errors.Is(err, store.ErrExists) { // put at the same moment
 			first, err := st.ReadCheckpoint(ctx, o.run, o.name)

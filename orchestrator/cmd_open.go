@@ -103,7 +103,7 @@ func createRun(ctx context.Context, edge *cli.Edge, st *store.Store, id store.Ru
 	if err != nil {
 		return err
 	}
-	run.ID, run.Created, run.Version = id, stamp(edge), version()
+	run.ID, run.Created, run.Version = id, store.Stamp(edge.Now()), version()
 	if err := st.CreateRun(ctx, run); err != nil {
 		if !errors.Is(err, store.ErrExists) {
 			return err

@@ -135,7 +135,7 @@ func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (en
 	// What is done is done: it is sealed and shown also after an interrupt.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	if err := st.SealRun(ctx, store.Seal{Run: id, State: ended.State, Failures: failures, Finished: stamp(edge)}); err != nil {
+	if err := st.SealRun(ctx, store.Seal{Run: id, State: ended.State, Failures: failures, Finished: store.Stamp(edge.Now())}); err != nil {
 		ended.State = store.Failed
 		return ended, err
 	}
@@ -226,7 +226,7 @@ func openRun(ctx context.Context, edge *cli.Edge, st *store.Store, run store.Run
 				continue
 			}
 		}
-		run.Created, run.Version = stamp(edge), version()
+		run.Created, run.Version = store.Stamp(edge.Now()), version()
 		whole := context.WithoutCancel(ctx) // an interrupt comes before both writes or after
 		if err = st.CreateRun(whole, run); err == nil {
 			return run.ID, st.PutPlan(whole, run.ID, raw)
@@ -240,10 +240,6 @@ func openRun(ctx context.Context, edge *cli.Edge, st *store.Store, run store.Run
 
 func runID(experiment string, n int) store.RunID {
 	return store.RunID(fmt.Sprintf("%s-%d", experiment, n))
-}
-
-func stamp(edge *cli.Edge) string {
-	return edge.Now().UTC().Truncate(time.Millisecond).Format(time.RFC3339Nano)
 }
 
 func opened(id store.RunID, p *plan.Plan) progress.Event {

@@ -52,7 +52,7 @@ func runSeal(ctx context.Context, edge *cli.Edge, o sealOptions) error {
 	if err != nil || store.DigestOf(have) != store.Digest(o.draft) {
 		return err
 	}
-	seal := store.Seal{Run: id, State: store.Succeeded, Finished: stamp(edge)}
+	seal := store.Seal{Run: id, State: store.Succeeded, Finished: store.Stamp(edge.Now())}
 	if o.status != store.Succeeded {
 		seal.State = store.Failed
 		if seal.Failures, err = failuresOf(ctx, st, id); err != nil {

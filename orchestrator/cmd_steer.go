@@ -41,7 +41,7 @@ func runStop(ctx context.Context, edge *cli.Edge, profile string, id store.RunID
 			return err
 		}
 		// The workflow's own seal would call it a failure.
-		err = c.st.SealRun(ctx, store.Seal{Run: id, State: store.Interrupted, Finished: stamp(edge)})
+		err = c.st.SealRun(ctx, store.Seal{Run: id, State: store.Interrupted, Finished: store.Stamp(edge.Now())})
 		if errors.Is(err, store.ErrExists) {
 			return fault.New(fault.Usage, fmt.Errorf("run %s had already ended", id), fmt.Sprintf("see 'gymline status %s'", id))
 		}
@@ -147,7 +147,7 @@ func takeOver(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Plan
 			if err != nil {
 				return err
 			}
-			rec.Run, rec.Reused, rec.Started, rec.Finished = to, true, stamp(edge), stamp(edge)
+			rec.Run, rec.Reused, rec.Started, rec.Finished = to, true, store.Stamp(edge.Now()), store.Stamp(edge.Now())
 			if err := st.CommitStep(ctx, rec); err != nil {
 				return err
 			}

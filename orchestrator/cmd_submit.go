@@ -164,7 +164,7 @@ func (c cluster) create(ctx context.Context, edge *cli.Edge, id store.RunID, m *
 	}
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	seal := store.Seal{Run: id, State: store.Interrupted, Finished: stamp(edge)}
+	seal := store.Seal{Run: id, State: store.Interrupted, Finished: store.Stamp(edge.Now())}
 	if errors.Is(err, argo.ErrTaken) {
 		return false, c.st.SealRun(after, seal)
 	}

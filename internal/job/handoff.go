@@ -85,7 +85,7 @@ func (t *Task) PutTree(ctx context.Context, fsys fs.FS) (store.Tree, error) {
 // PutCheckpoint records a trained model of this run, and returns the record that
 // holds: the first.
 func (t *Task) PutCheckpoint(ctx context.Context, c store.Checkpoint) (store.Checkpoint, error) {
-	c.Run, c.Put = t.opened.Record.ID, stamp(t.now())
+	c.Run, c.Put = t.opened.Record.ID, store.Stamp(t.now())
 	err := t.store.PutCheckpoint(ctx, c)
 	if err != nil && !errors.Is(err, store.ErrExists) {
 		return c, err

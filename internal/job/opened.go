@@ -82,7 +82,7 @@ func (o *Opened) Steps(ctx context.Context, name store.StepName) ([]store.Step, 
 
 // pin starts the record of a shard with what it reads and its work key.
 func (o *Opened) pin(ctx context.Context, step *plan.Step, shard int, now time.Time) (store.Step, *Reads, error) {
-	rec := store.Step{Run: o.Record.ID, Step: step.Name, Shard: shard, Started: stamp(now)}
+	rec := store.Step{Run: o.Record.ID, Step: step.Name, Shard: shard, Started: store.Stamp(now)}
 	reads, err := Resolve(ctx, step, shard, o.Steps, o.inputs)
 	if err != nil {
 		return rec, nil, err
@@ -94,7 +94,7 @@ func (o *Opened) pin(ctx context.Context, step *plan.Step, shard int, now time.T
 
 // reuse records a shard whose work is known.
 func (o *Opened) reuse(ctx context.Context, rec store.Step, memo *store.Step, now time.Time) (store.Step, error) {
-	rec.Reused, rec.Outputs, rec.Usage, rec.Finished = true, memo.Outputs, memo.Usage, stamp(now)
+	rec.Reused, rec.Outputs, rec.Usage, rec.Finished = true, memo.Outputs, memo.Usage, store.Stamp(now)
 	return o.commit(ctx, rec)
 }
 

@@ -110,7 +110,7 @@ func (o *Opened) Do(ctx context.Context, env Env, jobs map[string]Func, which Sh
 	if rec.Usage, err = json.Marshal(t.meter.usage); err != nil {
 		return rec, err
 	}
-	rec.Finished = stamp(env.Now())
+	rec.Finished = store.Stamp(env.Now())
 	if err := o.store.PutMemo(ctx, rec); err != nil {
 		return rec, err
 	}
@@ -152,5 +152,3 @@ func work(ctx context.Context, env Env, t *Task, fn Func) error {
 	report()
 	return err
 }
-
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

@@ -39,7 +39,7 @@ func Collect(ctx context.Context, s *store.Store, id store.RunID) (*Run, error) 
 	if err != nil {
 		return nil, err
 	}
-	opened, err := instant(head.Created)
+	opened, err := store.ParseStamp(head.Created)
 	if err != nil {
 		return nil, fmt.Errorf("run %s: created: %w", id, err)
 	}
@@ -52,7 +52,7 @@ func Collect(ctx context.Context, s *store.Store, id store.RunID) (*Run, error) 
 		r.Steps = append(r.Steps, *step)
 	}
 	if r.Finished != "" {
-		sealed, err := instant(r.Finished)
+		sealed, err := store.ParseStamp(r.Finished)
 		if err != nil {
 			return nil, fmt.Errorf("run %s: finished: %w", id, err)
 		}
@@ -153,11 +153,11 @@ func (r *Run) step(ctx context.Context, s *store.Store, p *plan.Step, opened tim
 // read takes what a shard's record says, and returns its usage by role.
 func (sh *Shard) read(rec *store.Step, opened time.Time) (map[string]llm.Usage, error) {
 	sh.State, sh.Reused = Succeeded, rec.Reused
-	start, err := instant(rec.Started)
+	start, err := store.ParseStamp(rec.Started)
 	if err != nil {
 		return nil, fmt.Errorf("started: %w", err)
 	}
-	end, err := instant(rec.Finished)
+	end, err := store.ParseStamp(rec.Finished)
 	if err != nil {
 		return nil, fmt.Errorf("finished: %w", err)
 	}
@@ -221,5 +221,3 @@ func (r *Run) addGym(ctx context.Context, s *store.Store, parts []store.Artifact
 	}
 	return nil
 }
-
-func instant(s string) (time.Time, error) { return time.Parse(time.RFC3339Nano, s) }

@@ -101,7 +101,7 @@ func (h *handOff) readUpstream(ctx context.Context) error {
 		return err
 	}
 	for _, rec := range records {
-		finished, err := time.Parse(time.RFC3339Nano, rec.Finished)
+		finished, err := store.ParseStamp(rec.Finished)
 		if err != nil {
 			return fmt.Errorf("train %s: the record of %s/%d: %w", h.params.Name, rec.Step, rec.Shard, err)
 		}

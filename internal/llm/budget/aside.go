@@ -134,7 +134,7 @@ func (a *Account) write(ctx context.Context, usd, usedUp float64) error {
 	defer cancel()
 	e := store.Spend{
 		Account: a.opt.Account, Number: a.last.Number + 1, Run: a.opt.Run, Step: a.opt.Step, Shard: a.opt.Shard,
-		USD: usd, Total: a.last.Total + usd, UsedUp: usedUp, At: a.opt.Now().UTC().Format(time.RFC3339Nano),
+		USD: usd, Total: a.last.Total + usd, UsedUp: usedUp, At: store.Stamp(a.opt.Now()),
 	}
 	if err := a.opt.Store.AppendSpend(ctx, e); err != nil {
 		return fmt.Errorf("account of run %s: %w", a.opt.Account, err)
