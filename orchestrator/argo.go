@@ -13,11 +13,12 @@ import (
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
 
 // argoConfig is how a profile and a run's execution lay a plan out for Argo.
-func argoConfig(profile *experiment.Profile, how Execution, draft store.Digest) argo.Config {
+func argoConfig(profile *experiment.Profile, how run.Execution, draft store.Digest) argo.Config {
 	s, a := profile.Spec, profile.Spec.Argo
 	c := argo.Config{
 		Namespace: a.Namespace, Image: a.Image, PullPolicy: a.PullPolicy,
@@ -27,7 +28,7 @@ func argoConfig(profile *experiment.Profile, how Execution, draft store.Digest) 
 			if step == nil {
 				return vars
 			}
-			return append(how.keys(step), vars...)
+			return append(keyVariables(how, step), vars...)
 		},
 		Secrets: map[string]argo.SecretKey{}, Resources: map[string]argo.Resources{},
 		Pods: a.Pods, Parallel: s.Parallelism.Shards, Draft: draft,

@@ -10,15 +10,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/sim/simtest"
-	"github.com/gymline/gymline/internal/store"
 )
 
 // A billingServer is a model server that knows what it has answered and billed.
@@ -82,11 +80,11 @@ func (s *billingServer) forget() {
 	s.answered, s.usd = map[string]int{}, 0
 }
 
-func (l lab) spent(run string) spending {
+func (l lab) spent(id string) run.Spending {
 	l.t.Helper()
-	var doc struct{ Spent *spending }
-	if err := json.Unmarshal([]byte(l.output("show", run, "-o", "json")), &doc); err != nil || doc.Spent == nil {
-		l.t.Fatalf("show %s: %v, spent %v", run, err, doc.Spent)
+	var doc struct{ Spent *run.Spending }
+	if err := json.Unmarshal([]byte(l.output("show", id, "-o", "json")), &doc); err != nil || doc.Spent == nil {
+		l.t.Fatalf("show %s: %v, spent %v", id, err, doc.Spent)
 	}
 	return *doc.Spent
 }
@@ -163,42 +161,5 @@ spec: {parallelism: {shards: 4, inFlight: 2}}
 	l.output(half(text(limit))...)
 	if spent := l.spent("paid-4"); spent.Account != "paid-4" || spent.USD != 0 {
 		t.Errorf("a run after one that succeeded has spent %+v", spent)
-	}
-}
-
-// An account goes on until a run succeeds, also beside one that is under way.
-func TestAccountOfTheNextRun(t *testing.T) {
-	ctx, st, edge := t.Context(), store.New(store.NewMem()), &cli.Edge{Now: time.Now}
-	next := func(state string) store.RunID {
-		t.Helper()
-		id, err := openRun(ctx, edge, st, store.Run{Experiment: "x"}, []byte("{}"), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if state != unsealed {
-			if err := st.SealRun(ctx, store.Seal{Run: id, State: state}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		run, err := st.ReadRun(ctx, id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return run.Spending()
-	}
-	var got []store.RunID
-	for _, state := range []string{store.Failed, unsealed, store.Interrupted, store.Succeeded, store.Succeeded, unsealed, unsealed} {
-		got = append(got, next(state))
-	}
-	if want := []store.RunID{"x-1", "x-1", "x-1", "x-1", "x-5", "x-6", "x-6"}; !slices.Equal(got, want) {
-		t.Errorf("the accounts are %q, want %q", got, want)
-	}
-	// A pod that opens the run from its draft finds it, account and all.
-	run, err := st.ReadRun(ctx, "x-7")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := createRun(ctx, edge, st, "x-7", draftOf(run), []byte("{}")); err != nil {
-		t.Error(err)
 	}
 }

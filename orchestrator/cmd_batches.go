@@ -18,6 +18,7 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/llm/batch"
 	"github.com/gymline/gymline/internal/llm/provider"
+	"github.com/gymline/gymline/internal/run"
 )
 
 type batchesOptions struct {
@@ -94,7 +95,7 @@ func runBatches(ctx context.Context, edge *cli.Edge, o batchesOptions) error {
 }
 
 // openBatches lists the open batches, by model and time.
-func openBatches(ctx context.Context, models *provider.Set, e *experiment.Experiment, how Execution) ([]openBatch, error) {
+func openBatches(ctx context.Context, models *provider.Set, e *experiment.Experiment, how run.Execution) ([]openBatch, error) {
 	found, asked := []openBatch{}, false
 	for _, name := range slices.Sorted(maps.Keys(e.Spec.Models)) {
 		m := e.Spec.Models[name].Identity(name)

@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,10 +14,8 @@ import (
 	"github.com/gymline/gymline/internal/engine/argo"
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
-	"github.com/gymline/gymline/internal/job"
-	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
-	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/text"
 )
@@ -80,10 +74,10 @@ func runCheckpointPut(ctx context.Context, edge *cli.Edge, o checkpointOptions) 
 	var params plan.Train
 	var taken *store.Tree // what the run has already
 	err := readingHere(ctx, edge, o.profile, func(st *store.Store) (err error) {
-		if params, err = training(ctx, st, o.run, o.name); err != nil {
+		if params, err = run.Training(ctx, st, o.run, o.name); err != nil {
 			return err
 		}
-		taken, err = checkpointOf(ctx, st, o.run, o.name)
+		taken, err = run.CheckpointOf(ctx, st, o.run, o.name)
 		return err
 	})
 	if err != nil {
@@ -105,24 +99,16 @@ func runCheckpointPut(ctx context.Context, edge *cli.Edge, o checkpointOptions) 
 		return o.again(edge, facts.Kind, tree.Digest(), *taken)
 	}
 	return o.writing(ctx, edge, func(st *store.Store) error {
-		tree, err := putWhole(ctx, st, fsys)
+		tree, first, err := registry(edge, st).PutCheckpoint(ctx, store.Checkpoint{
+			Run: o.run, Name: o.name, Kind: facts.Kind, Base: facts.Base, Architecture: facts.Architecture,
+		}, fsys)
 		if err != nil {
 			return err
 		}
-		err = st.PutCheckpoint(ctx, store.Checkpoint{
-			Run: o.run, Name: o.name, Tree: tree, Kind: facts.Kind, Base: facts.Base, Architecture: facts.Architecture, Put: store.Stamp(edge.Now()),
-		})
-		if errors.Is(err, store.ErrExists) { // put at the same moment
-			first, err := st.ReadCheckpoint(ctx, o.run, o.name)
-			if err != nil {
-				return err
-			}
+		if first.Tree.Digest != tree.Digest { // put at the same moment
 			return o.again(edge, facts.Kind, tree.Digest, first.Tree)
 		}
-		if err != nil {
-			return err
-		}
-		if err := finish(ctx, edge, st, o.run, o.name); err != nil {
+		if err := worker(edge, st).FinishTraining(ctx, o.run, o.name); err != nil {
 			return fmt.Errorf("the checkpoint is put, but its step could not be finished: %w", err)
 		}
 		return o.print(edge, facts.Kind, tree, "")
@@ -166,82 +152,6 @@ func (o checkpointOptions) wake(ctx context.Context, edge *cli.Edge) error {
 	return err
 }
 
-// training returns the parameters of a run's training.
-func training(ctx context.Context, st *store.Store, id store.RunID, name string) (plan.Train, error) {
-	p, err := readPlan(ctx, st, id)
-	if err != nil {
-		return plan.Train{}, err
-	}
-	var names []string
-	for _, s := range p.Steps {
-		if s.Job != plan.JobTrain {
-			continue
-		}
-		var params plan.Train
-		if err := json.Unmarshal(s.Params, &params); err != nil {
-			return params, fmt.Errorf("plan of run %s: step %s: %w", id, s.Name, err)
-		}
-		if params.Name == name {
-			return params, nil
-		}
-		names = append(names, params.Name)
-	}
-	hint := "its experiment has no train"
-	if names != nil {
-		hint = "it has " + strings.Join(names, ", ")
-	}
-	return plan.Train{}, fault.New(fault.Usage, fmt.Errorf("run %s has no training %q", id, name), hint)
-}
-
-// checkpointOf returns the tree of a training's checkpoint, nil when there is none
-// yet: as it was put to the run, or as the step took it over from an earlier run.
-func checkpointOf(ctx context.Context, st *store.Store, id store.RunID, name string) (*store.Tree, error) {
-	c, err := st.ReadCheckpoint(ctx, id, name)
-	if err == nil {
-		return &c.Tree, nil
-	}
-	if !errors.Is(err, store.ErrNotFound) {
-		return nil, err
-	}
-	rec, err := st.ReadStep(ctx, id, plan.TrainStep(name), 0)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var out plan.Checkpoint
-	if err := readOutput(ctx, st, id, plan.Ref{Step: rec.Step, Output: plan.CheckpointOutput}, &out); err != nil {
-		return nil, err
-	}
-	return &store.Tree{Digest: out.Tree, Files: out.Files, Bytes: out.Bytes}, nil
-}
-
-// putWhole stores a folder and looks again whether every part of it is there.
-func putWhole(ctx context.Context, st *store.Store, fsys fs.FS) (store.Tree, error) {
-	tree, err := st.PutTree(ctx, fsys, store.Intake{Anew: true})
-	if err != nil {
-		return tree, err
-	}
-	stored, err := st.OpenTree(ctx, tree.Digest)
-	if err != nil {
-		return tree, err
-	}
-	if stored.Bytes() != tree.Bytes || len(stored.Files(".")) != tree.Files {
-		return tree, fault.New(fault.Temporary, errors.New("the stored list of files is another one than was put"), "put it again")
-	}
-	for _, f := range stored.Files(".") {
-		ok, err := st.HasBlob(ctx, f.Digest)
-		if err != nil {
-			return tree, err
-		}
-		if !ok {
-			return tree, fault.New(fault.Temporary, fmt.Errorf("%s was stored, and is not there", f.Path), "put it again; if it stays, look at the store's server")
-		}
-	}
-	return tree, nil
-}
-
 // again tells of a checkpoint that was there before.
 func (o checkpointOptions) again(edge *cli.Edge, kind string, got store.Digest, first store.Tree) error {
 	if got != first.Digest {
@@ -275,25 +185,4 @@ func (o checkpointOptions) writing(ctx context.Context, edge *cli.Edge, fn func(
 		return err
 	}
 	return errors.Join(fn(st.Store), st.close())
-}
-
-// finish does the step that waits, so that it is done whether or not the run
-// still is: the next run of the same experiment finds it by its work key.
-func finish(ctx context.Context, edge *cli.Edge, st *store.Store, id store.RunID, name string) error {
-	_, err := job.Run(ctx, job.Env{
-		Store: st, Models: noModels{}, Log: edge.Logger(), Events: progress.NewJSON(io.Discard), Now: edge.Now, InFlight: 1,
-	}, jobs, job.Shard{Run: id, Step: plan.TrainStep(name)})
-	if errors.Is(err, store.ErrNotFound) {
-		return nil // the export is not there yet: the step will find the checkpoint
-	}
-	return err
-}
-
-// noModels are the models of a step that asks none.
-type noModels struct{}
-
-func (noModels) Flush(context.Context) error { return nil }
-
-func (noModels) Open(_ context.Context, m llm.Model) (llm.Chatter, error) {
-	return nil, fmt.Errorf("the model %s is not called here", m.Name)
 }

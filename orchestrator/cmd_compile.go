@@ -10,6 +10,7 @@ import (
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/planner"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -50,7 +51,7 @@ func runCompile(ctx context.Context, edge *cli.Edge, o configFlags, fresh bool) 
 	if err != nil {
 		return err
 	}
-	m, _, _, err := layOut(e, profile, p, trees, fresh)
+	m, _, err := layOut(e, profile, p, trees, fresh)
 	if err != nil {
 		return err
 	}
@@ -74,19 +75,19 @@ func (f *configFlags) loadArgo() (*experiment.Experiment, *experiment.Profile, e
 	return e, profile, experiment.CheckTogether(e, profile)
 }
 
-// layOut compiles an experiment, and returns the draft and plan that its pods want.
-func layOut(e *experiment.Experiment, profile *experiment.Profile, p *plan.Plan, trees map[string]store.Tree, fresh bool) (*argo.Manifests, store.Run, []byte, error) {
+// layOut compiles an experiment, and returns the draft that its pods want.
+func layOut(e *experiment.Experiment, profile *experiment.Profile, p *plan.Plan, trees map[string]store.Tree, fresh bool) (*argo.Manifests, run.Draft, error) {
 	how := execution(e, profile)
-	opening, raw, err := draft(p, trees, how, fresh)
+	d, err := run.NewDraft(p, trees, how, fresh)
 	if err != nil {
-		return nil, opening, nil, err
+		return nil, d, err
 	}
-	data, err := encodeDraft(opening)
+	digest, err := d.Digest()
 	if err != nil {
-		return nil, opening, nil, err
+		return nil, d, err
 	}
-	c := argoConfig(profile, how, store.DigestOf(data))
+	c := argoConfig(profile, how, digest)
 	c.Schedule = argoSchedule(e)
 	m, err := compiled(p, c)
-	return m, opening, raw, err
+	return m, d, err
 }

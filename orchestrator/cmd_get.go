@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +11,7 @@ import (
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -39,7 +38,7 @@ STEP/SHARD/OUTPUT that of one.`,
 
 func runGet(ctx context.Context, edge *cli.Edge, profile string, id store.RunID, ref plan.Ref) error {
 	return reading(ctx, edge, profile, func(st *store.Store) error {
-		artifacts, err := findOutput(ctx, st, id, ref)
+		artifacts, err := run.Output(ctx, st, id, ref)
 		if err != nil {
 			return err
 		}
@@ -52,43 +51,4 @@ func runGet(ctx context.Context, edge *cli.Edge, profile string, id store.RunID,
 		_, err = io.Copy(edge.Stdout, r)
 		return err
 	})
-}
-
-// findOutput returns the artifacts that a ref names, by shard.
-func findOutput(ctx context.Context, st *store.Store, id store.RunID, ref plan.Ref) ([]store.Artifact, error) {
-	p, err := readPlan(ctx, st, id)
-	if err != nil {
-		return nil, err
-	}
-	step := p.Step(ref.Step)
-	if step == nil {
-		return nil, notFound(store.ErrNotFound, fmt.Sprintf("step %s of run %s", ref.Step, id), "see 'gymline show "+string(id)+"'")
-	}
-	var artifacts []store.Artifact
-	for shard := range step.Shards {
-		if ref.Shard >= 0 && shard != ref.Shard {
-			continue
-		}
-		rec, err := st.ReadStep(ctx, id, ref.Step, shard)
-		if err != nil {
-			return nil, notFound(err, fmt.Sprintf("finished %s/%d of run %s", ref.Step, shard, id), "see 'gymline show "+string(id)+"'")
-		}
-		i := slices.IndexFunc(rec.Outputs, func(a store.Artifact) bool { return a.Name == ref.Output })
-		if i < 0 {
-			return nil, notFound(store.ErrNotFound, fmt.Sprintf("output %s of step %s", ref.Output, ref.Step), "it has "+names(rec.Outputs))
-		}
-		artifacts = append(artifacts, rec.Outputs[i])
-	}
-	if artifacts == nil {
-		return nil, notFound(store.ErrNotFound, fmt.Sprintf("shard %d of step %s", ref.Shard, ref.Step), fmt.Sprintf("it has %d", step.Shards))
-	}
-	return artifacts, nil
-}
-
-func names(artifacts []store.Artifact) string {
-	var list []string
-	for _, a := range artifacts {
-		list = append(list, a.Name)
-	}
-	return strings.Join(list, ", ")
 }

@@ -2,18 +2,15 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
-
-// unsealed is the state of a run that is under way, or was cut off.
-const unsealed = "Unsealed"
 
 type listOptions struct {
 	profile string
@@ -34,29 +31,14 @@ func newList(edge *cli.Edge) *cobra.Command {
 	return cmd
 }
 
-// A runHead is a run's record and state, as list and show print it.
-type runHead struct {
-	store.Run
-	State    string          `json:"state"`
-	Failures []store.Failure `json:"failures,omitempty"`
-}
-
 func runList(ctx context.Context, edge *cli.Edge, o listOptions) error {
 	if err := checkOutput(o.output, "table", "json"); err != nil {
 		return err
 	}
 	return reading(ctx, edge, o.profile, func(st *store.Store) error {
-		ids, err := st.Runs(ctx)
+		heads, err := run.Heads(ctx, st)
 		if err != nil {
 			return err
-		}
-		heads := []runHead{}
-		for _, id := range ids {
-			head, err := readHead(ctx, st, id)
-			if err != nil {
-				return err
-			}
-			heads = append(heads, head)
 		}
 		if o.output == "json" {
 			return writeJSON(edge.Stdout, map[string]any{"runs": heads})
@@ -69,35 +51,3 @@ func runList(ctx context.Context, edge *cli.Edge, o listOptions) error {
 		return tw.Flush()
 	})
 }
-
-// reading opens a profile's store for reading.
-func reading(ctx context.Context, edge *cli.Edge, profile string, fn func(*store.Store) error) error {
-	p, err := loadProfile(profile)
-	if err != nil {
-		return err
-	}
-	st, err := readProfile(ctx, edge, p)
-	if err != nil {
-		return err
-	}
-	return errors.Join(fn(st.Store), st.close())
-}
-
-func readHead(ctx context.Context, st *store.Store, id store.RunID) (runHead, error) {
-	run, err := st.ReadRun(ctx, id)
-	if err != nil {
-		return runHead{}, notFound(err, fmt.Sprintf("run %s", id), "see 'gymline list'")
-	}
-	head := runHead{Run: run, State: unsealed}
-	seal, err := st.ReadSeal(ctx, id)
-	switch {
-	case err == nil:
-		head.State, head.Failures = seal.State, seal.Failures
-	case !errors.Is(err, store.ErrNotFound):
-		return head, err
-	}
-	return head, nil
-}
-
-// short is enough of a digest for a person.
-func short(d store.Digest) string { return string(d[:min(12, len(d))]) }

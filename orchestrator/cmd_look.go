@@ -2,29 +2,27 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gymline/gymline/internal/cli"
-	"github.com/gymline/gymline/internal/job"
-	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
 
 func newLook(edge *cli.Edge) *cobra.Command {
-	var run, step string
+	var id, step string
 	cmd := &cobra.Command{
 		Use:    "look --run RUN --step STEP",
 		Short:  "Print whether a hand-off's checkpoint is there or missing (engines call this)",
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runLook(cmd.Context(), edge, store.RunID(run), store.StepName(step))
+			return runLook(cmd.Context(), edge, store.RunID(id), store.StepName(step))
 		},
 	}
-	cmd.Flags().StringVar(&run, "run", "", "the run's ID")
+	cmd.Flags().StringVar(&id, "run", "", "the run's ID")
 	cmd.Flags().StringVar(&step, "step", "", "the step's name")
 	return cmd
 }
@@ -36,13 +34,8 @@ func runLook(ctx context.Context, edge *cli.Edge, id store.RunID, step store.Ste
 	if err != nil {
 		return err
 	}
-	there, err := job.Known(ctx, st, job.Shard{Run: id, Step: step})
+	there, err := run.There(ctx, st, id, step)
 	if err != nil {
-		return err
-	}
-	if _, err := st.ReadCheckpoint(ctx, id, plan.TrainingOf(step)); err == nil {
-		there = true
-	} else if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	word := "missing"

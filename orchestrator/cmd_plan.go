@@ -79,9 +79,9 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 	}
 	shards, _, err := run.LookAhead(ctx, st.Store, p, job.NewInputs(func(_ context.Context, name string) (*store.TreeFS, error) { return trees[name], nil }))
 	how := execution(e, profile)
-	var ahead *spending
+	var ahead *run.Spending
 	if err == nil {
-		ahead, err = spendingAhead(ctx, st.Store, p.Experiment, how)
+		ahead, err = run.SpendingAhead(ctx, st.Store, p.Experiment, how)
 	}
 	if err := errors.Join(err, st.close()); err != nil {
 		return err

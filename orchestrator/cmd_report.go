@@ -14,6 +14,7 @@ import (
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -50,7 +51,7 @@ func runReport(ctx context.Context, edge *cli.Edge, profile string, id store.Run
 
 // writeReport copies the run's report to a file.
 func writeReport(ctx context.Context, st *store.Store, id store.RunID, file string) error {
-	artifacts, err := findOutput(ctx, st, id, plan.Ref{Step: plan.JobReport, Shard: 0, Output: plan.ReportOutput})
+	artifacts, err := run.Output(ctx, st, id, plan.Ref{Step: plan.JobReport, Shard: 0, Output: plan.ReportOutput})
 	if err != nil {
 		return err
 	}

@@ -112,30 +112,30 @@ func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (en
 	if err != nil {
 		return ended, err
 	}
-	opening, raw, err := draft(p, trees, how, o.fresh)
+	d, err := run.NewDraft(p, trees, how, o.fresh)
 	if err != nil {
 		return ended, err
 	}
-	id, err := openRun(ctx, edge, st.Store, opening, raw, nil)
+	runs := registry(edge, st.Store)
+	id, err := runs.Open(ctx, d, nil)
 	if err != nil {
 		return ended, err
 	}
 	config.Stderr = out
-	out.Emit(opened(id, p))
+	out.Emit(run.Opened(id, p))
 	failures, runErr := local.Run(ctx, config, p, id, out)
 	ended = progress.Event{Type: progress.RunEnded, Run: string(id), State: store.Succeeded}
 	switch {
 	case len(failures) > 0:
 		ended.State = store.Failed
-		f := failures[0]
-		runErr = fault.New(f.ExitCode, fmt.Errorf("run %s failed in %s/%d: %s", id, f.Step, f.Shard, f.Cause), f.Hint)
+		runErr = run.Failed(id, failures[0])
 	case runErr != nil:
 		ended.State = store.Interrupted
 	}
 	// What is done is done: it is sealed and shown also after an interrupt.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	if err := st.SealRun(ctx, store.Seal{Run: id, State: ended.State, Failures: failures, Finished: store.Stamp(edge.Now())}); err != nil {
+	if err := runs.Seal(ctx, id, ended.State, failures...); err != nil {
 		ended.State = store.Failed
 		return ended, err
 	}
@@ -146,8 +146,8 @@ func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (en
 }
 
 // execution is how the profile and the experiment's models say to run.
-func execution(e *experiment.Experiment, profile *experiment.Profile) Execution {
-	how := Execution{InFlight: profile.Spec.Parallelism.InFlight, Models: map[string]llm.Access{}}
+func execution(e *experiment.Experiment, profile *experiment.Profile) run.Execution {
+	how := run.Execution{InFlight: profile.Spec.Parallelism.InFlight, Models: map[string]llm.Access{}}
 	if f := e.Spec.Failures; f != nil {
 		how.Tolerance = job.Tolerance{Rate: f.Rate, Window: f.Window}
 	}
@@ -166,22 +166,8 @@ func execution(e *experiment.Experiment, profile *experiment.Profile) Execution 
 	return how
 }
 
-// keys are the variables that hold the API keys of a step's models.
-func (x Execution) keys(step *plan.Step) []engine.Variable {
-	var keys []engine.Variable
-	for shard := range step.Shards {
-		for _, model := range step.Of(shard).Models {
-			key := engine.Variable{Name: x.Models[model].KeyEnv, Secret: x.Models[model].KeyEnv}
-			if key.Name != "" && !slices.Contains(keys, key) {
-				keys = append(keys, key)
-			}
-		}
-	}
-	return keys
-}
-
 // checkKeys refuses a run that would call a model whose API key is not set.
-func checkKeys(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Plan, how Execution, fresh bool) error {
+func checkKeys(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Plan, how run.Execution, fresh bool) error {
 	if how.ReplayOnly {
 		return nil
 	}
@@ -189,65 +175,17 @@ func checkKeys(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Pla
 	if err != nil {
 		return err
 	}
-	var missing []string
-	for _, s := range shards {
-		for _, name := range p.Step(s.Step).Of(s.Shard).Models {
-			env := how.Models[name].KeyEnv
-			if env == "" || edge.Getenv(env) != "" || s.Reused && !fresh || slices.Contains(missing, env) {
-				continue
-			}
-			missing = append(missing, env)
+	if fresh {
+		for i := range shards {
+			shards[i].Reused = false
 		}
 	}
-	if missing == nil {
+	missing := slices.DeleteFunc(how.KeysAhead(p, shards), func(name string) bool { return edge.Getenv(name) != "" })
+	if len(missing) == 0 {
 		return nil
 	}
 	return fault.New(fault.Config, fmt.Errorf("API keys: not set: %s", strings.Join(missing, ", ")),
 		"export these environment variables; the config names them under models")
-}
-
-// openRun claims the next free ID of the experiment and writes the run's
-// record and plan, both or, after a crash between them, a run without a plan.
-// taken, where it is set, tells of IDs that something else than the store knows.
-func openRun(ctx context.Context, edge *cli.Edge, st *store.Store, run store.Run, raw []byte, taken func(store.RunID) (bool, error)) (store.RunID, error) {
-	n, err := st.LastRun(ctx, run.Experiment)
-	for err == nil {
-		if run.Account, err = accountAfter(ctx, st, runID(run.Experiment, n), run.Account); err != nil {
-			break
-		}
-		n++
-		run.ID = runID(run.Experiment, n)
-		if taken != nil {
-			elsewhere, err := taken(run.ID)
-			if err != nil {
-				return "", err
-			}
-			if elsewhere {
-				continue
-			}
-		}
-		run.Created, run.Version = store.Stamp(edge.Now()), version()
-		whole := context.WithoutCancel(ctx) // an interrupt comes before both writes or after
-		if err = st.CreateRun(whole, run); err == nil {
-			return run.ID, st.PutPlan(whole, run.ID, raw)
-		}
-		if errors.Is(err, store.ErrExists) {
-			err = ctx.Err() // another run was opened at the same moment
-		}
-	}
-	return "", err
-}
-
-func runID(experiment string, n int) store.RunID {
-	return store.RunID(fmt.Sprintf("%s-%d", experiment, n))
-}
-
-func opened(id store.RunID, p *plan.Plan) progress.Event {
-	e := progress.Event{Type: progress.RunOpened, Run: string(id), Experiment: p.Experiment}
-	for _, s := range p.Steps {
-		e.Steps = append(e.Steps, progress.StepShape{Step: string(s.Name), Shards: s.Shards})
-	}
-	return e
 }
 
 // childEnv are the variables that children get beside the store's and the API
@@ -258,6 +196,14 @@ var childEnv = []string{
 	"GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK", "GORACE", "GOCOVERDIR",
 }
 
+// keyVariables are the API keys of a step's models.
+func keyVariables(how run.Execution, step *plan.Step) (vars []engine.Variable) {
+	for _, name := range how.Keys(step) {
+		vars = append(vars, engine.Variable{Name: name, Secret: name})
+	}
+	return vars
+}
+
 func machineEnv(edge *cli.Edge) []engine.Variable {
 	var vars []engine.Variable
 	for _, name := range childEnv {
@@ -266,14 +212,14 @@ func machineEnv(edge *cli.Edge) []engine.Variable {
 	return vars
 }
 
-func childConfig(edge *cli.Edge, profile *experiment.Profile, how Execution, st *openStore) (local.Config, error) {
+func childConfig(edge *cli.Edge, profile *experiment.Profile, how run.Execution, st *openStore) (local.Config, error) {
 	binary, err := edge.Executable()
 	if err != nil {
 		return local.Config{}, fault.New(fault.Internal, fmt.Errorf("find gymline's own binary: %w", err), "")
 	}
 	env := func(step *plan.Step) []string {
 		var vars []string
-		for _, v := range append(how.keys(step), machineEnv(edge)...) {
+		for _, v := range append(keyVariables(how, step), machineEnv(edge)...) {
 			if v.Secret != "" {
 				v.Value = edge.Getenv(v.Secret)
 			}

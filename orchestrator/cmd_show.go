@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gymline/gymline/internal/cli"
-	"github.com/gymline/gymline/internal/fault"
-	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -50,69 +48,43 @@ func runShow(ctx context.Context, edge *cli.Edge, id store.RunID, o showOptions)
 		return err
 	}
 	return reading(ctx, edge, o.profile, func(st *store.Store) error {
-		head, err := readHead(ctx, st, id)
+		r, err := run.Read(ctx, st, id)
 		if err != nil {
 			return err
 		}
-		steps, err := readSteps(ctx, st, head)
+		spent, err := run.SpendingOf(ctx, st, r.Head.Run)
 		if err != nil {
 			return err
 		}
-		spent, err := spendingOf(ctx, st, head.Run)
-		if err != nil {
-			return err
-		}
+		steps := shownSteps(r)
 		if o.output == "json" {
-			doc := map[string]any{"run": head, "steps": steps}
+			doc := map[string]any{"run": r.Head, "steps": steps}
 			if spent != nil {
 				doc["spent"] = spent
 			}
 			return writeJSON(edge.Stdout, doc)
 		}
-		return printShow(edge, head, steps, spent)
+		return printShow(edge, r.Head, steps, spent)
 	})
 }
 
-func readSteps(ctx context.Context, st *store.Store, head runHead) ([]shownStep, error) {
-	p, err := readPlan(ctx, st, head.ID)
-	if err != nil {
-		return nil, err
-	}
+func shownSteps(r *run.Run) []shownStep {
 	steps := []shownStep{}
-	for _, s := range p.Steps {
-		for shard := range s.Shards {
-			shown := shownStep{Step: s.Name, Shard: shard, State: "Pending", Inputs: []store.Artifact{}, Outputs: []store.Artifact{}}
-			rec, err := st.ReadStep(ctx, head.ID, s.Name, shard)
-			switch {
-			case err == nil:
-				shown.State, shown.WorkKey, shown.Reused, shown.Inputs, shown.Outputs = store.Succeeded, rec.WorkKey, rec.Reused, rec.Inputs, rec.Outputs
-			case !errors.Is(err, store.ErrNotFound):
-				return nil, err
-			}
-			for _, f := range head.Failures {
-				if f.Step == s.Name && f.Shard == shard {
-					shown.State = store.Failed
-				}
+	for _, s := range r.Steps {
+		for i, shard := range s.Shards {
+			shown := shownStep{Step: s.Name, Shard: i, State: r.StateOf(shard), Inputs: []store.Artifact{}, Outputs: []store.Artifact{}}
+			if rec := shard.Record; rec != nil {
+				shown.WorkKey, shown.Reused, shown.Inputs, shown.Outputs = rec.WorkKey, rec.Reused, rec.Inputs, rec.Outputs
 			}
 			steps = append(steps, shown)
 		}
 	}
-	return steps, nil
+	return steps
 }
 
-func readPlan(ctx context.Context, st *store.Store, id store.RunID) (*plan.Plan, error) {
-	raw, err := st.ReadPlan(ctx, id)
-	if err != nil {
-		return nil, notFound(err, fmt.Sprintf("plan of run %s", id), "see 'gymline list'")
-	}
-	return plan.Decode(raw)
-}
-
-func printShow(edge *cli.Edge, head runHead, steps []shownStep, spent *spending) error {
+func printShow(edge *cli.Edge, head run.Head, steps []shownStep, spent *run.Spending) error {
 	fmt.Fprintf(edge.Stdout, "%s  %s  created %s\nexperiment %s\n", head.ID, head.State, head.Created, head.Digest)
-	if spent != nil {
-		fmt.Fprintf(edge.Stdout, "spent %s\n", spent)
-	}
+	printSpent(edge, spent)
 	fmt.Fprintln(edge.Stdout)
 	tw := tabwriter.NewWriter(edge.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "STEP\tSTATE\tOUTPUT\tROWS\tBYTES\tDIGEST")
@@ -143,12 +115,4 @@ func printShow(edge *cli.Edge, head runHead, steps []shownStep, spent *spending)
 		}
 	}
 	return nil
-}
-
-// notFound tells that what was asked for is not in the store.
-func notFound(err error, what, hint string) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return fault.New(fault.Usage, fmt.Errorf("there is no %s in this store", what), hint)
-	}
-	return err
 }

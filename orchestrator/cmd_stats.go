@@ -51,7 +51,7 @@ func runStats(ctx context.Context, edge *cli.Edge, id store.RunID, o statsOption
 	return reading(ctx, edge, o.profile, func(st *store.Store) error {
 		r, err := statistics.Collect(ctx, st, id)
 		if err != nil {
-			return notFound(err, fmt.Sprintf("run %s", id), "see 'gymline list'")
+			return err
 		}
 		switch o.output {
 		case "json":

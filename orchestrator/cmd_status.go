@@ -12,7 +12,7 @@ import (
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/engine/argo"
-	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -44,7 +44,7 @@ type runStatusDoc struct {
 	State    string          `json:"state"` // the seal's, or the workflow's while there is none
 	Steps    []stepStatus    `json:"steps"`
 	Failures []store.Failure `json:"failures,omitempty"`
-	Spent    *spending       `json:"spent,omitempty"`
+	Spent    *run.Spending   `json:"spent,omitempty"`
 	Workflow *argo.State     `json:"workflow,omitempty"` // nil once the cluster has forgotten it
 }
 
@@ -65,7 +65,7 @@ func runStatus(ctx context.Context, edge *cli.Edge, o statusOptions, id store.Ru
 	}
 	return onCluster(ctx, edge, o.profile, func(c cluster) error {
 		if o.wait {
-			p, err := readPlan(ctx, c.st, id)
+			p, err := run.ReadPlan(ctx, c.st, id)
 			if err != nil {
 				return err
 			}
@@ -84,7 +84,7 @@ func runStatus(ctx context.Context, edge *cli.Edge, o statusOptions, id store.Ru
 
 // again reports whether a failure is of a shard that is still tried.
 func (d *runStatusDoc) again(f store.Failure) bool {
-	return !lasting(f) && !slices.Contains([]string{store.Succeeded, store.Failed, store.Interrupted}, d.State)
+	return !run.Lasting(f) && !slices.Contains([]string{store.Succeeded, store.Failed, store.Interrupted}, d.State)
 }
 
 func (c cluster) status(ctx context.Context, id store.RunID) (*runStatusDoc, error) {
@@ -96,61 +96,45 @@ func (c cluster) status(ctx context.Context, id store.RunID) (*runStatusDoc, err
 	case !errors.Is(err, argo.ErrNoWorkflow):
 		return nil, err
 	}
-	head, err := readHead(ctx, c.st, id)
+	r, err := run.Read(ctx, c.st, id)
 	if err != nil {
-		if doc.Workflow != nil {
+		if doc.Workflow != nil && errors.Is(err, store.ErrNotFound) {
 			return doc, nil // the pod that opens it has not come so far
 		}
 		return nil, err
 	}
-	if head.State != unsealed || doc.State == "" {
-		doc.State = head.State
+	if r.State != run.Unsealed || doc.State == "" {
+		doc.State = r.State
 	}
-	if doc.Failures = head.Failures; head.State == unsealed {
-		if doc.Failures, err = c.st.Failures(ctx, id); err != nil {
-			return nil, err
-		}
-	}
-	if doc.Spent, err = spendingOf(ctx, c.st, head.Run); err != nil {
+	doc.Failures = r.Failed
+	if doc.Spent, err = run.SpendingOf(ctx, c.st, r.Head.Run); err != nil {
 		return nil, err
 	}
-	p, err := readPlan(ctx, c.st, id)
-	if err != nil {
-		return nil, err
-	}
-	for i := range p.Steps {
-		s, err := c.stepStatus(ctx, id, &p.Steps[i], doc)
-		if err != nil {
-			return nil, err
-		}
-		doc.Steps = append(doc.Steps, s)
+	for _, step := range r.Steps {
+		doc.Steps = append(doc.Steps, doc.stepStatus(step))
 	}
 	return doc, nil
 }
 
-func (c cluster) stepStatus(ctx context.Context, id store.RunID, step *plan.Step, doc *runStatusDoc) (stepStatus, error) {
-	s := stepStatus{Step: step.Name, Shards: step.Shards}
-	for shard := range step.Shards {
-		rec, err := c.st.ReadStep(ctx, id, step.Name, shard)
-		switch {
-		case err == nil && rec.Reused:
-			s.Reused++
+func (d *runStatusDoc) stepStatus(step run.Step) stepStatus {
+	s := stepStatus{Step: step.Name, Shards: len(step.Shards)}
+	for _, shard := range step.Shards {
+		if shard.Record != nil {
 			s.Done++
-		case err == nil:
-			s.Done++
-		case !errors.Is(err, store.ErrNotFound):
-			return s, err
+			if shard.Record.Reused {
+				s.Reused++
+			}
 		}
 	}
-	for _, f := range doc.Failures {
-		if f.Step == step.Name && !doc.again(f) {
+	for _, f := range d.Failures {
+		if f.Step == step.Name && !d.again(f) {
 			s.Failed++
 		}
 	}
-	if doc.Workflow == nil {
-		return s, nil
+	if d.Workflow == nil {
+		return s
 	}
-	for _, pod := range doc.Workflow.Pods {
+	for _, pod := range d.Workflow.Pods {
 		if pod.Step != string(step.Name) {
 			continue
 		}
@@ -161,14 +145,12 @@ func (c cluster) stepStatus(ctx context.Context, id store.RunID, step *plan.Step
 			s.Retries++
 		}
 	}
-	return s, nil
+	return s
 }
 
 func printStatus(edge *cli.Edge, doc *runStatusDoc) error {
 	fmt.Fprintf(edge.Stdout, "%s  %s\n", doc.Run, doc.State)
-	if doc.Spent != nil {
-		fmt.Fprintf(edge.Stdout, "spent %s\n", doc.Spent)
-	}
+	printSpent(edge, doc.Spent)
 	fmt.Fprintln(edge.Stdout)
 	tw := tabwriter.NewWriter(edge.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "STEP\tDONE\tREUSED\tRUNNING\tFAILED\tRETRIES")

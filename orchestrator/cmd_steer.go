@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,7 +11,7 @@ import (
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/engine/argo"
 	"github.com/gymline/gymline/internal/fault"
-	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -37,11 +36,11 @@ func runStop(ctx context.Context, edge *cli.Edge, profile string, id store.RunID
 		if err != nil && !errors.Is(err, argo.ErrNoWorkflow) {
 			return err
 		}
-		if _, err := readHead(ctx, c.st, id); err != nil {
+		if _, err := run.ReadHead(ctx, c.st, id); err != nil {
 			return err
 		}
 		// The workflow's own seal would call it a failure.
-		err = c.st.SealRun(ctx, store.Seal{Run: id, State: store.Interrupted, Finished: store.Stamp(edge.Now())})
+		err = registry(edge, c.st).Seal(ctx, id, store.Interrupted)
 		if errors.Is(err, store.ErrExists) {
 			return fault.New(fault.Usage, fmt.Errorf("run %s had already ended", id), fmt.Sprintf("see 'gymline status %s'", id))
 		}
@@ -103,27 +102,22 @@ func runRetry(ctx context.Context, edge *cli.Edge, profile, output string, wait 
 		return err
 	}
 	return onCluster(ctx, edge, profile, func(c cluster) error {
-		head, err := readHead(ctx, c.st, id)
+		head, err := run.ReadHead(ctx, c.st, id)
 		if err != nil {
 			return err
 		}
-		if head.State == unsealed {
+		if head.State == run.Unsealed {
 			return fault.New(fault.Usage, fmt.Errorf("run %s has not ended", id), fmt.Sprintf("wait for it, or 'gymline stop %s%s'", id, profileFlag(profile)))
 		}
-		raw, err := c.st.ReadPlan(ctx, id)
+		d, p, err := run.DraftOf(ctx, c.st, head.Run)
 		if err != nil {
 			return err
 		}
-		p, err := plan.Decode(raw)
+		how, err := run.ExecutionOf(head.Run)
 		if err != nil {
 			return err
 		}
-		opening := draftOf(head.Run)
-		var how Execution
-		if err := json.Unmarshal(opening.Execution, &how); err != nil {
-			return fmt.Errorf("run %s: execution: %w", id, err)
-		}
-		digest, err := putDraft(ctx, c.st, opening, raw)
+		digest, err := d.Put(ctx, c.st)
 		if err != nil {
 			return err
 		}
@@ -131,27 +125,6 @@ func runRetry(ctx context.Context, edge *cli.Edge, profile, output string, wait 
 		if err != nil {
 			return err
 		}
-		return c.start(ctx, edge, startOptions{profile: profile, output: output, wait: wait, from: id}, m, opening, raw)
+		return c.start(ctx, edge, startOptions{profile: profile, output: output, wait: wait, from: id}, m, d, p)
 	})
-}
-
-// takeOver records what one run finished in another of the same plan, so that a
-// run that was to do all its work anew is also not done twice.
-func takeOver(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Plan, from, to store.RunID) error {
-	for i := range p.Steps {
-		for shard := range p.Steps[i].Shards {
-			rec, err := st.ReadStep(ctx, from, p.Steps[i].Name, shard)
-			if errors.Is(err, store.ErrNotFound) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			rec.Run, rec.Reused, rec.Started, rec.Finished = to, true, store.Stamp(edge.Now()), store.Stamp(edge.Now())
-			if err := st.CommitStep(ctx, rec); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

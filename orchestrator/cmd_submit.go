@@ -14,6 +14,7 @@ import (
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/planner"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -84,11 +85,11 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 		if err != nil {
 			return err
 		}
-		m, opening, raw, err := layOut(e, profile, p, trees, o.fresh)
+		m, d, err := layOut(e, profile, p, trees, o.fresh)
 		if err != nil {
 			return err
 		}
-		if _, err := putDraft(ctx, c.st, opening, raw); err != nil {
+		if _, err := d.Put(ctx, c.st); err != nil {
 			return err
 		}
 		if o.storeOnly {
@@ -98,7 +99,7 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 			fmt.Fprintln(edge.Stderr, "warning: "+old)
 		}
 		if m.Cron == nil {
-			return c.start(ctx, edge, startOptions{profile: o.profile, output: o.output, wait: o.wait, metrics: server}, m, opening, raw)
+			return c.start(ctx, edge, startOptions{profile: o.profile, output: o.output, wait: o.wait, metrics: server}, m, d, p)
 		}
 		if err := c.Submit(ctx, m); err != nil {
 			return err
@@ -123,19 +124,16 @@ type startOptions struct {
 
 // start opens the next run of an experiment and creates its Workflow, which bears
 // the run's name.
-func (c cluster) start(ctx context.Context, edge *cli.Edge, o startOptions, m *argo.Manifests, opening store.Run, raw []byte) error {
-	p, err := plan.Decode(raw)
-	if err != nil {
-		return err
-	}
+func (c cluster) start(ctx context.Context, edge *cli.Edge, o startOptions, m *argo.Manifests, d run.Draft, p *plan.Plan) (err error) {
 	var id store.RunID
+	runs := registry(edge, c.st)
 	for created := false; !created; {
-		id, err = openRun(ctx, edge, c.st, opening, raw, func(id store.RunID) (bool, error) { return c.Has(ctx, id) })
+		id, err = runs.Open(ctx, d, func(id store.RunID) (bool, error) { return c.Has(ctx, id) })
 		if err != nil {
 			return err
 		}
 		if o.from != "" {
-			if err := takeOver(ctx, edge, c.st, p, o.from, id); err != nil {
+			if err := runs.TakeOver(ctx, p, o.from, id); err != nil {
 				return err
 			}
 		}
@@ -164,9 +162,9 @@ func (c cluster) create(ctx context.Context, edge *cli.Edge, id store.RunID, m *
 	}
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	seal := store.Seal{Run: id, State: store.Interrupted, Finished: store.Stamp(edge.Now())}
+	runs := registry(edge, c.st)
 	if errors.Is(err, argo.ErrTaken) {
-		return false, c.st.SealRun(after, seal)
+		return false, runs.Seal(after, id, store.Interrupted)
 	}
 	has, lookErr := c.Has(after, id)
 	if lookErr != nil {
@@ -175,7 +173,6 @@ func (c cluster) create(ctx context.Context, edge *cli.Edge, id store.RunID, m *
 	if has {
 		return true, nil
 	}
-	seal.State = store.Failed
-	seal.Failures = []store.Failure{{Step: "workflow", ExitCode: fault.Code(err), Cause: err.Error(), Hint: fault.Hint(err)}}
-	return false, errors.Join(err, c.st.SealRun(after, seal))
+	return false, errors.Join(err, runs.Seal(after, id, store.Failed,
+		store.Failure{Step: "workflow", ExitCode: fault.Code(err), Cause: err.Error(), Hint: fault.Hint(err)}))
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // estimateOf rehearses what is left to do of a plan.
-func estimateOf(ctx context.Context, edge *cli.Edge, e *experiment.Experiment, how Execution, p *plan.Plan, trees map[string]*store.TreeFS, shards []run.Planned) (*estimate.Estimate, error) {
+func estimateOf(ctx context.Context, edge *cli.Edge, e *experiment.Experiment, how run.Execution, p *plan.Plan, trees map[string]*store.TreeFS, shards []run.Planned) (*estimate.Estimate, error) {
 	type shard struct {
 		step  store.StepName
 		shard int
@@ -41,25 +41,8 @@ func estimateOf(ctx context.Context, edge *cli.Edge, e *experiment.Experiment, h
 	})
 }
 
-// spendingAhead is the account that the experiment's next run would spend from,
-// or nil when it has no budget.
-func spendingAhead(ctx context.Context, st *store.Store, name string, how Execution) (*spending, error) {
-	if how.BudgetUSD == 0 {
-		return nil, nil
-	}
-	n, err := st.LastRun(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	account, err := accountAfter(ctx, st, runID(name, n), "")
-	if err != nil || account == "" {
-		return &spending{BudgetUSD: how.BudgetUSD}, err
-	}
-	return spent(ctx, st, account, how.BudgetUSD)
-}
-
 // printEstimate shows what the calls that are left come to.
-func printEstimate(edge *cli.Edge, e *estimate.Estimate, ahead *spending) error {
+func printEstimate(edge *cli.Edge, e *estimate.Estimate, ahead *run.Spending) error {
 	if len(e.Models) > 0 {
 		tw := tabwriter.NewWriter(edge.Stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(tw, "\nMODEL\tCALLS\tPROMPT TOKENS\tCOMPLETION TOKENS\tUSD: LOW\tLIKELY\tHIGH")

@@ -18,6 +18,7 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -34,7 +35,7 @@ const (
 // The cluster may be out of reach meanwhile: what is not known is asked again.
 // An interrupt ends the showing and not the run.
 func (c cluster) follow(ctx context.Context, edge *cli.Edge, id store.RunID, p *plan.Plan, out printer) error {
-	out.Emit(opened(id, p))
+	out.Emit(run.Opened(id, p))
 	f := &follower{cluster: c, id: id, workflow: id, plan: p, out: out, seen: map[string]int{}, ended: map[string]bool{}}
 	ended, err := f.watch(ctx, edge)
 	if err == nil {
@@ -158,12 +159,12 @@ func (f *follower) sealed(ctx context.Context, ended *progress.Event) (err error
 // finished tells of all shards that a pod did, from their records.
 func (f *follower) finished(ctx context.Context, step *plan.Step, pod argo.Pod) error {
 	for shard := pod.Shard; shard < step.Shards; shard += max(pod.Stride, 1) {
-		rec, err := f.st.ReadStep(ctx, f.id, step.Name, shard)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
+		rec, err := run.Record(ctx, f.st, f.id, step.Name, shard)
 		if err != nil {
 			return err
+		}
+		if rec == nil {
+			continue
 		}
 		done := progress.Event{Type: progress.Progress, Step: pod.Step, Shard: shard, Usage: new(llm.Usage)}
 		if len(rec.Usage) > 0 {
@@ -232,8 +233,7 @@ func (f *follower) verdict(ctx context.Context, ended *progress.Event) error {
 			Cause: failure.Cause, Hint: failure.Hint, ExitCode: failure.ExitCode,
 		})
 	}
-	first := f.seal.Failures[0]
-	return fault.New(first.ExitCode, fmt.Errorf("run %s failed in %s/%d: %s", f.id, first.Step, first.Shard, first.Cause), first.Hint)
+	return run.Failed(f.id, f.seal.Failures[0])
 }
 
 // lines calls fn with each line of r.

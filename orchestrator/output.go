@@ -9,7 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/run"
+	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // bindOutput adds -o; the first form is the default.
@@ -28,4 +32,14 @@ func writeJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
+}
+
+// short is enough of a digest for a person.
+func short(d store.Digest) string { return string(d[:min(12, len(d))]) }
+
+// printSpent tells how far a budget is used, where there is one.
+func printSpent(edge *cli.Edge, s *run.Spending) {
+	if s != nil {
+		fmt.Fprintf(edge.Stdout, "spent %s of %s, since %s\n", text.Dollars(s.USD), text.Dollars(s.BudgetUSD), s.Account)
+	}
 }

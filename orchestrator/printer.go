@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -49,8 +49,7 @@ type textPrinter struct {
 func (t *textPrinter) results(ctx context.Context, st *store.Store, p *plan.Plan, ended *progress.Event) error {
 	if p.Step(plan.JobEvaluate) != nil {
 		t.scores = new(metrics.Evaluation)
-		ref := plan.Ref{Step: plan.JobEvaluate, Shard: 0, Output: plan.MetricsOutput}
-		if err := readOutput(ctx, st, store.RunID(ended.Run), ref, t.scores); err != nil {
+		if err := run.ReadOutput(ctx, st, store.RunID(ended.Run), plan.JobEvaluate, plan.MetricsOutput, t.scores); err != nil {
 			return err
 		}
 	}
@@ -106,20 +105,4 @@ func saveReport(ctx context.Context, edge *cli.Edge, st *store.Store, ended *pro
 		return
 	}
 	ended.Report = file
-}
-
-// readOutput decodes a step's JSON output.
-func readOutput(ctx context.Context, st *store.Store, id store.RunID, ref plan.Ref, into any) error {
-	artifacts, err := findOutput(ctx, st, id, ref)
-	if err != nil {
-		return err
-	}
-	data, err := st.ReadBlob(ctx, artifacts[0].Digest)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(data, into); err != nil {
-		return fmt.Errorf("%s/%s: %w", ref.Step, ref.Output, err)
-	}
-	return nil
 }

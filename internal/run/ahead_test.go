@@ -10,28 +10,6 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
-// world is a store and a plan of two steps: "make", of two shards, and "join",
-// which reads them.
-type world struct {
-	*testing.T
-	*store.Store
-	plan *plan.Plan
-}
-
-func newWorld(t *testing.T) world {
-	return world{t, store.New(store.NewMem()), &plan.Plan{Version: plan.Version, Experiment: "x", Digest: "d", Seed: 7, Steps: []plan.Step{
-		{Name: "make", Job: "make", Format: 1, Shards: 2, Share: plan.Share{Params: []byte(`{}`)}},
-		{Name: "join", Job: "join", Format: 1, Shards: 1, Share: plan.Share{Params: []byte(`{}`)}, Inputs: []plan.Input{{Name: "parts", Step: "make", Output: "part.jsonl"}}},
-	}}}
-}
-
-func (w world) ok(err error) {
-	w.Helper()
-	if err != nil {
-		w.Fatal(err)
-	}
-}
-
 func (w world) ahead() []Planned {
 	w.Helper()
 	shards, memos, err := LookAhead(w.Context(), w.Store, w.plan, job.StoredInputs(w.Store, w.plan))

@@ -1,4 +1,4 @@
-package main
+package run
 
 import (
 	"context"
@@ -25,8 +25,11 @@ func keepFailure(ctx context.Context, st *store.Store, f store.Failure, id store
 	if f.ExitCode = fault.Code(err); err == nil || f.ExitCode == fault.Interrupted || errors.Is(err, errGivenUp) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushWithin)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
 	defer cancel()
+	if _, err := st.ReadRun(ctx, id); err != nil {
+		return // there is no run to leave it in
+	}
 	f.Cause, f.Hint = err.Error(), fault.Hint(err)
 	_ = st.PutFailure(ctx, id, f)
 }
@@ -80,7 +83,7 @@ func givingUp(ctx context.Context, st *store.Store, id store.RunID, mine func(st
 				continue // the work itself finds out whether the store is gone
 			}
 			for _, f := range failures {
-				if lasting(f) && !mine(f) {
+				if Lasting(f) && !mine(f) {
 					cancel(fmt.Errorf("%w in %s/%d: %s", errGivenUp, f.Step, f.Shard, f.Cause))
 					return
 				}

@@ -1,45 +1,49 @@
-package main
+package run
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/gymline/gymline/internal/store"
-	"github.com/gymline/gymline/internal/text"
 )
 
-// A spending is how far a run's budget is used. While processes are under way, or
+// A Spending is how far a run's budget is used. While processes are under way, or
 // after one was killed, it counts what they have set aside.
-type spending struct {
+type Spending struct {
 	Account   store.RunID `json:"account,omitempty"` // the first run that spent from it; "" before there is one
 	USD       float64     `json:"usd"`
 	BudgetUSD float64     `json:"budgetUSD"`
 }
 
-func (s *spending) String() string {
-	return fmt.Sprintf("%s of %s, since %s", text.Dollars(s.USD), text.Dollars(s.BudgetUSD), s.Account)
+// SpendingOf is a run's, or nil when it has no budget.
+func SpendingOf(ctx context.Context, st *store.Store, r store.Run) (*Spending, error) {
+	how, err := ExecutionOf(r)
+	if err != nil || how.BudgetUSD == 0 {
+		return nil, err
+	}
+	return spent(ctx, st, r.Spending(), how.BudgetUSD)
 }
 
-// spendingOf is a run's, or nil when it has no budget.
-func spendingOf(ctx context.Context, st *store.Store, run store.Run) (*spending, error) {
-	var how Execution
-	if len(run.Execution) == 0 {
-		return nil, nil
-	}
-	if err := json.Unmarshal(run.Execution, &how); err != nil {
-		return nil, fmt.Errorf("run %s: execution: %w", run.ID, err)
-	}
+// SpendingAhead is the account that the experiment's next run would spend from,
+// or nil when it has no budget.
+func SpendingAhead(ctx context.Context, st *store.Store, experiment string, how Execution) (*Spending, error) {
 	if how.BudgetUSD == 0 {
 		return nil, nil
 	}
-	return spent(ctx, st, run.Spending(), how.BudgetUSD)
+	n, err := st.LastRun(ctx, experiment)
+	if err != nil {
+		return nil, err
+	}
+	account, err := accountAfter(ctx, st, numbered(experiment, n), "")
+	if err != nil || account == "" {
+		return &Spending{BudgetUSD: how.BudgetUSD}, err
+	}
+	return spent(ctx, st, account, how.BudgetUSD)
 }
 
-func spent(ctx context.Context, st *store.Store, account store.RunID, budget float64) (*spending, error) {
+func spent(ctx context.Context, st *store.Store, account store.RunID, budget float64) (*Spending, error) {
 	last, err := st.LastSpend(ctx, account, store.Spend{})
-	return &spending{account, last.Total, budget}, err
+	return &Spending{account, last.Total, budget}, err
 }
 
 // accountAfter is the account that the run after another spends from: the same

@@ -1,0 +1,100 @@
+package run
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// A Registry opens and ends the runs of a store.
+type Registry struct {
+	*store.Store
+	Now     func() time.Time // of records; nothing digested sees it
+	Version string           // gymline's, for the records of runs
+}
+
+func (r Registry) stamp() string { return store.Stamp(r.Now()) }
+
+// Open claims the next free ID of the draft's experiment and writes the run's
+// record and plan: both or, after a crash between them, a run without a plan.
+// taken, where it is set, tells of IDs that something else than the store knows.
+func (r Registry) Open(ctx context.Context, d Draft, taken func(store.RunID) (bool, error)) (store.RunID, error) {
+	record := d.record
+	n, err := r.LastRun(ctx, record.Experiment)
+	for err == nil {
+		if record.Account, err = accountAfter(ctx, r.Store, numbered(record.Experiment, n), record.Account); err != nil {
+			break
+		}
+		n++
+		record.ID = numbered(record.Experiment, n)
+		if taken != nil {
+			elsewhere, err := taken(record.ID)
+			if err != nil {
+				return "", err
+			}
+			if elsewhere {
+				continue
+			}
+		}
+		record.Created, record.Version = r.stamp(), r.Version
+		whole := context.WithoutCancel(ctx) // an interrupt comes before both writes or after
+		if err = r.CreateRun(whole, record); err == nil {
+			return record.ID, r.PutPlan(whole, record.ID, d.plan)
+		}
+		if errors.Is(err, store.ErrExists) {
+			err = ctx.Err() // another run was opened at the same moment
+		}
+	}
+	return "", err
+}
+
+func numbered(experiment string, n int) store.RunID {
+	return store.RunID(fmt.Sprintf("%s-%d", experiment, n))
+}
+
+// OpenAs opens the run of that ID. It may be there, of the same draft: an attempt
+// before this one was cut off, or a scheduled time came twice.
+func (r Registry) OpenAs(ctx context.Context, id store.RunID, d Draft) error {
+	record := d.record
+	record.ID, record.Created, record.Version = id, r.stamp(), r.Version
+	err := r.CreateRun(ctx, record)
+	if errors.Is(err, store.ErrExists) {
+		err = r.sameDraft(ctx, id, d)
+	}
+	if err != nil {
+		return err
+	}
+	return r.PutPlan(ctx, id, d.plan)
+}
+
+func (r Registry) sameDraft(ctx context.Context, id store.RunID, d Draft) error {
+	want, err := encode(d.record)
+	if err != nil {
+		return err
+	}
+	there, err := r.ReadRun(ctx, id)
+	if err != nil {
+		return err
+	}
+	have, err := encode(drafted(there))
+	if err == nil && !bytes.Equal(have, want) {
+		return fault.New(fault.Permanent, fmt.Errorf("run %s is there and was opened from another experiment", id), "submit again: it gets the next number")
+	}
+	return err
+}
+
+// Opened is the event of a run that is open.
+func Opened(id store.RunID, p *plan.Plan) progress.Event {
+	e := progress.Event{Type: progress.RunOpened, Run: string(id), Experiment: p.Experiment}
+	for _, s := range p.Steps {
+		e.Steps = append(e.Steps, progress.StepShape{Step: string(s.Name), Shards: s.Shards})
+	}
+	return e
+}

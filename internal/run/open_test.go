@@ -1,0 +1,110 @@
+package run
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// Runs are numbered without a gap, however many open at once; an ID that
+// something else than the store has is left out.
+func TestOpenClaimsTheNextNumber(t *testing.T) {
+	w := newWorld(t)
+	var wg sync.WaitGroup
+	ids := make([]store.RunID, 12)
+	for i := range ids {
+		wg.Go(func() {
+			var err error
+			if ids[i], err = w.Open(t.Context(), w.draft(Execution{}), nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if all, err := w.Runs(t.Context()); err != nil || len(all) != 12 || all[11] != "x-12" || len(slices.Compact(slices.Sorted(slices.Values(ids)))) != 12 {
+		t.Errorf("%v, %v", all, err)
+	}
+	id, err := w.Open(t.Context(), w.draft(Execution{}), func(id store.RunID) (bool, error) { return id == "x-13", nil })
+	if err != nil || id != "x-14" {
+		t.Errorf("%s, %v", id, err)
+	}
+	away := errors.New("the cluster is away")
+	if _, err := w.Open(t.Context(), w.draft(Execution{}), func(store.RunID) (bool, error) { return false, away }); !errors.Is(err, away) {
+		t.Error(err)
+	}
+	r, err := w.ReadRun(t.Context(), "x-14")
+	if err != nil || r.Created != "1970-01-01T00:16:40.000Z" || r.Version != "v1" || r.Experiment != "x" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if p, err := ReadPlan(t.Context(), w.Store, "x-14"); err != nil || len(p.Steps) != 2 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// An account goes on until a run succeeds, also beside one that is under way.
+func TestAccountOfTheNextRun(t *testing.T) {
+	w := newWorld(t)
+	next := func(state string) store.RunID {
+		t.Helper()
+		id := w.open(Execution{})
+		if state != Unsealed {
+			w.ok(w.Seal(t.Context(), id, state))
+		}
+		r, err := w.ReadRun(t.Context(), id)
+		w.ok(err)
+		return r.Spending()
+	}
+	var got []store.RunID
+	for _, state := range []string{store.Failed, Unsealed, store.Interrupted, store.Succeeded, store.Succeeded, Unsealed, Unsealed} {
+		got = append(got, next(state))
+	}
+	if want := []store.RunID{"x-1", "x-1", "x-1", "x-1", "x-5", "x-6", "x-6"}; !slices.Equal(got, want) {
+		t.Errorf("the accounts are %q, want %q", got, want)
+	}
+	// A pod that opens the run from its draft finds it, account and all.
+	r, err := w.ReadRun(t.Context(), "x-7")
+	w.ok(err)
+	d, _, err := DraftOf(t.Context(), w.Store, r)
+	w.ok(err)
+	if err := w.OpenAs(t.Context(), "x-7", d); err != nil {
+		t.Error(err)
+	}
+}
+
+// A pod opens a run from one digest, any number of times; a run that was opened
+// from another draft is not touched.
+func TestOpenFromADraft(t *testing.T) {
+	w := newWorld(t)
+	d := w.draft(Execution{InFlight: 3})
+	want, err := d.Digest()
+	w.ok(err)
+	if _, err := ReadDraft(t.Context(), w.Store, want); fault.Code(err) != fault.Permanent || !strings.Contains(err.Error(), "no draft") {
+		t.Errorf("of a draft that was not put: %v", err)
+	}
+	if got, err := d.Put(t.Context(), w.Store); err != nil || got != want {
+		t.Fatalf("%s, %v; want %s", got, err, want)
+	}
+	read, err := ReadDraft(t.Context(), w.Store, want)
+	w.ok(err)
+	for range 2 {
+		w.ok(w.OpenAs(t.Context(), "nightly-123", read))
+	}
+	r, err := w.ReadRun(t.Context(), "nightly-123")
+	w.ok(err)
+	back, p, err := DraftOf(t.Context(), w.Store, r)
+	w.ok(err)
+	if got, _ := back.Digest(); got != want || p.Experiment != "x" || r.Account != "" {
+		t.Errorf("the run's draft is %s, want %s: %+v", got, want, r)
+	}
+	if err := w.OpenAs(t.Context(), "nightly-123", w.draft(Execution{InFlight: 4})); fault.Code(err) != fault.Permanent || !strings.Contains(err.Error(), "another experiment") {
+		t.Errorf("another draft took the run: %v", err)
+	}
+	if how, err := ExecutionOf(r); err != nil || how.InFlight != 3 {
+		t.Errorf("%+v, %v", how, err)
+	}
+}

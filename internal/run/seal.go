@@ -1,0 +1,73 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// Seal ends a run, once: store.ErrExists means that it had ended.
+func (r Registry) Seal(ctx context.Context, id store.RunID, state string, failures ...store.Failure) error {
+	return r.SealRun(ctx, store.Seal{Run: id, State: state, Failures: failures, Finished: r.stamp()})
+}
+
+// SealOf ends the run that a workflow opened from a draft, with the failures that
+// its jobs left. A run of another draft is not this one's to end, and one that
+// has ended, or never opened, stays as it is.
+func (r Registry) SealOf(ctx context.Context, id store.RunID, draft store.Digest, succeeded bool) error {
+	run, err := r.ReadRun(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	have, err := encode(drafted(run))
+	if err != nil || store.DigestOf(have) != draft {
+		return err
+	}
+	state, failures := store.Succeeded, []store.Failure(nil)
+	if !succeeded {
+		state = store.Failed
+		if failures, err = failuresOf(ctx, r.Store, id); err != nil {
+			return err
+		}
+	}
+	err = r.Seal(ctx, id, state, failures...)
+	if errors.Is(err, store.ErrExists) {
+		return nil // an attempt before this one was first, or somebody stopped the run
+	}
+	return err
+}
+
+// failuresOf are why a run failed: what its jobs left, and where something else
+// than a job failed, that the cluster knows.
+func failuresOf(ctx context.Context, st *store.Store, id store.RunID) ([]store.Failure, error) {
+	list, err := st.Failures(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	// What was being tried again when another shard failed for good is no cause.
+	if slices.ContainsFunc(list, Lasting) {
+		list = slices.DeleteFunc(list, func(f store.Failure) bool { return !Lasting(f) })
+	}
+	if len(list) == 0 {
+		list = []store.Failure{{
+			Step: "workflow", ExitCode: fault.Temporary, Cause: "a pod ended without saying why",
+			Hint: fmt.Sprintf("'gymline status %s' shows what the cluster says of it", id),
+		}}
+	}
+	return list, nil
+}
+
+// Lasting reports whether a failure stays, however often its shard is tried.
+func Lasting(f store.Failure) bool { return f.ExitCode != fault.Temporary }
+
+// Failed is the error of a run that a failure ended.
+func Failed(id store.RunID, f store.Failure) error {
+	return fault.New(f.ExitCode, fmt.Errorf("run %s failed in %s/%d: %s", id, f.Step, f.Shard, f.Cause), f.Hint)
+}
