@@ -52,7 +52,7 @@ func runShow(ctx context.Context, edge *cli.Edge, id store.RunID, o showOptions)
 		if err != nil {
 			return err
 		}
-		spent, err := run.SpendingOf(ctx, st, r.Head.Run)
+		spent, err := run.SpendingOf(ctx, st, r.Run)
 		if err != nil {
 			return err
 		}

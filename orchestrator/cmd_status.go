@@ -107,7 +107,7 @@ func (c cluster) status(ctx context.Context, id store.RunID) (*runStatusDoc, err
 		doc.State = r.State
 	}
 	doc.Failures = r.Failed
-	if doc.Spent, err = run.SpendingOf(ctx, c.st, r.Head.Run); err != nil {
+	if doc.Spent, err = run.SpendingOf(ctx, c.st, r.Run); err != nil {
 		return nil, err
 	}
 	for _, step := range r.Steps {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/statistics"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -100,7 +101,7 @@ func TestStatisticsOfOddRuns(t *testing.T) {
 		// Nothing is paid now, and all of it was before.
 		"reused altogether": {reused, []string{`<tr class="baseline"><th scope="row">reused, not paid now</th>`, "<dt>Calls</dt><dd><b>0</b><span>204,000 more when the reused work was done</span>",
 			"<dt>Paid</dt><dd><b>$0.00</b><span>$164.40 more when the reused work was done", ">40 reused<"}, []string{"NaN"}},
-		"just opened":    {&statistics.Run{Run: "x-1", State: statistics.Unsealed}, []string{"Not sealed", "No shard is done"}, []string{`id="tokens"`, `id="rows"`, `id="gym"`, "<rect"}},
+		"just opened":    {&statistics.Run{Run: "x-1", State: run.Unsealed}, []string{"Not sealed", "No shard is done"}, []string{`id="tokens"`, `id="rows"`, `id="gym"`, "<rect"}},
 		"broken numbers": {broken, []string{"support-7"}, nil},
 	} {
 		got := renderRun(t, c.r)

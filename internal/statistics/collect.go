@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -14,39 +13,36 @@ import (
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/trace"
 )
 
-// Collect reads a run's records. A run that is not there is a store.ErrNotFound.
+// Collect sums up a run. A run that is not there is a store.ErrNotFound.
 func Collect(ctx context.Context, s *store.Store, id store.RunID) (*Run, error) {
-	head, err := s.ReadRun(ctx, id)
+	stands, err := run.Read(ctx, s, id)
 	if err != nil {
-		return nil, fmt.Errorf("run %s: %w", id, err)
-	}
-	r := &Run{Run: id, Experiment: head.Experiment, Digest: head.Digest, State: Unsealed, Created: head.Created, Steps: []Step{}}
-	if err := r.seal(ctx, s); err != nil {
 		return nil, err
 	}
-	raw, err := s.ReadPlan(ctx, id)
-	if errors.Is(err, store.ErrNotFound) {
+	r := &Run{Run: id, Experiment: stands.Experiment, Digest: stands.Digest, State: stands.State, Created: stands.Created, Finished: stands.Finished, Steps: []Step{}}
+	for _, f := range stands.Failed {
+		failure, err := failureOf(f)
+		if err != nil {
+			return nil, fmt.Errorf("failure of %s/%d of run %s: %w", f.Step, f.Shard, id, err)
+		}
+		r.Failures = append(r.Failures, failure)
+	}
+	if stands.Plan == nil {
 		return r, nil // it was cut off as it opened
 	}
-	if err != nil {
-		return nil, fmt.Errorf("plan of run %s: %w", id, err)
-	}
-	p, err := plan.Decode(raw)
-	if err != nil {
-		return nil, err
-	}
-	opened, err := store.ParseStamp(head.Created)
+	opened, err := store.ParseStamp(r.Created)
 	if err != nil {
 		return nil, fmt.Errorf("run %s: created: %w", id, err)
 	}
-	for i := range p.Steps {
-		step, err := r.step(ctx, s, &p.Steps[i], opened)
+	for _, from := range stands.Steps {
+		step, err := r.step(ctx, s, from, opened)
 		if err != nil {
-			return nil, fmt.Errorf("run %s: step %s: %w", id, p.Steps[i].Name, err)
+			return nil, fmt.Errorf("run %s: step %s: %w", id, from.Name, err)
 		}
 		r.Used, r.Before = r.Used.Add(step.Used), r.Before.Add(step.Before)
 		r.Steps = append(r.Steps, *step)
@@ -61,58 +57,40 @@ func Collect(ctx context.Context, s *store.Store, id store.RunID) (*Run, error) 
 	return r, nil
 }
 
-// seal reads how the run ended, or why it is not likely to end well.
-func (r *Run) seal(ctx context.Context, s *store.Store) error {
-	kept, err := s.Failures(ctx, r.Run)
-	if err != nil {
-		return fmt.Errorf("failures of run %s: %w", r.Run, err)
+// failureOf takes how far an attempt came from what its job left.
+func failureOf(f store.Failure) (Failure, error) {
+	failure := Failure{Failure: f}
+	if len(f.Progress) == 0 {
+		return failure, nil
 	}
-	told := kept
-	seal, err := s.ReadSeal(ctx, r.Run)
-	switch {
-	case err == nil:
-		r.State, r.Finished, told = seal.State, seal.Finished, seal.Failures
-	case !errors.Is(err, store.ErrNotFound):
-		return fmt.Errorf("seal of run %s: %w", r.Run, err)
+	var e progress.Event
+	if err := json.Unmarshal(f.Progress, &e); err != nil {
+		return failure, fmt.Errorf("progress: %w", err)
 	}
-	for _, f := range told {
-		failure := Failure{Failure: f}
-		i := slices.IndexFunc(kept, func(k store.Failure) bool { return k.Step == f.Step && k.Shard == f.Shard })
-		if i >= 0 && len(kept[i].Progress) > 0 {
-			var e progress.Event
-			if err := json.Unmarshal(kept[i].Progress, &e); err != nil {
-				return fmt.Errorf("failure of %s/%d of run %s: progress: %w", f.Step, f.Shard, r.Run, err)
-			}
-			failure.Progress, failure.Planned, failure.Ended, failure.FailedRows = nil, e.Total, e.Done, e.Failed
-			if e.Usage != nil {
-				failure.Used = *e.Usage
-			}
-		}
-		r.Failures = append(r.Failures, failure)
+	failure.Progress, failure.Planned, failure.Ended, failure.FailedRows = nil, e.Total, e.Done, e.Failed
+	if e.Usage != nil {
+		failure.Used = *e.Usage
 	}
-	return nil
+	return failure, nil
 }
 
-func (r *Run) step(ctx context.Context, s *store.Store, p *plan.Step, opened time.Time) (*Step, error) {
-	step := &Step{Step: p.Name, Shards: make([]Shard, p.Shards)}
+func (r *Run) step(ctx context.Context, s *store.Store, from run.Step, opened time.Time) (*Step, error) {
+	step := &Step{Step: from.Name, Shards: make([]Shard, len(from.Shards))}
 	var ledger, gym []store.Artifact
 	first, last := -1.0, 0.0 // of the shards worked on; -1 while there is none
 	for i := range step.Shards {
-		sh := &step.Shards[i]
-		sh.State = Pending
-		rec, err := s.ReadStep(ctx, r.Run, p.Name, i)
-		if errors.Is(err, store.ErrNotFound) {
-			if n := slices.IndexFunc(r.Failures, func(f Failure) bool { return f.Step == p.Name && f.Shard == i }); n >= 0 {
+		sh, rec := &step.Shards[i], from.Shards[i].Record
+		if rec == nil {
+			sh.State = Pending
+			if from.Shards[i].Failure != nil {
+				n := slices.IndexFunc(r.Failures, func(f Failure) bool { return f.Step == from.Name && f.Shard == i })
 				sh.State, sh.Usage = Failed, r.Failures[n].Used
 				step.Used = step.Used.Add(sh.Usage)
 				step.Failed++
 			}
 			continue
 		}
-		if err != nil {
-			return nil, err
-		}
-		roles, err := sh.read(&rec, opened)
+		roles, err := sh.read(rec, opened)
 		if err != nil {
 			return nil, fmt.Errorf("shard %d: %w", i, err)
 		}
@@ -137,7 +115,7 @@ func (r *Run) step(ctx context.Context, s *store.Store, p *plan.Step, opened tim
 		if a, err := rec.Output(plan.RowsOutput); err == nil {
 			ledger = append(ledger, a)
 		}
-		if a, err := rec.Output(plan.StatsOutput); err == nil && p.Job == plan.JobGenerate {
+		if a, err := rec.Output(plan.StatsOutput); err == nil && from.Job == plan.JobGenerate {
 			gym = append(gym, a)
 		}
 	}

@@ -10,19 +10,17 @@ package statistics
 import (
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/trace"
 )
-
-// Unsealed is the state of a run that is under way or was cut off.
-const Unsealed = "Unsealed"
 
 // A Run is what is known of a run.
 type Run struct {
 	Run        store.RunID  `json:"run"`
 	Experiment string       `json:"experiment"`
 	Digest     store.Digest `json:"experimentDigest"`
-	State      string       `json:"state"` // the seal's, or Unsealed
+	State      string       `json:"state"` // the seal's, or run.Unsealed
 	Created    string       `json:"created"`
 	Finished   string       `json:"finished,omitempty"` // when it was sealed
 	// Seconds is from the run's opening to its seal, or to the last record.
@@ -76,7 +74,7 @@ type Shard struct {
 const (
 	Succeeded = store.Succeeded
 	Failed    = store.Failed
-	Pending   = "Pending"
+	Pending   = run.Pending
 )
 
 // Rows counts a step's rows by how they ended, and what an accepted one took,

@@ -13,6 +13,7 @@ import (
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/trace"
 )
@@ -130,14 +131,14 @@ func TestARunThatFailedHalfway(t *testing.T) {
 // A run that is under way has no seal; what its jobs left of failures is there.
 func TestARunUnderWay(t *testing.T) {
 	w := newWorld(t)
-	if r := w.collect(); r.State != Unsealed || len(r.Steps) != 0 {
+	if r := w.collect(); r.State != run.Unsealed || len(r.Steps) != 0 {
 		t.Errorf("without a plan: %+v", r)
 	}
 	w.plan()
 	w.shard(1, 2, 12, false, paid, failed)
 	w.ok(w.s.PutFailure(t.Context(), "big-1", store.Failure{Step: "generate", Shard: 0, ExitCode: 75, Cause: "away"}))
 	r := w.collect()
-	if r.State != Unsealed || r.Seconds != 12 || r.Steps[0].Failed != 1 || r.Steps[0].Done != 1 || r.Used != paid {
+	if r.State != run.Unsealed || r.Seconds != 12 || r.Steps[0].Failed != 1 || r.Steps[0].Done != 1 || r.Used != paid {
 		t.Errorf("%+v", r)
 	}
 	if rows := r.Steps[0].Rows; rows.USDPerAccepted != nil || rows.Failed != 1 {
