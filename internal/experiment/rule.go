@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -14,13 +15,18 @@ import (
 // A rule is the form of a text. The pattern is for the JSON Schema, and where
 // ok is set it may let through what only ok can refuse.
 type rule struct {
-	pattern *regexp.Regexp
+	pattern func() *regexp.Regexp
 	ok      func(string) bool
 	want    string // completes "use …"
 }
 
 func (r rule) holds(s string) bool {
-	return r.pattern.MatchString(s) && (r.ok == nil || r.ok(s))
+	return r.pattern().MatchString(s) && (r.ok == nil || r.ok(s))
+}
+
+// lazily compiles a pattern when it is first asked for: most processes ask for none.
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
 
 // The parts of names that Kubernetes and image registries share.
@@ -33,24 +39,24 @@ const (
 
 // rules are looked up by the struct tags rule and keys.
 var rules = map[string]rule{
-	"label":    {regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`), nil, "1 to 40 lowercase letters, digits and inner hyphens"},
-	"name":     {regexp.MustCompile(`^[A-Za-z0-9][-_A-Za-z0-9]{0,62}$`), nil, "1 to 63 letters, digits, hyphens and underscores, the first a letter or digit"},
-	"title":    {regexp.MustCompile(`^[A-Za-z0-9][-._A-Za-z0-9]{0,62}$`), nil, "1 to 63 letters, digits, dots, hyphens and underscores, the first a letter or digit"},
-	"text":     {regexp.MustCompile(`^\S([^\x00-\x1f]*\S)?$`), nil, "a text of one line, without spaces around it"},
-	"env":      {regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`), nil, "the name of an environment variable: letters, digits and underscores"},
-	"path":     {regexp.MustCompile(`^[^/\\]([^\\]*[^/\\])?$`), fs.ValidPath, "a relative path with forward slashes and without .. or empty parts"},
-	"prefix":   {regexp.MustCompile(`^([^/\\]([^\\]*[^/\\])?)?$`), isPrefix, "nothing, or a relative path with forward slashes and without . or .. parts"},
-	"bucket":   {regexp.MustCompile(`^[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]$`), nil, "3 to 63 lowercase letters, digits, dots and hyphens, the first and last a letter or digit"},
-	"url":      {regexp.MustCompile(`^https?://[^\s?#@]+$`), isURL, "an http or https URL without user, query or fragment"},
-	"endpoint": {regexp.MustCompile(`^https?://[^\s?#@/]+/?$`), isURL, "an http or https URL of a server, without user, path, query or fragment"},
+	"label":    {lazily(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`), nil, "1 to 40 lowercase letters, digits and inner hyphens"},
+	"name":     {lazily(`^[A-Za-z0-9][-_A-Za-z0-9]{0,62}$`), nil, "1 to 63 letters, digits, hyphens and underscores, the first a letter or digit"},
+	"title":    {lazily(`^[A-Za-z0-9][-._A-Za-z0-9]{0,62}$`), nil, "1 to 63 letters, digits, dots, hyphens and underscores, the first a letter or digit"},
+	"text":     {lazily(`^\S([^\x00-\x1f]*\S)?$`), nil, "a text of one line, without spaces around it"},
+	"env":      {lazily(`^[A-Za-z_][A-Za-z0-9_]*$`), nil, "the name of an environment variable: letters, digits and underscores"},
+	"path":     {lazily(`^[^/\\]([^\\]*[^/\\])?$`), fs.ValidPath, "a relative path with forward slashes and without .. or empty parts"},
+	"prefix":   {lazily(`^([^/\\]([^\\]*[^/\\])?)?$`), isPrefix, "nothing, or a relative path with forward slashes and without . or .. parts"},
+	"bucket":   {lazily(`^[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]$`), nil, "3 to 63 lowercase letters, digits, dots and hyphens, the first and last a letter or digit"},
+	"url":      {lazily(`^https?://[^\s?#@]+$`), isURL, "an http or https URL without user, query or fragment"},
+	"endpoint": {lazily(`^https?://[^\s?#@/]+/?$`), isURL, "an http or https URL of a server, without user, path, query or fragment"},
 
-	"image":     {regexp.MustCompile(`^(` + host + `/)?` + component + `(/` + component + `)*(` + imageTag + `|(` + imageTag + `)?` + imageDigest + `)$`), nil, "an image with a tag or digest, such as NAME:TAG"},
-	"cron":      {regexp.MustCompile(`^[-,*/?0-9A-Za-z]+( +[-,*/?0-9A-Za-z]+){4}$`), isCron, "the five fields minute, hour, day of month, month and day of week, such as 0 3 * * *"},
-	"timezone":  {regexp.MustCompile(`^[A-Za-z][-+_A-Za-z0-9]*(/[A-Za-z][-+_A-Za-z0-9]*)*$`), isTimezone, "an IANA name of a time zone, such as UTC or Europe/Berlin"},
-	"subdomain": {regexp.MustCompile(`^` + subdomain + `$`), func(s string) bool { return len(s) <= 253 }, "1 to 253 lowercase letters, digits, inner hyphens and inner dots"},
-	"secretKey": {regexp.MustCompile(`^[-._a-zA-Z0-9]{1,253}$`), isSecretKey, "1 to 253 letters, digits, dots, hyphens and underscores, not two dots at the start"},
-	"quantity":  {regexp.MustCompile(`^[0-9]{1,15}(\.[0-9]{1,9})?([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,2})?$`), isQuantity, "a Kubernetes quantity above 0, such as 500m, 2 or 4Gi"},
-	"resource":  {regexp.MustCompile(`^(cpu|memory|ephemeral-storage|hugepages-[0-9]+[KMG]i|` + subdomain + `/[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?)$`), nil, "a resource of Kubernetes, such as cpu, memory or nvidia.com/gpu"},
+	"image":     {lazily(`^(` + host + `/)?` + component + `(/` + component + `)*(` + imageTag + `|(` + imageTag + `)?` + imageDigest + `)$`), nil, "an image with a tag or digest, such as NAME:TAG"},
+	"cron":      {lazily(`^[-,*/?0-9A-Za-z]+( +[-,*/?0-9A-Za-z]+){4}$`), isCron, "the five fields minute, hour, day of month, month and day of week, such as 0 3 * * *"},
+	"timezone":  {lazily(`^[A-Za-z][-+_A-Za-z0-9]*(/[A-Za-z][-+_A-Za-z0-9]*)*$`), isTimezone, "an IANA name of a time zone, such as UTC or Europe/Berlin"},
+	"subdomain": {lazily(`^` + subdomain + `$`), func(s string) bool { return len(s) <= 253 }, "1 to 253 lowercase letters, digits, inner hyphens and inner dots"},
+	"secretKey": {lazily(`^[-._a-zA-Z0-9]{1,253}$`), isSecretKey, "1 to 253 letters, digits, dots, hyphens and underscores, not two dots at the start"},
+	"quantity":  {lazily(`^[0-9]{1,15}(\.[0-9]{1,9})?([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,2})?$`), isQuantity, "a Kubernetes quantity above 0, such as 500m, 2 or 4Gi"},
+	"resource":  {lazily(`^(cpu|memory|ephemeral-storage|hugepages-[0-9]+[KMG]i|` + subdomain + `/[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?)$`), nil, "a resource of Kubernetes, such as cpu, memory or nvidia.com/gpu"},
 }
 
 func isPrefix(s string) bool { return s == "" || s != "." && fs.ValidPath(s) }

@@ -120,7 +120,7 @@ func (b schemaBuilder) value(t reflect.Type, f *field) jsonObject {
 		}
 		return jsonObject{"$ref": "#/$defs/" + t.Name()}
 	case t.Kind() == reflect.Map:
-		names := jsonObject{"pattern": rules[f.tag.Get("keys")].pattern.String()}
+		names := jsonObject{"pattern": rules[f.tag.Get("keys")].pattern().String()}
 		element := f.element()
 		return jsonObject{"type": "object", "propertyNames": names, "additionalProperties": b.value(t.Elem(), &element)}
 	case t.Kind() == reflect.Slice:
@@ -140,7 +140,7 @@ func (b schemaBuilder) value(t reflect.Type, f *field) jsonObject {
 			s["enum"] = f.enum()
 		}
 		if r, ok := rules[f.tag.Get("rule")]; ok {
-			s["pattern"] = r.pattern.String()
+			s["pattern"] = r.pattern().String()
 		}
 		return s
 	}

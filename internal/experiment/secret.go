@@ -2,7 +2,6 @@ package experiment
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
 )
@@ -12,7 +11,7 @@ const imageDigest = `@sha256:[0-9a-f]{64}`
 
 // knownSecrets match credentials by the marks that their issuers give them; and
 // image digests, so that nothing else matches a part of one.
-var knownSecrets = regexp.MustCompile(strings.Join([]string{
+var knownSecrets = lazily(strings.Join([]string{
 	imageDigest + `\b`,
 	`\bsk-[A-Za-z0-9_-]{8,}`,                      // OpenAI, Anthropic and others
 	`\b[rsp]k_(?:live|test)_[A-Za-z0-9]{8,}`,      // Stripe
@@ -32,7 +31,7 @@ var knownSecrets = regexp.MustCompile(strings.Join([]string{
 }, "|"))
 
 // wordlike is what a random secret of no known issuer would be a piece of.
-var wordlike = regexp.MustCompile(imageDigest + `\b|[A-Za-z0-9+/=]{20,}`)
+var wordlike = lazily(imageDigest + `\b|[A-Za-z0-9+/=]{20,}`)
 
 func isImageDigest(match string) bool { return strings.HasPrefix(match, "@sha256:") }
 
@@ -65,13 +64,13 @@ func looksRandom(s string) bool {
 // elide replaces what looks like a secret. Every text that came from a file
 // passes through it before it is shown.
 func elide(s string) string {
-	s = knownSecrets.ReplaceAllStringFunc(s, func(w string) string {
+	s = knownSecrets().ReplaceAllStringFunc(s, func(w string) string {
 		if isImageDigest(w) {
 			return w
 		}
 		return "[secret]"
 	})
-	return wordlike.ReplaceAllStringFunc(s, func(w string) string {
+	return wordlike().ReplaceAllStringFunc(s, func(w string) string {
 		if !isImageDigest(w) && looksRandom(w) {
 			return "[secret]"
 		}

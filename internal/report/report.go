@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"sync"
 
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/rewardmodel"
@@ -86,12 +87,15 @@ type Answer struct {
 //go:embed page
 var files embed.FS
 
-var page = template.Must(template.New("page.html").Funcs(funcs).ParseFS(files, "page/*"))
+// page is parsed when the first report is written: most processes write none.
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page.html").Funcs(funcs).ParseFS(files, "page/*"))
+})
 
 // Write renders d. Nothing is written when it fails.
 func Write(w io.Writer, d *Data) error {
 	var b bytes.Buffer
-	if err := page.Execute(&b, d); err != nil {
+	if err := page().Execute(&b, d); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	_, err := w.Write(b.Bytes())

@@ -20,7 +20,7 @@ import (
 // is written when it fails.
 func WriteStatistics(w io.Writer, r *statistics.Run) error {
 	var b bytes.Buffer
-	if err := page.ExecuteTemplate(&b, "statistics.html", r); err != nil {
+	if err := page().ExecuteTemplate(&b, "statistics.html", r); err != nil {
 		return fmt.Errorf("statistics page: %w", err)
 	}
 	_, err := w.Write(b.Bytes())

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"text/template"
 
 	"github.com/goccy/go-yaml"
@@ -27,7 +28,9 @@ const (
 //go:embed cards.md.tmpl
 var cardText string
 
-var cards = template.Must(template.New("cards").Funcs(template.FuncMap{"plural": plural}).Parse(cardText))
+var cards = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("cards").Funcs(template.FuncMap{"plural": plural}).Parse(cardText))
+})
 
 // plural has no commas: the card's bytes are digested.
 func plural(n int, noun string) string { return fmt.Sprintf("%d %s", n, text.Noun(n, noun)) }
@@ -47,7 +50,7 @@ func (e *exporter) finish() error {
 	}
 	m := e.manifest()
 	card := e.files.create(cardFile, markdown)
-	if err := cards.ExecuteTemplate(card, "export", e.card(m)); err != nil {
+	if err := cards().ExecuteTemplate(card, "export", e.card(m)); err != nil {
 		return fmt.Errorf("output %s: %w", cardFile, err)
 	}
 	var err error

@@ -17,7 +17,7 @@ var trl = trainer{
 	recipe:  trlRecipe,
 	command: "trl sft --config",
 	index:   cardFile, indexType: markdown,
-	writeIndex: func(w io.Writer, sets []dataSet) error { return cards.ExecuteTemplate(w, "folder", sets) },
+	writeIndex: func(w io.Writer, sets []dataSet) error { return cards().ExecuteTemplate(w, "folder", sets) },
 }
 
 func appendTRL(line []byte, f family, messages []*message) []byte {

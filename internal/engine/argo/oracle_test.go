@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
@@ -118,6 +119,11 @@ func TestArgoAgreesOnPlans(t *testing.T) {
 		ours, argos := Check(m, p, c), validates(t, m)
 		if (ours == nil) != (argos == nil) {
 			t.Fatalf("seed %d: Check: %v\nArgo: %v", seed, ours, argos)
+		}
+		for _, task := range m.template(entrypoint).DAG.Tasks {
+			if task.When != "" && strings.Contains(text(t, m), "{{tasks."+task.Name+".") {
+				t.Errorf("seed %d: what %s puts out is read, and it may be skipped", seed, task.Name)
+			}
 		}
 		if ours != nil {
 			if refusals++; seed%4 == 0 {
