@@ -76,13 +76,3 @@ func linkless(err error) bool {
 func unsupported(err error) bool {
 	return errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.ENOSYS)
 }
-
-// syncFolder makes a folder's entries durable, and closes it. Some network file
-// systems have no such call: they are as durable as they are.
-func syncFolder(f *os.File) error {
-	err := f.Sync()
-	if unsupported(err) {
-		err = nil
-	}
-	return errors.Join(err, f.Close())
-}

@@ -38,14 +38,17 @@ type Bucket struct {
 	root   *os.Root                    // the folder
 	temp   *os.Root                    // uploads/, nil when read-only
 	link   func(from, to string) error // root's
+	fsync  func(*os.File) error        // of files and folders
 	known  sync.Map                    // folders below the root that are there for good, by path
 	making sync.Mutex
 }
 
 // Open opens a folder for reading and writing, and makes what is absent of it.
-func Open(dir string) (*Bucket, error) {
-	b := &Bucket{dir: dir}
-	err := makeFolder(filepath.Clean(dir))
+func Open(dir string) (*Bucket, error) { return open(dir, (*os.File).Sync) }
+
+func open(dir string, fsync func(*os.File) error) (*Bucket, error) {
+	b := &Bucket{dir: dir, fsync: fsync}
+	err := b.makeRoot(filepath.Clean(dir))
 	if err == nil {
 		b.root, err = os.OpenRoot(dir)
 	}
@@ -155,17 +158,17 @@ func (b *Bucket) sync(name string) error {
 	if err != nil {
 		return err
 	}
-	return syncFolder(f)
+	return b.syncFolder(f)
 }
 
-// makeFolder makes a folder, with those above it, and syncs what it made.
-func makeFolder(dir string) error {
+// makeRoot makes the folder itself, with those above it, and syncs what it made.
+func (b *Bucket) makeRoot(dir string) error {
 	if info, err := os.Stat(dir); err == nil && info.IsDir() {
 		return nil
 	}
 	above := filepath.Dir(dir)
 	if above != dir {
-		if err := makeFolder(above); err != nil {
+		if err := b.makeRoot(above); err != nil {
 			return err
 		}
 	}
@@ -179,5 +182,15 @@ func makeFolder(dir string) error {
 	if err != nil {
 		return err
 	}
-	return syncFolder(f)
+	return b.syncFolder(f)
+}
+
+// syncFolder makes a folder's entries durable, and closes it. Some network file
+// systems have no such call: they are as durable as they are.
+func (b *Bucket) syncFolder(f *os.File) error {
+	err := b.fsync(f)
+	if unsupported(err) {
+		err = nil
+	}
+	return errors.Join(err, f.Close())
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/gymline/gymline/internal/store/storetest"
 )
 
-func open(t testing.TB, dir string) *Bucket {
+func opened(t testing.TB, dir string) *Bucket {
 	t.Helper()
 	b, err := Open(dir)
 	if err != nil {
@@ -47,7 +47,7 @@ func names(t testing.TB, dir string) (names []string) {
 func TestSuite(t *testing.T) {
 	dir := storetest.Dir(t)
 	var n int
-	next := func(t testing.TB) *Bucket { n++; return open(t, filepath.Join(dir, fmt.Sprint(n))) }
+	next := func(t testing.TB) *Bucket { n++; return opened(t, filepath.Join(dir, fmt.Sprint(n))) }
 	storetest.Run(t, func(t testing.TB) store.Bucket { return next(t) }, storetest.Options{Memory: 64 << 20})
 	for i := range n {
 		if left := names(t, filepath.Join(dir, fmt.Sprint(i+1), uploads)); len(left) > 0 {
@@ -56,21 +56,29 @@ func TestSuite(t *testing.T) {
 	}
 }
 
-// TestSuiteWithoutLinks is the same where the file system has no hard links.
-func TestSuiteWithoutLinks(t *testing.T) {
-	dir := storetest.Dir(t)
-	var n int
-	storetest.Run(t, func(t testing.TB) store.Bucket {
-		n++
-		b := open(t, filepath.Join(dir, fmt.Sprint(n)))
-		b.link = func(from, to string) error {
-			return &os.LinkError{Op: "linkat", Old: from, New: to, Err: syscall.EPERM}
+// TestWithoutLinks creates records where the file system has no hard links.
+func TestWithoutLinks(t *testing.T) {
+	b := opened(t, t.TempDir())
+	b.link = func(from, to string) error {
+		return &os.LinkError{Op: "linkat", Old: from, New: to, Err: syscall.EPERM}
+	}
+	if err := errors.Join(b.Create(t.Context(), "a/b", []byte("first")), b.Put(t.Context(), "a/c", strings.NewReader("put"), 3)); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"a/b", "a/c"} {
+		if err := b.Create(t.Context(), key, []byte("second")); !errors.Is(err, store.ErrExists) {
+			t.Errorf("create %s again: %v", key, err)
 		}
-		return b
-	}, storetest.Options{Memory: 64 << 20})
+	}
+	if file, err := os.ReadFile(filepath.Join(b.dir, "objects/a/b")); err != nil || string(file) != "first" {
+		t.Errorf("the object's file: %q, %v", file, err)
+	}
+	if left := names(t, filepath.Join(b.dir, uploads)); len(left) > 0 {
+		t.Errorf("left in uploads: %q", left)
+	}
 }
 
-func BenchmarkWrite(b *testing.B) { storetest.Bench(b, open(b, b.TempDir())) }
+func BenchmarkWrite(b *testing.B) { storetest.Bench(b, opened(b, b.TempDir())) }
 
 func TestOpen(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", ".gymline")
@@ -80,7 +88,7 @@ func TestOpen(t *testing.T) {
 	if _, err := os.Stat(filepath.Dir(dir)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("looking made a folder: %v", err)
 	}
-	b := open(t, dir)
+	b := opened(t, dir)
 	if err := b.Create(t.Context(), "runs/a-1/run.json", []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +122,7 @@ func TestUnusable(t *testing.T) {
 		_, err := Open(dir)
 		storetest.WantError(t, err, store.Misconfigured, "give a folder in place of")
 	}
-	b := open(t, t.TempDir())
+	b := opened(t, t.TempDir())
 	for _, key := range []string{"", ".", "..", "../up", "/abs", "a//b", "a/", "a/./b"} {
 		storetest.WantError(t, b.Create(t.Context(), key, nil), store.Refused, "")
 		_, err := b.Stat(t.Context(), key)
@@ -134,7 +142,7 @@ func TestUnusable(t *testing.T) {
 
 // TestRemedies says what to do about what file systems say.
 func TestRemedies(t *testing.T) {
-	b := open(t, t.TempDir())
+	b := opened(t, t.TempDir())
 	for errno, want := range map[error]struct {
 		kind store.Kind
 		fix  string
@@ -170,17 +178,17 @@ func TestPermissions(t *testing.T) {
 		t.Skip("permissions do not bind root; TestRemedies knows the error")
 	}
 	dir := t.TempDir()
-	open(t, dir)
+	opened(t, dir)
 	if err := os.Chmod(filepath.Join(dir, objects), 0o500); err != nil {
 		t.Fatal(err)
 	}
 	defer os.Chmod(filepath.Join(dir, objects), 0o700)
-	storetest.WantError(t, open(t, dir).Create(t.Context(), "a/b", nil), store.Misconfigured, "permissions")
+	storetest.WantError(t, opened(t, dir).Create(t.Context(), "a/b", nil), store.Misconfigured, "permissions")
 }
 
 func TestFullDisk(t *testing.T) {
 	dir := storetest.SmallDisk(t, 32<<20)
-	storetest.FullDisk(t, open(t, dir))
+	storetest.FullDisk(t, opened(t, dir))
 	if left := names(t, filepath.Join(dir, uploads)); len(left) > 0 {
 		t.Errorf("left in uploads: %q", left)
 	}
@@ -188,7 +196,7 @@ func TestFullDisk(t *testing.T) {
 
 // TestCancelWhileWriting leaves nothing.
 func TestCancelWhileWriting(t *testing.T) {
-	b := open(t, t.TempDir())
+	b := opened(t, t.TempDir())
 	ctx, cancel := context.WithCancel(t.Context())
 	body := &cancelling{bytes.NewReader(make([]byte, 1<<20)), cancel}
 	if err := b.Put(ctx, "big/one", body, 1<<20); !errors.Is(err, context.Canceled) {
@@ -215,7 +223,7 @@ func (c *cancelling) Read(p []byte) (int, error) {
 
 // TestSweep removes what nobody has written to for a day, and nothing else.
 func TestSweep(t *testing.T) {
-	b, now := open(t, t.TempDir()), time.Now()
+	b, now := opened(t, t.TempDir()), time.Now()
 	if err := b.Create(t.Context(), "a", []byte("1")); err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func (b *Bucket) upload(temp string, fill func(*os.File) error) error {
 		return err
 	}
 	if err = fill(f); err == nil {
-		err = f.Sync()
+		err = b.fsync(f)
 	}
 	return errors.Join(err, f.Close())
 }
