@@ -54,6 +54,12 @@ func (l lab) digests(run string) string {
 // at accepts; it returns how the process ended.
 func (l lab) until(sig syscall.Signal, at func(progress.Event) bool, args ...string) error {
 	l.t.Helper()
+	return l.during(at, func(cmd *exec.Cmd) error { return cmd.Process.Signal(sig) }, args...)
+}
+
+// during is until with anything to do in place of a signal.
+func (l lab) during(at func(progress.Event) bool, act func(*exec.Cmd) error, args ...string) error {
+	l.t.Helper()
 	cmd := l.command(append(args, "-o", "json")...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -63,22 +69,22 @@ func (l lab) until(sig syscall.Signal, at func(progress.Event) bool, args ...str
 	if err := cmd.Start(); err != nil {
 		l.t.Fatal(err)
 	}
-	sent := false
+	done := false
 	for sc := bufio.NewScanner(out); sc.Scan(); {
 		var e progress.Event
 		if err := json.Unmarshal(sc.Bytes(), &e); err != nil {
 			l.t.Errorf("not an event: %s", sc.Text())
 		}
-		if !sent && at(e) {
-			sent = true
-			if err := cmd.Process.Signal(sig); err != nil {
+		if !done && at(e) {
+			done = true
+			if err := act(cmd); err != nil {
 				l.t.Fatal(err)
 			}
 		}
 	}
 	err = cmd.Wait()
-	if !sent {
-		l.t.Fatal("the moment to send the signal never came")
+	if !done {
+		l.t.Fatal("the moment to act never came")
 	}
 	return err
 }
