@@ -51,7 +51,7 @@ It may be put while the run waits for it. Without --profile the store is the one
 that GYMLINE_STORE_ENDPOINT and its like name, where they are set, as in a
 trainer's pod.
 
-` + exitCodes,
+` + fault.Help(),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := cobra.ExactArgs(3)(cmd, args); err != nil {
 				return usage(cmd, err)

@@ -13,11 +13,10 @@ import (
 // newInstall copies this binary to where a trainer's container finds it.
 func newInstall(edge *cli.Edge) *cobra.Command {
 	return &cobra.Command{
-		Use:    "install FILE",
-		Short:  "Copy this binary to FILE (engines call this)",
-		Hidden: true,
-		Args:   cobra.ExactArgs(1),
-		RunE:   func(_ *cobra.Command, args []string) error { return runInstall(edge, args[0]) },
+		Use:   "install FILE",
+		Short: "Copy this binary to FILE (engines call this)",
+		Args:  cobra.ExactArgs(1),
+		RunE:  func(_ *cobra.Command, args []string) error { return runInstall(edge, args[0]) },
 	}
 }
 

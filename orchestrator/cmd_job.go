@@ -33,7 +33,7 @@ that GYMLINE_STORE_FOLDER names, or GYMLINE_STORE_ENDPOINT, GYMLINE_STORE_BUCKET
 GYMLINE_STORE_PREFIX, GYMLINE_STORE_REGION, AWS_ACCESS_KEY_ID and
 AWS_SECRET_ACCESS_KEY. Events are JSON lines on stdout, logs go to stderr.
 
-` + exitCodes,
+` + fault.Help(),
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.name = args[0]; o.run == "" || o.step == "" {

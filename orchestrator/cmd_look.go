@@ -14,10 +14,9 @@ import (
 func newLook(edge *cli.Edge) *cobra.Command {
 	var id, step string
 	cmd := &cobra.Command{
-		Use:    "look --run RUN --step STEP",
-		Short:  "Print whether a hand-off's checkpoint is there or missing (engines call this)",
-		Hidden: true,
-		Args:   cobra.NoArgs,
+		Use:   "look --run RUN --step STEP",
+		Short: "Print whether a hand-off's checkpoint is there or missing (engines call this)",
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runLook(cmd.Context(), edge, store.RunID(id), store.StepName(step))
 		},

@@ -14,10 +14,9 @@ import (
 func newOpen(edge *cli.Edge) *cobra.Command {
 	var id, digest string
 	cmd := &cobra.Command{
-		Use:    "open --run RUN --draft DIGEST",
-		Short:  "Open a run from a draft in the store (engines call this)",
-		Hidden: true,
-		Args:   cobra.NoArgs,
+		Use:   "open --run RUN --draft DIGEST",
+		Short: "Open a run from a draft in the store (engines call this)",
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runOpen(cmd.Context(), edge, store.RunID(id), store.Digest(digest))
 		},

@@ -43,7 +43,7 @@ func newRun(edge *cli.Edge) *cobra.Command {
 		Long: `Run an experiment on this machine. Work that an earlier run finished is found by
 its work key and reused, so the same command goes on after a crash.
 
-` + exitCodes,
+` + fault.Help(),
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.config = args[0]

@@ -18,11 +18,10 @@ type sealOptions struct {
 func newSeal(edge *cli.Edge) *cobra.Command {
 	var o sealOptions
 	cmd := &cobra.Command{
-		Use:    "seal --run RUN --draft DIGEST --status STATUS",
-		Short:  "Seal a run that a workflow has ended (engines call this)",
-		Hidden: true,
-		Args:   cobra.NoArgs,
-		RunE:   func(cmd *cobra.Command, _ []string) error { return runSeal(cmd.Context(), edge, o) },
+		Use:   "seal --run RUN --draft DIGEST --status STATUS",
+		Short: "Seal a run that a workflow has ended (engines call this)",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return runSeal(cmd.Context(), edge, o) },
 	}
 	cmd.Flags().StringVar(&o.run, "run", "", "the run's ID")
 	cmd.Flags().StringVar(&o.draft, "draft", "", "digest of the draft that it was opened from")

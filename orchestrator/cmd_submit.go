@@ -36,7 +36,7 @@ func newSubmit(edge *cli.Edge) *cobra.Command {
 cluster; or create or replace its CronWorkflow, when it has a schedule. Work that
 an earlier run finished is reused, wherever it ran.
 
-` + exitCodes,
+` + fault.Help(),
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.config = args[0]

@@ -9,25 +9,15 @@ import (
 	"github.com/gymline/gymline/internal/fault"
 )
 
-const exitCodes = `Exit codes:
-  0    done
-  1    a defect of gymline's own
-  64   unknown command, flag or argument
-  65   permanent: bad data; the message says which row
-  69   the budget is used up; raise it and run again to go on
-  75   temporary: the store, the network or a provider failed, or a disk is full; try again
-  78   bad configuration or credentials
-  130  interrupted; what was done is kept`
-
 func newRoot(edge *cli.Edge) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "gymline",
 		Short: "From one experiment file to datasets, reward model, trainer files and scores of proactive agents",
 		Long: `Gymline runs one versioned experiment file as a line of jobs: generate → curate →
-reward → finetune-export → evaluate. Every artifact is kept by its digest, so
-running again does only what is missing.
+reward → finetune-export → train → predict → evaluate → report. Every artifact is
+kept by its digest, so running again does only what is missing.
 
-` + exitCodes,
+` + fault.Help(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -38,13 +28,23 @@ running again does only what is missing.
 	root.SetErr(edge.Stderr)
 	root.SetFlagErrorFunc(usage)
 	root.SuggestionsMinimumDistance = 2
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(
-		newRun(edge), newPlan(edge), newValidate(edge), newSchema(edge),
-		newList(edge), newShow(edge), newGet(edge), newFetch(edge), newCheckpoint(edge), newReport(edge), newStats(edge), newVersion(edge), newJob(edge),
-		newCompile(edge), newSubmit(edge), newStatus(edge), newLogs(edge), newStop(edge), newRetry(edge), newResume(edge),
-		newOpen(edge), newSeal(edge), newLook(edge), newInstall(edge), newBatches(edge),
-	)
+	group := func(id, title string, commands ...*cobra.Command) {
+		root.AddGroup(&cobra.Group{ID: id, Title: title})
+		for _, cmd := range commands {
+			cmd.GroupID = id
+		}
+		root.AddCommand(commands...)
+	}
+	group("author", "Write an experiment:", newValidate(edge), newSchema(edge), newPlan(edge))
+	group("run", "Run it on this machine:", newRun(edge), newBatches(edge), newCheckpoint(edge))
+	group("look", "Look at runs:", newList(edge), newShow(edge), newStats(edge), newReport(edge), newGet(edge), newFetch(edge))
+	group("cluster", "Run it on Kubernetes:",
+		newCompile(edge), newSubmit(edge), newStatus(edge), newLogs(edge), newStop(edge), newResume(edge), newRetry(edge))
+	root.AddCommand(newVersion(edge))
+	for _, cmd := range []*cobra.Command{newJob(edge), newOpen(edge), newSeal(edge), newLook(edge), newInstall(edge)} {
+		cmd.Hidden = true // engines and pods call them
+		root.AddCommand(cmd)
+	}
 	for _, cmd := range root.Commands() {
 		if check := cmd.Args; check != nil {
 			cmd.Args = func(cmd *cobra.Command, args []string) error {

@@ -7,16 +7,16 @@ import (
 	"errors"
 )
 
-// The exit codes that scripts and engines can rely on.
+// The exit codes that scripts and engines can rely on; Meanings says what each is.
 const (
-	OK          = 0   // done
-	Internal    = 1   // a defect of gymline's own
-	Usage       = 64  // unknown command, flag or argument
-	Permanent   = 65  // bad data or a verdict that a retry will not change
-	Budget      = 69  // the budget is used up; what was paid for is kept
-	Temporary   = 75  // the store, network or a provider failed; an engine retries with backoff
-	Config      = 78  // bad configuration or credentials
-	Interrupted = 130 // SIGINT or SIGTERM; what was done is kept
+	OK          = 0
+	Internal    = 1
+	Usage       = 64
+	Permanent   = 65 // also a verdict that a retry will not change
+	Budget      = 69
+	Temporary   = 75 // an engine retries, with backoff
+	Config      = 78
+	Interrupted = 130 // SIGINT or SIGTERM
 )
 
 // An Error is an error with an exit code and, where one is known, a hint that

@@ -1,0 +1,37 @@
+package fault
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Meaning is what an exit code says.
+type Meaning struct {
+	Code int
+	Name string
+	Text string // one line, without a capital or a full stop
+}
+
+// Meanings are all exit codes, the only ones that gymline ends with.
+func Meanings() []Meaning {
+	return []Meaning{
+		{OK, "OK", "done"},
+		{Internal, "Internal", "a defect of gymline's own"},
+		{Usage, "Usage", "unknown command, flag or argument"},
+		{Permanent, "Permanent", "permanent: bad data; the message says which row"},
+		{Budget, "Budget", "the budget is used up; raise it and run again to go on"},
+		{Temporary, "Temporary", "temporary: the store, the network or a provider failed, or a disk is full; try again"},
+		{Config, "Config", "bad configuration or credentials"},
+		{Interrupted, "Interrupted", "interrupted; what was done is kept"},
+	}
+}
+
+// Help lists the exit codes as a command's help shows them.
+func Help() string {
+	var b strings.Builder
+	b.WriteString("Exit codes:")
+	for _, m := range Meanings() {
+		fmt.Fprintf(&b, "\n  %-5d%s", m.Code, m.Text)
+	}
+	return b.String()
+}
