@@ -61,21 +61,16 @@ func compiled(p *plan.Plan, c argo.Config) (*argo.Manifests, error) {
 	return m, argo.Check(m, p, c)
 }
 
-// needEngine refuses a profile of another engine, with the command that takes it.
-func needEngine(p *experiment.Profile, want, instead string) error {
+// needEngine refuses a profile of another engine, and says what takes it.
+func needEngine(p *experiment.Profile, want string) error {
 	if p.Spec.Engine == want {
 		return nil
 	}
-	return fault.New(fault.Config, fmt.Errorf("profile %s: its engine is %s, and this command wants %s", p.Metadata.Name, p.Spec.Engine, want), instead)
-}
-
-// loadArgoProfile reads a profile of the engine argo.
-func loadArgoProfile(file string) (*experiment.Profile, error) {
-	p, err := loadProfile(file)
-	if err != nil {
-		return nil, err
+	instead := "use 'gymline submit'"
+	if want == experiment.EngineArgo {
+		instead = "give a profile with engine: argo by --profile; configs/profiles/argo.yaml is one"
 	}
-	return p, needEngine(p, experiment.EngineArgo, "give a profile with engine: argo by --profile; configs/profiles/argo.yaml is one")
+	return fault.New(fault.Config, fmt.Errorf("profile %s: its engine is %s, and this command wants %s", p.Metadata.Name, p.Spec.Engine, want), instead)
 }
 
 // A cluster is a profile's store and its client.
@@ -87,10 +82,17 @@ type cluster struct {
 
 // onCluster opens both for a command on a run that was submitted.
 func onCluster(ctx context.Context, edge *cli.Edge, file string, fn func(cluster) error) error {
-	p, err := loadArgoProfile(file)
+	p, err := loadProfile(file)
+	if err == nil {
+		err = needEngine(p, experiment.EngineArgo)
+	}
 	if err != nil {
 		return err
 	}
+	return withCluster(ctx, edge, p, fn)
+}
+
+func withCluster(ctx context.Context, edge *cli.Edge, p *experiment.Profile, fn func(cluster) error) error {
 	client, err := argo.Connect(p.Spec.Argo.Namespace, p.Spec.Argo.Context)
 	if err != nil {
 		return err

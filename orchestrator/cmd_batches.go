@@ -7,7 +7,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -150,8 +149,7 @@ func printBatches(edge *cli.Edge, output string, found []openBatch) error {
 	if output == "json" {
 		return writeJSON(edge.Stdout, map[string]any{"batches": found})
 	}
-	tw := tabwriter.NewWriter(edge.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "MODEL\tBATCH\tSTATUS\tREQUESTS\tANSWERED\tCREATED")
+	tw := table(edge.Stdout, "MODEL\tBATCH\tSTATUS\tREQUESTS\tANSWERED\tCREATED")
 	for _, b := range found {
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%d\t%s\n", b.Model, b.ID, b.Status, b.Requests, b.Answered, b.Created.Format(time.RFC3339))
 	}

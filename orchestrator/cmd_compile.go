@@ -6,12 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gymline/gymline/internal/cli"
-	"github.com/gymline/gymline/internal/engine/argo"
 	"github.com/gymline/gymline/internal/experiment"
-	"github.com/gymline/gymline/internal/plan"
-	"github.com/gymline/gymline/internal/planner"
-	"github.com/gymline/gymline/internal/run"
-	"github.com/gymline/gymline/internal/store"
 )
 
 func newCompile(edge *cli.Edge) *cobra.Command {
@@ -35,23 +30,14 @@ inputs in the store, where 'gymline submit --store-only' puts them.`,
 }
 
 func runCompile(ctx context.Context, edge *cli.Edge, o configFlags, fresh bool) error {
-	e, profile, err := o.loadArgo()
+	p, err := o.prepare(experiment.EngineArgo)
 	if err != nil {
 		return err
 	}
-	files, err := listInputs(ctx, edge, e)
-	if err != nil {
+	if _, err := p.list(ctx, edge); err != nil {
 		return err
 	}
-	trees := map[string]store.Tree{}
-	for name, t := range files {
-		trees[name] = store.Tree{Digest: t.Digest(), Files: len(t.Files(".")), Bytes: t.Bytes()}
-	}
-	p, err := planner.Plan(e, treeDigests(trees), formats)
-	if err != nil {
-		return err
-	}
-	m, _, err := layOut(e, profile, p, trees, fresh)
+	m, _, err := p.compile(fresh)
 	if err != nil {
 		return err
 	}
@@ -61,33 +47,4 @@ func runCompile(ctx context.Context, edge *cli.Edge, o configFlags, fresh bool) 
 	}
 	_, err = edge.Stdout.Write(text)
 	return err
-}
-
-// loadArgo reads an experiment and a profile of the engine argo that go together.
-func (f *configFlags) loadArgo() (*experiment.Experiment, *experiment.Profile, error) {
-	if _, err := loadArgoProfile(f.profile); err != nil {
-		return nil, nil, err
-	}
-	e, profile, err := f.load()
-	if err != nil {
-		return nil, nil, err
-	}
-	return e, profile, experiment.CheckTogether(e, profile)
-}
-
-// layOut compiles an experiment, and returns the draft that its pods want.
-func layOut(e *experiment.Experiment, profile *experiment.Profile, p *plan.Plan, trees map[string]store.Tree, fresh bool) (*argo.Manifests, run.Draft, error) {
-	how := execution(e, profile)
-	d, err := run.NewDraft(p, trees, how, fresh)
-	if err != nil {
-		return nil, d, err
-	}
-	digest, err := d.Digest()
-	if err != nil {
-		return nil, d, err
-	}
-	c := argoConfig(profile, how, digest)
-	c.Schedule = argoSchedule(e)
-	m, err := compiled(p, c)
-	return m, d, err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -43,8 +42,7 @@ func runList(ctx context.Context, edge *cli.Edge, o listOptions) error {
 		if o.output == "json" {
 			return writeJSON(edge.Stdout, map[string]any{"runs": heads})
 		}
-		tw := tabwriter.NewWriter(edge.Stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(tw, "RUN\tSTATE\tCREATED\tEXPERIMENT DIGEST")
+		tw := table(edge.Stdout, "RUN\tSTATE\tCREATED\tEXPERIMENT DIGEST")
 		for _, h := range heads {
 			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", h.ID, h.State, h.Created, short(h.Digest))
 		}

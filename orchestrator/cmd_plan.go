@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gymline/gymline/internal/cli"
-	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
-	"github.com/gymline/gymline/internal/planner"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -48,58 +45,45 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 	if err := checkOutput(o.output, "table", "json", "dot"); err != nil {
 		return err
 	}
-	e, profile, err := o.load()
+	p, err := o.prepare("")
 	if err != nil {
 		return err
 	}
-	if err := experiment.CheckTogether(e, profile); err != nil {
-		return err
-	}
-	trees, err := listInputs(ctx, edge, e)
-	if err != nil {
-		return err
-	}
-	digests := map[string]store.Digest{}
-	for name, t := range trees {
-		digests[name] = t.Digest()
-	}
-	p, err := planner.Plan(e, digests, formats)
+	files, err := p.list(ctx, edge)
 	if err != nil {
 		return err
 	}
 	if o.output == "dot" {
-		return writeDot(edge.Stdout, p)
+		return writeDot(edge.Stdout, p.plan)
 	}
-	st, err := readProfile(ctx, edge, profile)
+	st, err := readProfile(ctx, edge, p.profile)
 	if errors.Is(err, errNoStore) {
 		st, err = &openStore{Store: store.New(store.NewMem()), close: func() error { return nil }}, nil
 	}
 	if err != nil {
 		return err
 	}
-	shards, _, err := run.LookAhead(ctx, st.Store, p, job.NewInputs(func(_ context.Context, name string) (*store.TreeFS, error) { return trees[name], nil }))
-	how := execution(e, profile)
+	shards, _, err := run.LookAhead(ctx, st.Store, p.plan, job.NewInputs(func(_ context.Context, name string) (*store.TreeFS, error) { return files[name], nil }))
 	var ahead *run.Spending
 	if err == nil {
-		ahead, err = run.SpendingAhead(ctx, st.Store, p.Experiment, how)
+		ahead, err = run.SpendingAhead(ctx, st.Store, p.plan.Experiment, p.how)
 	}
 	if err := errors.Join(err, st.close()); err != nil {
 		return err
 	}
-	rehearsed, err := estimateOf(ctx, edge, e, how, p, trees, shards)
+	rehearsed, err := estimateOf(ctx, edge, p, files, shards)
 	if err != nil {
 		return fmt.Errorf("estimate: %w", err)
 	}
 	if o.output == "json" {
-		doc := map[string]any{"plan": p, "shards": shards, "estimate": rehearsed}
+		doc := map[string]any{"plan": p.plan, "shards": shards, "estimate": rehearsed}
 		if ahead != nil {
 			doc["spent"] = ahead
 		}
 		return writeJSON(edge.Stdout, doc)
 	}
-	fmt.Fprintf(edge.Stdout, "%s  experiment %s\n\n", p.Experiment, p.Digest)
-	tw := tabwriter.NewWriter(edge.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "STEP\tWORK KEY\tREUSED\tREADS")
+	fmt.Fprintf(edge.Stdout, "%s  experiment %s\n\n", p.plan.Experiment, p.plan.Digest)
+	tw := table(edge.Stdout, "STEP\tWORK KEY\tREUSED\tREADS")
 	for _, s := range shards {
 		key, reused := "after the steps it reads", ""
 		if s.WorkKey != "" {
@@ -108,7 +92,7 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 		if s.Reused {
 			reused = "yes"
 		}
-		fmt.Fprintf(tw, "%s/%d\t%s\t%s\t%s\n", s.Step, s.Shard, key, reused, reads(p.Step(s.Step), s.Shard))
+		fmt.Fprintf(tw, "%s/%d\t%s\t%s\t%s\n", s.Step, s.Shard, key, reused, reads(p.plan.Step(s.Step), s.Shard))
 	}
 	if err := tw.Flush(); err != nil {
 		return err

@@ -16,9 +16,7 @@ import (
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
-	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
-	"github.com/gymline/gymline/internal/planner"
 	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
@@ -80,39 +78,27 @@ func runRun(ctx context.Context, edge *cli.Edge, o runOptions) error {
 
 // runHere opens a run, works, seals it, and returns its last event.
 func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (ended progress.Event, err error) {
-	e, profile, err := o.load()
+	p, err := o.prepare(experiment.EngineLocal)
 	if err != nil {
 		return ended, err
 	}
-	if err := needEngine(profile, experiment.EngineLocal, "use 'gymline submit'"); err != nil {
-		return ended, err
-	}
-	if err := experiment.CheckTogether(e, profile); err != nil {
-		return ended, err
-	}
-	st, err := openProfile(ctx, edge, profile)
+	st, err := openProfile(ctx, edge, p.profile)
 	if err != nil {
 		return ended, err
 	}
 	defer func() { err = errors.Join(err, st.close()) }()
-	trees, err := inputsOf(edge, e, out).Put(ctx, st.Store, o.fresh)
+	if err := p.put(ctx, edge, st.Store, out, o.fresh); err != nil {
+		return ended, err
+	}
+	p.how.ReplayOnly = o.replayOnly
+	if err := checkKeys(ctx, edge, st.Store, p.plan, p.how, o.fresh); err != nil {
+		return ended, err
+	}
+	config, err := childConfig(edge, p.profile, p.how, st)
 	if err != nil {
 		return ended, err
 	}
-	p, err := planner.Plan(e, treeDigests(trees), formats)
-	if err != nil {
-		return ended, err
-	}
-	how := execution(e, profile)
-	how.ReplayOnly = o.replayOnly
-	if err := checkKeys(ctx, edge, st.Store, p, how, o.fresh); err != nil {
-		return ended, err
-	}
-	config, err := childConfig(edge, profile, how, st)
-	if err != nil {
-		return ended, err
-	}
-	d, err := run.NewDraft(p, trees, how, o.fresh)
+	d, err := run.NewDraft(p.plan, p.trees, p.how, o.fresh)
 	if err != nil {
 		return ended, err
 	}
@@ -122,8 +108,8 @@ func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (en
 		return ended, err
 	}
 	config.Stderr = out
-	out.Emit(run.Opened(id, p))
-	failures, runErr := local.Run(ctx, config, p, id, out)
+	out.Emit(run.Opened(id, p.plan))
+	failures, runErr := local.Run(ctx, config, p.plan, id, out)
 	ended = progress.Event{Type: progress.RunEnded, Run: string(id), State: store.Succeeded}
 	switch {
 	case len(failures) > 0:
@@ -142,28 +128,7 @@ func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (en
 	if ended.State != store.Succeeded {
 		return ended, runErr
 	}
-	return ended, out.results(ctx, st.Store, p, &ended)
-}
-
-// execution is how the profile and the experiment's models say to run.
-func execution(e *experiment.Experiment, profile *experiment.Profile) run.Execution {
-	how := run.Execution{InFlight: profile.Spec.Parallelism.InFlight, Models: map[string]llm.Access{}}
-	if f := e.Spec.Failures; f != nil {
-		how.Tolerance = job.Tolerance{Rate: f.Rate, Window: f.Window}
-	}
-	if b := e.Spec.Budget; b != nil {
-		how.BudgetUSD = b.USD
-	}
-	for name, m := range e.Spec.Models {
-		a := m.Access()
-		limits := profile.Spec.Limits[name]
-		a.Limits, a.Timeout = limits.Identity(), time.Duration(limits.Timeout)
-		if batch, ok := profile.Spec.Batch[name]; ok {
-			a.Batch = batch.Identity()
-		}
-		how.Models[name] = a
-	}
-	return how
+	return ended, out.results(ctx, st.Store, p.plan, &ended)
 }
 
 // checkKeys refuses a run that would call a model whose API key is not set.

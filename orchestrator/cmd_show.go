@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -86,8 +85,7 @@ func printShow(edge *cli.Edge, head run.Head, steps []shownStep, spent *run.Spen
 	fmt.Fprintf(edge.Stdout, "%s  %s  created %s\nexperiment %s\n", head.ID, head.State, head.Created, head.Digest)
 	printSpent(edge, spent)
 	fmt.Fprintln(edge.Stdout)
-	tw := tabwriter.NewWriter(edge.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "STEP\tSTATE\tOUTPUT\tROWS\tBYTES\tDIGEST")
+	tw := table(edge.Stdout, "STEP\tSTATE\tOUTPUT\tROWS\tBYTES\tDIGEST")
 	for _, s := range steps {
 		name, state := fmt.Sprintf("%s/%d", s.Step, s.Shard), s.State
 		if s.Reused {
@@ -109,10 +107,7 @@ func printShow(edge *cli.Edge, head run.Head, steps []shownStep, spent *run.Spen
 		return err
 	}
 	for _, f := range head.Failures {
-		fmt.Fprintf(edge.Stdout, "\n%s/%d failed with exit code %d: %s\n", f.Step, f.Shard, f.ExitCode, f.Cause)
-		if f.Hint != "" {
-			fmt.Fprintf(edge.Stdout, "  → %s\n", f.Hint)
-		}
+		cli.WriteFailure(edge.Stdout, f)
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -152,8 +151,7 @@ func printStatus(edge *cli.Edge, doc *runStatusDoc) error {
 	fmt.Fprintf(edge.Stdout, "%s  %s\n", doc.Run, doc.State)
 	printSpent(edge, doc.Spent)
 	fmt.Fprintln(edge.Stdout)
-	tw := tabwriter.NewWriter(edge.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "STEP\tDONE\tREUSED\tRUNNING\tFAILED\tRETRIES")
+	tw := table(edge.Stdout, "STEP\tDONE\tREUSED\tRUNNING\tFAILED\tRETRIES")
 	for _, s := range doc.Steps {
 		fmt.Fprintf(tw, "%s\t%d/%d\t%d\t%d\t%d\t%d\n", s.Step, s.Done, s.Shards, s.Reused, s.Running, s.Failed, s.Retries)
 	}
@@ -165,10 +163,7 @@ func printStatus(edge *cli.Edge, doc *runStatusDoc) error {
 			fmt.Fprintf(edge.Stdout, "\n%s/%d is tried again: %s\n", f.Step, f.Shard, f.Cause)
 			continue
 		}
-		fmt.Fprintf(edge.Stdout, "\n%s/%d failed with exit code %d: %s\n", f.Step, f.Shard, f.ExitCode, f.Cause)
-		if f.Hint != "" {
-			fmt.Fprintf(edge.Stdout, "  → %s\n", f.Hint)
-		}
+		cli.WriteFailure(edge.Stdout, f)
 	}
 	if w := doc.Workflow; w != nil {
 		for _, pod := range w.Pods {

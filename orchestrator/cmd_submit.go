@@ -10,10 +10,10 @@ import (
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/engine/argo"
+	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/exporter"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/plan"
-	"github.com/gymline/gymline/internal/planner"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -62,11 +62,11 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 	if err := checkOutput(o.output, "text", "json"); err != nil {
 		return err
 	}
-	e, profile, err := o.loadArgo()
+	p, err := o.prepare(experiment.EngineArgo)
 	if err != nil {
 		return err
 	}
-	if o.wait && e.Spec.Schedule != nil {
+	if o.wait && p.Spec.Schedule != nil {
 		return fault.New(fault.Usage, errors.New("--wait: the experiment has a schedule, and its runs start later"), "leave out --wait, or add --set schedule=null to run it now")
 	}
 	server, stop, err := serveMetrics(ctx, o.metrics)
@@ -74,18 +74,14 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 		return err
 	}
 	defer stop()
-	return onCluster(ctx, edge, o.profile, func(c cluster) error {
+	return withCluster(ctx, edge, p.profile, func(c cluster) error {
 		shown := newTerminal(edge)
-		trees, err := inputsOf(edge, e, shown).Put(ctx, c.st, o.fresh)
+		err := p.put(ctx, edge, c.st, shown, o.fresh)
 		shown.Close()
 		if err != nil {
 			return err
 		}
-		p, err := planner.Plan(e, treeDigests(trees), formats)
-		if err != nil {
-			return err
-		}
-		m, d, err := layOut(e, profile, p, trees, o.fresh)
+		m, d, err := p.compile(o.fresh)
 		if err != nil {
 			return err
 		}
@@ -99,7 +95,7 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 			fmt.Fprintln(edge.Stderr, "warning: "+old)
 		}
 		if m.Cron == nil {
-			return c.start(ctx, edge, startOptions{profile: o.profile, output: o.output, wait: o.wait, metrics: server}, m, d, p)
+			return c.start(ctx, edge, startOptions{profile: o.profile, output: o.output, wait: o.wait, metrics: server}, m, d, p.plan)
 		}
 		if err := c.Submit(ctx, m); err != nil {
 			return err

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +11,6 @@ import (
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/input"
 	"github.com/gymline/gymline/internal/progress"
-	"github.com/gymline/gymline/internal/store"
 )
 
 // configFlags are shared by the commands that read an experiment.
@@ -33,27 +29,6 @@ func (f *configFlags) bind(cmd *cobra.Command) {
 
 func bindProfile(cmd *cobra.Command, profile *string) {
 	cmd.Flags().StringVar(profile, "profile", "", "`FILE` of kind Profile: where things are (default: this machine, the store under .gymline/)")
-}
-
-func (f *configFlags) load() (*experiment.Experiment, *experiment.Profile, error) {
-	opts := experiment.Options{Set: f.set, Inputs: map[string]string{}, NeedInputs: true, Stat: os.Stat}
-	for _, in := range f.inputs {
-		name, path, ok := strings.Cut(in, "=")
-		if !ok || name == "" || path == "" {
-			return nil, nil, fault.New(fault.Usage, fmt.Errorf("--input %q: want NAME=PATH", in), "")
-		}
-		opts.Inputs[name] = path
-	}
-	data, err := readConfig(f.config)
-	if err != nil {
-		return nil, nil, err
-	}
-	e, err := experiment.Load(f.config, data, opts)
-	if err != nil {
-		return nil, nil, err
-	}
-	p, err := loadProfile(f.profile)
-	return e, p, err
 }
 
 // loadProfile reads a profile, or returns the default one.
@@ -83,19 +58,4 @@ func inputsOf(edge *cli.Edge, e *experiment.Experiment, events progress.Sink) in
 		in.Folders[name] = at.Path
 	}
 	return in
-}
-
-// listInputs lists the inputs' files without storing them.
-func listInputs(ctx context.Context, edge *cli.Edge, e *experiment.Experiment) (map[string]*store.TreeFS, error) {
-	shown := newTerminal(edge)
-	defer shown.Close()
-	return inputsOf(edge, e, shown).Digest(ctx)
-}
-
-func treeDigests(trees map[string]store.Tree) map[string]store.Digest {
-	digests := map[string]store.Digest{}
-	for name, t := range trees {
-		digests[name] = t.Digest
-	}
-	return digests
 }

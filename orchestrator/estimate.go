@@ -5,20 +5,17 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"text/tabwriter"
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/estimate"
-	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/input"
-	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/text"
 )
 
 // estimateOf rehearses what is left to do of a plan.
-func estimateOf(ctx context.Context, edge *cli.Edge, e *experiment.Experiment, how run.Execution, p *plan.Plan, trees map[string]*store.TreeFS, shards []run.Planned) (*estimate.Estimate, error) {
+func estimateOf(ctx context.Context, edge *cli.Edge, p *prepared, files map[string]*store.TreeFS, shards []run.Planned) (*estimate.Estimate, error) {
 	type shard struct {
 		step  store.StepName
 		shard int
@@ -27,10 +24,10 @@ func estimateOf(ctx context.Context, edge *cli.Edge, e *experiment.Experiment, h
 	for _, s := range shards {
 		reused[shard{s.Step, s.Shard}] = s.Reused
 	}
-	return estimate.Of(ctx, p, estimate.Options{
-		Jobs: jobs, Trees: trees, Access: how.Models, Now: edge.Now,
+	return estimate.Of(ctx, p.plan, estimate.Options{
+		Jobs: jobs, Trees: files, Access: p.how.Models, Now: edge.Now,
 		Read: func(name, path string) ([]byte, error) {
-			at := e.Spec.Inputs[name].Path
+			at := p.Spec.Inputs[name].Path
 			data, err := fs.ReadFile(os.DirFS(at), path)
 			if err != nil {
 				return nil, input.Error(name, at, err)
@@ -44,8 +41,7 @@ func estimateOf(ctx context.Context, edge *cli.Edge, e *experiment.Experiment, h
 // printEstimate shows what the calls that are left come to.
 func printEstimate(edge *cli.Edge, e *estimate.Estimate, ahead *run.Spending) error {
 	if len(e.Models) > 0 {
-		tw := tabwriter.NewWriter(edge.Stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(tw, "\nMODEL\tCALLS\tPROMPT TOKENS\tCOMPLETION TOKENS\tUSD: LOW\tLIKELY\tHIGH")
+		tw := table(edge.Stdout, "\nMODEL\tCALLS\tPROMPT TOKENS\tCOMPLETION TOKENS\tUSD: LOW\tLIKELY\tHIGH")
 		unpriced := false
 		for _, m := range e.Models {
 			usd := "no price\t\t"

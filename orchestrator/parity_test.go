@@ -15,8 +15,8 @@ import (
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/engine/argo"
 	"github.com/gymline/gymline/internal/engine/local"
+	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/plan"
-	"github.com/gymline/gymline/internal/planner"
 	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -72,26 +72,24 @@ func parity(t *testing.T, name string) {
 	edge := &cli.Edge{Getenv: func(name string) string { return values[name] }, Executable: os.Executable}
 	configs := filepath.Join(repo(t), "configs")
 	o := configFlags{config: filepath.Join(configs, name+".yaml"), profile: filepath.Join(configs, "profiles", "argo.yaml")}
-	e, profile, err := o.loadArgo()
+	p, err := o.prepare(experiment.EngineArgo)
 	if err != nil {
 		t.Fatal(err)
 	}
-	inputs := map[string]store.Digest{}
-	for name := range e.Spec.Inputs {
-		inputs[name] = store.DigestOf([]byte(name))
+	p.trees = map[string]store.Tree{}
+	for name := range p.Spec.Inputs {
+		p.trees[name] = store.Tree{Digest: store.DigestOf([]byte(name))}
 	}
-	p, err := planner.Plan(e, inputs, formats)
-	if err != nil {
+	if err := p.lay(); err != nil {
 		t.Fatal(err)
 	}
-	how := execution(e, profile)
 
 	// What the local engine starts.
-	config, err := s3Config(edge.Getenv, profile.Spec.Store.S3)
+	config, err := s3Config(edge.Getenv, p.profile.Spec.Store.S3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine, err := childConfig(edge, profile, how, &openStore{env: s3Env(config)})
+	engine, err := childConfig(edge, p.profile, p.how, &openStore{env: s3Env(config)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,18 +97,18 @@ func parity(t *testing.T, name string) {
 	engine.Stderr = io.Discard
 	engine.Env = func(s *plan.Step) []string { return append(env(s), envParity+"="+dir) }
 	run := store.RunID(name + "-1")
-	if failures, err := local.Run(t.Context(), engine, p, run, nobody{}); err != nil || len(failures) > 0 {
+	if failures, err := local.Run(t.Context(), engine, p.plan, run, nobody{}); err != nil || len(failures) > 0 {
 		t.Fatalf("%v, %v", failures, err)
 	}
 	children := readStarted(t, dir)
 
 	// What Argo would.
-	m, err := compiled(p, argoConfig(profile, how, store.DigestOf([]byte("draft"))))
+	m, err := compiled(p.plan, argoConfig(p.profile, p.how, store.DigestOf([]byte("draft"))))
 	if err != nil {
 		t.Fatal(err)
 	}
 	pods := map[string]started{}
-	for _, step := range p.Steps {
+	for _, step := range p.plan.Steps {
 		for shard := range step.Shards {
 			pod := podOf(t, m, string(step.Name), edge.Getenv)
 			replace := strings.NewReplacer("{{workflow.name}}", string(run), "{{inputs.parameters.shard}}", strconv.Itoa(shard))

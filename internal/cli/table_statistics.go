@@ -11,6 +11,7 @@ import (
 
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/statistics"
+	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/text"
 )
 
@@ -64,13 +65,18 @@ func WriteStatistics(w io.Writer, r *statistics.Run) error {
 		b.WriteString("/accepted: for each event after which the gym's user took the offer, or found silence right\n")
 	}
 	for _, f := range r.Failures {
-		fmt.Fprintf(&b, "\n%s/%d failed with exit code %d: %s\n", clean(string(f.Step)), f.Shard, f.ExitCode, clean(f.Cause))
-		if f.Hint != "" {
-			fmt.Fprintf(&b, "  → %s\n", clean(f.Hint))
-		}
+		WriteFailure(&b, f.Failure)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// WriteFailure writes why a shard failed and what to do, after an empty line.
+func WriteFailure(w io.Writer, f store.Failure) {
+	fmt.Fprintf(w, "\n%s/%d failed with exit code %d: %s\n", clean(string(f.Step)), f.Shard, f.ExitCode, clean(f.Cause))
+	if f.Hint != "" {
+		fmt.Fprintf(w, "  → %s\n", clean(f.Hint))
+	}
 }
 
 // used are the cells of what calls used.

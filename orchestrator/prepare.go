@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/engine/argo"
+	"github.com/gymline/gymline/internal/experiment"
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/planner"
+	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/run"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// A prepared is an experiment on its way to a run: read and checked together with
+// its profile and, once its inputs were put or listed, planned.
+type prepared struct {
+	*experiment.Experiment
+	profile *experiment.Profile
+	how     run.Execution
+	trees   map[string]store.Tree // of the inputs
+	plan    *plan.Plan
+}
+
+// prepare reads an experiment for the engine that is wanted; "" takes any.
+func (f *configFlags) prepare(engine string) (*prepared, error) {
+	profile, err := loadProfile(f.profile)
+	if err == nil && engine != "" {
+		err = needEngine(profile, engine)
+	}
+	if err != nil {
+		return nil, err
+	}
+	e, err := f.load()
+	if err == nil {
+		err = experiment.CheckTogether(e, profile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &prepared{Experiment: e, profile: profile, how: execution(e, profile)}, nil
+}
+
+// load reads the experiment.
+func (f *configFlags) load() (*experiment.Experiment, error) {
+	opts := experiment.Options{Set: f.set, Inputs: map[string]string{}, NeedInputs: true, Stat: os.Stat}
+	for _, in := range f.inputs {
+		name, path, ok := strings.Cut(in, "=")
+		if !ok || name == "" || path == "" {
+			return nil, fault.New(fault.Usage, fmt.Errorf("--input %q: want NAME=PATH", in), "")
+		}
+		opts.Inputs[name] = path
+	}
+	data, err := readConfig(f.config)
+	if err != nil {
+		return nil, err
+	}
+	return experiment.Load(f.config, data, opts)
+}
+
+// put stores the inputs and plans; events hears how far they are.
+func (p *prepared) put(ctx context.Context, edge *cli.Edge, st *store.Store, events progress.Sink, anew bool) (err error) {
+	if p.trees, err = inputsOf(edge, p.Experiment, events).Put(ctx, st, anew); err != nil {
+		return err
+	}
+	return p.lay()
+}
+
+// list plans without storing anything, and returns the inputs' files.
+func (p *prepared) list(ctx context.Context, edge *cli.Edge) (map[string]*store.TreeFS, error) {
+	shown := newTerminal(edge)
+	defer shown.Close()
+	files, err := inputsOf(edge, p.Experiment, shown).Digest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p.trees = map[string]store.Tree{}
+	for name, t := range files {
+		p.trees[name] = store.Tree{Digest: t.Digest(), Files: len(t.Files(".")), Bytes: t.Bytes()}
+	}
+	return files, p.lay()
+}
+
+// lay lays out the steps.
+func (p *prepared) lay() (err error) {
+	digests := map[string]store.Digest{}
+	for name, t := range p.trees {
+		digests[name] = t.Digest
+	}
+	p.plan, err = planner.Plan(p.Experiment, digests, formats)
+	return err
+}
+
+// compile lays the plan out for Argo, and returns the draft that its pods want.
+func (p *prepared) compile(fresh bool) (*argo.Manifests, run.Draft, error) {
+	d, err := run.NewDraft(p.plan, p.trees, p.how, fresh)
+	if err != nil {
+		return nil, d, err
+	}
+	digest, err := d.Digest()
+	if err != nil {
+		return nil, d, err
+	}
+	c := argoConfig(p.profile, p.how, digest)
+	c.Schedule = argoSchedule(p.Experiment)
+	m, err := compiled(p.plan, c)
+	return m, d, err
+}
+
+// execution is how the profile and the experiment's models say to run.
+func execution(e *experiment.Experiment, profile *experiment.Profile) run.Execution {
+	how := run.Execution{InFlight: profile.Spec.Parallelism.InFlight, Models: map[string]llm.Access{}}
+	if f := e.Spec.Failures; f != nil {
+		how.Tolerance = job.Tolerance{Rate: f.Rate, Window: f.Window}
+	}
+	if b := e.Spec.Budget; b != nil {
+		how.BudgetUSD = b.USD
+	}
+	for name, m := range e.Spec.Models {
+		a := m.Access()
+		limits := profile.Spec.Limits[name]
+		a.Limits, a.Timeout = limits.Identity(), time.Duration(limits.Timeout)
+		if batch, ok := profile.Spec.Batch[name]; ok {
+			a.Batch = batch.Identity()
+		}
+		how.Models[name] = a
+	}
+	return how
+}
