@@ -56,12 +56,12 @@ type turn struct {
 	seconds     float64
 	format      trace.TimeFormat
 	timed       bool
-	need        bool // whether help was wanted, by the rows that may train,
-	known       bool // if they say
-	trains      bool // any row may train
-	print       [eventBytes]byte
-	first, last int32 // rows, in the order they came; none are -1
-	next        int32 // of the group
+	need        bool             // whether help was wanted, by the rows that may train,
+	known       bool             // if they say
+	trains      bool             // any row may train
+	print       [eventBytes]byte // of the last event, for eventSet
+	first, last int32            // rows, in the order they came; none are -1
+	next        int32            // of the group
 }
 
 // A turnKey tells histories apart: the turn before, or for a first event what
@@ -114,8 +114,7 @@ func targetOf(r *trace.Judged) float64 {
 	return (sum/float64(len(r.Votes)) + label) / 2
 }
 
-// Add adds a row, whose history has at least one event and must not change
-// before the next row is added.
+// Add adds a row, whose history has at least one event.
 func (d *Dataset) Add(r *trace.Judged) {
 	g, fresh := number(&d.ids.groups, r.Group)
 	if fresh {
@@ -214,13 +213,13 @@ func (d *Dataset) cut(text int32) cut {
 // turn returns the turn that a history ends. What it shares with the one asked
 // for before is not looked up anew.
 func (d *Dataset) turn(history []trace.Event, tr int32) int32 {
-	i, path := 0, d.last.path
+	i := 0
 	if tr == d.last.trace {
-		for i < min(len(history), len(path)) && history[i] == d.last.history[i] {
+		for i < min(len(history), len(d.last.history)) && history[i] == d.last.history[i] {
 			i++
 		}
 	}
-	path = path[:i]
+	shared, path := i, d.last.path[:i]
 	for _, e := range history[i:] {
 		sum, before := digest(e), int32(-1)
 		key := turnKey{-2 - tr, [16]byte(sum[:16])}
@@ -238,7 +237,7 @@ func (d *Dataset) turn(history []trace.Event, tr int32) int32 {
 		}
 		path, i = append(path, id), i+1
 	}
-	d.last.trace, d.last.history, d.last.path = tr, history, path
+	d.last.trace, d.last.history, d.last.path = tr, append(d.last.history[:shared], history[shared:]...), path
 	return path[len(path)-1]
 }
 

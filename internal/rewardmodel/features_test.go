@@ -20,17 +20,13 @@ func value[T any](t *testing.T, features []feature[T], name string, x T) float64
 
 // momentOf is the moment after a history, by a vocabulary.
 func momentOf(v *Vocabulary, history []trace.Event) *moment {
-	s := (&Model{Vocabulary: *v}).Scorer()
-	s.read(history, nil)
-	return s.at(history)
+	m, _ := (&Model{Vocabulary: *v}).Scorer().read(history, nil)
+	return m
 }
 
 // offerOf is a task proposed then.
 func offerOf(v *Vocabulary, history []trace.Event, task string) *offer {
-	s := (&Model{Vocabulary: *v}).Scorer()
-	s.read(history, &task)
-	o := s.offer.at(s.at(history), s.texts[task])
-	o.weigh(s.weights)
+	_, o := (&Model{Vocabulary: *v}).Scorer().read(history, &task)
 	return o
 }
 

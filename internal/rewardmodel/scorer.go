@@ -13,19 +13,14 @@ type Verdict struct {
 // each distinct sentence is taken apart once. It is not for concurrent use.
 type Scorer struct {
 	model   *Model
-	lexicon lexicon
+	view    view
 	idf     []float64 // by word's number
 	weights []float64 // by word
-	texts   map[string]*text
-	cuts    map[string]cut // of texts to come
-	events  []event
-	moment  moment
-	offer   offer
 }
 
 // Scorer returns a Scorer. It holds every sentence it saw, so use one a trace.
 func (m *Model) Scorer() *Scorer {
-	return &Scorer{model: m, texts: map[string]*text{}, cuts: map[string]cut{}}
+	return &Scorer{model: m, view: view{d: new(Dataset), texts: map[int32]*text{}}}
 }
 
 // Score judges a task (nil is silence) proposed after a history. Before any
@@ -43,11 +38,9 @@ func (s *Scorer) Score(history []trace.Event, task *string) Verdict {
 
 // judge scores a row and says what each feature adds to the score.
 func (s *Scorer) judge(history []trace.Event, task *string) (score float64, why []part) {
-	s.read(history, task)
-	m, at := s.model, s.at(history)
+	m := s.model
+	at, o := s.read(history, task)
 	if task != nil {
-		o := s.offer.at(at, s.texts[*task])
-		o.weigh(s.weights)
 		x := values(m.taskFeatures, o)
 		parts, sum := m.Task.contributions(x)
 		return clip(sum), explain(m.taskFeatures, m.Task.Columns, x, parts, 1)
@@ -57,46 +50,32 @@ func (s *Scorer) judge(history []trace.Event, task *string) (score float64, why 
 	return clip(1 - sum), explain(m.needFeatures, m.Need.Columns, x, parts, -1)
 }
 
-// at is the moment after events that were read.
-func (s *Scorer) at(history []trace.Event) *moment {
-	s.events = s.events[:0]
-	for _, e := range history {
-		s.events = append(s.events, newEvent(s.texts[e.Text], e.Time))
-	}
-	s.moment.weights = s.weights
-	return s.moment.at(s.events)
-}
-
-// read takes apart what is new, all of it before words are ranked.
-func (s *Scorer) read(history []trace.Event, task *string) {
-	cut := func(sentence string) {
-		if s.texts[sentence] == nil {
-			s.texts[sentence], s.cuts[sentence] = new(text), s.lexicon.cutText(sentence)
-		}
-	}
-	for _, e := range history {
-		cut(e.Text)
-	}
+// read returns the moment after a history, and the offer of a task then; nil for
+// silence. New words are ranked after all texts are cut.
+func (s *Scorer) read(history []trace.Event, task *string) (*moment, *offer) {
+	d := s.view.d
+	at, offered := d.turn(history, 0), int32(silence)
 	if task != nil {
-		cut(*task)
+		offered = d.text(*task)
 	}
-	if len(s.cuts) == 0 {
-		return
-	}
-	for _, w := range s.lexicon.words[len(s.idf):] {
+	for _, w := range d.lexicon.words[len(s.idf):] {
 		s.idf = append(s.idf, s.model.Vocabulary.idf(w))
 	}
-	if moved := s.lexicon.sort(); moved != nil {
-		for _, t := range s.texts {
+	if moved := d.lexicon.sort(); moved != nil {
+		for _, t := range s.view.texts {
 			t.move(moved)
 		}
 		s.weights = make([]float64, len(s.idf))
-		for n, r := range s.lexicon.rank {
+		for n, r := range d.lexicon.rank {
 			s.weights[r] = s.idf[n]
 		}
 	}
-	for sentence, cut := range s.cuts {
-		s.texts[sentence] = s.lexicon.text(sentence, cut)
+	m := s.view.at(at)
+	m.weights = s.weights
+	if task == nil {
+		return m, nil
 	}
-	clear(s.cuts)
+	o := s.view.offer.at(m, s.view.text(offered))
+	o.weigh(s.weights)
+	return m, o
 }

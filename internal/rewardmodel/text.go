@@ -16,15 +16,6 @@ type cut struct {
 	cues          uint32 // bit i: cues[i] occurs
 }
 
-// cutText takes a sentence apart into words.
-func (l *lexicon) cutText(s string) (c cut) {
-	c.words, c.cues = l.cut(s, nil)
-	for q := range quotes(s) {
-		c.quoted, _ = l.cut(q, c.quoted)
-	}
-	return c
-}
-
 // A text is an event's or a task's sentence, ready for features.
 type text struct {
 	length  int      // in words, without stop words

@@ -37,10 +37,11 @@ func TestStem(t *testing.T) {
 // readText takes a text apart with a lexicon of its own that knew other words
 // before, and spells out its sets.
 func readText(s string) (t *text, words, set, quoted, bigrams []string) {
-	var l lexicon
-	l.cutText("zebra panic aardvark bern")
+	var d Dataset
+	l := &d.lexicon
+	d.text("zebra panic aardvark bern")
 	l.sort()
-	c := l.cutText(s)
+	c := d.cut(d.text(s))
 	l.sort()
 	t = l.text(s, c)
 	for _, n := range c.words {
@@ -89,14 +90,15 @@ func TestText(t *testing.T) {
 // words, and texts of before can follow.
 func TestLexiconStaysSorted(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	var l lexicon
+	var d Dataset
+	l := &d.lexicon
 	var first *text
 	for range 50 {
 		s := ""
 		for range rng.IntN(5) {
 			s += fmt.Sprintf(" w%d", rng.IntN(2000)*7919%1000)
 		}
-		c := l.cutText(s)
+		c := d.cut(d.text(s))
 		moved := l.sort()
 		if first != nil && moved != nil {
 			first.move(moved)
