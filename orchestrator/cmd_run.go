@@ -91,7 +91,9 @@ func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (en
 		return ended, err
 	}
 	p.how.ReplayOnly = o.replayOnly
-	if err := checkKeys(ctx, edge, st.Store, p.plan, p.how, o.fresh); err != nil {
+	inputs := job.StoredInputs(st.Store, p.plan)
+	known, err := checkKeys(ctx, edge, st.Store, p.plan, inputs, p.how, o.fresh)
+	if err != nil {
 		return ended, err
 	}
 	config, err := childConfig(edge, p.profile, p.how, st)
@@ -108,6 +110,7 @@ func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (en
 		return ended, err
 	}
 	config.Stderr = out
+	config.Settle = settling(job.NewOpened(st.Store, store.Run{ID: id, Fresh: o.fresh}, p.plan, inputs), known, edge.Now, out)
 	out.Emit(run.Opened(id, p.plan))
 	failures, runErr := local.Run(ctx, config, p.plan, id, out)
 	ended = progress.Event{Type: progress.RunEnded, Run: string(id), State: store.Succeeded}
@@ -131,14 +134,15 @@ func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (en
 	return ended, out.results(ctx, st.Store, p.plan, &ended)
 }
 
-// checkKeys refuses a run that would call a model whose API key is not set.
-func checkKeys(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Plan, how run.Execution, fresh bool) error {
+// checkKeys refuses a run that would call a model whose API key is not set, and
+// returns what it found to be known.
+func checkKeys(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Plan, inputs *job.Inputs, how run.Execution, fresh bool) (job.Memos, error) {
 	if how.ReplayOnly {
-		return nil
+		return nil, nil
 	}
-	shards, _, err := run.LookAhead(ctx, st, p, job.StoredInputs(st, p))
+	shards, known, err := run.LookAhead(ctx, st, p, inputs)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if fresh {
 		for i := range shards {
@@ -147,10 +151,19 @@ func checkKeys(ctx context.Context, edge *cli.Edge, st *store.Store, p *plan.Pla
 	}
 	missing := slices.DeleteFunc(how.KeysAhead(p, shards), func(name string) bool { return edge.Getenv(name) != "" })
 	if len(missing) == 0 {
-		return nil
+		return known, nil
 	}
-	return fault.New(fault.Config, fmt.Errorf("API keys: not set: %s", strings.Join(missing, ", ")),
+	return nil, fault.New(fault.Config, fmt.Errorf("API keys: not set: %s", strings.Join(missing, ", ")),
 		"export these environment variables; the config names them under models")
+}
+
+// settling has the engine settle what is known of a step before it starts children
+// for the rest. What cannot be settled is theirs, and so is telling why.
+func settling(o *job.Opened, known job.Memos, now func() time.Time, sink progress.Sink) func(context.Context, *plan.Step) []bool {
+	return func(ctx context.Context, step *plan.Step) []bool {
+		done, _ := o.Settle(ctx, step, known, now, sink)
+		return done
+	}
 }
 
 // childEnv are the variables that children get beside the store's and the API

@@ -93,7 +93,7 @@ type Resources struct {
 // Parallelism bounds what is done at once.
 type Parallelism struct {
 	_        struct{} `doc:"How much is done at once."`
-	Shards   int      `json:"shards" default:"2" min:"1" max:"1000" doc:"Processes at once, each at work on one shard."`
+	Shards   int      `json:"shards" default:"2" min:"1" max:"1000" doc:"Processes at once, each at work on one shard. The shards of a step that has more than 16 times as many share 16 times as many processes; one that is started again goes on after the last shard that was done."`
 	InFlight int      `json:"inFlight" default:"64" min:"1" max:"100000" doc:"Sessions or calls in flight in each process."`
 }
 

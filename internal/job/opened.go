@@ -80,6 +80,13 @@ func (o *Opened) Steps(ctx context.Context, name store.StepName) ([]store.Step, 
 	return records, nil
 }
 
+// keep spares reading the records of a step that are at hand.
+func (o *Opened) keep(name store.StepName, records []store.Step) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.steps[name] = records
+}
+
 // pin starts the record of a shard with what it reads and its work key.
 func (o *Opened) pin(ctx context.Context, step *plan.Step, shard int, now time.Time) (store.Step, *Reads, error) {
 	rec := store.Step{Run: o.Record.ID, Step: step.Name, Shard: shard, Started: store.Stamp(now)}

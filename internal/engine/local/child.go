@@ -9,17 +9,17 @@ import (
 
 	"github.com/gymline/gymline/internal/child"
 	"github.com/gymline/gymline/internal/fault"
-	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/store"
 )
 
 // child runs one process to its end and passes its events on, but for failures:
 // they are the engine's to tell, since only it knows whether it retries.
-func (cfg Config) child(ctx context.Context, step *plan.Step, args []string, sink progress.Sink) error {
+func (cfg Config) child(ctx context.Context, run store.RunID, l *lot, sink progress.Sink) error {
 	var last progress.Event // about a shard's state
 	end, err := child.Run(ctx, child.Command{
-		Path: cfg.Binary, Args: append([]string{"gymline"}, args...), // what a process list shows
-		Env: cfg.Env(step), Grace: cfg.Grace,
+		Path: cfg.Binary, Args: append([]string{"gymline"}, l.args(run)...), // what a process list shows
+		Env: cfg.Env(l.step), Grace: cfg.Grace,
 		Stdout: func(line []byte) {
 			var e progress.Event
 			if json.Unmarshal(line, &e) != nil {
@@ -28,9 +28,7 @@ func (cfg Config) child(ctx context.Context, step *plan.Step, args []string, sin
 			if e.Type == progress.StepState {
 				last = e
 			}
-			if e.State != progress.Failed {
-				sink.Emit(e)
-			}
+			l.pass(e, sink)
 		},
 		Stderr: func(line []byte) {
 			if cfg.Stderr != nil {
@@ -49,6 +47,22 @@ func (cfg Config) child(ctx context.Context, step *plan.Step, args []string, sin
 		f.cause, f.hint = last.Cause, last.Hint
 	}
 	return f
+}
+
+// pass passes an event of the lot's child on. With the end of a shard the next one
+// begins; one that was done before the child came by is not told of again.
+func (l *lot) pass(e progress.Event, sink progress.Sink) {
+	switch {
+	case e.Type != progress.StepState:
+		sink.Emit(e)
+	case (e.State == progress.Succeeded || e.State == progress.Reused) && l.ended(e.Shard):
+		sink.Emit(e)
+		if l.left[0] != e.Shard {
+			next := l.event(progress.Running)
+			next.Attempt = 1
+			sink.Emit(next)
+		}
+	}
 }
 
 func startFailure(ctx context.Context, binary string, err error) *failed {

@@ -30,6 +30,8 @@ func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv("GYMLINE_TEST_ENGINE") != "":
 		engineProcess()
+	case os.Getenv("GYMLINE_TEST_SHARDS") != "":
+		sharedChild()
 	case os.Getenv("GYMLINE_TEST_DIR") != "":
 		childProcess()
 	}
@@ -98,7 +100,8 @@ func childProcess() {
 	case "env":
 		os.WriteFile(filepath.Join(dir, "env"), []byte(strings.Join(os.Environ(), "\n")), 0o600)
 	}
-	json.NewEncoder(os.Stdout).Encode(progress.Event{Type: progress.StepState, Step: step, State: progress.Succeeded})
+	n, _ := strconv.Atoi(shard)
+	json.NewEncoder(os.Stdout).Encode(progress.Event{Type: progress.StepState, Step: step, Shard: n, State: progress.Succeeded})
 	log("end")
 	os.Exit(0)
 }

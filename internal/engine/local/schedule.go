@@ -1,55 +1,77 @@
 package local
 
 import (
+	"slices"
+
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/store"
 )
 
-// A schedule hands out shards in the plan's order as their arrows allow.
+// A schedule hands out the work of a plan in its order, as its arrows allow.
 type schedule struct {
-	plan    *plan.Plan
-	started []int                  // shards handed out, by step
-	left    map[store.StepName]int // shards not finished
+	parallel int
+	steps    []*stepState
+	finished map[store.StepName]bool
 }
 
-func newSchedule(p *plan.Plan) *schedule {
-	s := &schedule{plan: p, started: make([]int, len(p.Steps)), left: map[store.StepName]int{}}
-	for _, step := range p.Steps {
-		s.left[step.Name] = step.Shards
+type stepState struct {
+	step    *plan.Step
+	begun   bool   // it is settled, or about to be
+	known   bool   // it is settled: what is left to do is known
+	waiting []*lot // not handed out
+	left    int    // lots that are not finished
+}
+
+func newSchedule(p *plan.Plan, parallel int) *schedule {
+	s := &schedule{parallel: parallel, finished: map[store.StepName]bool{}}
+	for i := range p.Steps {
+		s.steps = append(s.steps, &stepState{step: &p.Steps[i]})
 	}
 	return s
 }
 
-// next returns a shard that may start now; ok is false when there is none yet.
-func (s *schedule) next() (step *plan.Step, shard int, ok bool) {
-	for i := range s.plan.Steps {
-		step := &s.plan.Steps[i]
-		if s.started[i] == step.Shards || !s.ready(step) {
-			continue
-		}
-		s.started[i]++
-		return step, s.started[i] - 1, true
-	}
-	return nil, 0, false
-}
-
-func (s *schedule) ready(step *plan.Step) bool {
-	for _, before := range step.After() {
-		if s.left[before] > 0 {
-			return false
+// settle returns a step that may be settled now, or nil when there is none yet.
+func (s *schedule) settle() *stepState {
+	for _, state := range s.steps {
+		open := func(before store.StepName) bool { return !s.finished[before] }
+		if !state.begun && !slices.ContainsFunc(state.step.After(), open) {
+			state.begun = true
+			return state
 		}
 	}
-	return true
+	return nil
 }
 
-func (s *schedule) finish(step store.StepName) { s.left[step]-- }
+// settled cuts into lots what is not done of a step.
+func (s *schedule) settled(state *stepState, done []bool) {
+	state.waiting = cut(state.step, done, lotsPerSlot*s.parallel)
+	state.known, state.left = true, len(state.waiting)
+	s.finished[state.step.Name] = state.left == 0
+}
 
-// done reports whether every shard has finished.
+// next returns a lot that may start now, or nil when there is none yet: a step that
+// is about to be settled has its turn before those after it.
+func (s *schedule) next() *lot {
+	for _, state := range s.steps {
+		if state.begun && !state.known {
+			return nil
+		}
+		if len(state.waiting) > 0 {
+			l := state.waiting[0]
+			state.waiting = state.waiting[1:]
+			l.of = state
+			return l
+		}
+	}
+	return nil
+}
+
+func (s *schedule) finish(l *lot) {
+	l.of.left--
+	s.finished[l.step.Name] = l.of.left == 0
+}
+
+// done reports whether every step has finished.
 func (s *schedule) done() bool {
-	for _, left := range s.left {
-		if left > 0 {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(s.steps, func(state *stepState) bool { return !s.finished[state.step.Name] })
 }
