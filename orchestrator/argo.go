@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/cluster"
 	"github.com/gymline/gymline/internal/engine"
 	"github.com/gymline/gymline/internal/engine/argo"
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -73,15 +75,17 @@ func needEngine(p *experiment.Profile, want string) error {
 	return fault.New(fault.Config, fmt.Errorf("profile %s: its engine is %s, and this command wants %s", p.Metadata.Name, p.Spec.Engine, want), instead)
 }
 
-// A cluster is a profile's store and its client.
-type cluster struct {
+// onArgo is what the commands for submitted runs work with: a profile's cluster and
+// its store.
+type onArgo struct {
 	*argo.Client
+	cluster.Cluster
 	st      *store.Store
 	profile *experiment.Profile
 }
 
 // onCluster opens both for a command on a run that was submitted.
-func onCluster(ctx context.Context, edge *cli.Edge, file string, fn func(cluster) error) error {
+func onCluster(ctx context.Context, edge *cli.Edge, file string, fn func(*onArgo) error) error {
 	p, err := loadProfile(file)
 	if err == nil {
 		err = needEngine(p, experiment.EngineArgo)
@@ -92,7 +96,7 @@ func onCluster(ctx context.Context, edge *cli.Edge, file string, fn func(cluster
 	return withCluster(ctx, edge, p, fn)
 }
 
-func withCluster(ctx context.Context, edge *cli.Edge, p *experiment.Profile, fn func(cluster) error) error {
+func withCluster(ctx context.Context, edge *cli.Edge, p *experiment.Profile, fn func(*onArgo) error) error {
 	client, err := argo.Connect(p.Spec.Argo.Namespace, p.Spec.Argo.Context)
 	if err != nil {
 		return err
@@ -101,15 +105,16 @@ func withCluster(ctx context.Context, edge *cli.Edge, p *experiment.Profile, fn 
 	if err != nil {
 		return err
 	}
-	return errors.Join(fn(cluster{client, st.Store, p}), st.close())
+	return errors.Join(fn(&onArgo{client, cluster.Cluster{Client: client, Runs: registry(edge, st.Store)}, st.Store, p}), st.close())
 }
 
-// noWorkflow tells that only the store knows of a run.
-func noWorkflow(id store.RunID, err error) error {
-	if errors.Is(err, argo.ErrNoWorkflow) {
-		return fault.New(fault.Usage, err, fmt.Sprintf("it was deleted, or runs elsewhere; 'gymline show %s' has what it left", id))
+// follow shows a submitted run until it ends, with its results.
+func (c *onArgo) follow(ctx context.Context, id store.RunID, p *plan.Plan, out printer) (err error) {
+	ended := progress.Event{Type: progress.RunEnded, Run: string(id)}
+	if ended.State, err = c.Follow(ctx, id, p, out); err == nil {
+		err = out.results(ctx, c.st, p, &ended)
 	}
-	return err
+	return out.end(ctx, failed(ended, err), err)
 }
 
 func profileFlag(file string) string { return " --profile " + cmp.Or(file, "FILE") }

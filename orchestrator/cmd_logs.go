@@ -1,15 +1,19 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/cluster"
 	"github.com/gymline/gymline/internal/engine/argo"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/store"
@@ -51,10 +55,10 @@ lines, and logs. With -f, go on until the pods that run now have ended.`,
 }
 
 func runLogs(ctx context.Context, edge *cli.Edge, o logsOptions, id store.RunID) error {
-	return onCluster(ctx, edge, o.profile, func(c cluster) error {
+	return onCluster(ctx, edge, o.profile, func(c *onArgo) error {
 		state, err := c.State(ctx, id)
 		if err != nil {
-			return noWorkflow(id, err)
+			return cluster.Explain(id, err)
 		}
 		if state.Unread != "" {
 			return fault.New(fault.Config, errors.New(state.Unread), fmt.Sprintf("'argo logs %s' reads them", state.Workflow))
@@ -77,7 +81,7 @@ func runLogs(ctx context.Context, edge *cli.Edge, o logsOptions, id store.RunID)
 }
 
 // printLog prints a pod's log, each line behind the step, shard and attempt.
-func (c cluster) printLog(ctx context.Context, edge *cli.Edge, pod argo.Pod, follow bool) error {
+func (c *onArgo) printLog(ctx context.Context, edge *cli.Edge, pod argo.Pod, follow bool) error {
 	head := fmt.Sprintf("%s/%d#%d", pod.Step, pod.Shard, pod.Attempt)
 	r, err := c.Log(ctx, pod.Name, follow, 0)
 	if err != nil {
@@ -90,4 +94,23 @@ func (c cluster) printLog(ctx context.Context, edge *cli.Edge, pod argo.Pod, fol
 		_, err := fmt.Fprintf(edge.Stdout, "%s | %s\n", head, line)
 		return err
 	})
+}
+
+// lines calls fn with each line of r.
+func lines(r io.Reader, fn func(line []byte) error) error {
+	buffered := bufio.NewReader(r)
+	for {
+		line, err := buffered.ReadBytes('\n')
+		if len(line) > 0 {
+			if err := fn(bytes.TrimSuffix(line, []byte("\n"))); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }

@@ -70,10 +70,7 @@ func runRun(ctx context.Context, edge *cli.Edge, o runOptions) error {
 	if ended.Run == "" { // it failed before a run was opened
 		ended = progress.Event{Type: progress.RunEnded, State: store.Failed}
 	}
-	if err != nil && ended.State != store.Succeeded {
-		ended.Cause, ended.Hint, ended.ExitCode = err.Error(), fault.Hint(err), fault.Code(err)
-	}
-	return out.end(ctx, ended, err)
+	return out.end(ctx, failed(ended, err), err)
 }
 
 // runHere opens a run, works, seals it, and returns its last event.

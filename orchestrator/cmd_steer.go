@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gymline/gymline/internal/cli"
-	"github.com/gymline/gymline/internal/engine/argo"
+	"github.com/gymline/gymline/internal/cluster"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
@@ -30,24 +29,11 @@ func newStop(edge *cli.Edge) *cobra.Command {
 }
 
 func runStop(ctx context.Context, edge *cli.Edge, profile string, id store.RunID) error {
-	return onCluster(ctx, edge, profile, func(c cluster) error {
-		// The store alone may know the run: then it is ended there.
-		err := c.Stop(ctx, id)
-		if err != nil && !errors.Is(err, argo.ErrNoWorkflow) {
+	return onCluster(ctx, edge, profile, func(c *onArgo) error {
+		if err := c.Cluster.Stop(ctx, id); err != nil {
 			return err
 		}
-		if _, err := run.ReadHead(ctx, c.st, id); err != nil {
-			return err
-		}
-		// The workflow's own seal would call it a failure.
-		err = registry(edge, c.st).Seal(ctx, id, store.Interrupted)
-		if errors.Is(err, store.ErrExists) {
-			return fault.New(fault.Usage, fmt.Errorf("run %s had already ended", id), fmt.Sprintf("see 'gymline status %s'", id))
-		}
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(edge.Stdout, "run %s is stopping; 'gymline retry %s%s' goes on from what is done\n", id, id, profileFlag(profile))
+		_, err := fmt.Fprintf(edge.Stdout, "run %s is stopping; 'gymline retry %s%s' goes on from what is done\n", id, id, profileFlag(profile))
 		return err
 	})
 }
@@ -67,10 +53,10 @@ func newResume(edge *cli.Edge) *cobra.Command {
 }
 
 func runResume(ctx context.Context, edge *cli.Edge, profile string, id store.RunID) error {
-	return onCluster(ctx, edge, profile, func(c cluster) error {
+	return onCluster(ctx, edge, profile, func(c *onArgo) error {
 		resumed, err := c.Resume(ctx, id, "", edge.Now)
 		if err != nil {
-			return noWorkflow(id, err)
+			return cluster.Explain(id, err)
 		}
 		_, err = fmt.Fprintf(edge.Stdout, "run %s goes on: %s\n", id, strings.Join(resumed, ", "))
 		return err
@@ -101,7 +87,7 @@ func runRetry(ctx context.Context, edge *cli.Edge, profile, output string, wait 
 	if err := checkOutput(output, "text", "json"); err != nil {
 		return err
 	}
-	return onCluster(ctx, edge, profile, func(c cluster) error {
+	return onCluster(ctx, edge, profile, func(c *onArgo) error {
 		head, err := run.ReadHead(ctx, c.st, id)
 		if err != nil {
 			return err

@@ -74,7 +74,7 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 		return err
 	}
 	defer stop()
-	return withCluster(ctx, edge, p.profile, func(c cluster) error {
+	return withCluster(ctx, edge, p.profile, func(c *onArgo) error {
 		shown := newTerminal(edge)
 		err := p.put(ctx, edge, c.st, shown, o.fresh)
 		shown.Close()
@@ -120,55 +120,17 @@ type startOptions struct {
 
 // start opens the next run of an experiment and creates its Workflow, which bears
 // the run's name.
-func (c cluster) start(ctx context.Context, edge *cli.Edge, o startOptions, m *argo.Manifests, d run.Draft, p *plan.Plan) (err error) {
-	var id store.RunID
-	runs := registry(edge, c.st)
-	for created := false; !created; {
-		id, err = runs.Open(ctx, d, func(id store.RunID) (bool, error) { return c.Has(ctx, id) })
-		if err != nil {
-			return err
-		}
-		if o.from != "" {
-			if err := runs.TakeOver(ctx, p, o.from, id); err != nil {
-				return err
-			}
-		}
-		if created, err = c.create(ctx, edge, id, m); err != nil {
-			return err
-		}
+func (c *onArgo) start(ctx context.Context, edge *cli.Edge, o startOptions, m *argo.Manifests, d run.Draft, p *plan.Plan) error {
+	id, err := c.Start(ctx, m, d, p, o.from)
+	if err != nil {
+		return err
 	}
 	if o.wait {
-		return c.follow(ctx, edge, id, p, scrapedBy(o.metrics, newPrinter(edge, o.output)))
+		return c.follow(ctx, id, p, scrapedBy(o.metrics, newPrinter(edge, o.output)))
 	}
 	if o.output == "json" {
 		return writeJSON(edge.Stdout, map[string]any{"run": id, "workflow": m.Workflow.Name, "namespace": m.Workflow.Namespace})
 	}
 	_, err = fmt.Fprintf(edge.Stdout, "run     %s\nstatus  gymline status %s%s\nlogs    gymline logs %s%s\n", id, id, profileFlag(o.profile), id, profileFlag(o.profile))
 	return err
-}
-
-// create creates a run's Workflow, unless another store's run took the name at
-// the same moment. A run that gets no Workflow is sealed; when the answer was lost,
-// the cluster is asked whether it has it all the same.
-func (c cluster) create(ctx context.Context, edge *cli.Edge, id store.RunID, m *argo.Manifests) (created bool, err error) {
-	m.Name(id)
-	err = c.Submit(ctx, m)
-	if err == nil {
-		return true, nil
-	}
-	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	runs := registry(edge, c.st)
-	if errors.Is(err, argo.ErrTaken) {
-		return false, runs.Seal(after, id, store.Interrupted)
-	}
-	has, lookErr := c.Has(after, id)
-	if lookErr != nil {
-		return false, fmt.Errorf("run %s is open, and may have its workflow: %w", id, errors.Join(err, lookErr))
-	}
-	if has {
-		return true, nil
-	}
-	return false, errors.Join(err, runs.Seal(after, id, store.Failed,
-		store.Failure{Step: "workflow", ExitCode: fault.Code(err), Cause: err.Error(), Hint: fault.Hint(err)}))
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
@@ -37,6 +38,14 @@ func newTerminal(edge *cli.Edge) *cli.Terminal {
 	return cli.NewTerminal(edge.Stderr, cli.TerminalOptions{
 		Width: edge.Width, Live: edge.Terminal, Color: edge.Terminal && edge.Getenv("NO_COLOR") == "", Now: edge.Now,
 	})
+}
+
+// failed says in a run's last event why it did not succeed.
+func failed(ended progress.Event, err error) progress.Event {
+	if err != nil && ended.State != store.Succeeded {
+		ended.Cause, ended.Hint, ended.ExitCode = err.Error(), fault.Hint(err), fault.Code(err)
+	}
+	return ended
 }
 
 // A textPrinter is for people.

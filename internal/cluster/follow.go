@@ -1,7 +1,6 @@
-package main
+package cluster
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -12,7 +11,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/engine/argo"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
@@ -31,27 +29,30 @@ const (
 	sealWithin = time.Minute
 )
 
-// follow shows a submitted run as gymline run shows a local one, until it ends.
-// The cluster may be out of reach meanwhile: what is not known is asked again.
-// An interrupt ends the showing and not the run.
-func (c cluster) follow(ctx context.Context, edge *cli.Edge, id store.RunID, p *plan.Plan, out printer) error {
+// A Screen is shown what happens to a run.
+type Screen interface {
+	progress.Sink
+	io.Writer
+}
+
+// Follow shows a submitted run as gymline run shows a local one, until it is
+// sealed, and returns its state; "" when it lost sight of the run. The error says
+// why the run did not succeed. The cluster may be out of reach meanwhile: what is
+// not known is asked again. The end of ctx ends the showing and not the run.
+func (c Cluster) Follow(ctx context.Context, id store.RunID, p *plan.Plan, out Screen) (state string, err error) {
 	out.Emit(run.Opened(id, p))
-	f := &follower{cluster: c, id: id, workflow: id, plan: p, out: out, seen: map[string]int{}, ended: map[string]bool{}}
-	ended, err := f.watch(ctx, edge)
-	if err == nil {
-		err = f.verdict(ctx, &ended)
+	f := &follower{Cluster: c, id: id, workflow: id, plan: p, out: out, seen: map[string]int{}, ended: map[string]bool{}}
+	if err := f.watch(ctx); err != nil {
+		return "", err
 	}
-	if err != nil && ended.State != store.Succeeded {
-		ended.Cause, ended.Hint, ended.ExitCode = err.Error(), fault.Hint(err), fault.Code(err)
-	}
-	return out.end(ctx, ended, err)
+	return f.seal.State, f.verdict()
 }
 
 type follower struct {
-	cluster
+	Cluster
 	id   store.RunID
 	plan *plan.Plan
-	out  printer
+	out  Screen
 	// seen is the attempt last told of, and ended whether its end was, by "step/shard".
 	seen  map[string]int
 	ended map[string]bool
@@ -62,36 +63,35 @@ type follower struct {
 }
 
 // watch tells of changes until the run is sealed.
-func (f *follower) watch(ctx context.Context, edge *cli.Edge) (ended progress.Event, err error) {
-	ended = progress.Event{Type: progress.RunEnded, Run: string(f.id)}
+func (f *follower) watch(ctx context.Context) error {
 	lost := false
 	var over time.Time // when the workflow was seen to have ended
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for {
-		err := f.look(ctx, &ended)
+		err := f.look(ctx)
 		switch {
-		case err == nil && ended.State != "":
-			return ended, nil
+		case err == nil && f.seal.State != "":
+			return nil
 		case err == nil:
 			lost = false
 		case ctx.Err() != nil:
 		case errors.Is(err, errUnsealed):
 			if over.IsZero() {
-				over = edge.Now()
+				over = f.Runs.Now()
 			}
-			if edge.Now().Sub(over) > sealWithin {
-				return ended, err
+			if f.Runs.Now().Sub(over) > sealWithin {
+				return err
 			}
 		case errors.Is(err, argo.ErrNoWorkflow), fault.Code(err) != fault.Temporary:
-			return ended, noWorkflow(f.id, err)
+			return Explain(f.id, err)
 		case !lost:
 			lost = true
 			fmt.Fprintf(f.out, "lost the connection, trying again: %v\n", err)
 		}
 		select {
 		case <-ctx.Done():
-			return ended, fmt.Errorf("run %s goes on in the cluster: %w", f.id, ctx.Err())
+			return fmt.Errorf("run %s goes on in the cluster: %w", f.id, ctx.Err())
 		case <-tick.C:
 		}
 	}
@@ -99,11 +99,11 @@ func (f *follower) watch(ctx context.Context, edge *cli.Edge) (ended progress.Ev
 
 var errUnsealed = errors.New("the workflow ended and the run was not sealed")
 
-// look tells what changed since the last one, and the run's state once it is sealed.
-func (f *follower) look(ctx context.Context, ended *progress.Event) error {
-	state, err := f.State(ctx, f.workflow)
+// look tells what changed since the last one, and reads the seal once it is there.
+func (f *follower) look(ctx context.Context) error {
+	state, err := f.Client.State(ctx, f.workflow)
 	if errors.Is(err, argo.ErrNoWorkflow) {
-		if sealErr := f.sealed(ctx, ended); sealErr == nil {
+		if sealErr := f.sealed(ctx); sealErr == nil {
 			return nil // it ended, and its time to live is over
 		}
 	}
@@ -141,7 +141,7 @@ func (f *follower) look(ctx context.Context, ended *progress.Event) error {
 	if !argo.Ended(state.Phase) {
 		return nil
 	}
-	err = f.sealed(ctx, ended)
+	err = f.sealed(ctx)
 	if errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("%w: %s", errUnsealed, cmp.Or(state.Message, state.Phase))
 	}
@@ -149,17 +149,15 @@ func (f *follower) look(ctx context.Context, ended *progress.Event) error {
 }
 
 // sealed reads how the run ended.
-func (f *follower) sealed(ctx context.Context, ended *progress.Event) (err error) {
-	if f.seal, err = f.st.ReadSeal(ctx, f.id); err == nil {
-		ended.State = f.seal.State
-	}
+func (f *follower) sealed(ctx context.Context) (err error) {
+	f.seal, err = f.Runs.ReadSeal(ctx, f.id)
 	return err
 }
 
 // finished tells of all shards that a pod did, from their records.
 func (f *follower) finished(ctx context.Context, step *plan.Step, pod argo.Pod) error {
 	for shard := pod.Shard; shard < step.Shards; shard += max(pod.Stride, 1) {
-		rec, err := run.Record(ctx, f.st, f.id, step.Name, shard)
+		rec, err := run.Record(ctx, f.Runs.Store, f.id, step.Name, shard)
 		if err != nil {
 			return err
 		}
@@ -207,7 +205,7 @@ func (f *follower) progress(ctx context.Context, running []argo.Pod) {
 func (f *follower) tail(ctx context.Context, pod string) []byte {
 	ctx, cancel := context.WithTimeout(ctx, tailWithin)
 	defer cancel()
-	r, err := f.Log(ctx, pod, false, 3)
+	r, err := f.Client.Log(ctx, pod, false, 3)
 	if err != nil {
 		return nil
 	}
@@ -217,10 +215,10 @@ func (f *follower) tail(ctx context.Context, pod string) []byte {
 }
 
 // verdict is how the run ended, as the exit code has it.
-func (f *follower) verdict(ctx context.Context, ended *progress.Event) error {
-	switch ended.State {
+func (f *follower) verdict() error {
+	switch f.seal.State {
 	case store.Succeeded:
-		return f.out.results(ctx, f.st, f.plan, ended)
+		return nil
 	case store.Interrupted:
 		return fault.New(fault.Interrupted, fmt.Errorf("run %s was stopped", f.id), "go on with 'gymline retry'")
 	}
@@ -234,23 +232,4 @@ func (f *follower) verdict(ctx context.Context, ended *progress.Event) error {
 		})
 	}
 	return run.Failed(f.id, f.seal.Failures[0])
-}
-
-// lines calls fn with each line of r.
-func lines(r io.Reader, fn func(line []byte) error) error {
-	buffered := bufio.NewReader(r)
-	for {
-		line, err := buffered.ReadBytes('\n')
-		if len(line) > 0 {
-			if err := fn(bytes.TrimSuffix(line, []byte("\n"))); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
