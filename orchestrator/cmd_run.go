@@ -102,6 +102,7 @@ func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (en
 		return ended, err
 	}
 	runs := registry(edge, st.Store)
+	runs.Began = p.began
 	id, err := runs.Open(ctx, d, nil)
 	if err != nil {
 		return ended, err

@@ -81,6 +81,7 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 		if err != nil {
 			return err
 		}
+		c.Runs.Began = p.began
 		m, d, err := p.compile(o.fresh)
 		if err != nil {
 			return err

@@ -26,6 +26,7 @@ type prepared struct {
 	*experiment.Experiment
 	profile *experiment.Profile
 	how     run.Execution
+	began   time.Time             // when its inputs began to be put
 	trees   map[string]store.Tree // of the inputs
 	plan    *plan.Plan
 }
@@ -68,6 +69,7 @@ func (f *configFlags) load() (*experiment.Experiment, error) {
 
 // put stores the inputs and plans; events hears how far they are.
 func (p *prepared) put(ctx context.Context, edge *cli.Edge, st *store.Store, events progress.Sink, anew bool) (err error) {
+	p.began = edge.Now()
 	if p.trees, err = inputsOf(edge, p.Experiment, events).Put(ctx, st, anew); err != nil {
 		return err
 	}

@@ -18,6 +18,9 @@ type Registry struct {
 	*store.Store
 	Now     func() time.Time // of records; nothing digested sees it
 	Version string           // gymline's, for the records of runs
+	// Began is when the work on the run that Open opens began, which is before its
+	// inputs were stored; zero: when it opens.
+	Began time.Time
 }
 
 func (r Registry) stamp() string { return store.Stamp(r.Now()) }
@@ -44,6 +47,9 @@ func (r Registry) Open(ctx context.Context, d Draft, taken func(store.RunID) (bo
 			}
 		}
 		record.Created, record.Version = r.stamp(), r.Version
+		if !r.Began.IsZero() {
+			record.Created = store.Stamp(r.Began)
+		}
 		whole := context.WithoutCancel(ctx) // an interrupt comes before both writes or after
 		if err = r.CreateRun(whole, record); err == nil {
 			return record.ID, r.PutPlan(whole, record.ID, d.plan)

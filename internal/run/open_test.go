@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/store"
@@ -39,6 +40,15 @@ func TestOpenClaimsTheNextNumber(t *testing.T) {
 	}
 	r, err := w.ReadRun(t.Context(), "x-14")
 	if err != nil || r.Created != "1970-01-01T00:16:40.000Z" || r.Version != "v1" || r.Experiment != "x" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	// The time that storing inputs took is the run's.
+	early := w.Registry
+	early.Began = early.Now().Add(-time.Minute)
+	if id, err = early.Open(t.Context(), w.draft(Execution{}), nil); err != nil {
+		t.Error(err)
+	}
+	if r, err = w.ReadRun(t.Context(), id); err != nil || r.Created != "1970-01-01T00:15:40.000Z" {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if p, err := ReadPlan(t.Context(), w.Store, "x-14"); err != nil || len(p.Steps) != 2 {

@@ -136,7 +136,7 @@ func newPrediction(t *job.Task, params plan.Predict, benchmark []trace.Trace) *p
 // write makes the outputs.
 func (p *prediction) write() error {
 	judged, failures := p.task.Create(plan.JudgedOutput, job.JSONL), p.task.Create(plan.FailuresOutput, job.JSONL)
-	var ledger []rows.Row
+	ledger := p.task.Ledger()
 	for i, tr := range p.traces {
 		line := trace.JudgedTrace{
 			Candidate: p.candidate.Name, Simulated: p.simulated, Judge: p.params.Judge.Kind, Trace: tr,
@@ -159,14 +159,15 @@ func (p *prediction) write() error {
 					return err
 				}
 			}
-			ledger = append(ledger, p.row(i, j))
+			if err := ledger.Add(p.row(i, j)); err != nil {
+				return err
+			}
 		}
 		if err := judged.Row(line); err != nil {
 			return err
 		}
 	}
-	_, err := p.task.WriteRows(ledger)
-	return err
+	return nil
 }
 
 // training tells what a judge learned from, as far as it concerns a trace.
