@@ -4,7 +4,6 @@
 package job
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -153,35 +152,6 @@ func (t *Task) Files(_ context.Context, name string) (*store.TreeFS, error) {
 		return nil, fmt.Errorf("step %s has no outside input %q", t.Step.Name, name)
 	}
 	return tree, nil
-}
-
-// Lines calls fn with each line of a JSONL stream and its number from 1, without
-// the line's end. Empty lines are passed over; a line above 64 MiB is an error.
-func Lines(r io.Reader, fn func(n int, line []byte) error) error {
-	sc := bufio.NewScanner(r)
-	sc.Buffer(make([]byte, 0, 64<<10), 64<<20)
-	for n := 1; sc.Scan(); n++ {
-		if len(bytes.TrimSpace(sc.Bytes())) == 0 {
-			continue
-		}
-		if err := fn(n, sc.Bytes()); err != nil {
-			return err
-		}
-	}
-	return sc.Err()
-}
-
-// Decode reads a JSONL stream of T. what names it in errors: "what:line: …".
-// A row that is not JSON, such as one cut in half, is permanent bad data.
-func Decode[T any](r io.Reader, what string, fn func(n int, row *T) error) error {
-	return Lines(r, func(n int, line []byte) error {
-		row := new(T)
-		if err := json.Unmarshal(line, row); err != nil {
-			return fault.New(fault.Permanent, fmt.Errorf("%s:%d: not a JSON row: %w", what, n, err),
-				"mend or remove that line; nothing was changed")
-		}
-		return fn(n, row)
-	})
 }
 
 // A Ledger is the row ledger being written.

@@ -53,11 +53,12 @@ func Run(ctx context.Context, t *job.Task) error {
 	if e.benchmark, err = readBenchmark(ctx, t, p.Benchmark); err != nil {
 		return err
 	}
-	src := sources{t, p}
+	src := sources{task: t, params: p}
 	if err := src.each(ctx, e.survey, e.planExcluded); err != nil {
 		return err
 	}
 	e.splits.settle()
+	src.prepare = e.prepare
 	if err := src.each(ctx, e.export, e.exclude); err != nil {
 		return err
 	}
@@ -106,7 +107,7 @@ func newExporter(t *job.Task, p plan.Export) (*exporter, error) {
 	if e.targets, err = targets(p.Trainers, p.Families); err != nil {
 		return nil, configuration(err)
 	}
-	c := &conversations{systems: map[string]*message{}}
+	c := &conversations{}
 	for _, name := range p.Sets {
 		s := &set{Set: dataset.Set{Name: name, Classes: map[string]map[string]int{}, Rows: rows.Counts{Stage: string(t.Step.Name)}}}
 		switch name {
@@ -173,13 +174,21 @@ func (e *exporter) source(name string) *dataset.Source {
 	return e.tally[name]
 }
 
+// prepare works a session's rows out. Sessions are prepared at once, and settled
+// one after another.
+func (e *exporter) prepare(s *session) {
+	for _, set := range e.sets {
+		s.outcomes = append(s.outcomes, set.outcomes(s))
+	}
+}
+
 // export writes one session's rows of every set.
 func (e *exporter) export(s *session) error {
 	split := e.splits.of(s)
 	shared := e.benchmark.from(s.turns)
 	line := traceLine{Source: s.source, Trace: s.trace, Split: split, Rows: map[string]int{}}
-	for _, set := range e.sets {
-		for _, o := range set.outcomes(s) {
+	for i, set := range e.sets {
+		for _, o := range s.outcomes[i] {
 			if o.turn >= shared && set.evaluated {
 				o.cause = causeBenchmark
 			}

@@ -3,6 +3,7 @@ package finetuneexport
 import (
 	"crypto/sha256"
 	"strings"
+	"sync"
 
 	"github.com/gymline/gymline/internal/canonical"
 	"github.com/gymline/gymline/internal/llm"
@@ -24,7 +25,8 @@ type message struct {
 
 // newMessage works a message out.
 func newMessage(m llm.Message) *message {
-	x := &message{Message: m, json: canonical.AppendGoString(nil, m.Content), sum: sha256.Sum256([]byte(m.Content))}
+	room := make([]byte, 0, len(m.Content)+len(m.Content)/16+32) // for most escapes
+	x := &message{Message: m, json: canonical.AppendGoString(room, m.Content), sum: sha256.Sum256([]byte(m.Content))}
 	x.trimmed = x.json
 	if text := strings.TrimSpace(m.Content); text != m.Content {
 		x.trimmed = canonical.AppendGoString(nil, text)
@@ -48,8 +50,11 @@ func (x *message) text(f family) []byte {
 	return x.json
 }
 
-// conversations work out messages, and each system text once.
-type conversations struct{ systems map[string]*message }
+// conversations work out messages, and each system text once. They are safe for
+// concurrent use.
+type conversations struct {
+	systems sync.Map // text → *message
+}
 
 func (c *conversations) messages(list []llm.Message) []*message {
 	out := make([]*message, len(list), len(list)+1) // an answer follows
@@ -58,10 +63,11 @@ func (c *conversations) messages(list []llm.Message) []*message {
 			out[i] = newMessage(m)
 			continue
 		}
-		if c.systems[m.Content] == nil {
-			c.systems[m.Content] = newMessage(m)
+		known, ok := c.systems.Load(m.Content)
+		if !ok {
+			known, _ = c.systems.LoadOrStore(m.Content, newMessage(m))
 		}
-		out[i] = c.systems[m.Content]
+		out[i] = known.(*message)
 	}
 	return out
 }

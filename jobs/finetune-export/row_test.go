@@ -53,7 +53,7 @@ func checkRow(t *testing.T, messages []llm.Message) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &conversations{systems: map[string]*message{}}
+	c := &conversations{}
 	for _, to := range all {
 		var want bytes.Buffer
 		enc := json.NewEncoder(&want)

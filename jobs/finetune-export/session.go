@@ -23,6 +23,8 @@ type session struct {
 	// answer that stands in the history.
 	turns []trace.Turn
 	rows  []judged // by turn
+	// outcomes are what each set makes of the rows; see exporter.prepare.
+	outcomes [][]outcome
 }
 
 // A judged row is a source's row within its session.
@@ -43,6 +45,9 @@ type excluded struct {
 type sources struct {
 	task   *job.Task
 	params plan.Export
+	// prepare, where it is set, is called with each session before each hands it
+	// out, by several goroutines at once.
+	prepare func(*session)
 }
 
 // each calls session and exclude with all that the inputs hold.
@@ -64,23 +69,33 @@ func (s sources) gym(ctx context.Context, do func(*session) error, exclude func(
 		return err
 	}
 	defer r.Close()
-	return job.Decode(r, plan.EpisodesOutput, func(n int, e *trace.Episode) error {
+	type read struct {
+		session *session
+		left    []excluded
+	}
+	work := func(e *trace.Episode) read {
+		x, left := gymSession(e)
+		if s.prepare != nil {
+			s.prepare(x)
+		}
+		return read{x, left}
+	}
+	return job.DecodeAhead(r, plan.EpisodesOutput, work, func(n int, got read) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if e.ID == "" {
+		if got.session.trace == "" {
 			return fault.New(fault.Permanent, fmt.Errorf("%s:%d: the episode has no id", plan.EpisodesOutput, n), "generate the episodes again with --fresh")
 		}
-		session, left := gymSession(e)
-		for _, x := range left {
+		for _, x := range got.left {
 			if err := exclude(x); err != nil {
 				return err
 			}
 		}
-		if len(session.rows) == 0 {
+		if len(got.session.rows) == 0 {
 			return nil
 		}
-		return do(session)
+		return do(got.session)
 	})
 }
 
@@ -147,6 +162,9 @@ func (s sources) proactiveBench(ctx context.Context, do func(*session) error, ex
 		}
 		if err := x.assemble(exclude); err != nil {
 			return err
+		}
+		if s.prepare != nil {
+			s.prepare(x)
 		}
 		if err := do(x); err != nil {
 			return err
