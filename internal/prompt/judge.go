@@ -34,7 +34,7 @@ func JudgeCase(history []trace.Event, task *string) string {
 	var b strings.Builder
 	b.WriteString("Events:\n")
 	for _, e := range history {
-		fmt.Fprintf(&b, "[%s] %s\n", e.Time, e.Text)
+		b.WriteString("[" + e.Time + "] " + e.Text + "\n")
 	}
 	if task == nil {
 		b.WriteString("\nThe assistant stayed silent.")

@@ -158,6 +158,45 @@ func TestShardsDoNotMatter(t *testing.T) {
 	}
 }
 
+// TestFamiliesDoNotMatter: a family's files are the same alone and beside others,
+// whose rows are the same from the start, up to some row, or from no row on.
+func TestFamiliesDoNotMatter(t *testing.T) {
+	shared, parted := 0, 0
+	for i := range uint64(8) {
+		r := seed.New(i, "families")
+		list := randomEpisodes(r, 30)
+		for range i % 4 { // space that one family's template trims
+			if turns := list[r.IntN(len(list))].Turns; len(turns) > 0 {
+				turns[r.IntN(len(turns))].Event.Text += " "
+			}
+		}
+		p := params()
+		p.Candidates = 2
+		all := mustRun(t, p, jsonl(t, list))
+		for _, family := range p.Families {
+			p.Families = []string{family}
+			alone := mustRun(t, p, jsonl(t, list))
+			for _, name := range names(alone) {
+				if strings.Contains(name, "/") && !bytes.Equal(alone.Output(t, name), all.Output(t, name)) {
+					t.Errorf("seed %d: %s differs beside other families", i, name)
+				}
+			}
+		}
+		for _, name := range names(all) {
+			if rest, ok := strings.CutPrefix(name, "trl/llama3.1/"); ok && strings.HasSuffix(name, ".jsonl") {
+				if bytes.Equal(all.Output(t, name), all.Output(t, "trl/qwen2.5/"+rest)) {
+					shared++
+				} else {
+					parted++
+				}
+			}
+		}
+	}
+	if shared == 0 || parted == 0 {
+		t.Errorf("%d files are the same for both families, and %d are not: choose other seeds", shared, parted)
+	}
+}
+
 // TestMoreDataMovesNothing: a trace keeps its split when others are added.
 func TestMoreDataMovesNothing(t *testing.T) {
 	list := randomEpisodes(seed.New(4, "more"), 40)
