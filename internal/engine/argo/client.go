@@ -21,7 +21,7 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
-// A Client speaks to one namespace of a cluster.
+// A Client speaks to one namespace of a cluster, for one caller at a time.
 type Client struct {
 	namespace string
 	argo      typed.ArgoprojV1alpha1Interface

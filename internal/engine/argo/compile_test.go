@@ -105,7 +105,7 @@ func text(t *testing.T, m *Manifests) string {
 	return string(out)
 }
 
-// The manifests of the shipped configs are pinned, and pass their own checks.
+// The manifests of the shipped configs are pinned, and pass our checks and Argo's.
 func TestGolden(t *testing.T) {
 	suspend := func(c *Config) { c.Suspend = true }
 	for _, test := range []struct {
@@ -129,6 +129,9 @@ func TestGolden(t *testing.T) {
 			got := text(t, m)
 			if err := Check(m, p, c); err != nil {
 				t.Errorf("check: %v", err)
+			}
+			if err := validates(t, m); err != nil {
+				t.Errorf("Argo refuses it: %v", err)
 			}
 			if text(t, m) != got {
 				t.Error("Check changed the manifests")

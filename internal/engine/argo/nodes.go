@@ -24,7 +24,7 @@ func nodesOf(wf *wfv1.Workflow) (wfv1.Nodes, error) {
 		return nil, fault.New(fault.Config, fmt.Errorf("workflow %s: Argo keeps its nodes in a database (nodeStatusOffLoad), which gymline does not read", wf.Name),
 			fmt.Sprintf("'argo get %s' and 'argo resume %s' do; lower spec.argo.pods of the profile for the next run", wf.Name, wf.Name))
 	}
-	if len(wf.Status.Nodes) > 0 || wf.Status.CompressedNodes == "" {
+	if len(wf.Status.Nodes) > 0 || wf.Status.CompressedNodes == "" { // as the controller chooses
 		return wf.Status.Nodes, nil
 	}
 	nodes, err := unpack(wf.Status.CompressedNodes)

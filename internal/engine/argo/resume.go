@@ -95,14 +95,16 @@ func resumption(wf *wfv1.Workflow, chosen func(name string) bool, at time.Time) 
 		}
 		nodes[id], ended[id] = n, change
 	}
-	if wf.Status.CompressedNodes != "" {
+	switch {
+	case len(ended) == 0:
+	case len(wf.Status.Nodes) > 0:
+		object["status"] = map[string]any{"nodes": ended}
+	default:
 		text, err := pack(nodes)
 		if err != nil {
 			return nil, nil, err
 		}
 		object["status"] = map[string]any{"compressedNodes": text}
-	} else {
-		object["status"] = map[string]any{"nodes": ended}
 	}
 	patch, err = json.Marshal(object)
 	return waiting, patch, err

@@ -155,6 +155,7 @@ func TestResumesAsArgoDoes(t *testing.T) {
 		"one of two": {change: func(wf *wfv1.Workflow) { wait(wf, "train-late") }, step: "train-late"},
 		"both":       {change: func(wf *wfv1.Workflow) { wait(wf, "train-late") }},
 		"whole":      {change: func(wf *wfv1.Workflow) { wf.Spec.Suspend = ptr.To(true) }},
+		"not begun":  {change: func(wf *wfv1.Workflow) { wf.Spec.Suspend, wf.Status = ptr.To(true), wfv1.WorkflowStatus{} }},
 		"acted on": {change: func(wf *wfv1.Workflow) {
 			wf.Labels[common.LabelKeyAction], wf.Labels[common.LabelKeyActorEmail] = "Suspend", "a.at.b"
 		}},

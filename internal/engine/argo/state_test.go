@@ -9,6 +9,7 @@ import (
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	"github.com/argoproj/argo-workflows/v3/util/file"
+	"github.com/argoproj/argo-workflows/v3/workflow/packer"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -109,6 +110,19 @@ func TestState(t *testing.T) {
 	client, _ := newClient(t, broken)
 	_, err := client.State(t.Context(), "handoff-3")
 	refused(t, err, "workflow handoff-3: its compressed nodes: ")
+}
+
+// Compressed nodes are read by Argo, too.
+func TestPack(t *testing.T) {
+	nodes := underWay().Status.Nodes
+	packed, err := pack(nodes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wf := &wfv1.Workflow{Status: wfv1.WorkflowStatus{CompressedNodes: packed}}
+	if err := packer.DecompressWorkflow(wf); err != nil || !reflect.DeepEqual(*reread(t, &wf.Status.Nodes), *reread(t, &nodes)) {
+		t.Errorf("Argo reads %+v, %v", wf.Status.Nodes, err)
+	}
 }
 
 // Nodes that Argo keeps in a database are named, and what does not need them works.
