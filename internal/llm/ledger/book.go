@@ -23,8 +23,7 @@ type book struct {
 	ended   map[string]bool // journals that a segment ends; guarded by reading
 
 	mu      sync.Mutex
-	known   map[string]bool       // keys of the segments that are in the index
-	levels  map[string][]*segment // by journal, as they were read
+	known   map[string]bool // keys of the segments that are in the index
 	segs    []*segment
 	index   map[llm.Key]place
 	flights map[llm.Key]*flight // calls under way
@@ -39,21 +38,18 @@ type place struct{ seg, row uint32 }
 
 func newBook(l *Ledger, id Identity, digest [32]byte) *book {
 	return &book{
-		ledger: l, identity: id, digest: digest, prefix: prefixOf(digest),
-		ended: map[string]bool{}, known: map[string]bool{}, levels: map[string][]*segment{},
+		ledger: l, identity: id, digest: digest, prefix: prefixOf(digest), ended: map[string]bool{}, known: map[string]bool{},
 		index: map[llm.Key]place{}, recent: map[llm.Key]recent{}, flights: map[llm.Key]*flight{}, open: &draft{},
 	}
 }
 
-// A segment is what is kept in memory of a stored one, or of a journal's level
-// as it was when it was read.
+// A segment is what is kept in memory of a stored one, or of a journal as it was
+// when the model was opened.
 type segment struct {
 	object
 	failed []int // rows, ascending
 	marks  []mark
-	frames []frame // of the answers; nil in format 1
-	bytes  int64   // of requests, decoded
-	moved  bool    // a level whose exchanges are looked for anew; guarded by the book's mu
+	frames []frame // of the answers; none of a journal, which is read whole
 }
 
 // A frame is a run of answers that is read alone.
@@ -64,8 +60,8 @@ type frame struct {
 }
 
 func segmentOf(o object, h *header) *segment {
-	s := &segment{object: o, failed: h.Failed, marks: h.marks(), bytes: h.Requests.Bytes}
-	if h.Frames == nil || o.head == 0 {
+	s := &segment{object: o, failed: h.Failed, marks: h.marks()}
+	if o.journal != "" {
 		return s
 	}
 	f := frame{offset: o.head}
@@ -89,16 +85,12 @@ func (s *segment) hasFailed(row uint32) bool {
 	return failed
 }
 
-// A flight is a call under way, which others with the same key wait for.
-type flight struct {
-	done chan struct{}
-	resp *llm.Response
-	err  error
-}
-
-// add puts a segment's exchanges into the index. One of which none holds is not
-// kept: superfluous levels are many.
+// add puts a segment's or journal's exchanges into the index. One that has no
+// exchange which holds is not kept. mu is held.
 func (b *book) add(seg *segment, keys keyList) {
+	if seg.journal == "" {
+		b.known[seg.key] = true
+	}
 	n, held := uint32(len(b.segs)), false
 	b.segs = append(b.segs, seg)
 	for row, key := range keys {
@@ -108,62 +100,69 @@ func (b *book) add(seg *segment, keys keyList) {
 			held = true
 		}
 	}
-	switch {
-	case !held:
+	if !held {
 		b.segs = b.segs[:n]
-	case seg.journal != "":
-		b.levels[seg.journal] = append(b.levels[seg.journal], seg)
-	}
-	if seg.journal == "" {
-		b.known[seg.key] = true
 	}
 }
 
 // holds reports whether the exchange at p holds over the one at old with the same
-// key; FORMAT.md has the rule. Where they are the same one, it stays for longest in
-// a segment, then in the highest level.
+// key; FORMAT.md has the rule. An exchange that is in a journal and in the segment
+// that it moved to has the same time in both, and the segment's name is smaller.
 func (b *book) holds(p, old place) bool {
 	a, c := b.segs[p.seg], b.segs[old.seg]
-	if c.moved {
-		return true
-	}
 	if f := a.hasFailed(p.row); f != c.hasFailed(old.row) {
 		return !f
 	}
 	if t, u := a.at(p.row), c.at(old.row); t != u {
 		return t < u
 	}
-	switch {
-	case a.journal == "" && c.journal == "":
-		return a.digest <= c.digest
-	case a.journal == c.journal:
-		return a.level >= c.level
-	}
-	return a.journal < c.journal // "" for a segment
+	return a.key <= c.key
 }
 
-// begin finds a key's recorded answer, written or not, or joins the call that
-// is under way for it. With none, the caller leads: it must call and land.
-//
-// A recorded failure is an answer only to a replay.
-func (b *book) begin(key llm.Key, replayOnly bool) (line []byte, seg *segment, row int, f *flight, leader bool) {
+// A found is what there is for a key: an answer that is not yet in a segment, one
+// that is stored, or a call under way. With none of them there is nothing.
+type found struct {
+	line   []byte
+	seg    *segment
+	row    int
+	flight *flight
+	leads  bool // the caller is the one who calls: it must land the flight
+}
+
+// A flight is a call under way, which others with the same key wait for.
+type flight struct {
+	done chan struct{}
+	resp *llm.Response
+	err  error
+}
+
+// begin finds a key's answer, or joins the call that is under way for it, or
+// leads one. A recorded failure is an answer only to a replay, which never calls.
+func (b *book) begin(key llm.Key, replayOnly bool) found {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if r, ok := b.recent[key]; ok && !r.failed {
-		return r.line, nil, 0, nil, false
+		return found{line: r.line}
 	}
 	if p, ok := b.index[key]; ok && (replayOnly || !b.segs[p.seg].hasFailed(p.row)) {
-		return nil, b.segs[p.seg], int(p.row), nil, false
+		return found{seg: b.segs[p.seg], row: int(p.row)}
 	}
 	if replayOnly {
-		return nil, nil, 0, nil, false
+		return found{}
 	}
 	if f, ok := b.flights[key]; ok {
-		return nil, nil, 0, f, false
+		return found{flight: f}
 	}
-	f = &flight{done: make(chan struct{})}
+	f := &flight{done: make(chan struct{})}
 	b.flights[key] = f
-	return nil, nil, 0, f, true
+	return found{flight: f, leads: true}
+}
+
+func (b *book) land(key llm.Key, f *flight) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.flights, key)
+	close(f.done)
 }
 
 // written reports whether the bucket holds a response for every key, or a failure
@@ -183,43 +182,57 @@ func (b *book) written(keys []llm.Key, since int64) bool {
 	return true
 }
 
-func (b *book) land(key llm.Key, f *flight) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.flights, key)
-	close(f.done)
-}
-
-// read returns the answer in a row of a stored segment.
-func (b *book) read(ctx context.Context, seg *segment, row int) ([]byte, error) {
-	n := sort.Search(len(seg.frames), func(i int) bool { return seg.frames[i].row > row }) - 1
-	lines, err := b.ledger.cache.get(frameKey{seg, n}, func() ([][]byte, error) { return b.readAnswers(ctx, seg, n) })
+// read returns a stored answer.
+func (b *book) read(ctx context.Context, key llm.Key, f found) ([]byte, error) {
+	if f.seg.journal != "" {
+		return b.readMoving(ctx, key, f)
+	}
+	n := sort.Search(len(f.seg.frames), func(i int) bool { return f.seg.frames[i].row > f.row }) - 1
+	fr := f.seg.frames[n]
+	p, err := b.ledger.cache.get(pageKey{f.seg, n}, func() (p page, err error) {
+		data, err := b.readRange(ctx, f.seg.key, fr.offset, fr.stored)
+		if err == nil {
+			p.lines, err = decodeFrame(b.ledger.zr, f.seg.key, fr.rows, fr.sum, data)
+		}
+		return p, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if n >= 0 {
-		row -= seg.frames[n].row
-	}
-	return lines[row], nil
+	return p.lines[f.row-fr.row], nil
 }
 
-// readAnswers reads a frame of a segment, or all of one of format 1.
-func (b *book) readAnswers(ctx context.Context, seg *segment, n int) (lines [][]byte, err error) {
-	if seg.frames == nil {
-		err = b.withObject(ctx, seg.key, func(s *segmentReader) error {
-			h, err := s.header(seg.object)
-			if err != nil {
-				return err
-			}
-			lines, err = s.answers(h)
-			return err
-		})
-		return lines, err
-	}
-	f := seg.frames[n]
-	data, err := b.readRange(ctx, seg.key, f.offset, f.stored)
+// readMoving returns an answer that was in a journal. A living process may have
+// moved it to a segment since, and written the journal over.
+func (b *book) readMoving(ctx context.Context, key llm.Key, f found) ([]byte, error) {
+	p, err := b.ledger.cache.get(pageKey{f.seg, 0}, func() (p page, err error) {
+		o := f.seg.object
+		h, lines, err := b.readJournal(ctx, &o)
+		if err != nil {
+			return p, err
+		}
+		return page{h.Keys, lines}, nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	return decodeFrame(b.ledger.zr, seg.key, f, data)
+	if f.row < len(p.keys) && p.keys[f.row] == key {
+		return p.lines[f.row], nil
+	}
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	now := b.begin(key, true)
+	if now.seg == f.seg { // else somebody else has found it
+		if _, err := b.readSegments(ctx); err != nil {
+			return nil, err
+		}
+		now = b.begin(key, true)
+	}
+	switch {
+	case now.line != nil: // asked anew meanwhile
+		return now.line, nil
+	case now.seg.journal != "":
+		return nil, damaged(f.seg.key, "it was written over, and no segment has exchange "+key.String(), nil)
+	}
+	return b.read(ctx, key, now)
 }

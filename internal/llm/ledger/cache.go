@@ -3,37 +3,46 @@ package ledger
 import (
 	"container/list"
 	"sync"
+
+	"github.com/gymline/gymline/internal/llm"
 )
 
-// A cache keeps the frames of answers that were used last, up to a bound in
-// bytes. A replay asks in about the order of the recording, so few are enough.
+// A cache keeps the answers that were used last, up to a bound in bytes. A replay
+// asks in about the order of the recording, so few are enough.
 type cache struct {
 	mu    sync.Mutex
 	max   int
 	size  int
 	order *list.List // of *cached, the latest used first
-	byKey map[frameKey]*list.Element
+	byKey map[pageKey]*list.Element
 }
 
-// A frameKey is a frame of a segment.
-type frameKey struct {
+// A page is what is read at once: a frame of a segment, or a journal, with its
+// keys, for it may be written over.
+type page struct {
+	keys  keyList
+	lines [][]byte
+}
+
+// A pageKey is a frame of a segment; 0 of a journal.
+type pageKey struct {
 	seg *segment
 	n   int
 }
 
 type cached struct {
-	key   frameKey
-	mu    sync.Mutex // held while it loads, so that it loads once
-	lines [][]byte
-	size  int // guarded by the cache's mu
+	key  pageKey
+	mu   sync.Mutex // held while it loads, so that it loads once
+	page page
+	size int // guarded by the cache's mu
 }
 
 func newCache(limit int) *cache {
-	return &cache{max: limit, order: list.New(), byKey: map[frameKey]*list.Element{}}
+	return &cache{max: limit, order: list.New(), byKey: map[pageKey]*list.Element{}}
 }
 
-// get returns a frame's lines, by load when they are not there.
-func (c *cache) get(key frameKey, load func() ([][]byte, error)) ([][]byte, error) {
+// get returns a page, by load when it is not there.
+func (c *cache) get(key pageKey, load func() (page, error)) (page, error) {
 	c.mu.Lock()
 	e, ok := c.byKey[key]
 	if ok {
@@ -46,23 +55,23 @@ func (c *cache) get(key frameKey, load func() ([][]byte, error)) ([][]byte, erro
 	f := e.Value.(*cached)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.lines != nil {
-		return f.lines, nil
+	if f.page.lines != nil {
+		return f.page, nil
 	}
-	lines, err := load()
+	p, err := load()
 	if err != nil {
-		return nil, err
+		return p, err
 	}
-	f.lines = lines
-	size := 256
-	for _, line := range lines {
+	f.page = p
+	size := 256 + len(p.keys)*len(llm.Key{})
+	for _, line := range p.lines {
 		size += len(line) + 24
 	}
 	c.grow(e, f, size)
-	return lines, nil
+	return p, nil
 }
 
-// grow counts a frame that was loaded, and drops what was not used for longest.
+// grow counts a page that was loaded, and drops what was not used for longest.
 func (c *cache) grow(e *list.Element, f *cached, size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

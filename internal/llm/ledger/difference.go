@@ -1,65 +1,92 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"unicode/utf8"
-
-	"github.com/gymline/gymline/internal/llm"
 )
 
-// firstDifference names where two canonical requests differ first, in the order
-// that FORMAT.md has.
-func firstDifference(recorded, asked []byte) (string, error) {
-	var r, a llm.Request
-	if err := json.Unmarshal(recorded, &r); err != nil {
-		return "", err
-	}
-	if err := json.Unmarshal(asked, &a); err != nil {
-		return "", err
-	}
-	for i := range min(len(r.Messages), len(a.Messages)) {
-		rm, am := r.Messages[i], a.Messages[i]
-		if rm.Role != am.Role {
-			return fmt.Sprintf("messages[%d].role: recorded %q, asked %q", i, rm.Role, am.Role), nil
-		}
-		if rm.Content != am.Content {
-			return textDifference(fmt.Sprintf("messages[%d].content", i), rm.Content, am.Content), nil
-		}
-	}
-	if len(r.Messages) != len(a.Messages) {
-		return fmt.Sprintf("messages: recorded %d, asked %d", len(r.Messages), len(a.Messages)), nil
-	}
-	if r.Replicate != a.Replicate {
-		return fmt.Sprintf("replicate: recorded %d, asked %d", r.Replicate, a.Replicate), nil
-	}
-	switch rs, as := r.Schema, a.Schema; {
-	case rs == nil && as == nil:
-	case rs == nil:
-		return fmt.Sprintf("schema: recorded none, asked %q", as.Name), nil
-	case as == nil:
-		return fmt.Sprintf("schema: recorded %q, asked none", rs.Name), nil
-	case rs.Name != as.Name:
-		return fmt.Sprintf("schema.name: recorded %q, asked %q", rs.Name, as.Name), nil
-	case string(rs.Schema) != string(as.Schema):
-		return textDifference("schema.schema", string(rs.Schema), string(as.Schema)), nil
-	}
-	if r.Seed != a.Seed {
-		return fmt.Sprintf("seed: recorded %d, asked %d", r.Seed, a.Seed), nil
-	}
-	return "", errors.New("there is no difference")
+// members decodes a JSON object for firstDifference; nil is none.
+func members(object []byte) (m map[string]any) {
+	dec := json.NewDecoder(bytes.NewReader(object))
+	dec.UseNumber()
+	_ = dec.Decode(&m)
+	return m
 }
 
-// textDifference names the byte at which two texts differ first, and shows both
-// around it.
-func textDifference(field, recorded, asked string) string {
-	n := commonPrefix([]byte(recorded), []byte(asked))
-	for n > 0 && (!boundary(recorded, n) || !boundary(asked, n)) {
-		n--
+// firstDifference names the first place, in the order of canonical JSON, in which
+// two decoded values differ, and shows both; "" for none.
+func firstDifference(path string, recorded, asked any) string {
+	switch r := recorded.(type) {
+	case map[string]any:
+		a, ok := asked.(map[string]any)
+		if !ok {
+			break
+		}
+		both := maps.Clone(r)
+		maps.Copy(both, a)
+		for _, name := range slices.Sorted(maps.Keys(both)) {
+			at := name
+			if path != "" {
+				at = path + "." + name
+			}
+			if d := firstDifference(at, r[name], a[name]); d != "" {
+				return d
+			}
+		}
+		return ""
+	case []any:
+		a, ok := asked.([]any)
+		if !ok {
+			break
+		}
+		for i := range min(len(r), len(a)) {
+			if d := firstDifference(fmt.Sprintf("%s[%d]", path, i), r[i], a[i]); d != "" {
+				return d
+			}
+		}
+		recorded, asked = len(r), len(a)
+	case string:
+		if a, ok := asked.(string); ok && max(len(r), len(a)) > 2*excerptBytes {
+			n := commonPrefix(r, a)
+			for n > 0 && !(boundary(r, n) && boundary(a, n)) {
+				n--
+			}
+			if r != a {
+				return fmt.Sprintf("%s at byte %d: recorded %s, asked %s", path, n, excerpt(r, n), excerpt(a, n))
+			}
+		}
 	}
-	return fmt.Sprintf("%s at byte %d: recorded %s, asked %s", field, n, excerpt(recorded, n), excerpt(asked, n))
+	if r, a := shown(recorded), shown(asked); r != a {
+		return fmt.Sprintf("%s: recorded %s, asked %s", path, r, a)
+	}
+	return ""
+}
+
+// shown is a value as a difference shows it.
+func shown(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "none"
+	case string:
+		return strconv.Quote(v)
+	case json.Number, int:
+		return fmt.Sprint(v)
+	}
+	data, _ := json.Marshal(v)
+	return excerpt(string(data), 0)
+}
+
+func commonPrefix[T string | []byte](a, b T) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // boundary reports whether a character begins at s[n:], or s ends.
@@ -71,18 +98,18 @@ const excerptBytes = 32
 // excerpt quotes the text around byte n, cut between characters.
 func excerpt(s string, n int) string {
 	from, to := max(0, n-excerptBytes), min(len(s), n+excerptBytes)
-	for from > 0 && !utf8.RuneStart(s[from]) {
+	for from > 0 && !boundary(s, from) {
 		from++
 	}
-	for to < len(s) && !utf8.RuneStart(s[to]) {
+	for to < len(s) && !boundary(s, to) {
 		to--
 	}
-	text := s[from:to]
-	if from > 0 {
-		text = "…" + text
+	before, after := "…", "…"
+	if from == 0 {
+		before = ""
 	}
-	if to < len(s) {
-		text += "…"
+	if to == len(s) {
+		after = ""
 	}
-	return strconv.Quote(text)
+	return strconv.Quote(before + s[from:to] + after)
 }

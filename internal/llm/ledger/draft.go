@@ -3,10 +3,13 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/store"
 )
 
 // A draft is a segment being filled. It only grows, so that what it holds can be
@@ -16,15 +19,10 @@ type draft struct {
 	failed   []int
 	answers  []byte
 	requests []byte
-	last     bool // of its process
-	// cuts are its writes to the journal. They belong to who writes the book.
-	cuts []cut
-}
-
-// A cut is where a draft ended when it was written to the journal, and when.
-type cut struct {
-	rows, answers, requests int
-	at                      int64 // microseconds since 1970
+	marks    []mark // when its exchanges were first written, or tried to be
+	marked   int    // how many have a mark
+	written  int    // how many the journal holds
+	last     bool   // of its process
 }
 
 // A recent exchange lies in a draft.
@@ -83,10 +81,7 @@ func (b *book) unwritten() (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, d := range append(slices.Clone(b.sealed), b.open) {
-		n += len(d.keys)
-		if len(d.cuts) > 0 {
-			n -= d.cuts[len(d.cuts)-1].rows
-		}
+		n += len(d.keys) - d.written
 	}
 	return n
 }
@@ -128,11 +123,7 @@ func (b *book) drain(ctx context.Context) error {
 // write stores a sealed draft and moves its exchanges into the index. Its key
 // is a digest, so writers side by side cannot collide.
 func (b *book) write(ctx context.Context, d *draft) error {
-	h := b.headerOf(d, cut{}, b.ledger.cut(d))
-	if d.last {
-		h.Journal = b.journal
-	}
-	e, err := encodeSegment(b.ledger.zw, h, d.answers, d.requests)
+	h, e, err := b.encode(d)
 	if err != nil {
 		return err
 	}
@@ -152,27 +143,65 @@ func (b *book) write(ctx context.Context, d *draft) error {
 	return nil
 }
 
-// cut returns where a draft ends now. What holds its lock or has it sealed calls.
-func (l *Ledger) cut(d *draft) cut {
-	return cut{len(d.keys), len(d.answers), len(d.requests), l.opt.Now().UnixMicro()}
+// writeJournal writes the open draft over what the journal held, if it has more.
+func (b *book) writeJournal(ctx context.Context) error {
+	b.mu.Lock()
+	d := b.open
+	n := len(d.keys)
+	b.mu.Unlock()
+	if n == d.written {
+		return nil
+	}
+	h, e, err := b.encode(d)
+	if err != nil {
+		return err
+	}
+	if err := b.putJournal(ctx, e.digest, e.asJournal(b.ledger.zw)); err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	d.written = len(h.Keys)
+	return nil
 }
 
-// headerOf returns the header of a draft's exchanges between two cuts.
-func (b *book) headerOf(d *draft, from, to cut) *header {
-	h := &header{Model: b.identity, Keys: d.keys[from.rows:to.rows]}
-	for _, n := range d.failed {
-		if n >= from.rows && n < to.rows {
-			h.Failed = append(h.Failed, n-from.rows)
+// putJournal writes the journal; the first write of all finds it a name that no
+// other process has.
+func (b *book) putJournal(ctx context.Context, digest string, data []byte) error {
+	bucket := b.ledger.opt.Bucket
+	for name := digest; b.journal == ""; name = string(store.DigestOf([]byte(name))) {
+		err := bucket.Create(ctx, journalKey(b.prefix, name), data)
+		if err == nil {
+			b.journal = name
+			return nil
+		}
+		if !errors.Is(err, store.ErrExists) {
+			return err
 		}
 	}
-	marks := []mark{}
-	row := from.rows
-	for _, c := range append(slices.Clone(d.cuts), to) {
-		if c.rows > row {
-			marks = append(marks, mark{row - from.rows, c.at})
-			row = c.rows
-		}
+	return bucket.Put(ctx, journalKey(b.prefix, b.journal), bytes.NewReader(data), int64(len(data)))
+}
+
+// encode encodes a draft as it is now.
+func (b *book) encode(d *draft) (*header, encoded, error) {
+	b.mu.Lock()
+	d.mark(b.ledger.opt.Now())
+	now := *d
+	b.mu.Unlock()
+	h := &header{Model: b.identity, Keys: now.keys, Failed: now.failed}
+	h.setMarks(now.marks)
+	if now.last {
+		h.Journal = b.journal
 	}
-	h.setMarks(marks)
-	return h
+	e, err := encodeSegment(b.ledger.zw, h, now.answers, now.requests)
+	return h, e, err
+}
+
+// mark gives those exchanges a time that have none. They keep it, even if they could
+// not be written now, so that it is the same in the journal and in the segment.
+func (d *draft) mark(now time.Time) {
+	if d.marked < len(d.keys) {
+		d.marks = append(d.marks, mark{d.marked, now.UnixMicro()})
+		d.marked = len(d.keys)
+	}
 }

@@ -5,22 +5,19 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gymline/gymline/internal/fault"
 )
 
-// FormatVersion is written into every segment; FORMAT.md lists the changes.
+// FormatVersion is written into every segment and journal; FORMAT.md has what it promises.
 const FormatVersion = 2
 
-// A header is a segment's first line. A segment is named by the header's
-// digest, and the header holds the digests of the rest: whatever part is read
-// is verified.
+// A header is an object's first line. The header's digest names a segment, and
+// the header holds the digests of the rest: whatever part is read is verified.
 type header struct {
 	Format  int      `json:"format"`
-	Created string   `json:"created"` // RFC 3339, UTC: when its first exchange was written
+	Created string   `json:"created"` // RFC 3339, UTC: when its first exchange was first written
 	Model   Identity `json:"model"`
 	Keys    keyList  `json:"keys"`             // of the exchanges, in their order
 	Failed  []int    `json:"failed,omitempty"` // which of them have an error for an answer
@@ -30,8 +27,8 @@ type header struct {
 	Journal string     `json:"journal,omitempty"` // which ends with this segment
 	Answers part       `json:"answers"`
 	// Requests follow the answers, so that a replay need not read them.
-	Requests part    `json:"requests"`
-	Frames   *frames `json:"frames,omitempty"` // of the answers; nil in format 1
+	Requests part   `json:"requests"`
+	Frames   frames `json:"frames"` // of the answers
 }
 
 // A part is a run of lines, one for each exchange.
@@ -40,9 +37,11 @@ type part struct {
 	SHA256 string `json:"sha256"`
 }
 
-func partOf(data []byte) part {
+func partOf(data []byte) part { return part{int64(len(data)), hexDigest(data)} }
+
+func hexDigest(data []byte) string {
 	sum := sha256.Sum256(data)
-	return part{int64(len(data)), hex.EncodeToString(sum[:])}
+	return hex.EncodeToString(sum[:])
 }
 
 // Frames say how the answers lie, one entry for each zstd frame.
@@ -55,16 +54,19 @@ type frames struct {
 // createdLayout has a fixed width, so that times sort as text.
 const createdLayout = "2006-01-02T15:04:05.000000Z"
 
-// parseHeader checks a header line against the digest that names its segment.
+// parseHeader checks a header line against its digest.
 func parseHeader(key, digest string, line []byte) (*header, error) {
-	if sum := sha256.Sum256(line); hex.EncodeToString(sum[:]) != digest {
-		return nil, damaged(key, "its first line does not match its name", nil)
+	if hexDigest(line) != digest {
+		return nil, damaged(key, "its header does not match its digest", nil)
 	}
 	var h header
 	if err := json.Unmarshal(line, &h); err != nil {
 		return nil, damaged(key, "header", err)
 	}
-	if h.Format < 1 || h.Format > FormatVersion {
+	if h.Format < FormatVersion {
+		return nil, unreleased(key)
+	}
+	if h.Format > FormatVersion {
 		return nil, fault.New(fault.Config, fmt.Errorf("ledger segment %s has format %d, and this gymline reads up to %d", key, h.Format, FormatVersion),
 			"use a newer gymline")
 	}
@@ -72,6 +74,13 @@ func parseHeader(key, digest string, line []byte) (*header, error) {
 		return nil, damaged(key, "header", err)
 	}
 	return &h, nil
+}
+
+// unreleased is the error for what no release wrote. It is refused rather than
+// passed over, as damage is.
+func unreleased(key string) error {
+	return fault.New(fault.Config, fmt.Errorf("ledger segment %s has format 1, which no release of gymline wrote or reads", key),
+		"remove that object to call the model again for what it recorded")
 }
 
 // check finds what would lead a reader astray.
@@ -83,9 +92,6 @@ func (h *header) check() error {
 		if n < 0 || n >= len(h.Keys) {
 			return fmt.Errorf("failed exchange %d is out of range", n)
 		}
-	}
-	if h.Frames == nil {
-		return nil
 	}
 	f, rows := h.Frames, 0
 	if len(f.Stored) != len(f.Rows) || len(f.Sums) != len(f.Rows) {
@@ -125,49 +131,4 @@ func (h *header) setMarks(marks []mark) {
 	for _, m := range marks[1:] {
 		h.Flushes = append(h.Flushes, [2]int64{int64(m.row), m.at - marks[0].at})
 	}
-}
-
-// An object is what the name of one in the bucket tells.
-type object struct {
-	key    string
-	digest string // of a segment's header
-	// head is the stored size of a segment's first frame; 0 in format 1.
-	head    int64
-	journal string // whose level this is; "" for a segment
-	level   int
-}
-
-const suffix = ".jsonl.zst"
-
-func segmentKey(prefix, digest string, head int64) string {
-	return fmt.Sprintf("%s%s-%d%s", prefix, digest, head, suffix)
-}
-
-func levelKey(prefix, journal string, level int) string {
-	return fmt.Sprintf("%sjournal/%s/%d%s", prefix, journal, level, suffix)
-}
-
-// parseKey reads the name of an object below an identity's prefix. What is none
-// of the ledger's is passed over.
-func parseKey(prefix, key string) (o object, ok bool) {
-	o.key = key
-	name := strings.TrimSuffix(strings.TrimPrefix(key, prefix), suffix)
-	if rest, ok := strings.CutPrefix(name, "journal/"); ok {
-		journal, level, _ := strings.Cut(rest, "/")
-		o.journal = journal
-		o.level, _ = strconv.Atoi(level)
-		return o, isDigest(journal) && key == levelKey(prefix, journal, o.level)
-	}
-	digest, head, _ := strings.Cut(name, "-")
-	o.digest = digest
-	if name == digest { // of format 1
-		return o, isDigest(digest) && key == prefix+digest+suffix
-	}
-	o.head, _ = strconv.ParseInt(head, 10, 64)
-	return o, isDigest(digest) && o.head > 0 && o.head <= maxHeader && key == segmentKey(prefix, digest, o.head)
-}
-
-func isDigest(s string) bool {
-	_, err := hex.DecodeString(s)
-	return err == nil && len(s) == 2*sha256.Size
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,8 +52,8 @@ func TestJournal(t *testing.T) {
 			}
 		}
 	}
-	if n := len(segments(t, bucket)); n != 3 {
-		t.Errorf("%d objects for %d flushes, want 3 levels", n, flushes)
+	if n := len(segments(t, bucket)); n != 1 {
+		t.Errorf("%d objects for %d flushes, want one journal", n, flushes)
 	}
 	closeLedger(t, l)
 	counting := &flaky{Bucket: bucket}
@@ -325,22 +326,56 @@ func (d delayed) Create(ctx context.Context, key string, body []byte) error {
 	return d.Bucket.Create(ctx, key, body)
 }
 
-// TestDamagedJournal is refused like a segment.
+// TestDamagedJournal: one that was cut or altered is refused like a segment, and
+// never answers differently.
 func TestDamagedJournal(t *testing.T) {
 	mem := store.NewMem()
 	l := open(t, mem)
-	chat(t, wrap(t, l, &provider{}), ask("a"))
+	c := wrap(t, l, &provider{})
+	for _, text := range []string{"a", "b", "c"} {
+		chat(t, c, ask(text))
+	}
 	if err := l.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	key := segments(t, mem)[0]
 	data := stored(t, mem, key)
-	for n := range len(data) - 60 { // what is cut of the requests is not needed
-		b := store.NewMem()
-		put(t, b, key, data[:n])
-		if err := replayAll(t, b); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), key) || fault.Code(err) != fault.Permanent {
-			t.Fatalf("cut after %d of %d bytes: %v", n, len(data), err)
+	needed := damageHurts(t, key, data)
+	if needed < len(data)/2 {
+		t.Fatalf("%d of %d bytes are needed", needed, len(data))
+	}
+	for n := range data {
+		flipped := slices.Clone(data)
+		flipped[n] ^= 0x10
+		for what, bad := range map[string][]byte{"cut": data[:n], "flipped": flipped} {
+			b := store.NewMem()
+			put(t, b, key, bad)
+			err := replayAll(t, b)
+			if err == nil && (what == "flipped" || n >= needed) {
+				continue
+			}
+			if !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), key) || fault.Code(err) != fault.Permanent {
+				t.Fatalf("%s at %d of %d bytes: %v", what, n, len(data), err)
+			}
 		}
+	}
+}
+
+// TestJournalThatLostExchanges: one that was written over by something else is refused.
+func TestJournalThatLostExchanges(t *testing.T) {
+	mem, other := store.NewMem(), store.NewMem()
+	for text, b := range map[string]store.Bucket{"a": mem, "z": other} {
+		l := open(t, b)
+		chat(t, wrap(t, l, &provider{}), ask(text))
+		if err := l.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := wrap(t, open(t, mem, replayOnly), nil)
+	key := segments(t, mem)[0]
+	put(t, mem, key, stored(t, other, segments(t, other)[0]))
+	if _, err := c.Chat(t.Context(), ask("a")); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), key) {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -355,12 +390,13 @@ func (h hooked) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 	return h.Bucket.Get(ctx, key)
 }
 
-// TestOpenWhileLevelsMove: a process writes on between the reads of its levels.
-func TestOpenWhileLevelsMove(t *testing.T) {
+// TestOpenWhileJournalMoves: a process writes on, and full segments too, before its
+// journal is read.
+func TestOpenWhileJournalMoves(t *testing.T) {
 	for i := range 2 * 74 {
 		before, from := i/2+1, i%2 // what moves, moves from this read on
 		bucket := store.NewMem()
-		l := open(t, bucket)
+		l := open(t, bucket, func(o *Options) { o.SegmentBytes = 300 + 37*i })
 		c := wrap(t, l, &provider{})
 		n, reads := 0, 0
 		more := func() {

@@ -85,9 +85,13 @@ func keyOf(identity [sha256.Size]byte, req *llm.Request) (canon []byte, key llm.
 	if canon, err = canonicalRequest(req); err != nil {
 		return nil, llm.Key{}, fmt.Errorf("ledger: request: %w", err)
 	}
+	return canon, exchangeKey(identity, canon), nil
+}
+
+func exchangeKey(identity [sha256.Size]byte, canon []byte) (key llm.Key) {
 	h := sha256.New()
 	h.Write(identity[:])
 	h.Write(canon)
 	h.Sum(key[:0])
-	return canon, key, nil
+	return key
 }

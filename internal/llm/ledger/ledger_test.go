@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"go.uber.org/goleak"
 
 	"github.com/gymline/gymline/internal/llm"
@@ -310,12 +311,12 @@ func stored(t *testing.T, b store.Bucket, key string) []byte {
 
 func decoded(t *testing.T, b store.Bucket, key string) string {
 	t.Helper()
-	s, err := openSegment(key, bytes.NewReader(stored(t, b, key)))
+	zr, err := zstd.NewReader(bytes.NewReader(stored(t, b, key)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.close()
-	data, err := io.ReadAll(s.buf)
+	defer zr.Close()
+	data, err := io.ReadAll(zr)
 	if err != nil {
 		t.Fatal(err)
 	}

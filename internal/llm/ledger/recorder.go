@@ -41,53 +41,45 @@ func (r *recorder) Chat(ctx context.Context, req *llm.Request) (*llm.Response, e
 	if err != nil {
 		return nil, err
 	}
-	var moved *segment // a level that was read in vain
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		found, seg, row, flight, leader := r.book.begin(key, r.ledger.opt.ReplayOnly)
+		f := r.book.begin(key, r.ledger.opt.ReplayOnly)
 		switch {
-		case found != nil: // not yet written
-			return r.replay(found, "not yet written")
-		case seg != nil:
-			line, err := r.book.read(ctx, seg, row)
-			if seg.mayMove(err) && (moved == nil || seg.key != moved.key || seg.digest != moved.digest) {
-				if err := r.book.follow(ctx, key, seg); err != nil {
-					return nil, err
-				}
-				moved = seg
-				continue
-			}
+		case f.line != nil:
+			return r.replay(f.line, "not yet written")
+		case f.seg != nil:
+			line, err := r.book.read(ctx, key, f)
 			if err != nil {
 				return nil, err
 			}
-			return r.replay(line, seg.key)
-		case r.ledger.opt.ReplayOnly:
+			return r.replay(line, f.seg.key)
+		case f.flight == nil:
 			return nil, fault.New(fault.Permanent, fmt.Errorf("model %s: request %s: %w; %s", r.model, key, ErrMiss, r.ledger.explain(ctx, r.book, key, canon)),
 				"replay with the config, inputs and gymline version that were recorded, or run without --replay-only to call the model")
-		case leader:
+		case f.leads:
 			resp, err := r.call(ctx, canon, key, req)
 			if err == nil {
 				shared := *resp // the caller may change its own
-				flight.resp = &shared
+				f.flight.resp = &shared
 			}
-			flight.err = err
-			r.book.land(key, flight)
+			f.flight.err = err
+			r.book.land(key, f.flight)
 			return resp, err
 		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-flight.done:
+		case <-f.flight.done:
 		}
-		if errors.Is(flight.err, context.Canceled) || errors.Is(flight.err, context.DeadlineExceeded) {
+		if errors.Is(f.flight.err, context.Canceled) || errors.Is(f.flight.err, context.DeadlineExceeded) {
 			continue // the one who called gave up, and nobody else did
 		}
-		if flight.err != nil {
-			return nil, flight.err
+		if f.flight.err != nil {
+			return nil, f.flight.err
 		}
-		return replayed(*flight.resp), nil
+		return replayed(*f.flight.resp), nil
 	}
 }
 

@@ -3,6 +3,8 @@ package ledger
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -13,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -24,7 +27,7 @@ const (
 )
 
 // A frame of answers ends with so many rows or, decoded, bytes: small enough to
-// be read for one of them, large enough to compress.
+// be read for one of them, large enough to compress. Tried on sessions of 2 to 12 KB.
 const (
 	frameRows  = 64
 	frameBytes = 64 << 10
@@ -39,7 +42,7 @@ type encoded struct {
 
 // encodeSegment fills in what a header says of its parts.
 func encodeSegment(zw *zstd.Encoder, h *header, answers, requests []byte) (e encoded, err error) {
-	h.Format, h.Answers, h.Requests, h.Frames = FormatVersion, partOf(answers), partOf(requests), &frames{}
+	h.Format, h.Answers, h.Requests, h.Frames = FormatVersion, partOf(answers), partOf(requests), frames{}
 	var body []byte
 	for rest := answers; len(rest) > 0; {
 		size, rows := 0, 0
@@ -59,12 +62,21 @@ func encodeSegment(zw *zstd.Encoder, h *header, answers, requests []byte) (e enc
 		return e, fmt.Errorf("ledger: segment header: %w", err)
 	}
 	line = append(line, '\n')
-	sum := sha256.Sum256(line)
-	e.digest = hex.EncodeToString(sum[:])
+	e.digest = hexDigest(line)
 	e.data = zw.EncodeAll(line, nil)
 	e.head = int64(len(e.data))
 	e.data = zw.EncodeAll(requests, append(e.data, body...))
 	return e, nil
+}
+
+// A journalLine is a journal's first line; a segment follows.
+type journalLine struct {
+	SHA256 string `json:"sha256"` // of the header
+}
+
+func (e encoded) asJournal(zw *zstd.Encoder) []byte {
+	line, _ := json.Marshal(journalLine{e.digest})
+	return append(zw.EncodeAll(append(line, '\n'), nil), e.data...)
 }
 
 // damaged is the error for a segment that cannot be trusted. It is refused
@@ -77,123 +89,82 @@ func damaged(key, what string, err error) error {
 		"restore that object from a backup, or remove it to call the model again for what it recorded")
 }
 
-// decodeHeader decodes a segment's first frame.
-func decodeHeader(zr *zstd.Decoder, key, digest string, data []byte) (*header, error) {
-	line, err := zr.DecodeAll(data, nil)
-	if err != nil {
-		return nil, damaged(key, "truncated or altered", err)
-	}
-	return parseHeader(key, digest, line)
-}
-
 // decodeFrame returns a frame's answers, without line ends.
-func decodeFrame(zr *zstd.Decoder, key string, f frame, data []byte) ([][]byte, error) {
+func decodeFrame(zr *zstd.Decoder, key string, rows int, sum llm.Key, data []byte) ([][]byte, error) {
 	text, err := zr.DecodeAll(data, nil)
 	if err != nil {
 		return nil, damaged(key, "truncated or altered", err)
 	}
-	if sha256.Sum256(text) != f.sum || bytes.Count(text, []byte("\n")) != f.rows {
+	if sha256.Sum256(text) != sum || bytes.Count(text, []byte("\n")) != rows {
 		return nil, damaged(key, "its answers do not match its header", nil)
 	}
-	return bytes.Split(text, []byte("\n"))[:f.rows], nil
+	return bytes.Split(text, []byte("\n"))[:rows], nil
 }
 
-// A segmentReader reads a segment's parts in order.
-type segmentReader struct {
+// A reader reads the lines of a segment or journal in order.
+type reader struct {
 	key string // of the object, for errors
-	src *source
 	zr  *zstd.Decoder
-	buf *bufio.Reader
+	buf *bufio.Scanner
 }
 
-// A source remembers how reading the object itself failed, which is no damage.
-type source struct {
-	io.Reader
-	err error
+func newReader(key string, r io.Reader) *reader {
+	// The options are sound, and what is wrong with r shows at the first line.
+	zr, _ := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(maxAnswers))
+	_ = zr.Reset(r)
+	s := &reader{key, zr, bufio.NewScanner(zr)}
+	s.buf.Buffer(make([]byte, 64<<10), maxLine)
+	return s
 }
 
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.Reader.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		s.err = err
+func (s *reader) close() { s.zr.Close() }
+
+// line returns the next line without its end, which holds until the next call. The
+// error tells damage from a bucket that failed while it was read.
+func (s *reader) line() ([]byte, error) {
+	if s.buf.Scan() {
+		return s.buf.Bytes(), nil
 	}
-	return n, err
-}
-
-func openSegment(key string, r io.Reader) (*segmentReader, error) {
-	s := &segmentReader{key: key, src: &source{Reader: r}}
-	var err error
-	s.zr, err = zstd.NewReader(s.src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(maxAnswers))
-	if err != nil {
-		return nil, s.readError(err)
+	err := cmp.Or(s.buf.Err(), io.ErrUnexpectedEOF)
+	if _, ok := errors.AsType[*store.Error](err); ok || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	s.buf = bufio.NewReaderSize(s.zr, 64<<10)
-	return s, nil
+	return nil, damaged(s.key, "truncated or altered", err)
 }
 
-func (s *segmentReader) close() { s.zr.Close() }
-
-// header reads a segment's header, or that of a level as it is now, and checks it
-// against its digest.
-func (s *segmentReader) header(o object) (*header, error) {
-	line, err := s.line(nil, maxHeader)
+// header reads the header, and checks it against its digest, which a journal
+// begins with and o is told.
+func (s *reader) header(o *object) (*header, error) {
+	line, err := s.line()
+	if err == nil && o.journal != "" {
+		var first journalLine
+		if err := json.Unmarshal(line, &first); err != nil {
+			return nil, damaged(o.key, "first line", err)
+		}
+		o.digest = first.SHA256
+		line, err = s.line()
+	}
 	if err != nil {
 		return nil, err
 	}
-	if o.journal != "" {
-		if o.digest, err = parseLevelLine(o.key, line); err != nil {
-			return nil, err
-		}
-		if line, err = s.line(line[:0], maxHeader); err != nil {
-			return nil, err
-		}
-	}
-	return parseHeader(o.key, o.digest, line)
-}
-
-// line appends the next line, with its end, to buf.
-func (s *segmentReader) line(buf []byte, limit int) ([]byte, error) {
-	for {
-		chunk, err := s.buf.ReadSlice('\n')
-		buf = append(buf, chunk...)
-		if len(buf) > limit {
-			return nil, damaged(s.key, fmt.Sprintf("a line is larger than %d bytes", limit), nil)
-		}
-		if err == nil {
-			return buf, nil
-		}
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return nil, s.readError(err)
-		}
-	}
-}
-
-// readError tells damage from a bucket that failed while it was read.
-func (s *segmentReader) readError(err error) error {
-	if s.src.err != nil {
-		return fmt.Errorf("ledger: %w", s.src.err)
-	}
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return damaged(s.key, "truncated or altered", err)
+	return parseHeader(o.key, o.digest, append(line[:len(line):len(line)], '\n'))
 }
 
 // answers reads the answers, which follow the header, verifies them and returns
-// their lines, without line ends.
-func (s *segmentReader) answers(h *header) ([][]byte, error) {
+// their lines.
+func (s *reader) answers(h *header) ([][]byte, error) {
 	hash := sha256.New()
-	lines := make([][]byte, 0, len(h.Keys))
-	for read := int64(0); read < h.Answers.Bytes; {
-		line, err := s.line(nil, int(min(h.Answers.Bytes-read, maxLine)))
+	lines := make([][]byte, len(h.Keys))
+	for i := range lines {
+		line, err := s.line()
 		if err != nil {
 			return nil, err
 		}
-		read += int64(len(line))
 		hash.Write(line)
-		lines = append(lines, bytes.TrimSuffix(line, []byte("\n")))
+		hash.Write([]byte("\n"))
+		lines[i] = bytes.Clone(line)
 	}
-	if hex.EncodeToString(hash.Sum(nil)) != h.Answers.SHA256 || len(lines) != len(h.Keys) {
+	if hex.EncodeToString(hash.Sum(nil)) != h.Answers.SHA256 {
 		return nil, damaged(s.key, "its answers do not match its header", nil)
 	}
 	return lines, nil

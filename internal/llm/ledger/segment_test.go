@@ -150,9 +150,23 @@ func compress(text string) []byte {
 func TestNewerFormat(t *testing.T) {
 	head := `{"format":99,"keys":""}` + "\n"
 	b := store.NewMem()
-	put(t, b, "ledger/"+llm.Key(identityDigest(t)).String()+"/"+string(store.DigestOf([]byte(head)))+suffix, compress(head))
-	if err := replayAll(t, b); err == nil || fault.Code(err) != fault.Config || !strings.Contains(err.Error(), "format 99") {
+	prefix := "ledger/" + llm.Key(identityDigest(t)).String() + "/"
+	put(t, b, segmentKey(prefix, string(store.DigestOf([]byte(head))), int64(len(compress(head)))), compress(head))
+	if err := replayAll(t, b); err == nil || fault.Code(err) != fault.Config || !strings.Contains(err.Error(), "format 99") || !strings.Contains(fault.Hint(err), "newer") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestUnreleasedFormat: what no release wrote is refused by name, with what to do.
+func TestUnreleasedFormat(t *testing.T) {
+	head := `{"format":1,"keys":""}` + "\n"
+	prefix := "ledger/" + llm.Key(identityDigest(t)).String() + "/"
+	for _, key := range []string{prefix + string(store.DigestOf([]byte(head))) + suffix, segmentKey(prefix, string(store.DigestOf([]byte(head))), int64(len(compress(head))))} {
+		b := store.NewMem()
+		put(t, b, key, compress(head))
+		if err := replayAll(t, b); err == nil || fault.Code(err) != fault.Config || !strings.Contains(err.Error(), key+" has format 1") || !strings.Contains(fault.Hint(err), "remove that object") {
+			t.Errorf("got %v", err)
+		}
 	}
 }
 
@@ -160,14 +174,12 @@ func TestNewerFormat(t *testing.T) {
 func TestReadFails(t *testing.T) {
 	_, data := one(t)
 	for n := range len(data) {
-		s, err := openSegment("k", io.MultiReader(bytes.NewReader(data[:n]), iotest.ErrReader(&store.Error{Op: "get", Key: "k", Kind: store.Transient, Err: errors.New("reset")})))
-		if err == nil {
-			_, err = s.line(nil, maxHeader)
-			for err == nil {
-				_, err = s.line(nil, maxLine)
-			}
-			s.close()
+		s := newReader("k", io.MultiReader(bytes.NewReader(data[:n]), iotest.ErrReader(&store.Error{Op: "get", Key: "k", Kind: store.Transient, Err: errors.New("reset")})))
+		_, err := s.line()
+		for err == nil {
+			_, err = s.line()
 		}
+		s.close()
 		if fault.Code(err) != fault.Temporary || errors.Is(err, store.ErrCorrupt) {
 			t.Fatalf("after %d bytes: %v", n, err)
 		}
@@ -196,6 +208,10 @@ func recordFixture(t *testing.T, b store.Bucket) {
 	}
 }
 
+// levelTexts are what format2-levels has answers to: a segment, and the journal of a
+// process that was killed after 10 writes since, of which one level is superfluous.
+var levelTexts = []string{"a", "c", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"}
+
 // loadFixture returns a bucket with the objects that a format's fixture holds.
 func loadFixture(t testing.TB, format string) store.Bucket {
 	b := store.NewMem()
@@ -216,7 +232,8 @@ func loadFixture(t testing.TB, format string) store.Bucket {
 	return b
 }
 
-// TestFixture: what every format wrote can still be read, to the letter.
+// TestFixture: what the format's versions wrote can still be read, to the letter:
+// format2-levels has a journal of several objects, as before the first release.
 func TestFixture(t *testing.T) {
 	if *update {
 		b := store.NewMem()
@@ -228,7 +245,7 @@ func TestFixture(t *testing.T) {
 			}
 		}
 	}
-	for format, texts := range map[string][]string{"format1": {"a"}, "format2": {"a", "c"}} {
+	for format, texts := range map[string][]string{"format2": {"a", "c"}, "format2-levels": levelTexts} {
 		c := wrap(t, open(t, loadFixture(t, format), replayOnly), nil)
 		want := llm.Response{Content: `{"tasks":[]}`, FinishReason: "stop", Model: "m-2024", Usage: llm.Usage{Calls: 1, Prompt: 9, Cached: 1, Completion: 2, Replayed: 1}}
 		for _, text := range texts {
