@@ -21,7 +21,7 @@ import (
 // validates asks Argo's own validation, which is no part of the product.
 func validates(t *testing.T, m *Manifests) error {
 	none := &templateresolution.NullClusterWorkflowTemplateGetter{}
-	templates := served{t, m.Template}
+	templates := served{m.Template}
 	if err := validate.ValidateWorkflowTemplate(templates, none, reread(t, m.Template), nil, validate.ValidateOpts{Submit: true}); err != nil {
 		return fmt.Errorf("WorkflowTemplate: %w", err)
 	}
@@ -32,16 +32,13 @@ func validates(t *testing.T, m *Manifests) error {
 }
 
 // served is a cluster that has one WorkflowTemplate.
-type served struct {
-	t        *testing.T
-	template *wfv1.WorkflowTemplate
-}
+type served struct{ template *wfv1.WorkflowTemplate }
 
 func (s served) Get(name string) (*wfv1.WorkflowTemplate, error) {
 	if name != s.template.Name {
 		return nil, fmt.Errorf("there is no WorkflowTemplate %s", name)
 	}
-	return reread(s.t, s.template), nil
+	return s.template.DeepCopy(), nil
 }
 
 // reread is an object as the cluster has it; validation writes into what it gets.
@@ -108,7 +105,7 @@ func must[T any](v T, err error) T {
 // refuses no text that Argo would take.
 func TestArgoAgreesOnPlans(t *testing.T) {
 	refusals := 0
-	for seed := range uint64(160) {
+	for seed := range uint64(80) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		texts := func() string { return textsOf[r.IntN(len(textsOf))] }
 		if seed%4 == 0 {
@@ -131,8 +128,8 @@ func TestArgoAgreesOnPlans(t *testing.T) {
 			}
 		}
 	}
-	if refusals < 30 || refusals > 110 {
-		t.Errorf("%d of 160 plans are refused: they try too little", refusals)
+	if refusals < 15 || refusals > 55 {
+		t.Errorf("%d of 80 plans are refused: they try too little", refusals)
 	}
 }
 
@@ -199,7 +196,7 @@ func anyName(r *rand.Rand, m *Manifests) string {
 // go wrong. Check is stricter: it wants tasks in order, for one.
 func TestArgoRefusesNoMore(t *testing.T) {
 	argosRefused := make([]int, len(breaks))
-	for seed := range uint64(240) {
+	for seed := range uint64(160) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		p, c := anyPlan(r, func() string { return "plain" })
 		m := compile(t, p, c)
