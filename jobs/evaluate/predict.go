@@ -20,7 +20,7 @@ import (
 // The formats of the two jobs' outputs; raising one invalidates its memo. What
 // predict writes depends on the texts that it sends.
 const (
-	PredictFormat = 210 + prompt.Version
+	PredictFormat = 21*prompt.Formats + prompt.Version
 	Format        = 2
 )
 

@@ -20,9 +20,8 @@ import (
 )
 
 // Format is the version of this job's outputs, whose rows are made of the
-// project's prompts: outputs change with either, so it rises with either. It is
-// part of work keys: raise the first number, in steps of 100, with a new layout.
-const Format = 100 + prompt.Version
+// project's prompts.
+const Format = 10*prompt.Formats + prompt.Version
 
 // The causes of rows that are left out; docs/export.md explains each.
 const (

@@ -21,7 +21,7 @@ import (
 
 // Format is the version of this job's outputs; any change of what it asks,
 // the texts of package prompt included, or writes changes it.
-const Format = 110 + prompt.Version
+const Format = 11*prompt.Formats + prompt.Version
 
 // Run is the job: it plays every session of the shard's scenes. A shard owns a
 // contiguous range of scenes, each with all its sessions.
