@@ -108,6 +108,7 @@ func readBenchmarkTrace(p string, data []byte) (Trace, error) {
 	if len(entries) == 0 {
 		return t, fmt.Errorf("%s: no events", p)
 	}
+	t.Turns = make([]Turn, 0, len(entries))
 	for i, e := range entries {
 		if err := checkObservation(e.Observation); err != nil {
 			return t, fmt.Errorf("%s: entry %d: %w", p, i, err)
