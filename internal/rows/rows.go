@@ -25,6 +25,17 @@ type Row struct {
 	Yields int `json:"yields"`
 }
 
+// A Failure is what a model gave, or refused, where a row or a part of it could not
+// be made: it is told in full, and ends no run.
+type Failure struct {
+	ID     string `json:"id"` // of the row
+	Role   string `json:"role"`
+	Schema string `json:"schema,omitempty"` // of the answer that was asked for
+	Cause  string `json:"cause"`            // short and the same for the same defect, so that rows group by it
+	Detail string `json:"error"`
+	Raw    string `json:"raw,omitempty"` // the last answer, when there was one
+}
+
 // Counts sums a stage's rows. Planned = Accepted+Rejected+Failed+Truncated.
 type Counts struct {
 	Stage     string         `json:"stage"`

@@ -1,5 +1,3 @@
-// Package run is the life of a run: how it opens, works, fails and ends, and how
-// it stands. What it keeps is in the store, so that every process sees the same.
 package run
 
 import (

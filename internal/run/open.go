@@ -1,3 +1,7 @@
+// Package run is the life of a run: how it is drafted, opens, works, fails and
+// ends, and how it stands. It promises that a run's record and plan are written
+// once, that it ends once, and that whatever ends a process leaves a run that reads
+// as what was done: all of it is in the store, where every process sees the same.
 package run
 
 import (

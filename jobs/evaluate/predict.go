@@ -100,21 +100,12 @@ type end struct {
 	unanswered bool   // a recorded model has no answer
 	failed     string // why a model's answer, or the verdict, could not be used
 	unusable   bool   // failed tells of the answer
-	failures   []failure
-}
-
-// A failure is an answer or a verdict that could not be used.
-type failure struct {
-	ID     string `json:"id"` // of the row
-	Role   string `json:"role"`
-	Cause  string `json:"cause"`
-	Detail string `json:"error"`
-	Raw    string `json:"raw,omitempty"` // the last answer, when there was one
+	failures   []rows.Failure
 }
 
 // fail keeps what could not be used of a turn.
 func (p *prediction) fail(i, j int, role, cause string, err error) {
-	f := failure{ID: p.id(i, j), Role: role, Cause: cause, Detail: err.Error()}
+	f := rows.Failure{ID: p.id(i, j), Role: role, Cause: cause, Detail: err.Error()}
 	if m, ok := errors.AsType[*llm.Malformed](err); ok {
 		f.Raw = m.Raw
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/prompt"
+	"github.com/gymline/gymline/internal/rows"
 )
 
 // A conversation is what one role was told and has answered. It grows at its
@@ -67,12 +68,8 @@ func exchange[T any](ctx context.Context, c *conversation, question string, sche
 
 // A failure ends a row, not the run.
 type failure struct {
-	Role   string `json:"role"`
-	Schema string `json:"schema"`
-	Cause  string `json:"cause"` // short and the same for the same defect, so that rows group by it
-	Detail string `json:"error"`
-	Raw    string `json:"raw,omitempty"` // the last answer, when there was one
-	err    error
+	rows.Failure
+	err error
 }
 
 func (f *failure) Error() string { return f.Cause + ": " + f.Detail }
@@ -83,11 +80,11 @@ func (f *failure) Unwrap() error { return f.err }
 func (c *conversation) failed(schema string, err error) error {
 	if m, ok := errors.AsType[*llm.Malformed](err); ok {
 		cause := fmt.Sprintf("%s: no valid %s", c.role, schema)
-		return &failure{c.role, schema, cause, m.Err.Error(), m.Raw, err}
+		return &failure{rows.Failure{Role: c.role, Schema: schema, Cause: cause, Detail: m.Err.Error(), Raw: m.Raw}, err}
 	}
 	if e, ok := errors.AsType[*llm.Error](err); ok && e.Class == llm.Refused {
 		cause := strings.TrimSpace(fmt.Sprintf("%s: the request was refused: HTTP %d %s", c.role, e.Status, e.Code))
-		return &failure{c.role, schema, cause, err.Error(), "", err}
+		return &failure{rows.Failure{Role: c.role, Schema: schema, Cause: cause, Detail: err.Error()}, err}
 	}
 	return fmt.Errorf("%s: %w", c.role, err)
 }

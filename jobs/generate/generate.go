@@ -164,10 +164,9 @@ func (out *outputs) add(opening bool, o *outcome) error {
 	switch {
 	case o.failure != nil:
 		row.State, row.Cause = rows.Failed, o.failure.Cause
-		if err := out.failures.Row(struct {
-			ID string `json:"id"`
-			*failure
-		}{o.id, o.failure}); err != nil {
+		told := o.failure.Failure // a scene's failure is that of all its sessions
+		told.ID = o.id
+		if err := out.failures.Row(told); err != nil {
 			return err
 		}
 	case o.episode.End == endMaxEvents:
