@@ -94,3 +94,30 @@ func TestPaidCallsOnAServer(t *testing.T) {
 		t.Errorf("the replay differs, or made %d calls", s.Calls.Load()-paid)
 	}
 }
+
+// Two runs of one experiment share a folder, ledger and all: each succeeds, to
+// the same digests, and what either paid for replays.
+func TestTwoPaidRunsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newModelServer(t)
+	l := lab{t, t.TempDir()}
+	args := []string{"run", s.paid(t, l.dir), "--input", "samples=" + filepath.Join(repo(t), "configs", "samples")}
+	other := l.command(args...)
+	opened := func(e progress.Event) bool { return e.Type == progress.RunOpened }
+	if err := l.during(opened, func(*exec.Cmd) error { return other.Start() }, args...); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	paid := s.Calls.Load()
+	l.output(append(args, "--fresh", "--replay-only")...)
+	if s.Calls.Load() != paid {
+		t.Errorf("the replay made %d calls", s.Calls.Load()-paid)
+	}
+	for _, run := range []string{"paid-2", "paid-3"} {
+		if got, want := l.digests(run), l.digests("paid-1"); got != want {
+			t.Errorf("%s differs from paid-1:\n%s\n%s", run, got, want)
+		}
+	}
+}

@@ -35,8 +35,8 @@ type openStore struct {
 	close func() error
 }
 
-// storeVariables is the same for an engine that sends jobs elsewhere: without
-// the secrets, and with the endpoint as it is seen there.
+// storeVariables is s3Env for an engine that sends jobs elsewhere: without the
+// secrets, and with the endpoint as it is seen there.
 func storeVariables(s *experiment.S3, endpoint string) []engine.Variable {
 	return []engine.Variable{
 		{Name: envEndpoint, Value: cmp.Or(endpoint, s.Endpoint)}, {Name: envBucket, Value: s.Bucket},

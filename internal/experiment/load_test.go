@@ -198,6 +198,21 @@ func TestDefaultProfile(t *testing.T) {
 	}
 }
 
+// TestFormerName reads what older profiles say.
+func TestFormerName(t *testing.T) {
+	var specs []ProfileSpec
+	for _, file := range []string{"testdata/good/profile-embedded.yaml", "testdata/good/profile-folder.yaml"} {
+		p, err := LoadProfile(file, []byte(read(t, file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		specs = append(specs, p.Spec)
+	}
+	if want := (Storage{Folder: &Folder{Path: "/var/lib/gymline"}}); !reflect.DeepEqual(specs[0], specs[1]) || !reflect.DeepEqual(specs[0].Store, want) {
+		t.Errorf("stores %+v and %+v, want %+v", specs[0].Store, specs[1].Store, want)
+	}
+}
+
 // TestDigest pins what work keys and experiment digests rest on: a change here
 // makes every store's memo useless, and wants a new apiVersion.
 func TestDigest(t *testing.T) {
