@@ -10,7 +10,8 @@ type Step struct {
 	Simulated bool
 	Retries   int64 // attempts after a shard's first
 
-	spent  llm.Usage // by attempts that failed
+	states map[string]int // shards by state
+	spent  llm.Usage      // by attempts that failed
 	errors llm.Errors
 }
 
@@ -38,8 +39,12 @@ type Sum struct {
 
 // Grow makes room for so many shards.
 func (s *Step) Grow(shards int) {
-	for len(s.Shards) < shards {
-		s.Shards = append(s.Shards, Shard{})
+	if s.states == nil {
+		s.states = map[string]int{}
+	}
+	if more := shards - len(s.Shards); more > 0 {
+		s.Shards = append(s.Shards, make([]Shard, more)...)
+		s.states[""] += more
 	}
 }
 
@@ -54,6 +59,8 @@ func (s *Step) Take(e Event) {
 		if e.State == Retrying {
 			s.Retries++
 		}
+		s.states[sh.State]--
+		s.states[e.State]++
 		if e.State == Retrying || e.State == Running {
 			s.spent, s.errors = s.spent.Add(sh.usage), s.errors.Add(sh.errors)
 			*sh = Shard{Most: sh.Most}
@@ -101,11 +108,7 @@ func (s *Step) Sum() Sum {
 
 // State is the step's, from its shards': "" while all wait.
 func (s *Step) State() string {
-	n := map[string]int{}
-	for i := range s.Shards {
-		n[s.Shards[i].State]++
-	}
-	all := len(s.Shards)
+	n, all := s.states, len(s.Shards)
 	switch {
 	case n[Failed] > 0:
 		return Failed
