@@ -31,13 +31,20 @@ func NewOpened(s *store.Store, record store.Run, p *plan.Plan, inputs *Inputs) *
 
 // Open reads a run's record and plan.
 func Open(ctx context.Context, s *store.Store, id store.RunID) (*Opened, error) {
-	record, err := s.ReadRun(ctx, id)
+	var record store.Run
+	var raw []byte
+	err := store.SideBySide(ctx, 2, func(i int) (err error) {
+		if i == 0 {
+			if record, err = s.ReadRun(ctx, id); err != nil {
+				err = fmt.Errorf("run %s: %w", id, err)
+			}
+		} else if raw, err = s.ReadPlan(ctx, id); err != nil {
+			err = fmt.Errorf("plan of run %s: %w", id, err)
+		}
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("run %s: %w", id, err)
-	}
-	raw, err := s.ReadPlan(ctx, id)
-	if err != nil {
-		return nil, fmt.Errorf("plan of run %s: %w", id, err)
+		return nil, err
 	}
 	p, err := plan.Decode(raw)
 	if err != nil {
@@ -99,6 +106,28 @@ func (o *Opened) pin(ctx context.Context, step *plan.Step, shard int, now time.T
 	return rec, reads, err
 }
 
+// look finds the record of a shard or, unless the run is fresh, that of its work in
+// another run; nil where there is none.
+func (o *Opened) look(ctx context.Context, rec store.Step) (there, memo *store.Step, err error) {
+	err = store.SideBySide(ctx, 2, func(i int) error {
+		if i == 0 {
+			found, err := o.store.ReadStep(ctx, rec.Run, rec.Step, rec.Shard)
+			if errors.Is(err, store.ErrNotFound) {
+				return nil
+			}
+			there = &found
+			return err
+		}
+		if o.Record.Fresh {
+			return nil
+		}
+		memos, err := FindMemos(ctx, o.store, rec.WorkKey)
+		memo = memos[rec.WorkKey]
+		return err
+	})
+	return there, memo, err
+}
+
 // reuse records a shard whose work is known.
 func (o *Opened) reuse(ctx context.Context, rec store.Step, memo *store.Step, now time.Time) (store.Step, error) {
 	rec.Reused, rec.Outputs, rec.Usage, rec.Finished = true, memo.Outputs, memo.Usage, store.Stamp(now)
@@ -118,11 +147,8 @@ func (o *Opened) commit(ctx context.Context, rec store.Step) (store.Step, error)
 // Known reports whether a shard's work is done: in its own run, or in another
 // whose work it would reuse.
 func Known(ctx context.Context, s *store.Store, which Shard) (bool, error) {
-	if _, err := s.ReadStep(ctx, which.Run, which.Step, which.Shard); !errors.Is(err, store.ErrNotFound) {
-		return err == nil, err
-	}
 	o, err := Open(ctx, s, which.Run)
-	if err != nil || o.Record.Fresh {
+	if err != nil {
 		return false, err
 	}
 	step, err := o.step(which.Step, which.Shard)
@@ -133,6 +159,6 @@ func Known(ctx context.Context, s *store.Store, which Shard) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	memos, err := FindMemos(ctx, s, rec.WorkKey)
-	return memos[rec.WorkKey] != nil, err
+	there, memo, err := o.look(ctx, rec)
+	return there != nil || memo != nil, err
 }

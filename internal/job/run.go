@@ -55,9 +55,6 @@ func Run(ctx context.Context, env Env, jobs map[string]Func, which Shard) (store
 // first) or its work key is in the memo index (another run did the same work).
 // Either way the record exists when Do returns nil.
 func (o *Opened) Do(ctx context.Context, env Env, jobs map[string]Func, which Shard) (store.Step, error) {
-	if rec, err := o.store.ReadStep(ctx, o.Record.ID, which.Step, which.Shard); !errors.Is(err, store.ErrNotFound) {
-		return rec, err
-	}
 	step, err := o.step(which.Step, which.Shard)
 	if err != nil {
 		return store.Step{}, err
@@ -73,14 +70,14 @@ func (o *Opened) Do(ctx context.Context, env Env, jobs map[string]Func, which Sh
 	if err != nil {
 		return rec, err
 	}
-	if !o.Record.Fresh {
-		memos, err := FindMemos(ctx, o.store, rec.WorkKey)
-		if err != nil {
-			return rec, err
-		}
-		if memo := memos[rec.WorkKey]; memo != nil {
-			return o.reuse(ctx, rec, memo, env.Now())
-		}
+	there, memo, err := o.look(ctx, rec)
+	switch {
+	case err != nil:
+		return rec, err
+	case there != nil:
+		return *there, nil
+	case memo != nil:
+		return o.reuse(ctx, rec, memo, env.Now())
 	}
 	t := &Task{
 		Step: step, Shard: which.Shard, Seed: o.Plan.Seed, InFlight: env.InFlight,

@@ -12,18 +12,19 @@ import (
 // run that was to do all its work anew is also not done twice.
 func (r Registry) TakeOver(ctx context.Context, p *plan.Plan, from, to store.RunID) error {
 	for i := range p.Steps {
-		for shard := range p.Steps[i].Shards {
+		err := store.SideBySide(ctx, p.Steps[i].Shards, func(shard int) error {
 			rec, err := r.ReadStep(ctx, from, p.Steps[i].Name, shard)
 			if errors.Is(err, store.ErrNotFound) {
-				continue
+				return nil
 			}
 			if err != nil {
 				return err
 			}
 			rec.Run, rec.Reused, rec.Started, rec.Finished = to, true, r.stamp(), r.stamp()
-			if err := r.CommitStep(ctx, rec); err != nil {
-				return err
-			}
+			return r.CommitStep(ctx, rec)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
