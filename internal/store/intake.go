@@ -13,6 +13,13 @@ import (
 	"sync/atomic"
 )
 
+// Files above large bytes are stored abreastLarge at once: writers of large files hold
+// megabytes, and keep processors and the line busy as it is.
+const (
+	large        = 1 << 20
+	abreastLarge = 4
+)
+
 // An Intake is how a folder is taken in. The zero one reads every file.
 type Intake struct {
 	// Known has the digests of files that did not change; nil: none.
@@ -160,10 +167,14 @@ func (s *Store) putFiles(ctx context.Context, fsys fs.FS, t *TreeFS, in Intake) 
 		}
 		lacking[n] = append(lacking[n], i)
 	}
-	done := in.counter(true, len(lacking))
+	done, slots := in.counter(true, len(lacking)), make(chan struct{}, abreastLarge)
 	err = SideBySide(ctx, len(lacking), func(n int) error {
 		defer done()
 		want := t.files[lacking[n][0]].Digest
+		if t.files[lacking[n][0]].Bytes > large {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+		}
 		there, err := s.HasBlob(ctx, want)
 		for _, i := range lacking[n] {
 			if err != nil || there {

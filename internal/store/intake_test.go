@@ -356,3 +356,37 @@ func TestReadAhead(t *testing.T) {
 		t.Errorf("%d files are still being read", b.open)
 	}
 }
+
+// A crowdedBucket knows how many large objects were being put at once.
+type crowdedBucket struct {
+	*store.Mem
+	now, most atomic.Int64
+}
+
+func (b *crowdedBucket) Put(ctx context.Context, key string, body io.ReadSeeker, size int64) error {
+	if size > 1<<20 {
+		n := b.now.Add(1)
+		defer b.now.Add(-1)
+		for most := b.most.Load(); n > most && !b.most.CompareAndSwap(most, n); most = b.most.Load() {
+		}
+		time.Sleep(50 * time.Millisecond) // for others to come
+	}
+	return b.Mem.Put(ctx, key, body, size)
+}
+
+// TestLargeFilesGoInAFewAtOnce, so that memory is bounded by their number.
+func TestLargeFilesGoInAFewAtOnce(t *testing.T) {
+	fsys := fstest.MapFS{}
+	for i := range uint64(12) {
+		data := make([]byte, 3<<19)
+		_, _ = rand.NewChaCha8([32]byte{byte(i)}).Read(data)
+		fsys[fmt.Sprint(i)] = &fstest.MapFile{Data: data}
+	}
+	b := &crowdedBucket{Mem: store.NewMem()}
+	if tree, err := store.New(b).PutTree(t.Context(), fsys, store.Intake{}); err != nil || tree.Files != 12 {
+		t.Fatalf("%+v, %v", tree, err)
+	}
+	if n := b.most.Load(); n < 1 || n > 4 {
+		t.Errorf("%d at once, want at most 4", n)
+	}
+}
