@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"flag"
 	"io"
 	"os"
 	"path/filepath"
@@ -16,11 +15,10 @@ import (
 
 	pretty "github.com/jedib0t/go-pretty/v6/text"
 
+	"github.com/gymline/gymline/internal/golden"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/progress"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 func TestMain(m *testing.M) {
 	// Widths must not depend on the locale that the tests run under.
@@ -119,19 +117,7 @@ func TestTerminalGolden(t *testing.T) {
 			got := play(t, opts, scenes)
 			got = strings.ReplaceAll(got, "\x1b", "␛")
 			got = strings.ReplaceAll(got, "\r", "␍")
-			path := filepath.Join("testdata", "terminal-"+name+".golden")
-			if *update {
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("differs from %s (go test -update rewrites it):\n%s", path, got)
-			}
+			golden.Check(t, filepath.Join("testdata", "terminal-"+name+".golden"), []byte(got))
 		})
 	}
 }

@@ -2,7 +2,6 @@ package experiment
 
 import (
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,9 +10,8 @@ import (
 	_ "time/tzdata" // the rule timezone, on machines without the data
 
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite expected messages and docs/config.md")
 
 // read returns a file's text with the line ends of the repository.
 func read(t *testing.T, path string) string {
@@ -89,16 +87,7 @@ func TestBad(t *testing.T) {
 			if strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("shows a password: %v", err)
 			}
-			golden := filepath.Join("testdata", "bad", name+".txt")
-			got := err.Error() + "\n"
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if want := read(t, golden); got != want {
-				t.Errorf("messages:\n%swant:\n%s", got, want)
-			}
+			golden.Check(t, filepath.Join("testdata", "bad", name+".txt"), []byte(err.Error()+"\n"))
 		})
 	}
 }

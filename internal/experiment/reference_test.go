@@ -2,10 +2,11 @@ package experiment
 
 import (
 	"fmt"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/gymline/gymline/internal/golden"
 )
 
 //go:generate go test -run TestReference . -update
@@ -15,11 +16,7 @@ const referencePath = "../../docs/config.md"
 // TestReference holds docs/config.md to the types; go generate rewrites it.
 func TestReference(t *testing.T) {
 	got := writeReference(t)
-	if *update {
-		if err := os.WriteFile(referencePath, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	golden.Write(t, referencePath, []byte(got))
 	if read(t, referencePath) != got {
 		t.Errorf("%s is stale: run go generate ./internal/experiment", referencePath)
 	}

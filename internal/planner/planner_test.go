@@ -3,7 +3,6 @@ package planner
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,11 +11,10 @@ import (
 	"testing"
 
 	"github.com/gymline/gymline/internal/experiment"
+	"github.com/gymline/gymline/internal/golden"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/store"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 var formats = map[string]int{
 	plan.JobGenerate: 1, plan.JobReward: 1, plan.JobExport: 1, plan.JobTrain: 1, plan.JobPredict: 1, plan.JobEvaluate: 1, plan.JobReport: 1,
@@ -57,19 +55,7 @@ func TestGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 		got.WriteByte('\n')
-		golden := strings.TrimSuffix(file, ".yaml") + ".plan.json"
-		if *update {
-			if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got.Bytes(), want) {
-			t.Errorf("%s: the plan differs from %s; see it with -update and git diff", file, golden)
-		}
+		golden.Check(t, strings.TrimSuffix(file, ".yaml")+".plan.json", got.Bytes())
 	}
 }
 

@@ -2,22 +2,19 @@ package report
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/gymline/gymline/internal/golden"
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/rewardmodel"
 	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/trace"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 func render(t *testing.T, d *Data) string {
 	t.Helper()
@@ -29,20 +26,7 @@ func render(t *testing.T, d *Data) string {
 }
 
 func TestGolden(t *testing.T) {
-	got := render(t, fixture())
-	const path = "testdata/report.golden.html"
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("the page differs from %s; look at it in a browser, then go test -update", path)
-	}
+	golden.Check(t, "testdata/report.golden.html", []byte(render(t, fixture()))) // look at it in a browser
 }
 
 func TestSameDataSameBytes(t *testing.T) {

@@ -3,11 +3,11 @@ package report
 import (
 	"bytes"
 	"math"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/gymline/gymline/internal/golden"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/run"
@@ -63,20 +63,7 @@ func renderRun(t *testing.T, r *statistics.Run) string {
 }
 
 func TestStatisticsGolden(t *testing.T) {
-	got := renderRun(t, fixtureRun())
-	const path = "testdata/statistics.golden.html"
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("the page differs from %s; look at it in a browser, then go test -update", path)
-	}
+	golden.Check(t, "testdata/statistics.golden.html", []byte(renderRun(t, fixtureRun()))) // look at it in a browser
 }
 
 // What there is to see of runs that are not the usual one.

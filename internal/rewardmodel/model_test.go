@@ -3,17 +3,15 @@ package rewardmodel
 import (
 	"bytes"
 	"encoding/json"
-	stdflag "flag"
 	"math"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/gymline/gymline/internal/golden"
 	"github.com/gymline/gymline/internal/trace"
 )
-
-var update = stdflag.Bool("update", false, "write the fixture of the current format")
 
 const fixture = "testdata/model-v1.json"
 
@@ -23,12 +21,8 @@ func TestModelRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := encode(t, model)
-	if *update {
-		pretty, _ := json.MarshalIndent(model, "", " ")
-		if err := os.WriteFile(fixture, append(pretty, '\n'), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	pretty, _ := json.MarshalIndent(model, "", " ")
+	golden.Write(t, fixture, append(pretty, '\n'))
 	loaded, err := Load(data)
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,10 +11,9 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/gymline/gymline/internal/golden"
 	"github.com/gymline/gymline/internal/store"
 )
-
-var update = flag.Bool("update", false, "write testdata/format1 anew; only while format 1 is not yet released")
 
 // What testdata/format1 holds: one of every kind of object, as written by the
 // first release. It must load for ever.
@@ -88,7 +86,7 @@ func TestDigestStability(t *testing.T) {
 // TestFormat1 loads what the first release wrote.
 func TestFormat1(t *testing.T) {
 	dir := filepath.Join("testdata", "format1")
-	if *update {
+	if *golden.Update { // only while format 1 is not yet released
 		writeFormat1(t, dir)
 	}
 	b, ctx := store.NewMem(), t.Context()

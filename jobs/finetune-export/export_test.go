@@ -3,7 +3,6 @@ package finetuneexport
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"maps"
 	"os"
 	"path/filepath"
@@ -12,12 +11,11 @@ import (
 	"testing"
 
 	"github.com/gymline/gymline/internal/dataset"
+	"github.com/gymline/gymline/internal/golden"
 	"github.com/gymline/gymline/internal/job/jobtest"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/rows"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // sampleSeed draws scene-00001 of the sample for validation.
 const sampleSeed = 1
@@ -106,21 +104,7 @@ func TestGolden(t *testing.T) {
 	for _, name := range names(res) {
 		path := filepath.Join("testdata", "golden", filepath.FromSlash(name))
 		seen = append(seen, path)
-		got := res.Output(t, name)
-		if *update {
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Error(err)
-		} else if !bytes.Equal(got, want) {
-			t.Errorf("%s differs; run with -update and read the diff\n%s", path, got)
-		}
+		golden.Check(t, path, res.Output(t, name))
 	}
 	err := filepath.WalkDir(filepath.Join("testdata", "golden"), func(path string, d os.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && !slices.Contains(seen, path) {

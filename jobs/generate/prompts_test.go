@@ -1,19 +1,16 @@
 package generate
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/gymline/gymline/internal/golden"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/seed"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // TestPromptGoldens holds the whole conversation of each role in one short
 // session. A changed text changes Format.
@@ -50,18 +47,6 @@ func TestPromptGoldens(t *testing.T) {
 			fmt.Fprintf(&b, "--- %s\n%s\n", m.Role, m.Content)
 		}
 		fmt.Fprintf(&b, "--- schema %s\n%s\n", req.Schema.Name, req.Schema.Schema)
-		file := filepath.Join("testdata", "prompts", name+".txt")
-		if *update {
-			if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if b.String() != string(want) {
-			t.Errorf("%s has changed (rewrite it with -update):\n%s", file, b.String())
-		}
+		golden.Check(t, filepath.Join("testdata", "prompts", name+".txt"), []byte(b.String()))
 	}
 }

@@ -1,9 +1,7 @@
 package argo
 
 import (
-	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,12 +15,11 @@ import (
 
 	"github.com/gymline/gymline/internal/engine"
 	"github.com/gymline/gymline/internal/experiment" //nolint:depguard // the tests plan the shipped configs
+	"github.com/gymline/gymline/internal/golden"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/planner"
 	"github.com/gymline/gymline/internal/store"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 var formats = map[string]int{
 	plan.JobGenerate: 1, plan.JobReward: 1, plan.JobExport: 1, plan.JobTrain: 1, plan.JobPredict: 1, plan.JobEvaluate: 1, plan.JobReport: 1,
@@ -139,19 +136,7 @@ func TestGolden(t *testing.T) {
 			if text(t, compile(t, p, c)) != got {
 				t.Error("compiled again, the manifests differ")
 			}
-			golden := filepath.Join("testdata", test.golden+".golden.yaml")
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal([]byte(got), want) {
-				t.Errorf("the manifests differ from %s; see it with -update and git diff", golden)
-			}
+			golden.Check(t, filepath.Join("testdata", test.golden+".golden.yaml"), []byte(got))
 		})
 	}
 }

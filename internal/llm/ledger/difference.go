@@ -53,7 +53,7 @@ func firstDifference(path string, recorded, asked any) string {
 	case string:
 		if a, ok := asked.(string); ok && max(len(r), len(a)) > 2*excerptBytes {
 			n := commonPrefix(r, a)
-			for n > 0 && !(boundary(r, n) && boundary(a, n)) {
+			for n > 0 && (!boundary(r, n) || !boundary(a, n)) {
 				n--
 			}
 			if r != a {

@@ -55,13 +55,17 @@ func (c candidate) compare(d candidate) int {
 	return cmp.Or(c.schema-d.schema, c.prefix-d.prefix, cmp.Compare(d.at, c.at), bytes.Compare(d.key[:], c.key[:]))
 }
 
+// searchers is how many objects are searched at once: each takes up to 16 MB, and a
+// processor.
+const searchers = 4
+
 // nearest looks through every request of the book.
 func (b *book) nearest(ctx context.Context, canon []byte) (candidate, error) {
 	b.mu.Lock()
 	segs := slices.Clone(b.segs)
 	b.mu.Unlock()
 	best := slices.Repeat([]candidate{{schema: -1}}, len(segs)+1)
-	err := each(ctx, len(segs), func(ctx context.Context, i int) error {
+	err := each(ctx, searchers, len(segs), func(ctx context.Context, i int) error {
 		o := segs[i].object
 		return b.withObject(ctx, o.key, func(r *reader) error {
 			h, err := r.header(&o)

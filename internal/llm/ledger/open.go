@@ -15,10 +15,10 @@ import (
 // 20 ms a read.
 const parallel = 32
 
-// each calls fn for 0 to n-1, many at once, until one fails.
-func each(ctx context.Context, n int, fn func(ctx context.Context, i int) error) error {
+// each calls fn for 0 to n-1, so many at once, until one fails.
+func each(ctx context.Context, limit, n int, fn func(ctx context.Context, i int) error) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallel)
+	g.SetLimit(limit)
 	for i := range n {
 		g.Go(func() error { return fn(ctx, i) })
 	}
@@ -35,7 +35,7 @@ func openBook(ctx context.Context, l *Ledger, id Identity, digest [32]byte) (*bo
 		return nil, err
 	}
 	headers := make([]*header, len(journals))
-	if err := each(ctx, len(journals), func(ctx context.Context, i int) (err error) {
+	if err := each(ctx, parallel, len(journals), func(ctx context.Context, i int) (err error) {
 		headers[i], _, err = b.readJournal(ctx, &journals[i])
 		return err
 	}); err != nil {
@@ -76,7 +76,7 @@ func (b *book) readSegments(ctx context.Context) (journals []object, err error) 
 	found = slices.DeleteFunc(found, func(o object) bool { return b.known[o.key] })
 	b.mu.Unlock()
 	headers := make([]*header, len(found))
-	if err := each(ctx, len(found), func(ctx context.Context, i int) (err error) {
+	if err := each(ctx, parallel, len(found), func(ctx context.Context, i int) (err error) {
 		headers[i], err = b.readHeader(ctx, found[i])
 		return err
 	}); err != nil {

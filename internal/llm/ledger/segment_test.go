@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"io"
 	"io/fs"
 	"os"
@@ -18,11 +17,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/golden"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/store"
 )
-
-var update = flag.Bool("update", false, "write the fixture of a new format version")
 
 // put stores bytes at a key.
 func put(t *testing.T, b store.Bucket, key string, data []byte) {
@@ -235,14 +233,11 @@ func loadFixture(t testing.TB, format string) store.Bucket {
 // TestFixture: what the format's versions wrote can still be read, to the letter:
 // format2-levels has a journal of several objects, as before the first release.
 func TestFixture(t *testing.T) {
-	if *update {
+	if *golden.Update {
 		b := store.NewMem()
 		recordFixture(t, b)
 		for _, key := range segments(t, b) {
-			file := filepath.Join("testdata", "format2", filepath.FromSlash(key))
-			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, stored(t, b, key), 0o644)); err != nil {
-				t.Fatal(err)
-			}
+			golden.Write(t, filepath.Join("testdata", "format2", filepath.FromSlash(key)), stored(t, b, key))
 		}
 	}
 	for format, texts := range map[string][]string{"format2": {"a", "c"}, "format2-levels": levelTexts} {

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/gymline/gymline/internal/golden"
 	"github.com/gymline/gymline/internal/llm"
 )
 
@@ -59,19 +59,7 @@ func TestWire(t *testing.T) {
 			if !json.Valid(got) {
 				t.Errorf("not JSON: %s", got)
 			}
-			golden := filepath.Join("testdata", "wire", name+".json")
-			if *update {
-				if err := os.WriteFile(golden, append(got, '\n'), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if string(got)+"\n" != string(want) {
-				t.Errorf("sent\n%s\nwant\n%s", got, want)
-			}
+			golden.Check(t, filepath.Join("testdata", "wire", name+".json"), append(got, '\n'))
 		})
 	}
 }
