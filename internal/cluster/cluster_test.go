@@ -233,6 +233,9 @@ func TestStatus(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 	w.ok(w.Runs.Seal(t.Context(), id, store.Failed, store.Failure{Step: "make", Shard: 1, ExitCode: fault.Temporary}))
+	if s, err := w.Status(t.Context(), id); err != nil || s.State != store.Failed || s.Steps[0].Failed != 1 {
+		t.Errorf("sealed before its workflow ended: %+v, %v", s, err)
+	}
 	w.state = nil
 	s, err = w.Status(t.Context(), id)
 	if err != nil || s.State != store.Failed || s.Workflow != nil || s.Steps[0].Failed != 1 || s.Again(s.Failures[0]) {
@@ -292,6 +295,7 @@ func TestFollow(t *testing.T) {
 				w.done(id, "make", 2, true)
 				running(pod(0, 1, argo.Succeeded, 0), pod(1, 1, argo.Failed, fault.Temporary), pod(1, 2, argo.Running, 0))()
 			},
+			func() {}, // nothing changed, and nothing is told again
 			func() {
 				w.ok(w.Runs.Seal(t.Context(), id, store.Failed, store.Failure{Step: "make", Shard: 1, ExitCode: fault.Permanent, Cause: "bad", Hint: "mend it"}))
 				w.set(nil, nil) // its time to live is over

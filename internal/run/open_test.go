@@ -84,6 +84,11 @@ func TestAccountOfTheNextRun(t *testing.T) {
 	if err := w.OpenAs(t.Context(), "x-7", d); err != nil {
 		t.Error(err)
 	}
+	digest, err := d.Digest()
+	same, wantErr := w.draft(Execution{}).Digest()
+	if err != nil || wantErr != nil || digest != same || r.Account != "x-6" {
+		t.Errorf("the draft of a run with an account is another one: %s, want %s", digest, same)
+	}
 }
 
 // A pod opens a run from one digest, any number of times; a run that was opened

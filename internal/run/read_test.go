@@ -50,13 +50,17 @@ func TestRead(t *testing.T) {
 		t.Errorf("while one is tried again: %v, %+v", got, r.Failed)
 	}
 	// The seal of this machine's engine does not say how far a shard came: the job did.
-	w.ok(w.Seal(t.Context(), id, store.Failed, store.Failure{Step: "make", Shard: 0, ExitCode: fault.Temporary, Cause: "away for good"}))
+	w.ok(w.Seal(t.Context(), id, store.Failed, store.Failure{Step: "make", Shard: 0, ExitCode: fault.Temporary, Cause: "away for good"},
+		store.Failure{Step: "make", Shard: 1, ExitCode: fault.Permanent, Cause: "an attempt beside the one that was done"}))
 	r = w.read(id)
 	if got := states(r); r.State != store.Failed || !slices.Equal(got, []string{store.Failed, store.Succeeded, Pending}) {
 		t.Errorf("once it is sealed: %s, %v", r.State, got)
 	}
-	if f := r.Failed; len(f) != 1 || f[0].Cause != "away for good" || decoded[progress.Event](t, f[0].Progress).Done != 7 || r.Failures[0].Progress != nil {
+	if f := r.Failed; len(f) != 2 || f[0].Cause != "away for good" || decoded[progress.Event](t, f[0].Progress).Done != 7 || r.Failures[0].Progress != nil {
 		t.Errorf("%+v, of the seal %+v", f, r.Failures)
+	}
+	if f := r.Steps[0].Shards[1].Failure; f != nil {
+		t.Errorf("a shard that is done has the failure %+v", f)
 	}
 	heads, err := Heads(t.Context(), w.Store)
 	if err != nil || len(heads) != 2 || heads[0].State != Unsealed || heads[1].State != store.Failed {
