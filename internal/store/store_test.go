@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/gymline/gymline/internal/store"
 )
@@ -154,6 +157,72 @@ func TestConcat(t *testing.T) {
 	parts[1].Digest = store.DigestOf([]byte("absent"))
 	if got, err := io.ReadAll(s.Concat(ctx, parts)); !errors.Is(err, store.ErrNotFound) || string(got) != "one\n" || !strings.Contains(err.Error(), "rows.jsonl") {
 		t.Errorf("with an absent part: %q, %v", got, err)
+	}
+}
+
+// farBucket is 20 ms away, and knows how many reads of it were under way at most.
+type farBucket struct {
+	store.Bucket
+	mu        sync.Mutex
+	now, most int
+}
+
+func (b *farBucket) Get(ctx context.Context, key string) (io.ReadCloser, error) {
+	b.mu.Lock()
+	b.now++
+	b.most = max(b.most, b.now)
+	b.mu.Unlock()
+	time.Sleep(20 * time.Millisecond)
+	b.mu.Lock()
+	b.now--
+	b.mu.Unlock()
+	return b.Bucket.Get(ctx, key)
+}
+
+// Many small artifacts of a store that is far away are read side by side; large
+// ones are opened in their turn, and a stream that is closed leaves nothing behind.
+func TestConcatReadsAhead(t *testing.T) {
+	mem := store.NewMem()
+	var parts []store.Artifact
+	want := ""
+	for i := range 320 {
+		body := fmt.Sprintf("row %d\n", i)
+		d, err := store.New(mem).PutBlob(t.Context(), []byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, store.Artifact{Name: "rows.jsonl", Digest: d, Bytes: int64(len(body))})
+		want += body
+	}
+	read := func(bytes int64, parts []store.Artifact, want string) int {
+		t.Helper()
+		for i := range parts {
+			parts[i].Bytes = bytes
+		}
+		far := &farBucket{Bucket: mem}
+		r := store.New(far).Concat(t.Context(), parts)
+		got, err := io.ReadAll(r)
+		if err := errors.Join(err, r.Close()); err != nil || string(got) != want {
+			t.Fatalf("%d bytes: %v", len(got), err)
+		}
+		r = store.New(far).Concat(t.Context(), parts)
+		if _, err := io.ReadFull(r, make([]byte, 10)); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Close(); err != nil || far.now != 0 {
+			t.Errorf("%v, %d reads are under way when the stream is closed", err, far.now)
+		}
+		return far.most
+	}
+	start := time.Now()
+	if most := read(8, parts, want); most != 32 {
+		t.Errorf("%d reads of small ones at once", most)
+	}
+	if took := time.Since(start); took > 320*20*time.Millisecond/2 {
+		t.Errorf("it took %v", took)
+	}
+	if most := read(1<<20+1, parts[:10], "row 0\nrow 1\nrow 2\nrow 3\nrow 4\nrow 5\nrow 6\nrow 7\nrow 8\nrow 9\n"); most != 1 {
+		t.Errorf("%d reads of large ones at once", most)
 	}
 }
 
