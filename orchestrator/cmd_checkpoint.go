@@ -73,7 +73,7 @@ trainer's pod.
 func runCheckpointPut(ctx context.Context, edge *cli.Edge, o checkpointOptions) error {
 	var params plan.Train
 	var taken *store.Tree // what the run has already
-	err := readingHere(ctx, edge, o.profile, func(st *store.Store) (err error) {
+	err := openedHere(ctx, edge, o.profile, readProfile, func(st *store.Store) (err error) {
 		if params, err = run.Training(ctx, st, o.run, o.name); err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func runCheckpointPut(ctx context.Context, edge *cli.Edge, o checkpointOptions) 
 		}
 		return o.again(edge, facts.Kind, tree.Digest(), *taken)
 	}
-	return o.writing(ctx, edge, func(st *store.Store) error {
+	return openedHere(ctx, edge, o.profile, openProfile, func(st *store.Store) error {
 		tree, first, err := registry(edge, st).PutCheckpoint(ctx, store.Checkpoint{
 			Run: o.run, Name: o.name, Kind: facts.Kind, Base: facts.Base, Architecture: facts.Architecture,
 		}, fsys)
@@ -165,24 +165,4 @@ func (o checkpointOptions) print(edge *cli.Edge, kind string, tree store.Tree, n
 	_, err := fmt.Fprintf(edge.Stdout, "checkpoint %s of %s: %s, %s, %s, tree %s%s\n",
 		o.name, o.run, kind, text.Plural(tree.Files, "file"), text.Bytes(tree.Bytes), tree.Digest, note)
 	return err
-}
-
-// writing opens the store for writing.
-func (o checkpointOptions) writing(ctx context.Context, edge *cli.Edge, fn func(*store.Store) error) error {
-	if fromEnv(edge, o.profile) {
-		st, err := storeFromEnv(ctx, edge.Getenv)
-		if err != nil {
-			return err
-		}
-		return fn(st)
-	}
-	p, err := loadProfile(o.profile)
-	if err != nil {
-		return err
-	}
-	st, err := openProfile(ctx, edge, p)
-	if err != nil {
-		return err
-	}
-	return errors.Join(fn(st.Store), st.close())
 }

@@ -47,7 +47,7 @@ name, where they are set, as in a trainer's pod.`,
 }
 
 func runFetch(ctx context.Context, edge *cli.Edge, o fetchOptions) error {
-	return readingHere(ctx, edge, o.profile, func(st *store.Store) error {
+	return openedHere(ctx, edge, o.profile, readProfile, func(st *store.Store) error {
 		files, err := run.Files(ctx, st, o.run, o.step)
 		if err != nil {
 			return err

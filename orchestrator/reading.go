@@ -5,32 +5,35 @@ import (
 	"errors"
 
 	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/store"
 )
 
-// reading opens a profile's store for reading.
+// opener is openProfile or readProfile.
+type opener func(context.Context, *cli.Edge, *experiment.Profile) (*openStore, error)
+
+// reading gives fn a profile's store for reading.
 func reading(ctx context.Context, edge *cli.Edge, profile string, fn func(*store.Store) error) error {
+	return opened(ctx, edge, profile, readProfile, fn)
+}
+
+func opened(ctx context.Context, edge *cli.Edge, profile string, open opener, fn func(*store.Store) error) error {
 	p, err := loadProfile(profile)
 	if err != nil {
 		return err
 	}
-	st, err := readProfile(ctx, edge, p)
+	st, err := open(ctx, edge, p)
 	if err != nil {
 		return err
 	}
 	return errors.Join(fn(st.Store), st.close())
 }
 
-// fromEnv reports whether the environment names the store: a command that is told
-// of no profile then runs beside a job.
-func fromEnv(edge *cli.Edge, profile string) bool {
-	return profile == "" && (edge.Getenv(envFolder) != "" || edge.Getenv(envEndpoint) != "")
-}
-
-// readingHere opens for reading the store of a profile or of the environment.
-func readingHere(ctx context.Context, edge *cli.Edge, profile string, fn func(*store.Store) error) error {
-	if !fromEnv(edge, profile) {
-		return reading(ctx, edge, profile, fn)
+// openedHere gives fn the store that the environment names, where no profile is
+// told: the command then runs beside a job.
+func openedHere(ctx context.Context, edge *cli.Edge, profile string, open opener, fn func(*store.Store) error) error {
+	if profile != "" || edge.Getenv(envFolder) == "" && edge.Getenv(envEndpoint) == "" {
+		return opened(ctx, edge, profile, open, fn)
 	}
 	st, err := storeFromEnv(ctx, edge.Getenv)
 	if err != nil {
