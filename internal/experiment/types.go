@@ -148,7 +148,7 @@ type Generate struct {
 	_            struct{}  `doc:"The gym: scenes, and sessions played in them."`
 	Scenes       Scenes    `json:"scenes" required:"true" doc:"Where the scenes come from."`
 	Sessions     int       `json:"sessions" default:"1" min:"1" max:"100000" doc:"Sessions played in each scene."`
-	Shards       int       `json:"shards" default:"1" min:"1" max:"10000" doc:"Processes that the scenes are divided among. More shards than scenes are refused where the file tells how many there are."`
+	Shards       int       `json:"shards" default:"1" min:"1" max:"10000" doc:"Parts that the scenes are divided into, for processes to share. More shards than scenes are refused where the file tells how many there are."`
 	Models       GymModels `json:"models" required:"true" doc:"Who plays."`
 	MaxEvents    int       `json:"maxEvents" default:"20" min:"1" max:"10000" doc:"Events after which a session ends, if its goal is not met before."`
 	Candidates   int       `json:"candidates" default:"1" min:"1" max:"10" doc:"Tasks that the agent may propose after an event."`
