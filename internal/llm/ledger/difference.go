@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -23,48 +24,39 @@ func members(object []byte) (m map[string]any) {
 func firstDifference(path string, recorded, asked any) string {
 	switch r := recorded.(type) {
 	case map[string]any:
-		a, ok := asked.(map[string]any)
-		if !ok {
-			break
-		}
-		both := maps.Clone(r)
-		maps.Copy(both, a)
-		for _, name := range slices.Sorted(maps.Keys(both)) {
-			at := name
-			if path != "" {
-				at = path + "." + name
+		if a, ok := asked.(map[string]any); ok {
+			both := maps.Clone(r)
+			maps.Copy(both, a)
+			for _, name := range slices.Sorted(maps.Keys(both)) {
+				if d := firstDifference(strings.TrimPrefix(path+"."+name, "."), r[name], a[name]); d != "" {
+					return d
+				}
 			}
-			if d := firstDifference(at, r[name], a[name]); d != "" {
-				return d
-			}
+			return ""
 		}
-		return ""
 	case []any:
-		a, ok := asked.([]any)
-		if !ok {
-			break
-		}
-		for i := range min(len(r), len(a)) {
-			if d := firstDifference(fmt.Sprintf("%s[%d]", path, i), r[i], a[i]); d != "" {
-				return d
+		if a, ok := asked.([]any); ok {
+			for i := range min(len(r), len(a)) {
+				if d := firstDifference(fmt.Sprintf("%s[%d]", path, i), r[i], a[i]); d != "" {
+					return d
+				}
 			}
+			recorded, asked = len(r), len(a)
 		}
-		recorded, asked = len(r), len(a)
 	case string:
-		if a, ok := asked.(string); ok && max(len(r), len(a)) > 2*excerptBytes {
+		if a, ok := asked.(string); ok && r != a && max(len(r), len(a)) > 2*excerptBytes {
 			n := commonPrefix(r, a)
-			for n > 0 && (!boundary(r, n) || !boundary(a, n)) {
+			for !utf8.ValidString(r[:n]) { // in the middle of a character
 				n--
 			}
-			if r != a {
-				return fmt.Sprintf("%s at byte %d: recorded %s, asked %s", path, n, excerpt(r, n), excerpt(a, n))
-			}
+			return fmt.Sprintf("%s at byte %d: recorded %s, asked %s", path, n, excerpt(r, n), excerpt(a, n))
 		}
 	}
-	if r, a := shown(recorded), shown(asked); r != a {
-		return fmt.Sprintf("%s: recorded %s, asked %s", path, r, a)
+	r, a := shown(recorded), shown(asked)
+	if r == a {
+		return ""
 	}
-	return ""
+	return fmt.Sprintf("%s: recorded %s, asked %s", path, r, a)
 }
 
 // shown is a value as a difference shows it.
@@ -73,7 +65,7 @@ func shown(v any) string {
 	case nil:
 		return "none"
 	case string:
-		return strconv.Quote(v)
+		return excerpt(v, excerptBytes)
 	case json.Number, int:
 		return fmt.Sprint(v)
 	}
@@ -89,27 +81,18 @@ func commonPrefix[T string | []byte](a, b T) int {
 	return n
 }
 
-// boundary reports whether a character begins at s[n:], or s ends.
-func boundary(s string, n int) bool { return n >= len(s) || utf8.RuneStart(s[n]) }
-
 // excerptBytes is how much is shown of a text before and after a difference.
 const excerptBytes = 32
 
 // excerpt quotes the text around byte n, cut between characters.
 func excerpt(s string, n int) string {
 	from, to := max(0, n-excerptBytes), min(len(s), n+excerptBytes)
-	for from > 0 && !boundary(s, from) {
-		from++
+	text := strings.ToValidUTF8(s[from:to], "")
+	if from > 0 {
+		text = "…" + text
 	}
-	for to < len(s) && !boundary(s, to) {
-		to--
+	if to < len(s) {
+		text += "…"
 	}
-	before, after := "…", "…"
-	if from == 0 {
-		before = ""
-	}
-	if to == len(s) {
-		after = ""
-	}
-	return strconv.Quote(before + s[from:to] + after)
+	return strconv.Quote(text)
 }
