@@ -1,7 +1,9 @@
 package redact
 
 import (
+	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -118,6 +120,60 @@ func mayFollow(after string) bool {
 	return len(after) == 1 || !joins[after[0]] || !isDigit(after[1])
 }
 
+// A form is how numbers are written: from their sign or parenthesis to their last
+// digit, with so many digits.
+type form struct {
+	lead        string // what the first of it is one of, after a parenthesis
+	least, most int
+	shape       *regexp.Regexp
+	unless      *regexp.Regexp
+	pairs       bool // of digits, which are none among the bytes of a dump
+}
+
+// newForm returns a form, whose shape has S for any separator.
+func newForm(lead string, least, most int, shape, unless string) form {
+	compile := func(shape string) *regexp.Regexp {
+		return regexp.MustCompile(`^(?:` + strings.ReplaceAll(shape, "S", `[-./() ]{1,3}`) + `)$`)
+	}
+	f := form{lead: lead, least: least, most: most, shape: compile(shape)}
+	if unless != "" {
+		f.unless = compile(unless)
+	}
+	return f
+}
+
+func inPairs(f form) form {
+	f.pairs = true
+	return f
+}
+
+// forms are the ways to write a number that needs no word before it.
+var forms = sync.OnceValue(func() []form { // few commands need them
+	return []form{
+		// International: those of North America have 11 digits. After 00, what may be a
+		// card's number or colours is none.
+		newForm("+", 11, 11, `\(?\+\(?1[-./() \d]*`, ""),
+		newForm("+", 10, 13, `\(?\+\(?[2-9][-./() \d]*`, ""),
+		newForm("+", 8, 13, `\(?\+\(?[2-9]\d*S\d[-./() \d]*`, ""),
+		newForm("+0", 11, 15, `\(?\+?\(?00[1-9]\d*S\d[-./() \d]*`, `\(?\+?\(?(\d{4}S\d{4}S\d{4}|\d{6}S\d{6})`),
+		// North America: 3-3-4, with or without the 1 of long distance; the first two
+		// parts do not start with 0 or 1.
+		newForm("123456789", 10, 11, `\(?(1S)?[2-9]\d\d-[2-9]\d\d-\d{4}`, ""),
+		newForm("123456789", 10, 11, `\(?(1S)?[2-9]\d\d\.[2-9]\d\d\.\d{4}`, ""),
+		newForm("123456789", 10, 11, `\(?(1S)?[2-9]\d\d\)[-./() ]{0,2}[2-9]\d\d[- ]\d{4}`, ""),
+		// Chinese mobiles: 3-4-4.
+		newForm("1", 11, 11, `\(?1[3-9]\d( \d{4} |-\d{4}-)\d{4}`, ""),
+		// With the 0 of long distance: in pairs; 2-4-4; an area of 3 to 6 digits and one to
+		// three parts. 5-4 is a ZIP code, and 6-6 two colours.
+		inPairs(newForm("0", 10, 10, `\(?0[1-9](( \d\d){4}|(\.\d\d){4}|(-\d\d){4})`, "")),
+		newForm("0", 10, 10, `\(?0[1-9]( \d{4} |-\d{4}-|/\d{4}[/ ])\d{4}`, ""),
+		newForm("0", 10, 10, `\(0[1-9]\)[-./() ]{0,2}\d{4} \d{4}`, ""),
+		newForm("0", 9, 12, `\(?0[1-9]\d{1,4}[-/ ]\d{2,}|\(0[1-9]\d{1,4}\)[-./() ]{0,2}\d{2,}`, `\(?\d{5}S\d{4}|\(?\d{6}S\d{6}`),
+		newForm("0", 10, 11, `\(?0[1-9]\d{1,4}(( \d{2,}){2,3}|(-\d{2,}){2,3}|/\d{2,}([/ ]\d{2,}){1,2})`, ""),
+		newForm("0", 10, 11, `\(0[1-9]\d{1,4}\)[-./() ]{0,2}\d{2,}( \d{2,}){1,2}`, ""),
+	}
+})
+
 // phone is the longest beginning of the groups that is a number.
 func (g *groups) phone() (int, int) {
 	for n := g.n; n > 0; n-- {
@@ -128,7 +184,7 @@ func (g *groups) phone() (int, int) {
 		for i := range n {
 			digits += g.to[i] - g.from[i]
 		}
-		if g.international(n, digits) || !g.plus && (g.american(n) || g.longDistance(n, digits) || g.chinese(n)) || digits >= minNumber && g.named() {
+		if g.formed(n, digits) || digits >= minNumber && g.named() {
 			start, end := g.start, g.to[n-1]
 			if g.text[start] == '(' && strings.IndexByte(g.text[start:end], ')') < 0 {
 				start++ // a parenthesis around all of it
@@ -139,84 +195,16 @@ func (g *groups) phone() (int, int) {
 	return -1, -1
 }
 
-func (g *groups) size(i int) int      { return g.to[i] - g.from[i] }
-func (g *groups) digit(i, k int) byte { return g.text[g.from[i]+k] }
-func (g *groups) between(i int) string {
-	return g.text[g.to[i]:g.from[i+1]]
-}
-
-// sizes says whether the first groups have these sizes and no more.
-func (g *groups) sizes(n int, sizes ...int) bool {
-	if n != len(sizes) {
-		return false
-	}
-	for i, want := range sizes {
-		if g.size(i) != want {
-			return false
+// formed says whether the first groups have one of the forms.
+func (g *groups) formed(n, digits int) bool {
+	number := g.text[g.start:g.to[n-1]]
+	lead := strings.TrimLeft(number, "(")[0]
+	for _, f := range forms() {
+		if digits >= f.least && digits <= f.most && strings.IndexByte(f.lead, lead) >= 0 && f.shape.MatchString(number) && (f.unless == nil || !f.unless.MatchString(number)) {
+			return !f.pairs || !g.ofBytes(n)
 		}
 	}
-	return true
-}
-
-// international numbers have 8 to 13 digits, and those of North America 11.
-func (g *groups) international(n, digits int) bool {
-	first := g.digit(0, 0)
-	switch {
-	case g.plus && first == '1':
-		return digits == 11
-	case g.plus && first != '0':
-		return digits >= 10 && digits <= 13 || n > 1 && digits >= 8 && digits <= 13
-	}
-	return n > 1 && g.size(0) > 2 && first == '0' && g.digit(0, 1) == '0' && g.digit(0, 2) != '0' && digits >= 11 && !g.sizes(n, 4, 4, 4) && !g.sizes(n, 6, 6)
-}
-
-// american numbers are 3-3-4, with or without the 1 of long distance; the first
-// two parts do not start with 0 or 1.
-func (g *groups) american(n int) bool {
-	i := 0
-	switch {
-	case g.sizes(n, 3, 3, 4):
-	case g.sizes(n, 1, 3, 3, 4) && g.digit(0, 0) == '1':
-		i = 1
-	default:
-		return false
-	}
-	if g.digit(i, 0) < '2' || g.digit(i+1, 0) < '2' {
-		return false
-	}
-	a, b := g.between(i), g.between(i+1)
-	return a == b && (a == "-" || a == ".") || strings.HasPrefix(a, ")") && (b == "-" || b == " ")
-}
-
-// longDistance numbers start with a single 0 and have 9 to 12 digits.
-func (g *groups) longDistance(n, digits int) bool {
-	if n < 2 || g.size(0) < 2 || g.digit(0, 0) != '0' || g.digit(0, 1) == '0' {
-		return false
-	}
-	a := g.between(0)
-	for i := 1; i < n-1; i++ {
-		if b := g.between(i); b != a && (b != " " || a != "/" && !strings.HasPrefix(a, ")")) {
-			return false
-		}
-	}
-	if g.sizes(n, 2, 2, 2, 2, 2) {
-		return (a == " " || a == "." || a == "-") && !g.ofBytes(n)
-	}
-	if g.sizes(n, 5, 4) || g.sizes(n, 6, 6) { // a ZIP code; colours
-		return false
-	}
-	if a != " " && a != "-" && a != "/" && (!g.open || !strings.HasPrefix(a, ")")) {
-		return false
-	}
-	if g.sizes(n, 2, 4, 4) {
-		return true
-	}
-	for i := range n {
-		if g.size(i) < 2 {
-			return false
-		}
-	}
-	return g.size(0) >= 3 && g.size(0) <= 6 && (n == 2 && digits >= 9 && digits <= 12 || (n == 3 || n == 4) && (digits == 10 || digits == 11))
+	return false
 }
 
 // ofBytes says whether groups of two digits go on before or behind in others, as
@@ -229,11 +217,6 @@ func (g *groups) ofBytes(n int) bool {
 	}
 	return len(before) > 1 && len(before) < g.start && strings.Trim(before[len(before)-2:], "0123456789abcdefABCDEF") == "" ||
 		len(after) < len(g.text)-g.to[n-1] && hex(after)
-}
-
-// chinese mobile numbers are 3-4-4.
-func (g *groups) chinese(n int) bool {
-	return g.sizes(n, 3, 4, 4) && g.digit(0, 0) == '1' && g.digit(0, 1) >= '3' && g.between(0) == g.between(1) && (g.between(0) == " " || g.between(0) == "-")
 }
 
 // named says whether the word before says that a telephone number follows.
