@@ -57,7 +57,8 @@ func ask[T any](ctx context.Context, c *conversation, question string, schema *l
 // messages that they have in common: what was sent is never written again.
 func exchange[T any](ctx context.Context, c *conversation, question string, schema *llm.Schema, check func(*T) error) (*T, error) {
 	c.msgs = append(c.msgs, llm.Message{Role: llm.User, Content: question})
-	req := &llm.Request{Messages: slices.Clip(c.msgs), Schema: schema, Replicate: c.draw.replicate, Seed: c.draw.rng.Uint64() >> 11}
+	req := &llm.Request{Messages: slices.Clip(c.msgs), Schema: schema, Replicate: c.draw.replicate}
+	req.Seed = c.draw.rng.Uint64() >> 11 // below 2^53, which JSON holds exactly
 	v, err := llm.Ask(ctx, c.chat, req, c.draw.repairs, check)
 	if err != nil {
 		return nil, c.failed(schema.Name, err)

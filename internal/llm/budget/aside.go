@@ -10,6 +10,8 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
+// Tuned in the simulations of aside_test.go: docs/llm.md has what 16 to 100
+// processes reach with them.
 const (
 	// lasts is how long a sum that is set aside should last, or worth times as long
 	// as it took to set it aside, whichever is more. It bounds how often the account

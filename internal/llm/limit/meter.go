@@ -22,7 +22,8 @@ func (m *meter) add(now time.Time) {
 }
 
 // rate returns successes a second, over this second and the last, and over as
-// many more as it takes to have seen 20. Fewer than 8 tell nothing.
+// many more as it takes to have seen 20. Fewer than 8 tell nothing. Tuned in
+// the simulations of share_test.go.
 func (m *meter) rate(now time.Time) (float64, bool) {
 	n, s := 0, int(now.Sub(m.start)/time.Second)
 	from := s

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// startWindow is how many calls are in flight before anything is known.
+// startWindow is how many calls are in flight before anything is known: a guess
+// that costs a few refusals at worst, and doubles each round trip.
 const startWindow = 64
 
 // A window is how many calls may be in flight, found as TCP finds its
