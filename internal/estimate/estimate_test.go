@@ -28,7 +28,7 @@ func asker(ctx context.Context, t *job.Task) error {
 	if err != nil {
 		return err
 	}
-	files, err := t.Files(ctx, "bench")
+	files, err := t.Files("bench")
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package estimate
 
 import (
 	"encoding/json"
-	"path"
 
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
@@ -98,7 +97,7 @@ func (r *rehearsal) finished(p *plan.Generate) ([]trace.Scene, error) {
 	if err != nil {
 		return nil, err
 	}
-	scenes, err := trace.ReadScenes(path.Join(p.Scenes.Input, p.Scenes.Path), data)
+	scenes, err := trace.ReadScenes(p.Scenes.String(), data)
 	if err == nil && p.Limit > 0 {
 		scenes = scenes[:min(p.Limit, len(scenes))]
 	}

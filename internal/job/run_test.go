@@ -288,8 +288,7 @@ func TestRowsThatDoNotAddUpAreRefused(t *testing.T) {
 	w := newWorld(t)
 	w.open("test-1", false)
 	_, err := w.do(t.Context(), "make", 0, func(_ context.Context, task *job.Task) error {
-		_, err := task.WriteRows([]rows.Row{{Stage: "make", ID: "a", State: rows.Failed}})
-		return err
+		return task.Ledger().Add(rows.Row{Stage: "make", ID: "a", State: rows.Failed})
 	})
 	if err == nil || !strings.Contains(err.Error(), "without a cause") {
 		t.Error(err)

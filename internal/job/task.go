@@ -23,6 +23,7 @@ import (
 	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/seed"
 	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/trace"
 )
 
 // A Func is a job. It decodes its parameters, reads inputs, creates outputs and
@@ -144,14 +145,43 @@ func (t *Task) ReadJSON(ctx context.Context, name string, into any) error {
 	return nil
 }
 
+// Each calls fn with each row of an input from another step, over all its shards,
+// and with the row's number; see Decode. It ends with ctx.
+func Each[T any](ctx context.Context, t *Task, name string, fn func(n int, row *T) error) error {
+	r, err := t.Open(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return Decode(r, "input "+name, func(n int, row *T) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return fn(n, row)
+	})
+}
+
 // Files opens a named input of the experiment as a read-only file system, of
 // which only the shard's sources are there. Reading a file verifies it.
-func (t *Task) Files(_ context.Context, name string) (*store.TreeFS, error) {
+func (t *Task) Files(name string) (*store.TreeFS, error) {
 	tree, ok := t.trees[name]
 	if !ok {
 		return nil, fmt.Errorf("step %s has no outside input %q", t.Step.Name, name)
 	}
 	return tree, nil
+}
+
+// Benchmark reads the traces right in a folder; see trace.ReadBenchmark.
+func (t *Task) Benchmark(ctx context.Context, from plan.File) ([]trace.Trace, error) {
+	files, err := t.Files(from.Input)
+	if err != nil {
+		return nil, err
+	}
+	traces, err := trace.ReadBenchmark(ctx, files, from.Path)
+	if err != nil {
+		return nil, fmt.Errorf("input %s, path %s: %w", from.Input, from.Path, err)
+	}
+	return traces, nil
 }
 
 // A Ledger is the row ledger being written.
@@ -168,17 +198,6 @@ func (t *Task) Ledger() *Ledger {
 
 // Add writes the next row, and refuses one that cannot be accounted for.
 func (l *Ledger) Add(r rows.Row) error { return errors.Join(l.task.counts.Add(r), l.out.Row(r)) }
-
-// WriteRows writes the row ledger at once and returns its sums.
-func (t *Task) WriteRows(list []rows.Row) (rows.Counts, error) {
-	l := t.Ledger()
-	for _, r := range list {
-		if err := l.Add(r); err != nil {
-			return t.counts, err
-		}
-	}
-	return t.counts, nil
-}
 
 // verdict is an error when every row failed, and no other shard has rows of the
 // same kind: there is nothing to go on with.

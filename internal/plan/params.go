@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"path"
 	"strings"
 
 	"github.com/gymline/gymline/internal/llm"
@@ -41,6 +42,8 @@ type File struct {
 	Input string `json:"input"` // its name
 	Path  string `json:"path"`  // within it; "." for all of it
 }
+
+func (f File) String() string { return path.Join(f.Input, f.Path) }
 
 // Generate are the parameters of the job generate: the gym.
 type Generate struct {

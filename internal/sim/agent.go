@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -222,22 +223,10 @@ var arguments = []struct{ param, value string }{
 }
 
 // slug is a file name for a topic.
-func slug(topic string) string {
-	parts := slugWords(topic)
-	if len(parts) == 0 {
-		return "notes"
-	}
-	return strings.Join(parts, "-")
-}
+func slug(topic string) string { return cmp.Or(strings.Join(slugWords(topic), "-"), "notes") }
 
 // identifier is a name in code for a topic.
-func identifier(topic string) string {
-	parts := slugWords(topic)
-	if len(parts) == 0 {
-		return "result"
-	}
-	return strings.Join(parts, "_")
-}
+func identifier(topic string) string { return cmp.Or(strings.Join(slugWords(topic), "_"), "result") }
 
 func slugWords(topic string) []string {
 	var parts []string

@@ -7,20 +7,12 @@ import (
 	"unicode"
 
 	"github.com/gymline/gymline/internal/prompt"
+	"github.com/gymline/gymline/internal/trace"
 )
 
 type scene struct {
-	User struct {
-		Description string `json:"description"`
-		Goal        string `json:"goal"`
-	} `json:"user"`
-	Environment struct {
-		Theme       string   `json:"theme"`
-		Description string   `json:"description"`
-		Entities    []string `json:"entities"`
-		Operations  []string `json:"operations"`
-		Examples    []string `json:"examples"`
-	} `json:"environment"`
+	User        trace.User        `json:"user"`
+	Environment trace.Environment `json:"environment"`
 }
 
 // scene writes a person and a place for a domain, sample events and a task.

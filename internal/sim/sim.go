@@ -11,6 +11,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/prompt"
@@ -60,8 +61,8 @@ func (m *model) Chat(ctx context.Context, req *llm.Request) (*llm.Response, erro
 // the last answer. What a sim sees is one request, so it takes the text of other
 // conversations for unknown, and what a bounded history keeps at a cut for sent.
 func alreadySent(msgs []llm.Message) int {
-	for i := len(msgs) - 1; i > 0; i-- {
-		if msgs[i].Role == llm.Assistant {
+	for i, msg := range slices.Backward(msgs) {
+		if msg.Role == llm.Assistant {
 			return i
 		}
 	}

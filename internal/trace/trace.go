@@ -56,6 +56,23 @@ type Turn struct {
 	Excluded string `json:"excluded,omitempty"`
 }
 
+// Why a turn has no verdict that is a row; causes in the row ledgers.
+const (
+	causeUnjudged = "the turn was not judged"
+	causeBadTask  = "the judgement names a candidate that was not proposed"
+)
+
+// Unjudged says why the turn has no verdict that can be used; "" when it has one.
+func (t *Turn) Unjudged() string {
+	switch j := t.Judgement; {
+	case j == nil:
+		return causeUnjudged
+	case j.Task != nil && (*j.Task < 0 || *j.Task >= max(1, len(t.Proposals))):
+		return causeBadTask
+	}
+	return ""
+}
+
 // A Trace is a run of turns in time order: the unit of correlation, so splits,
 // folds and bootstraps never cut one apart.
 type Trace struct {
@@ -127,19 +144,20 @@ type Judged struct {
 	Source string `json:"source"`
 }
 
-// Judged unrolls a trace into one row for each verdict that is known and not
-// excluded, in turn order: silence has one; of several candidates, those before the accepted one
-// were rejected and those after it were not judged. History includes the turn's
-// own event; rows share the backing array, so callers must not modify it.
+// Judged unrolls a trace into one row for each verdict that can be used and is
+// not excluded, in turn order: silence has one; of several candidates, those before
+// the accepted one were rejected and those after it were not judged. History
+// includes the turn's own event; rows share the backing array, so callers must not
+// modify it.
 func (t *Trace) Judged(source, group string) []Judged {
 	history := make([]Event, len(t.Turns))
 	var list []Judged
 	for i, turn := range t.Turns {
 		history[i] = turn.Event
-		verdict := turn.Judgement
-		if verdict == nil || turn.Excluded != "" {
+		if turn.Unjudged() != "" || turn.Excluded != "" {
 			continue
 		}
+		verdict := turn.Judgement
 		row := Judged{
 			ID: TurnID(t.ID, i), Group: group, Trace: t.ID, Domain: t.Domain, History: history[: i+1 : i+1],
 			Accepted: verdict.Accepted, HelpNeeded: verdict.HelpNeeded, Source: source,

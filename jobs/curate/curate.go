@@ -11,7 +11,6 @@ package curate
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
@@ -81,20 +80,14 @@ func (c *curator) domain(name string) *domain {
 	return c.domains[name]
 }
 
-// readBenchmark indexes the events of the traces right in the folder, as the
-// step predict reads them.
+// readBenchmark indexes the events that the step predict evaluates on.
 func (c *curator) readBenchmark(ctx context.Context) error {
-	from := c.params.Benchmark
-	if from == nil {
+	if c.params.Benchmark == nil {
 		return nil
 	}
-	files, err := c.task.Files(ctx, from.Input)
+	traces, err := c.task.Benchmark(ctx, *c.params.Benchmark)
 	if err != nil {
 		return err
-	}
-	traces, err := trace.ReadBenchmark(ctx, files, from.Path)
-	if err != nil {
-		return fmt.Errorf("input %s, path %s: %w", from.Input, from.Path, err)
 	}
 	corpus := &similar.Corpus{}
 	for _, tr := range traces {
@@ -112,7 +105,7 @@ func (c *curator) readScenes(ctx context.Context) error {
 	c.duplicates = map[string]string{}
 	var ids []string
 	corpus := &similar.Corpus{}
-	err := each(ctx, c.task, "written-scenes", func(s *trace.Scene) error {
+	err := job.Each(ctx, c.task, "written-scenes", func(_ int, s *trace.Scene) error {
 		ids = append(ids, s.ID)
 		corpus.Add(append([]string{s.User.Goal, s.User.Description, s.Environment.Theme}, s.Environment.Entities...), nil)
 		c.domain(s.Domain).scenes++
@@ -132,19 +125,4 @@ func (c *curator) readScenes(ctx context.Context) error {
 		index.Add(i)
 	}
 	return nil
-}
-
-// each calls fn with every row of an input.
-func each[T any](ctx context.Context, t *job.Task, input string, fn func(*T) error) error {
-	r, err := t.Open(ctx, input)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	return job.Decode(r, input, func(_ int, row *T) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		return fn(row)
-	})
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/trace"
 )
 
@@ -49,7 +50,7 @@ func (c *curator) recall(ctx context.Context) error {
 	if len(p.lists[sceneDuplicate]) == 0 {
 		return nil
 	}
-	return each(ctx, c.task, "written-scenes", func(s *trace.Scene) error {
+	return job.Each(ctx, c.task, "written-scenes", func(_ int, s *trace.Scene) error {
 		p.met(s.ID, func() string { return s.User.Goal + " " + s.User.Description })
 		return nil
 	})

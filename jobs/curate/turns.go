@@ -4,6 +4,7 @@ import (
 	"context"
 	"sort"
 
+	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/similar"
 	"github.com/gymline/gymline/internal/trace"
 )
@@ -51,10 +52,10 @@ type turn struct {
 // judge is how many rows a turn gives and how many of them are accepted, as
 // trace.Judged unrolls it; 0 when its verdict is missing or cannot be.
 func judge(t *trace.Turn) (rows, accepted int) {
-	j := t.Judgement
-	if j == nil || j.Task != nil && (*j.Task < 0 || *j.Task >= max(1, len(t.Proposals))) {
+	if t.Unjudged() != "" {
 		return 0, 0
 	}
+	j := t.Judgement
 	rows = max(1, len(t.Proposals))
 	if j.Task != nil {
 		rows = *j.Task + 1
@@ -68,7 +69,7 @@ func judge(t *trace.Turn) (rows, accepted int) {
 // survey reads the episodes for the first time.
 func (c *curator) survey(ctx context.Context) error {
 	draws := c.params.Quota > 0 || c.params.MinAccepted > 0 || c.params.MaxAccepted < 1
-	err := each(ctx, c.task, "episodes", func(e *trace.Episode) error {
+	err := job.Each(ctx, c.task, "episodes", func(_ int, e *trace.Episode) error {
 		c.sessions = append(c.sessions, session{e.ID, e.Scene, len(c.turns)})
 		d := c.domain(e.Domain)
 		for n := range e.Turns {

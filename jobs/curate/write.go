@@ -14,7 +14,7 @@ import (
 func (c *curator) write(ctx context.Context) error {
 	episodes, ledger := c.task.Create(plan.EpisodesOutput, job.JSONL), c.task.Create(plan.RowsOutput, job.JSONL)
 	at := 0 // the next judged turn
-	err := each(ctx, c.task, "episodes", func(e *trace.Episode) error {
+	err := job.Each(ctx, c.task, "episodes", func(_ int, e *trace.Episode) error {
 		for n := range e.Turns {
 			if rows, _ := judge(&e.Turns[n]); rows == 0 {
 				continue

@@ -16,7 +16,7 @@ import (
 // readAnswers takes the answers of a recorded candidate.
 func (p *prediction) readAnswers(ctx context.Context) error {
 	from := p.candidate.Recorded
-	files, err := p.task.Files(ctx, from.Input)
+	files, err := p.task.Files(from.Input)
 	if err != nil {
 		return err
 	}

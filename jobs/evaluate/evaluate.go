@@ -43,15 +43,10 @@ func readJudged(ctx context.Context, t *job.Task, names []string) ([]result, err
 	for i, name := range names {
 		results[i].name = name
 	}
-	r, err := t.Open(ctx, judgedInput)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	err = job.Decode(r, plan.JudgedOutput, func(n int, line *trace.JudgedTrace) error {
+	err := job.Each(ctx, t, judgedInput, func(n int, line *trace.JudgedTrace) error {
 		i := slices.Index(names, line.Candidate)
 		if i < 0 {
-			return fmt.Errorf("%s:%d: candidate %q is not one of %q", plan.JudgedOutput, n, line.Candidate, names)
+			return fmt.Errorf("input %s:%d: candidate %q is not one of %q", judgedInput, n, line.Candidate, names)
 		}
 		results[i].add(line)
 		return nil

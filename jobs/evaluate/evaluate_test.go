@@ -258,7 +258,7 @@ func TestRunRefusesDifferentEvents(t *testing.T) {
 		{"nothing", nil, `only "a" has trace_00/0`},
 		{"another judge", otherJudge, `different judges: "llm" "judge" and "llm" "someone"`},
 		{"a trace twice", append(outcomes("b", "PPp", "PsS"), outcomes("b", "PPp")...), `candidate "b" has the trace "trace_00" twice`},
-		{"a stranger", outcomes("c", "PPp", "PsS"), `judged.jsonl:3: candidate "c" is not one of ["a" "b"]`},
+		{"a stranger", outcomes("c", "PPp", "PsS"), `input judged:3: candidate "c" is not one of ["a" "b"]`},
 	} {
 		_, err := runEvaluate(t, []string{"a", "b"}, encode(t, full), encode(t, c.b))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -268,7 +268,7 @@ func TestRunRefusesDifferentEvents(t *testing.T) {
 	if _, err := runEvaluate(t, []string{"a"}, nil); err == nil || !strings.Contains(err.Error(), `"a" has no judged traces`) {
 		t.Errorf("nothing judged: %v", err)
 	}
-	if _, err := runEvaluate(t, []string{"a"}, encode(t, full)[:150]); err == nil || !strings.Contains(err.Error(), "judged.jsonl:1: not a JSON row") {
+	if _, err := runEvaluate(t, []string{"a"}, encode(t, full)[:150]); err == nil || !strings.Contains(err.Error(), "input judged:1: not a JSON row") {
 		t.Errorf("cut in half: %v", err)
 	}
 }

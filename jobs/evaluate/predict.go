@@ -45,7 +45,7 @@ func Predict(ctx context.Context, t *job.Task) error {
 	if err := t.Params(&params); err != nil {
 		return err
 	}
-	benchmark, err := readBenchmark(ctx, t, params.Benchmark)
+	benchmark, err := t.Benchmark(ctx, params.Benchmark)
 	if err != nil {
 		return err
 	}
@@ -66,19 +66,6 @@ func Predict(ctx context.Context, t *job.Task) error {
 		return fmt.Errorf("candidate %s: %w", p.candidate.Name, err)
 	}
 	return p.write()
-}
-
-// readBenchmark reads the traces right in a folder of a named input.
-func readBenchmark(ctx context.Context, t *job.Task, from plan.File) ([]trace.Trace, error) {
-	files, err := t.Files(ctx, from.Input)
-	if err != nil {
-		return nil, err
-	}
-	traces, err := trace.ReadBenchmark(ctx, files, from.Path)
-	if err != nil {
-		return nil, fmt.Errorf("input %s, path %s: %w", from.Input, from.Path, err)
-	}
-	return traces, nil
 }
 
 // A prediction is one candidate's pass over the benchmark.

@@ -2,7 +2,6 @@ package finetuneexport
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/gymline/gymline/internal/job"
@@ -17,20 +16,15 @@ type benchmark struct {
 	events map[trace.Event]bool
 }
 
-// readBenchmark reads the traces right in a folder, as the step predict does;
-// from is nil when nothing is evaluated.
+// readBenchmark reads what the step predict evaluates on; from is nil when nothing is.
 func readBenchmark(ctx context.Context, t *job.Task, from *plan.File) (*benchmark, error) {
 	b := &benchmark{events: map[trace.Event]bool{}}
 	if from == nil {
 		return b, nil
 	}
-	files, err := t.Files(ctx, from.Input)
+	traces, err := t.Benchmark(ctx, *from)
 	if err != nil {
 		return nil, err
-	}
-	traces, err := trace.ReadBenchmark(ctx, files, from.Path)
-	if err != nil {
-		return nil, fmt.Errorf("input %s, path %s: %w", from.Input, from.Path, err)
 	}
 	b.traces = len(traces)
 	for _, t := range traces {

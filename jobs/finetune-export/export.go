@@ -23,11 +23,10 @@ import (
 // project's prompts.
 const Format = 10*prompt.Formats + prompt.Version
 
-// The causes of rows that are left out; docs/export.md explains each.
+// The causes of rows that are left out, beside those of trace.Turn.Unjudged;
+// docs/export.md explains each.
 const (
 	causeTestSplit = "held out by its source as test data"
-	causeUnjudged  = "the turn was not judged"
-	causeBadTask   = "the judgement names a candidate that was not proposed"
 	causeBenchmark = "shares an event with the benchmark"
 	causeNoAnswer  = "no accepted answer is known"
 	causeSameTurn  = "its turn is exported from another row"

@@ -2,6 +2,7 @@ package finetuneexport
 
 import (
 	"crypto/sha256"
+	"slices"
 	"strings"
 	"sync"
 
@@ -99,12 +100,7 @@ func digestOf(messages []*message) [16]byte {
 }
 
 func hasControlToken(messages []*message) bool {
-	for _, m := range messages {
-		if m.control {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(messages, func(m *message) bool { return m.control })
 }
 
 // tokenEstimate is what tokens does, in words.

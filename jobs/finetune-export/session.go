@@ -104,16 +104,10 @@ func (s sources) gym(ctx context.Context, do func(*session) error, exclude func(
 func gymSession(e *trace.Episode) (*session, []excluded) {
 	var left []excluded
 	for n := range e.Turns {
-		turn, cause := &e.Turns[n], ""
-		switch j := turn.Judgement; {
-		case j == nil:
-			cause = causeUnjudged
-		case j.Task != nil && (*j.Task < 0 || *j.Task >= max(1, len(turn.Proposals))):
-			cause, turn.Judgement = causeBadTask, nil
-		default:
-			continue
+		if cause := e.Turns[n].Unjudged(); cause != "" {
+			e.Turns[n].Judgement = nil // later turns' prompts would show it
+			left = append(left, excluded{trace.Gym, trace.TurnID(e.ID, n), rows.Rejected, cause})
 		}
-		left = append(left, excluded{trace.Gym, trace.TurnID(e.ID, n), rows.Rejected, cause})
 	}
 	s := &session{source: trace.Gym, trace: e.ID, group: e.Scene, simulated: e.Simulated, turns: e.Turns}
 	for _, r := range e.Judged() {
@@ -131,7 +125,7 @@ func gymSession(e *trace.Episode) (*session, []excluded) {
 // proactiveBench gathers the rows, which come shuffled, into their traces. The
 // published data is small, so it is held in memory.
 func (s sources) proactiveBench(ctx context.Context, do func(*session) error, exclude func(excluded) error) error {
-	files, err := s.task.Files(ctx, s.params.ProactiveBench.Input)
+	files, err := s.task.Files(s.params.ProactiveBench.Input)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -96,32 +97,22 @@ type target struct {
 func targets(trainerNames, familyNames []string) ([]target, error) {
 	var list []target
 	for _, tn := range trainerNames {
-		t, ok := find(trainers, func(t trainer) string { return t.name }, tn)
-		if !ok {
+		t := slices.IndexFunc(trainers, func(t trainer) bool { return t.name == tn })
+		if t < 0 {
 			return nil, fmt.Errorf("trainer %q is not known", tn)
 		}
 		for _, fn := range familyNames {
-			f, ok := find(families, func(f family) string { return f.name }, fn)
-			if !ok {
+			f := slices.IndexFunc(families, func(f family) bool { return f.name == fn })
+			if f < 0 {
 				return nil, fmt.Errorf("family %q is not known", fn)
 			}
-			list = append(list, target{t, f})
+			list = append(list, target{trainers[t], families[f]})
 		}
 	}
 	if len(list) == 0 {
 		return nil, errors.New("no trainer or no family is asked for")
 	}
 	return list, nil
-}
-
-func find[T any](list []T, name func(T) string, want string) (T, bool) {
-	for _, x := range list {
-		if name(x) == want {
-			return x, true
-		}
-	}
-	var none T
-	return none, false
 }
 
 func (t target) folder() string { return t.trainer.name + "/" + t.family.name }

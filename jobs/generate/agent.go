@@ -18,10 +18,6 @@ type agent struct {
 	schema     *llm.Schema
 }
 
-func newAgent(talk *conversation, candidates int) agent {
-	return agent{talk, candidates, prompt.AgentSchema(candidates)}
-}
-
 // propose shows the agent the event after the given turns and returns its
 // candidate tasks, if any.
 func (a *agent) propose(ctx context.Context, turns []trace.Turn, e trace.Event) ([]string, error) {

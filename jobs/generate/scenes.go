@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
+	"slices"
 	"strconv"
 
 	"github.com/gymline/gymline/internal/fault"
@@ -68,12 +68,12 @@ func openScenes(ctx context.Context, t *job.Task, p *plan.Generate) (*scenes, er
 }
 
 func readFile(ctx context.Context, t *job.Task, f *plan.File) (name string, data []byte, err error) {
-	files, err := t.Files(ctx, f.Input)
+	files, err := t.Files(f.Input)
 	if err != nil {
 		return "", nil, err
 	}
 	data, err = files.ReadFile(ctx, f.Path)
-	return path.Join(f.Input, f.Path), data, err
+	return f.String(), data, err
 }
 
 func (s *scenes) len() int { return len(s.finished) + s.count }
@@ -96,9 +96,7 @@ func (s *scenes) scene(ctx context.Context, i int) (*trace.Scene, error) {
 	if err != nil {
 		return nil, err
 	}
-	scene := w.scene()
-	scene.ID, scene.Domain = sceneID(i), domain
-	return &scene, nil
+	return &trace.Scene{ID: sceneID(i), Domain: domain, User: w.User, Environment: w.Environment}, nil
 }
 
 // seed chooses what the n-th written scene starts from. Domains take turns, and
@@ -117,14 +115,8 @@ func (s *scenes) seed(n int) (domain, task string, events []string) {
 
 // written is a scene as the model answers it.
 type written struct {
-	User        trace.User `json:"user"`
-	Environment struct {
-		Theme       string   `json:"theme"`
-		Description string   `json:"description"`
-		Entities    []string `json:"entities"`
-		Operations  []string `json:"operations"`
-		Examples    []string `json:"examples"`
-	} `json:"environment"`
+	User        trace.User        `json:"user"`
+	Environment trace.Environment `json:"environment"`
 }
 
 var sceneSchema = prompt.Schema("scene", `{
@@ -150,36 +142,22 @@ var sceneSchema = prompt.Schema("scene", `{
 	"required": ["user", "environment"], "additionalProperties": false
 }`)
 
+// check tidies the scene and says what is wrong with it, for repair.
 func (w *written) check() error {
-	scene := w.scene()
-	if err := scene.Check(); err != nil {
-		return err
+	u, e := &w.User, &w.Environment
+	for _, text := range []*string{&u.Description, &u.Goal, &e.Theme, &e.Description} {
+		*text = trace.OneLine(*text)
 	}
-	for _, list := range [][]string{scene.Environment.Entities, scene.Environment.Operations, scene.Environment.Examples} {
-		for _, item := range list {
-			if item == "" {
-				return errors.New("an item of a list is empty")
-			}
+	for _, list := range [][]string{e.Entities, e.Operations, e.Examples} {
+		for i := range list {
+			list[i] = trace.OneLine(list[i])
 		}
 	}
+	if err := (&trace.Scene{User: *u, Environment: *e}).Check(); err != nil {
+		return err
+	}
+	if slices.Contains(slices.Concat(e.Entities, e.Operations, e.Examples), "") {
+		return errors.New("an item of a list is empty")
+	}
 	return nil
-}
-
-func (w *written) scene() trace.Scene {
-	e := w.Environment
-	return trace.Scene{
-		User: trace.User{Description: trace.OneLine(w.User.Description), Goal: trace.OneLine(w.User.Goal)},
-		Environment: trace.Environment{
-			Theme: trace.OneLine(e.Theme), Description: trace.OneLine(e.Description),
-			Entities: oneLines(e.Entities), Operations: oneLines(e.Operations), Examples: oneLines(e.Examples),
-		},
-	}
-}
-
-func oneLines(in []string) []string {
-	out := make([]string, len(in))
-	for i, s := range in {
-		out[i] = trace.OneLine(s)
-	}
-	return out
 }

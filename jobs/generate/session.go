@@ -46,18 +46,13 @@ func newSession(limits plan.Generate, scene *trace.Scene, c cast, d draws) *sess
 	s := &session{limits: limits, scene: scene, cast: c, draws: d, state: map[string]string{}}
 	s.user = user{d.converse("user", c.user, userText(scene, limits.Candidates)), limits.Candidates}
 	s.environment = environment{talk: d.converse("environment", c.environment, environmentText(scene))}
-	s.agent = newAgent(d.converse("agent", c.agent, prompt.AgentSystem(limits.Candidates)), limits.Candidates)
+	s.agent = agent{d.converse("agent", c.agent, prompt.AgentSystem(limits.Candidates)), limits.Candidates, prompt.AgentSchema(limits.Candidates)}
 	for _, talk := range []*conversation{s.user.talk, s.environment.talk, s.agent.talk} {
 		talk.history = limits.History
 	}
-	s.clock = s.start()
+	// It starts at a time within 2024.
+	s.clock = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli() + d.rng.Int64N(366*24*3600*1000)
 	return s
-}
-
-// start draws the instant at which the session starts, within 2024.
-func (s *session) start() int64 {
-	year := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
-	return year.UnixMilli() + s.draws.rng.Int64N(366*24*3600*1000)
 }
 
 // run plays the session to its end, which it returns.
@@ -93,7 +88,13 @@ func (s *session) play(ctx context.Context, activity int) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		e, err := s.next(ctx, accepted)
+		var e *event
+		var err error
+		if accepted != nil {
+			e, err = s.operate(ctx, accepted)
+		} else {
+			e = s.environment.next()
+		}
 		if e == nil || err != nil {
 			return err
 		}
@@ -110,15 +111,6 @@ func (s *session) play(ctx context.Context, activity int) error {
 		}
 	}
 	return nil
-}
-
-// next is the event that comes next: the work's next operation, or what is
-// planned, or nil when nothing is left.
-func (s *session) next(ctx context.Context, accepted *work) (*event, error) {
-	if accepted != nil {
-		return s.operate(ctx, accepted)
-	}
-	return s.environment.next(), nil
 }
 
 // happen moves the clock and the entities on and returns the event's turn.

@@ -14,11 +14,8 @@ import (
 )
 
 func export(ctx context.Context, t *job.Task, d *page.Data) error {
-	if !t.Has("export-manifest") {
-		return nil
-	}
-	var m dataset.Manifest
-	if err := t.ReadJSON(ctx, "export-manifest", &m); err != nil {
+	m, err := document[dataset.Manifest](ctx, t, "export-manifest")
+	if m == nil || err != nil {
 		return err
 	}
 	e := &page.Export{}

@@ -49,20 +49,28 @@ func Run(ctx context.Context, t *job.Task) error {
 	return nil
 }
 
-func evaluation(ctx context.Context, t *job.Task, d *page.Data) error {
-	if !t.Has("metrics") {
-		return nil
+// document reads an input that is one JSON document; nil without that input.
+func document[T any](ctx context.Context, t *job.Task, name string) (*T, error) {
+	if !t.Has(name) {
+		return nil, nil
 	}
-	d.Evaluation = &metrics.Evaluation{}
-	return t.ReadJSON(ctx, "metrics", d.Evaluation)
+	v := new(T)
+	return v, t.ReadJSON(ctx, name, v)
 }
 
-func reward(ctx context.Context, t *job.Task, d *page.Data) error {
-	if !t.Has("reward-metrics") {
-		return nil
-	}
-	d.Reward = &rewardmodel.Metrics{}
-	return t.ReadJSON(ctx, "reward-metrics", d.Reward)
+func evaluation(ctx context.Context, t *job.Task, d *page.Data) (err error) {
+	d.Evaluation, err = document[metrics.Evaluation](ctx, t, "metrics")
+	return err
+}
+
+func reward(ctx context.Context, t *job.Task, d *page.Data) (err error) {
+	d.Reward, err = document[rewardmodel.Metrics](ctx, t, "reward-metrics")
+	return err
+}
+
+func curation(ctx context.Context, t *job.Task, d *page.Data) (err error) {
+	d.Curation, err = document[trace.Curation](ctx, t, "curation")
+	return err
 }
 
 // gym merges the statistics of generate's shards, one JSON document each.
@@ -91,14 +99,6 @@ func gym(ctx context.Context, t *job.Task, d *page.Data) error {
 	return nil
 }
 
-func curation(ctx context.Context, t *job.Task, d *page.Data) error {
-	if !t.Has("curation") {
-		return nil
-	}
-	d.Curation = &trace.Curation{}
-	return t.ReadJSON(ctx, "curation", d.Curation)
-}
-
 // ledger sums the rows of every stage, in the order of the line.
 func ledger(ctx context.Context, t *job.Task, d *page.Data) error {
 	for _, stage := range []struct{ input, name string }{
@@ -109,21 +109,11 @@ func ledger(ctx context.Context, t *job.Task, d *page.Data) error {
 			continue
 		}
 		counts := rows.Counts{Stage: stage.name}
-		err := each(ctx, t, stage.input, func(_ int, r *rows.Row) error { return counts.Add(*r) })
+		err := job.Each(ctx, t, stage.input, func(_ int, r *rows.Row) error { return counts.Add(*r) })
 		if err != nil {
 			return err
 		}
 		d.Ledger = append(d.Ledger, counts)
 	}
 	return nil
-}
-
-// each calls fn with every row of a JSONL input, over all its shards.
-func each[T any](ctx context.Context, t *job.Task, input string, fn func(n int, row *T) error) error {
-	r, err := t.Open(ctx, input)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	return job.Decode(r, input, fn)
 }

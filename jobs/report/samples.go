@@ -26,7 +26,7 @@ func samples(ctx context.Context, t *job.Task, d *page.Data) error {
 	}
 	s := &page.Samples{}
 	at := map[string]int{} // trace ID → index in s.Traces, or -1 when left out
-	err := each(ctx, t, "judged", func(_ int, j *trace.JudgedTrace) error {
+	err := job.Each(ctx, t, "judged", func(_ int, j *trace.JudgedTrace) error {
 		s.Simulated = s.Simulated || j.Simulated
 		i, seen := at[j.Trace.ID]
 		if !seen {

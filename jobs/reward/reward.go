@@ -6,7 +6,6 @@ package reward
 import (
 	"context"
 	"fmt"
-	"path"
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
@@ -22,12 +21,6 @@ const Format = 2
 
 // EpisodesInput is the step's input of trace.Episode rows.
 const EpisodesInput = "episodes"
-
-// Causes of rejected gym rows.
-const (
-	causeUnjudged = "the turn was not judged"
-	causeBadTask  = "the judgement names a candidate that was not proposed"
-)
 
 // Run is the job. It reads plan.Reward and writes model.json, metrics.json and
 // the row ledger; a row is a line of the reward data, a verdict on a turn of an
@@ -136,7 +129,7 @@ func (in *intake) firstCause() string {
 }
 
 func (in *intake) proactiveBench(ctx context.Context, f plan.File) error {
-	files, err := in.task.Files(ctx, f.Input)
+	files, err := in.task.Files(f.Input)
 	if err != nil {
 		return err
 	}
@@ -149,7 +142,7 @@ func (in *intake) proactiveBench(ctx context.Context, f plan.File) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("input %s: %w", path.Join(f.Input, f.Path), err)
+		return fmt.Errorf("input %s: %w", f, err)
 	}
 	return nil
 }
@@ -164,29 +157,11 @@ func (in *intake) gym(ctx context.Context) error {
 	for _, a := range artifacts {
 		episodes += int(a.Rows)
 	}
-	r, err := in.task.Open(ctx, EpisodesInput)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	return job.Decode(r, EpisodesInput, func(_ int, ep *trace.Episode) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+	return job.Each(ctx, in.task, EpisodesInput, func(_ int, ep *trace.Episode) error {
 		in.simulated = in.simulated || ep.Simulated
-		causes := make([]string, len(ep.Turns))
-		for i := range ep.Turns {
-			turn := &ep.Turns[i]
-			switch j := turn.Judgement; {
-			case j == nil:
-				causes[i] = causeUnjudged
-			case j.Task != nil && (*j.Task < 0 || *j.Task >= max(1, len(turn.Proposals))):
-				causes[i], turn.Judgement = causeBadTask, nil
-			}
-		}
 		judged := ep.Judged()
-		for i, cause := range causes {
-			if cause != "" {
+		for i := range ep.Turns {
+			if cause := ep.Turns[i].Unjudged(); cause != "" {
 				in.reject(trace.TurnID(ep.ID, i), cause)
 			}
 			for ; len(judged) > 0 && len(judged[0].History) == i+1; judged = judged[1:] {

@@ -19,6 +19,12 @@ import (
 	"github.com/gymline/gymline/internal/trace"
 )
 
+// What the row ledger says of turns without a verdict.
+const (
+	causeUnjudged = "the turn was not judged"
+	causeBadTask  = "the judgement names a candidate that was not proposed"
+)
+
 var params = plan.Reward{Gym: true, TaskLambda: 10, NeedLambda: 10, Resamples: 50, Confidence: 0.9}
 
 // episodes plays small sessions: after a search a task about it is accepted and
