@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // abreast is how many requests or files are under way at once: enough for a server
@@ -12,37 +14,17 @@ const abreast = 32
 // SideBySide calls fn with 0 to n-1, several at once. After an error it begins no
 // more, and of several it returns that of the least number, whatever the timing.
 func SideBySide(ctx context.Context, n int, fn func(i int) error) error {
-	var (
-		mu    sync.Mutex
-		next  int
-		end   = n // no number from here on is begun
-		first error
-		group sync.WaitGroup
-	)
-	for range min(abreast, n) {
-		group.Go(func() {
-			for {
-				mu.Lock()
-				i := next
-				if i >= end || ctx.Err() != nil {
-					mu.Unlock()
-					return
-				}
-				next++
-				mu.Unlock()
-				if err := fn(i); err != nil {
-					mu.Lock()
-					if i < end {
-						end, first = i, err
-					}
-					mu.Unlock()
-				}
-			}
+	errs := make([]error, n)
+	group, going := errgroup.WithContext(ctx)
+	group.SetLimit(abreast)
+	for i := 0; i < n && going.Err() == nil; i++ {
+		group.Go(func() error {
+			errs[i] = fn(i)
+			return errs[i]
 		})
 	}
-	group.Wait()
-	if first == nil {
+	if group.Wait() == nil {
 		return ctx.Err()
 	}
-	return first
+	return cmp.Or(errs...)
 }

@@ -6,63 +6,55 @@ import (
 	"sync"
 )
 
-// What ReadAhead holds at most, of files that it has read or is reading; a larger
+// aheadBytes bounds what is held of files that are read before their turn. A larger
 // file is read alone.
-const (
-	aheadFiles = 32
-	aheadBytes = 64 << 20
-)
+const aheadBytes = 64 << 20
 
-// ReadAhead yields the bytes of each file, or why it cannot be read, in the order
-// of paths, and reads those to come side by side meanwhile. The bytes are the
-// caller's. An absent file's error wraps fs.ErrNotExist.
-func (t *TreeFS) ReadAhead(ctx context.Context, paths []string) iter.Seq2[[]byte, error] {
+// ahead yields what read returns of 0 to n-1, in order, and reads those to come
+// side by side meanwhile.
+func ahead(ctx context.Context, n int, size func(i int) int64, read func(ctx context.Context, i int) ([]byte, error)) iter.Seq2[[]byte, error] {
+	type file struct {
+		data []byte
+		err  error
+	}
 	return func(yield func([]byte, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		var group sync.WaitGroup
 		defer group.Wait()
 		defer cancel()
-		var ahead []*aheadFile
+		var begun []chan file // and not yielded
 		var held int64
-		for next := range paths {
-			f := &aheadFile{path: paths[next], read: make(chan struct{})}
-			if i, ok := t.find(f.path); ok {
-				f.bytes = t.files[i].Bytes
-			}
-			for len(ahead) > 0 && (len(ahead) == aheadFiles || held+f.bytes > aheadBytes) {
-				if !ahead[0].yield(yield) {
-					return
+		for i := range n {
+			for next := i + len(begun); next < n; next++ {
+				if len(begun) == abreast || len(begun) > 0 && held+size(next) > aheadBytes {
+					break
 				}
-				held -= ahead[0].bytes
-				ahead = ahead[1:]
+				done := make(chan file, 1)
+				begun, held = append(begun, done), held+size(next)
+				group.Go(func() {
+					data, err := read(ctx, next)
+					done <- file{data, err}
+				})
 			}
-			held += f.bytes
-			ahead = append(ahead, f)
-			group.Go(func() {
-				defer close(f.read)
-				f.data, f.err = t.ReadFile(ctx, f.path)
-			})
-		}
-		for _, f := range ahead {
-			if !f.yield(yield) {
+			f := <-begun[0]
+			begun = begun[1:]
+			if !yield(f.data, f.err) {
 				return
 			}
+			held -= size(i)
 		}
 	}
 }
 
-// An aheadFile is a file that is read, or being read, before its turn.
-type aheadFile struct {
-	path  string
-	bytes int64
-	read  chan struct{} // closed when data or err is there
-	data  []byte
-	err   error
-}
-
-func (f *aheadFile) yield(yield func([]byte, error) bool) bool {
-	<-f.read
-	data := f.data
-	f.data = nil
-	return yield(data, f.err)
+// ReadAhead yields the bytes of each file, or why it cannot be read, in the order
+// of paths, and reads those to come side by side meanwhile. The bytes are the
+// caller's. An absent file's error wraps fs.ErrNotExist.
+func (t *TreeFS) ReadAhead(ctx context.Context, paths []string) iter.Seq2[[]byte, error] {
+	size := func(i int) int64 {
+		if at, ok := t.find(paths[i]); ok {
+			return t.files[at].Bytes
+		}
+		return 0
+	}
+	return ahead(ctx, len(paths), size, func(ctx context.Context, i int) ([]byte, error) { return t.ReadFile(ctx, paths[i]) })
 }

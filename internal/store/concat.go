@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
+	"iter"
 )
 
 // smallBlob is up to how many bytes an artifact is read before its turn. A larger
@@ -16,84 +16,78 @@ const smallBlob = 1 << 20
 // Concat streams artifacts one after another, each verified to its end. Small ones
 // to come are read side by side meanwhile.
 func (s *Store) Concat(ctx context.Context, artifacts []Artifact) io.ReadCloser {
-	ctx, cancel := context.WithCancel(ctx)
-	return &concat{ctx: ctx, cancel: cancel, store: s, rest: artifacts}
+	c := &concat{ctx: ctx, store: s, rest: artifacts, small: smallBlob}
+	if len(artifacts) == 1 {
+		c.small = -1
+	}
+	size := func(i int) int64 {
+		if artifacts[i].Bytes > c.small {
+			return 0
+		}
+		return artifacts[i].Bytes
+	}
+	c.next, c.stop = iter.Pull2(ahead(ctx, len(artifacts), size, func(ctx context.Context, i int) ([]byte, error) {
+		if artifacts[i].Bytes > c.small {
+			return nil, nil
+		}
+		return s.ReadBlob(ctx, artifacts[i].Digest)
+	}))
+	return c
 }
 
 type concat struct {
-	ctx    context.Context // of the call that opened the stream; it lives no longer
-	cancel context.CancelFunc
-	store  *Store
-	rest   []Artifact
-	ahead  []chan early // of the first of rest; nil for one that is not small
-	group  sync.WaitGroup
-	cur    io.ReadCloser
-	name   string // of cur
-}
-
-// early is a small artifact that was read before its turn.
-type early struct {
-	data []byte
-	err  error
+	ctx   context.Context // of the call that opened the stream; it lives no longer
+	store *Store
+	rest  []Artifact
+	small int64 // up to how many bytes an artifact comes from next
+	next  func() ([]byte, error, bool)
+	stop  func()
+	cur   io.ReadCloser
+	err   error // what ended the stream
 }
 
 func (c *concat) Read(p []byte) (int, error) {
-	for {
+	for c.err == nil {
 		if c.cur == nil {
-			if len(c.rest) == 0 {
-				return 0, io.EOF
-			}
-			if err := c.next(); err != nil {
-				return 0, fmt.Errorf("%s: %w", c.rest[0].Name, err)
-			}
-			c.name, c.rest, c.ahead = c.rest[0].Name, c.rest[1:], c.ahead[1:]
+			c.err = c.open()
+			continue
 		}
 		n, err := c.cur.Read(p)
 		if errors.Is(err, io.EOF) {
 			c.cur.Close()
-			c.cur = nil
+			c.cur, c.rest = nil, c.rest[1:]
 			if n == 0 {
 				continue
 			}
-			err = nil
+			return n, nil
 		}
 		if err != nil {
-			err = fmt.Errorf("%s: %w", c.name, err)
+			c.err = fmt.Errorf("%s: %w", c.rest[0].Name, err)
 		}
-		return n, err
+		return n, c.err
 	}
+	return 0, c.err
 }
 
-// next opens the first of rest, and begins to read those after it.
-func (c *concat) next() (err error) {
-	for i := len(c.ahead); i < min(abreast, len(c.rest)); i++ {
-		a := c.rest[i]
-		if a.Bytes > smallBlob || len(c.rest) == 1 {
-			c.ahead = append(c.ahead, nil)
-			continue
-		}
-		read := make(chan early, 1)
-		c.ahead = append(c.ahead, read)
-		c.group.Go(func() {
-			data, err := c.store.ReadBlob(c.ctx, a.Digest)
-			read <- early{data, err}
-		})
+// open opens the first of rest.
+func (c *concat) open() error {
+	if len(c.rest) == 0 {
+		return io.EOF
 	}
-	if c.ahead[0] == nil {
-		c.cur, err = c.store.OpenBlob(c.ctx, c.rest[0].Digest)
-		return err
+	data, err, _ := c.next()
+	cur := io.NopCloser(bytes.NewReader(data))
+	if c.rest[0].Bytes > c.small {
+		cur, err = c.store.OpenBlob(c.ctx, c.rest[0].Digest)
 	}
-	e := <-c.ahead[0]
-	c.cur = io.NopCloser(bytes.NewReader(e.data))
-	if e.err != nil {
-		c.cur, c.ahead[0] = nil, nil // another Read tries again, and fails as one would
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.rest[0].Name, err)
 	}
-	return e.err
+	c.cur = cur
+	return nil
 }
 
 func (c *concat) Close() error {
-	c.cancel()
-	c.group.Wait()
+	c.stop()
 	if c.cur == nil {
 		return nil
 	}

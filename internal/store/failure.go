@@ -18,15 +18,7 @@ type failureRecord struct {
 
 // PutFailure records why a shard failed, in place of what an earlier attempt left.
 func (s *Store) PutFailure(ctx context.Context, id RunID, f Failure) error {
-	key, err := failureKey(id, f.Step, f.Shard)
-	if err != nil {
-		return err
-	}
-	data, err := encode(failureRecord{FormatVersion, id, f})
-	if err != nil {
-		return err
-	}
-	return s.put(ctx, key, data)
+	return s.replace(ctx, failureRecord{FormatVersion, id, f})
 }
 
 // Failures returns why shards of a run failed, by step and shard. A shard that
@@ -43,11 +35,12 @@ func (s *Store) Failures(ctx context.Context, id RunID) ([]Failure, error) {
 		}
 		step, rest, _ := strings.Cut(strings.TrimPrefix(key, prefix), "/")
 		shard, err := strconv.Atoi(strings.TrimSuffix(rest, ".json"))
-		if want, keyErr := failureKey(id, StepName(step), shard); err != nil || keyErr != nil || want != key {
+		want := failureRecord{Run: id, Failure: Failure{Step: StepName(step), Shard: shard}}
+		if own, keyErr := want.key(); err != nil || keyErr != nil || own != key {
 			continue // not ours
 		}
-		f, err := read[failureRecord](ctx, s, key)
-		if err := belongs(err, key, f.Run == id && f.Step == StepName(step) && f.Shard == shard); err != nil {
+		f, err := read(ctx, s, want)
+		if err != nil {
 			return nil, err
 		}
 		if _, err := s.ReadStep(ctx, id, f.Step, f.Shard); err == nil {
@@ -59,9 +52,4 @@ func (s *Store) Failures(ctx context.Context, id RunID) ([]Failure, error) {
 	}
 	slices.SortFunc(list, func(a, b Failure) int { return cmp.Or(cmp.Compare(a.Step, b.Step), cmp.Compare(a.Shard, b.Shard)) })
 	return list, nil
-}
-
-func failureKey(id RunID, step StepName, shard int) (string, error) {
-	key, err := stepKey(id, step, shard)
-	return strings.Replace(key, "/steps/", "/failures/", 1), err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -23,15 +24,13 @@ func NewMem() *Mem { return &Mem{objects: map[string][]byte{}} }
 
 // Put stores an object, in place of one that may be there.
 func (m *Mem) Put(ctx context.Context, key string, body io.ReadSeeker, size int64) error {
-	if _, err := body.Seek(0, io.SeekStart); err != nil {
-		return &Error{Op: "put", Key: key, Kind: Refused, Err: err}
-	}
+	_, err := body.Seek(0, io.SeekStart)
 	data := make([]byte, size)
-	_, err := io.ReadFull(body, data)
 	if err == nil {
-		if n, _ := io.ReadFull(body, make([]byte, 1)); n > 0 {
-			err = errors.New("longer than announced")
-		}
+		_, err = io.ReadFull(body, data)
+	}
+	if n, _ := body.Read(make([]byte, 1)); err == nil && n > 0 {
+		err = errors.New("it is longer")
 	}
 	if err != nil {
 		return &Error{Op: "put", Key: key, Kind: Refused, Err: fmt.Errorf("a body of %d bytes: %w", size, err)}
@@ -59,8 +58,7 @@ func (m *Mem) Create(ctx context.Context, key string, body []byte) error {
 	return nil
 }
 
-// Get streams an object.
-func (m *Mem) Get(ctx context.Context, key string) (io.ReadCloser, error) {
+func (m *Mem) lookUp(ctx context.Context, op, key string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -68,58 +66,41 @@ func (m *Mem) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 	defer m.mu.Unlock()
 	data, ok := m.objects[key]
 	if !ok {
-		return nil, fmt.Errorf("store: get %s: %w", key, ErrNotFound)
+		return nil, fmt.Errorf("store: %s %s: %w", op, key, ErrNotFound)
 	}
-	return memObject{bytes.NewReader(data)}, nil
+	return data, nil
+}
+
+// Get streams an object.
+func (m *Mem) Get(ctx context.Context, key string) (io.ReadCloser, error) {
+	data, err := m.lookUp(ctx, "get", key)
+	return io.NopCloser(bytes.NewReader(data)), err
 }
 
 // GetRange streams a part of an object.
 func (m *Mem) GetRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
-	body, err := m.Get(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	data := body.(memObject)
-	return io.NopCloser(io.NewSectionReader(data, offset, length)), nil
+	data, err := m.lookUp(ctx, "get", key)
+	return io.NopCloser(io.NewSectionReader(bytes.NewReader(data), offset, length)), err
 }
-
-// A memObject is the body of an object.
-type memObject struct{ *bytes.Reader }
-
-func (memObject) Close() error { return nil }
 
 // Stat returns an object's size in bytes.
 func (m *Mem) Stat(ctx context.Context, key string) (int64, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	data, ok := m.objects[key]
-	if !ok {
-		return 0, fmt.Errorf("store: stat %s: %w", key, ErrNotFound)
-	}
-	return int64(len(data)), nil
+	data, err := m.lookUp(ctx, "stat", key)
+	return int64(len(data)), err
 }
 
 // List yields the keys that start with prefix.
 func (m *Mem) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		m.mu.Lock()
-		var keys []string
-		for k := range m.objects {
-			if strings.HasPrefix(k, prefix) {
-				keys = append(keys, k)
-			}
-		}
+		keys := slices.Sorted(maps.Keys(m.objects))
 		m.mu.Unlock()
-		slices.Sort(keys)
 		for _, k := range keys {
 			if err := ctx.Err(); err != nil {
 				yield("", err)
 				return
 			}
-			if !yield(k, nil) {
+			if strings.HasPrefix(k, prefix) && !yield(k, nil) {
 				return
 			}
 		}

@@ -8,28 +8,41 @@ import (
 	"strings"
 )
 
-// sortRuns orders by name, then number, so that quickstart-10 follows quickstart-9.
-func sortRuns(ids []RunID) {
+// Runs returns the IDs of all runs, by name and then number, so that
+// quickstart-10 follows quickstart-9.
+func (s *Store) Runs(ctx context.Context) ([]RunID, error) {
+	ids, err := s.runs(ctx, "")
 	slices.SortFunc(ids, func(a, b RunID) int {
 		an, ai := splitRun(a)
 		bn, bi := splitRun(b)
 		return cmp.Or(cmp.Compare(an, bn), cmp.Compare(ai, bi), cmp.Compare(a, b))
 	})
+	return ids, err
 }
 
 // LastRun returns the highest number of a run of that experiment, 0 for none.
 func (s *Store) LastRun(ctx context.Context, experiment string) (int, error) {
+	ids, err := s.runs(ctx, experiment+"-")
 	last := 0
-	for key, err := range s.bucket.List(ctx, "runs/"+experiment+"-") {
-		if err != nil {
-			return 0, err
-		}
-		id, rest, _ := strings.Cut(strings.TrimPrefix(key, "runs/"), "/")
-		if name, n := splitRun(RunID(id)); rest == "run.json" && name == experiment {
+	for _, id := range ids {
+		if name, n := splitRun(id); name == experiment {
 			last = max(last, n)
 		}
 	}
-	return last, nil
+	return last, err
+}
+
+// runs returns the IDs of runs that start with prefix.
+func (s *Store) runs(ctx context.Context, prefix string) (ids []RunID, err error) {
+	for key, err := range s.bucket.List(ctx, "runs/"+prefix) {
+		if err != nil {
+			return nil, err
+		}
+		if id, ok := strings.CutSuffix(strings.TrimPrefix(key, "runs/"), "/run.json"); ok && checkName("run", id) == nil {
+			ids = append(ids, RunID(id))
+		}
+	}
+	return ids, nil
 }
 
 func splitRun(id RunID) (name string, number int) {

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 )
 
 // A Spend is one entry of an account: dollars set aside for the calls of a
@@ -28,21 +26,12 @@ type Spend struct {
 // AppendSpend writes an entry, once; ErrExists means that the number is taken.
 func (s *Store) AppendSpend(ctx context.Context, e Spend) error {
 	e.Format = FormatVersion
-	key, err := spendKey(e.Account, e.Number)
-	if err != nil {
-		return err
-	}
-	return s.create(ctx, key, e)
+	return s.create(ctx, e)
 }
 
 // ReadSpend returns one entry of an account, or ErrNotFound.
 func (s *Store) ReadSpend(ctx context.Context, account RunID, number int) (Spend, error) {
-	key, err := spendKey(account, number)
-	if err != nil {
-		return Spend{}, err
-	}
-	e, err := read[Spend](ctx, s, key)
-	return e, belongs(err, key, e.Account == account && e.Number == number)
+	return read(ctx, s, Spend{Account: account, Number: number})
 }
 
 // LastSpend returns the last entry of an account, which has the sum of all;
@@ -67,11 +56,4 @@ func (s *Store) LastSpend(ctx context.Context, account RunID, known Spend) (Spen
 		}
 	}
 	return last, nil
-}
-
-func spendKey(account RunID, number int) (string, error) {
-	if number < 1 {
-		return "", fmt.Errorf("store: the account of run %s has no entry %d", account, number)
-	}
-	return runKey(account, "spend/"+strconv.Itoa(number)+".json")
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 )
 
 // maxRecord bounds a record's size in bytes, so that a damaged one cannot fill memory.
@@ -24,36 +23,12 @@ func (s *Store) Bucket() Bucket { return s.bucket }
 // CreateRun opens a run; ErrExists means that the ID is taken.
 func (s *Store) CreateRun(ctx context.Context, r Run) error {
 	r.Format = FormatVersion
-	key, err := runKey(r.ID, "run.json")
-	if err != nil {
-		return err
-	}
-	return s.create(ctx, key, r)
+	return s.create(ctx, r)
 }
 
 // ReadRun returns a run's record, or ErrNotFound.
 func (s *Store) ReadRun(ctx context.Context, id RunID) (Run, error) {
-	key, err := runKey(id, "run.json")
-	if err != nil {
-		return Run{}, err
-	}
-	r, err := read[Run](ctx, s, key)
-	return r, belongs(err, key, r.ID == id)
-}
-
-// Runs returns the IDs of all runs, by name and then number.
-func (s *Store) Runs(ctx context.Context) ([]RunID, error) {
-	var ids []RunID
-	for key, err := range s.bucket.List(ctx, "runs/") {
-		if err != nil {
-			return nil, err
-		}
-		if id, ok := strings.CutSuffix(strings.TrimPrefix(key, "runs/"), "/run.json"); ok && checkName("run", id) == nil {
-			ids = append(ids, RunID(id))
-		}
-	}
-	sortRuns(ids)
-	return ids, nil
+	return read(ctx, s, Run{ID: id})
 }
 
 // PutPlan stores a run's plan; the same bytes may be put again.
@@ -78,65 +53,75 @@ func (s *Store) ReadPlan(ctx context.Context, id RunID) ([]byte, error) {
 // attempt was first, and then its record holds.
 func (s *Store) CommitStep(ctx context.Context, r Step) error {
 	r.Format = FormatVersion
-	key, err := stepKey(r.Run, r.Step, r.Shard)
-	if err != nil {
-		return err
-	}
-	return s.create(ctx, key, r)
+	return s.create(ctx, r)
 }
 
 // ReadStep returns a finished shard's record, or ErrNotFound.
 func (s *Store) ReadStep(ctx context.Context, id RunID, step StepName, shard int) (Step, error) {
-	key, err := stepKey(id, step, shard)
-	if err != nil {
-		return Step{}, err
-	}
-	r, err := read[Step](ctx, s, key)
-	return r, belongs(err, key, r.Run == id && r.Step == step && r.Shard == shard)
+	return read(ctx, s, Step{Run: id, Step: step, Shard: shard})
 }
 
 // PutMemo makes a finished shard findable by its work key.
 func (s *Store) PutMemo(ctx context.Context, r Step) error {
 	r.Format = FormatVersion
-	key, err := memoKey(r.WorkKey)
+	return s.replace(ctx, memo(r))
+}
+
+// ReadMemo returns the record of finished work with that key, or ErrNotFound.
+func (s *Store) ReadMemo(ctx context.Context, work WorkKey) (Step, error) {
+	r, err := read(ctx, s, memo{WorkKey: work})
+	return Step(r), err
+}
+
+// PutCheckpoint records a trained model that came back, once for a run and a
+// name; ErrExists means that another one was first, and then its record holds.
+func (s *Store) PutCheckpoint(ctx context.Context, c Checkpoint) error {
+	c.Format = FormatVersion
+	return s.create(ctx, c)
+}
+
+// ReadCheckpoint returns the record of a trained model, or ErrNotFound.
+func (s *Store) ReadCheckpoint(ctx context.Context, id RunID, name string) (Checkpoint, error) {
+	return read(ctx, s, Checkpoint{Run: id, Name: name})
+}
+
+// SealRun ends a run, once.
+func (s *Store) SealRun(ctx context.Context, seal Seal) error {
+	seal.Format = FormatVersion
+	return s.create(ctx, seal)
+}
+
+// ReadSeal returns a run's seal, or ErrNotFound.
+func (s *Store) ReadSeal(ctx context.Context, id RunID) (Seal, error) {
+	return read(ctx, s, Seal{Run: id})
+}
+
+// create writes a record, once.
+func (s *Store) create(ctx context.Context, r record) error {
+	key, data, err := object(r)
 	if err != nil {
 		return err
 	}
-	data, err := encode(r)
+	return s.bucket.Create(ctx, key, data)
+}
+
+// replace writes a record, in place of one that may be there.
+func (s *Store) replace(ctx context.Context, r record) error {
+	key, data, err := object(r)
 	if err != nil {
 		return err
 	}
 	return s.put(ctx, key, data)
 }
 
-// ReadMemo returns the record of finished work with that key, or ErrNotFound.
-func (s *Store) ReadMemo(ctx context.Context, work WorkKey) (Step, error) {
-	key, err := memoKey(work)
-	if err != nil {
-		return Step{}, err
+func object(r record) (key string, data []byte, err error) {
+	if key, err = r.key(); err != nil {
+		return "", nil, err
 	}
-	r, err := read[Step](ctx, s, key)
-	return r, belongs(err, key, r.WorkKey == work)
-}
-
-// SealRun ends a run, once.
-func (s *Store) SealRun(ctx context.Context, seal Seal) error {
-	seal.Format = FormatVersion
-	key, err := runKey(seal.Run, "seal.json")
-	if err != nil {
-		return err
+	if data, err = encode(r); err != nil {
+		return "", nil, err
 	}
-	return s.create(ctx, key, seal)
-}
-
-// ReadSeal returns a run's seal, or ErrNotFound.
-func (s *Store) ReadSeal(ctx context.Context, id RunID) (Seal, error) {
-	key, err := runKey(id, "seal.json")
-	if err != nil {
-		return Seal{}, err
-	}
-	r, err := read[Seal](ctx, s, key)
-	return r, belongs(err, key, r.Run == id)
+	return key, data, fits(key, data)
 }
 
 func encode(v any) ([]byte, error) {
@@ -145,17 +130,6 @@ func encode(v any) ([]byte, error) {
 		return nil, fmt.Errorf("store: encode %T: %w", v, err)
 	}
 	return append(data, '\n'), nil
-}
-
-func (s *Store) create(ctx context.Context, key string, v any) error {
-	data, err := encode(v)
-	if err != nil {
-		return err
-	}
-	if err := fits(key, data); err != nil {
-		return err
-	}
-	return s.bucket.Create(ctx, key, data)
 }
 
 func (s *Store) put(ctx context.Context, key string, data []byte) error {
@@ -185,33 +159,32 @@ func fits(key string, data []byte) error {
 	return nil
 }
 
-// read decodes a record. Its format is looked at first, because a later one may
-// decode into nothing that is known here.
-func read[T any](ctx context.Context, s *Store, key string) (record T, err error) {
+// read returns the record at want's key. It refuses one that says it is another,
+// such as a file that was copied to a second place.
+func read[R record](ctx context.Context, s *Store, want R) (got R, err error) {
+	key, err := want.key()
+	if err != nil {
+		return got, err
+	}
 	data, err := s.get(ctx, key)
 	if err != nil {
-		return record, err
+		return got, err
 	}
+	// The format first: a later one may decode into nothing that is known here.
 	var head struct {
 		Format int `json:"format"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		return record, fmt.Errorf("store: get %s: damaged record: %w", key, err)
+		return got, fmt.Errorf("store: get %s: damaged record: %w", key, err)
 	}
 	if head.Format < 1 || head.Format > FormatVersion {
-		return record, fmt.Errorf("store: get %s: format %d, and this gymline reads 1 to %d: use a newer gymline", key, head.Format, FormatVersion)
+		return got, fmt.Errorf("store: get %s: format %d, and this gymline reads 1 to %d: use a newer gymline", key, head.Format, FormatVersion)
 	}
-	if err := json.Unmarshal(data, &record); err != nil {
-		return record, fmt.Errorf("store: get %s: damaged record: %w", key, err)
+	if err := json.Unmarshal(data, &got); err != nil {
+		return got, fmt.Errorf("store: get %s: damaged record: %w", key, err)
 	}
-	return record, nil
-}
-
-// belongs refuses a record that says it is another one, such as a file that was
-// copied to a second place.
-func belongs(err error, key string, same bool) error {
-	if err == nil && !same {
-		return fmt.Errorf("store: get %s: the record is another one's: it was moved or altered", key)
+	if own, err := got.key(); err != nil || own != key {
+		return got, fmt.Errorf("store: get %s: the record is another one's: it was moved or altered", key)
 	}
-	return err
+	return got, nil
 }
