@@ -66,9 +66,6 @@ func runJob(ctx context.Context, edge *cli.Edge, o jobOptions) error {
 	if failed, ok := errors.AsType[*run.ShardError](err); ok {
 		at = failed.Shard
 	}
-	sink.Emit(progress.Event{
-		Type: progress.StepState, Step: o.step, Shard: at, State: progress.Failed,
-		Cause: err.Error(), Hint: fault.Hint(err), ExitCode: fault.Code(err),
-	})
+	sink.Emit(progress.Event{Type: progress.StepState, Step: o.step, Shard: at, State: progress.Failed}.Because(err))
 	return cli.Shown(err) // the event tells of it
 }

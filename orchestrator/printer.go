@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 
 	"github.com/gymline/gymline/internal/cli"
-	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
@@ -43,7 +42,7 @@ func newTerminal(edge *cli.Edge) *cli.Terminal {
 // failed says in a run's last event why it did not succeed.
 func failed(ended progress.Event, err error) progress.Event {
 	if err != nil && ended.State != store.Succeeded {
-		ended.Cause, ended.Hint, ended.ExitCode = err.Error(), fault.Hint(err), fault.Code(err)
+		return ended.Because(err)
 	}
 	return ended
 }
@@ -72,8 +71,8 @@ func (t *textPrinter) end(ctx context.Context, ended progress.Event, err error) 
 	}
 	t.Close()
 	if ended.State != store.Succeeded {
-		if ended.State == store.Failed && ended.Run != "" {
-			return cli.Shown(err) // the terminal told every failure
+		if t.ToldFailure() {
+			return cli.Shown(err)
 		}
 		return err
 	}

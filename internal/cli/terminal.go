@@ -190,6 +190,13 @@ func (t *Terminal) finish(state string, now time.Time) {
 	t.print(b.String())
 }
 
+// ToldFailure reports whether a shard's failure was told of.
+func (t *Terminal) ToldFailure() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.failures) > 0
+}
+
 // failure says in full what went wrong and what to do, wrapped to the width.
 func (t *Terminal) failure(e progress.Event) string {
 	var b strings.Builder

@@ -44,7 +44,7 @@ func (c Cluster) Start(ctx context.Context, m *argo.Manifests, d run.Draft, p *p
 		}
 		if from != "" {
 			if err := c.Runs.TakeOver(ctx, p, from, id); err != nil {
-				return "", err
+				return "", c.notStarted(ctx, id, err)
 			}
 		}
 		if created, err = c.create(ctx, id, m); err != nil {
@@ -55,8 +55,8 @@ func (c Cluster) Start(ctx context.Context, m *argo.Manifests, d run.Draft, p *p
 }
 
 // create creates a run's Workflow, unless another store's run took the name at
-// the same moment. A run that gets no Workflow is sealed; when the answer was lost,
-// the cluster is asked whether it has it all the same.
+// the same moment. When the answer was lost, the cluster is asked whether it has
+// the Workflow all the same.
 func (c Cluster) create(ctx context.Context, id store.RunID, m *argo.Manifests) (created bool, err error) {
 	m.Name(id)
 	err = c.Client.Submit(ctx, m)
@@ -75,8 +75,14 @@ func (c Cluster) create(ctx context.Context, id store.RunID, m *argo.Manifests) 
 	if has {
 		return true, nil
 	}
-	return false, errors.Join(err, c.Runs.Seal(after, id, store.Failed,
-		store.Failure{Step: "workflow", ExitCode: fault.Code(err), Cause: err.Error(), Hint: fault.Hint(err)}))
+	return false, c.notStarted(ctx, id, err)
+}
+
+// notStarted seals a run that gets no Workflow, and returns why.
+func (c Cluster) notStarted(ctx context.Context, id store.RunID, why error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sealAfter)
+	defer cancel()
+	return errors.Join(why, c.Runs.Seal(ctx, id, store.Failed, run.FailureOf("workflow", 0, why)))
 }
 
 // Stop stops a run; its Workflow's own seal would call that a failure.

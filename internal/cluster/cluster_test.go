@@ -191,6 +191,23 @@ func TestStart(t *testing.T) {
 	if seal := w.sealed("x-6"); seal.State != store.Failed || seal.Failures[0].Cause != "connection reset" || seal.Failures[0].ExitCode != fault.Temporary {
 		t.Errorf("%+v", seal)
 	}
+	// What cannot be taken over leaves no run that is open for ever.
+	w.ok(w.Runs.Bucket().Create(t.Context(), "runs/x-3/steps/make/2.json", []byte("cut in ha")))
+	if id, err := w.start("x-3"); id != "" || err == nil || w.sealed("x-7").State != store.Failed || w.sealed("x-7").Failures[0].Cause != err.Error() {
+		t.Errorf("%s, %v, %+v", id, err, w.sealed("x-7"))
+	}
+}
+
+// A run whose workflow is over and whose seal cannot be read is not said to be
+// unknown to the cluster.
+func TestFollowOfASealThatCannotBeRead(t *testing.T) {
+	w := newWorld(t)
+	id, err := w.start("")
+	w.ok(err)
+	w.ok(w.Runs.Bucket().Create(t.Context(), "runs/x-1/seal.json", []byte("cut in ha")))
+	if _, err := w.Follow(t.Context(), id, w.plan, &screen{}); err == nil || errors.Is(err, argo.ErrNoWorkflow) {
+		t.Error(err)
+	}
 }
 
 func TestStop(t *testing.T) {

@@ -103,8 +103,8 @@ var errUnsealed = errors.New("the workflow ended and the run was not sealed")
 func (f *follower) look(ctx context.Context) error {
 	state, err := f.Client.State(ctx, f.workflow)
 	if errors.Is(err, argo.ErrNoWorkflow) {
-		if sealErr := f.sealed(ctx); sealErr == nil {
-			return nil // it ended, and its time to live is over
+		if sealErr := f.sealed(ctx); !errors.Is(sealErr, store.ErrNotFound) {
+			return sealErr // nil: it ended, and its time to live is over
 		}
 	}
 	if err != nil {

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/gymline/gymline/internal/engine/argo"
 	"github.com/gymline/gymline/internal/run"
@@ -63,7 +62,7 @@ func (c Cluster) Status(ctx context.Context, id store.RunID) (*Status, error) {
 
 // Again reports whether a failure is of a shard that is still tried.
 func (s *Status) Again(f store.Failure) bool {
-	return !run.Lasting(f) && !slices.Contains([]string{store.Succeeded, store.Failed, store.Interrupted}, s.State)
+	return !run.Lasting(f) && !argo.Ended(s.State) && s.State != store.Interrupted
 }
 
 func (s *Status) count(from run.Step) Step {

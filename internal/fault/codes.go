@@ -2,6 +2,7 @@ package fault
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -24,6 +25,11 @@ func Meanings() []Meaning {
 		{Config, "Config", "bad configuration or credentials"},
 		{Interrupted, "Interrupted", "interrupted; what was done is kept"},
 	}
+}
+
+// Known reports whether an exit code is one of gymline's.
+func Known(code int) bool {
+	return slices.ContainsFunc(Meanings(), func(m Meaning) bool { return m.Code == code })
 }
 
 // Help lists the exit codes as a command's help shows them.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
 )
 
@@ -56,6 +57,12 @@ type Event struct {
 	Hint      string      `json:"hint,omitempty"`
 	Steps     []StepShape `json:"steps,omitempty"`
 	Report    string      `json:"report,omitempty"` // with RunEnded: the HTML report's path
+}
+
+// Because returns the event with why what it tells of came to be.
+func (e Event) Because(err error) Event {
+	e.Cause, e.Hint, e.ExitCode = err.Error(), fault.Hint(err), fault.Code(err)
+	return e
 }
 
 // A StepShape announces a step of a run.

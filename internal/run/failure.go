@@ -18,11 +18,16 @@ const lookEvery = 5 * time.Second
 
 var errGivenUp = errors.New("the run has failed")
 
-// keepFailure leaves in the store why the shard of f failed: in a cluster nothing
-// else outlives the pod. It is a help and no part of the work: that it cannot be
-// written changes nothing.
+// FailureOf is the record of why a shard failed.
+func FailureOf(step store.StepName, shard int, err error) store.Failure {
+	return store.Failure{Step: step, Shard: shard, ExitCode: fault.Code(err), Cause: err.Error(), Hint: fault.Hint(err)}
+}
+
+// keepFailure leaves f, which is of err, in the store: in a cluster nothing else
+// outlives the pod. It is a help and no part of the work: that it cannot be written
+// changes nothing.
 func keepFailure(ctx context.Context, st *store.Store, f store.Failure, id store.RunID, err error) {
-	if f.ExitCode = fault.Code(err); err == nil || f.ExitCode == fault.Interrupted || errors.Is(err, errGivenUp) {
+	if f.ExitCode == fault.Interrupted || errors.Is(err, errGivenUp) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
@@ -30,7 +35,6 @@ func keepFailure(ctx context.Context, st *store.Store, f store.Failure, id store
 	if _, err := st.ReadRun(ctx, id); err != nil {
 		return // there is no run to leave it in
 	}
-	f.Cause, f.Hint = err.Error(), fault.Hint(err)
 	_ = st.PutFailure(ctx, id, f)
 }
 

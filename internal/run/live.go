@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gymline/gymline/internal/store"
@@ -27,8 +28,8 @@ func (r Registry) Live(ctx context.Context, d Draft, work func(store.RunID) ([]s
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), sealWithin)
 	defer cancel()
-	if err := r.Seal(last, id, state, failures...); err != nil {
-		return id, store.Failed, err
+	if sealErr := r.Seal(last, id, state, failures...); sealErr != nil {
+		return id, store.Failed, errors.Join(err, sealErr)
 	}
 	return id, state, err
 }

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/gymline/gymline/internal/fault"
@@ -54,16 +55,35 @@ func TestLiveOfARunThatWasSealed(t *testing.T) {
 		t.Errorf("%s, %s, %v", id, state, err)
 	}
 	away := errors.New("the store is away")
-	broken := Registry{Store: store.New(brokenBucket{w.Bucket(), away}), Now: w.Now}
+	broken := Registry{Store: store.New(brokenBucket{w.Bucket(), "", away}), Now: w.Now}
 	if id, state, err := broken.Live(t.Context(), w.draft(Execution{}), nil); id != "" || state != store.Failed || !errors.Is(err, away) {
 		t.Errorf("%q, %s, %v", id, state, err)
 	}
 }
 
-// A brokenBucket takes no records.
+// Why a run failed is told also when it cannot be sealed.
+func TestLiveOfARunThatCannotBeSealed(t *testing.T) {
+	w := newWorld(t)
+	away := errors.New("the store is away")
+	r := w.Registry
+	r.Store = store.New(brokenBucket{w.Bucket(), "runs/x-1/seal.json", away})
+	bad := store.Failure{Step: "make", Shard: 1, ExitCode: fault.Permanent, Cause: "bad"}
+	id, state, err := r.Live(t.Context(), w.draft(Execution{}), func(store.RunID) ([]store.Failure, error) { return []store.Failure{bad}, nil })
+	if id != "x-1" || state != store.Failed || !errors.Is(err, away) || fault.Code(err) != fault.Permanent || !strings.Contains(err.Error(), "make/1: bad") {
+		t.Errorf("%s, %s, %v", id, state, err)
+	}
+}
+
+// A brokenBucket does not take the record at a key, or "" takes none.
 type brokenBucket struct {
 	store.Bucket
+	key string
 	err error
 }
 
-func (b brokenBucket) Create(context.Context, string, []byte) error { return b.err }
+func (b brokenBucket) Create(ctx context.Context, key string, data []byte) error {
+	if b.key == "" || b.key == key {
+		return b.err
+	}
+	return b.Bucket.Create(ctx, key, data)
+}

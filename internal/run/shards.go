@@ -60,7 +60,9 @@ func (w Worker) Shards(ctx context.Context, which job.Shard, stride int, sink pr
 	if err == nil {
 		return nil
 	}
-	keepFailure(ctx, w.Store, store.Failure{Step: which.Step, Shard: at, Progress: far.of(at)}, which.Run, err)
+	failure := FailureOf(which.Step, at, err)
+	failure.Progress = far.of(at)
+	keepFailure(ctx, w.Store, failure, which.Run, err)
 	return &ShardError{at, err}
 }
 

@@ -42,11 +42,11 @@ func (cfg Config) child(ctx context.Context, run store.RunID, l *lot, sink progr
 	if end.OK() {
 		return nil
 	}
-	f := ended(ctx, end)
-	if last.State == progress.Failed && f.code != fault.Interrupted {
-		f.cause, f.hint = last.Cause, last.Hint
+	err = ended(ctx, end)
+	if code := fault.Code(err); last.State == progress.Failed && code != fault.Interrupted {
+		return fault.New(code, errors.New(last.Cause), last.Hint)
 	}
-	return f
+	return err
 }
 
 // pass passes an event of the lot's child on. With the end of a shard the next one
@@ -65,36 +65,31 @@ func (l *lot) pass(e progress.Event, sink progress.Sink) {
 	}
 }
 
-func startFailure(ctx context.Context, binary string, err error) *failed {
-	f := &failed{code: fault.Config, cause: fmt.Sprintf("start %s: %v", binary, err), hint: "is gymline's binary still there?"}
+func startFailure(ctx context.Context, binary string, err error) error {
+	err = fmt.Errorf("start %s: %w", binary, err)
 	switch {
 	case ctx.Err() != nil:
-		f.code = fault.Interrupted
+		return fault.New(fault.Interrupted, err, "")
 	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.ENOMEM):
-		f.code, f.hint = fault.Temporary, "the machine has no room for another process: lower parallelism.shards"
+		return fault.New(fault.Temporary, err, "the machine has no room for another process: lower parallelism.shards")
 	}
-	return f
+	return fault.New(fault.Config, err, "is gymline's binary still there?")
 }
 
 // ended says what it means how a child that did not succeed came to its end.
-func ended(ctx context.Context, end child.End) *failed {
-	asked := ctx.Err() != nil
+func ended(ctx context.Context, end child.End) error {
+	said := errors.New(end.Words())
 	switch {
-	case asked && (end.Signal != "" || end.Code == fault.Interrupted):
-		return &failed{code: fault.Interrupted, cause: "interrupted"}
+	case ctx.Err() != nil && (end.Signal != "" || end.Code == fault.Interrupted):
+		return context.Canceled // it was asked to leave
+	case end.Signal == "SIGKILL":
+		return fault.New(fault.Temporary, errors.New("killed by SIGKILL"), "if memory ran out, lower parallelism.inFlight or parallelism.shards in the profile")
 	case end.Signal != "":
-		f := &failed{code: fault.Temporary, cause: "killed by " + end.Signal}
-		if end.Signal == "SIGKILL" {
-			f.hint = "if memory ran out, lower parallelism.inFlight or parallelism.shards in the profile"
-		}
-		return f
+		return fault.New(fault.Temporary, errors.New("killed by "+end.Signal), "")
+	case end.Code == fault.Interrupted:
+		return fault.New(fault.Temporary, errors.New("ended by a signal from outside"), "")
+	case end.Code == fault.Internal || !fault.Known(end.Code):
+		return fault.New(fault.Internal, said, "this is a defect: please report it with the log above")
 	}
-	switch end.Code {
-	case fault.Interrupted:
-		return &failed{code: fault.Temporary, cause: "ended by a signal from outside"}
-	case fault.Usage, fault.Permanent, fault.Budget, fault.Temporary, fault.Config:
-		return &failed{code: end.Code, cause: end.Words()}
-	default:
-		return &failed{code: fault.Internal, cause: end.Words(), hint: "this is a defect: please report it with the log above"}
-	}
+	return fault.New(end.Code, said, "")
 }

@@ -102,5 +102,5 @@ type settlement struct {
 // An outcome is how a lot ended.
 type outcome struct {
 	lot *lot
-	err error // *failed, or context.Canceled
+	err error // of the shard under way; context.Canceled when it was asked to leave
 }

@@ -2,8 +2,6 @@ package local
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -68,11 +66,7 @@ func (l *lot) event(state string) progress.Event {
 }
 
 func (l *lot) failure(err error) store.Failure {
-	f := store.Failure{Step: l.step.Name, Shard: l.left[0], ExitCode: fault.Internal, Cause: err.Error()}
-	if e, ok := errors.AsType[*failed](err); ok {
-		f.ExitCode, f.Cause, f.Hint = e.code, e.cause, e.hint
-	}
-	return f
+	return store.Failure{Step: l.step.Name, Shard: l.left[0], ExitCode: fault.Code(err), Cause: err.Error(), Hint: fault.Hint(err)}
 }
 
 // ended takes the end of a shard, and reports whether it was still to come. The
@@ -96,21 +90,17 @@ func (cfg Config) do(ctx context.Context, run store.RunID, l *lot, sink progress
 		running.Attempt = attempt
 		sink.Emit(running)
 		err := cfg.child(ctx, run, l, sink)
-		f, ok := errors.AsType[*failed](err)
 		switch {
 		case err == nil:
 			return nil
-		case ctx.Err() != nil && ok && f.code == fault.Interrupted:
+		case ctx.Err() != nil && fault.Code(err) == fault.Interrupted:
 			return context.Canceled
 		case l.left[0] != first:
 			attempt, wait = 1, cfg.Backoff
 		}
-		event := l.event(progress.Retrying)
-		event.Attempt, event.Cause = attempt, err.Error()
-		if ok {
-			event.ExitCode, event.Cause, event.Hint = f.code, f.cause, f.hint
-		}
-		if !ok || f.code != fault.Temporary || attempt > cfg.Retries {
+		event := l.event(progress.Retrying).Because(err)
+		event.Attempt = attempt
+		if event.ExitCode != fault.Temporary || attempt > cfg.Retries {
 			event.State = progress.Failed
 			sink.Emit(event)
 			return err
@@ -129,12 +119,3 @@ func (cfg Config) do(ctx context.Context, run store.RunID, l *lot, sink progress
 func (l *lot) args(run store.RunID) []string {
 	return engine.Args(string(run), l.step, strconv.Itoa(l.left[0]), l.stride)
 }
-
-// A failed is how a child ended when it did not succeed.
-type failed struct {
-	code  int
-	cause string
-	hint  string
-}
-
-func (e *failed) Error() string { return fmt.Sprintf("exit code %d: %s", e.code, e.cause) }
