@@ -29,14 +29,14 @@ func (l *loader) checkExperiment(e *Experiment) {
 	if e.Spec.Reward != nil {
 		l.checkData(&e.Spec, e.Spec.Reward.Data, "spec.reward.data")
 		if path := "spec.reward.folds"; l.ok(path) && e.Spec.Reward.Folds == 1 {
-			l.add(l.at(path), path, "one fold leaves nothing to train on", "give 2 or more, or 0 to leave out one trace at a time")
+			l.wrong(path, "one fold leaves nothing to train on", "give 2 or more, or 0 to leave out one trace at a time")
 		}
 	}
 	if e.Spec.Export != nil {
 		l.checkData(&e.Spec, e.Spec.Export.Data, "spec.export.data")
 	}
 	if e.Spec.Train != nil && e.Spec.Export == nil {
-		l.add(l.at("spec.train"), "spec.train", "needs the section export, which is not there", "add export, or remove train")
+		l.wrong("spec.train", "needs the section export, which is not there", "add export, or remove train")
 	}
 	if e.Spec.Evaluate != nil {
 		l.checkEvaluate(&e.Spec)
@@ -58,16 +58,16 @@ func (l *loader) checkReferences(s *Spec) {
 			names, section = slices.Sorted(maps.Keys(s.Train)), "spec.train"
 		}
 		if !slices.Contains(names, ref.name) {
-			l.add(l.at(ref.path), ref.path, fmt.Sprintf("no %s is called %q", ref.kind, clip(ref.name)),
+			l.wrong(ref.path, fmt.Sprintf("no %s is called %q", ref.kind, clip(ref.name)),
 				suggest(ref.name, names, "declare it under "+section))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Inputs)) {
 		path := "spec.inputs." + name
 		if slices.Contains(reservedInputs, name) {
-			l.add(l.at(path), path, "is a name that gymline uses itself", "give the input another name")
+			l.wrong(path, "is a name that gymline uses itself", "give the input another name")
 		} else if !used[name] && !l.bad[path] {
-			l.add(l.at(path), path, "is not used, and would be copied into every run", "remove it, or refer to it")
+			l.wrong(path, "is not used, and would be copied into every run", "remove it, or refer to it")
 		}
 	}
 }
@@ -86,18 +86,18 @@ func (l *loader) checkGenerate(g *Generate) {
 	s := g.Scenes
 	if s.Seeds == nil {
 		if !l.bad[path] && (l.ok(path+".model") || l.ok(path+".count") && s.Count > 0) {
-			l.add(l.at(path), path, "has model or count, which are for scenes written from seeds", "add seeds, or remove them; limit bounds the scenes of file")
+			l.wrong(path, "has model or count, which are for scenes written from seeds", "add seeds, or remove them; limit bounds the scenes of file")
 		}
 	} else if !l.bad[path] {
-		if _, given := l.where[path+".model"]; !given {
-			l.add(l.at(path), path+".model", "is missing", "name the model that writes scenes from seeds")
+		if !l.given(path + ".model") {
+			l.wrong(path+".model", "is missing", "name the model that writes scenes from seeds")
 		}
 		if !l.bad[path+".count"] && s.Count == 0 {
-			l.add(l.at(path+".count"), path+".count", "no scenes would be written from seeds", "give 1 or more, or remove seeds")
+			l.wrong(path+".count", "no scenes would be written from seeds", "give 1 or more, or remove seeds")
 		}
 	}
 	if s.File == nil && l.ok(path+".limit") && s.Limit > 0 {
-		l.add(l.at(path+".limit"), path+".limit", "bounds the scenes of file, and there is none", "remove it; count is the number of scenes written from seeds")
+		l.wrong(path+".limit", "bounds the scenes of file, and there is none", "remove it; count is the number of scenes written from seeds")
 	}
 	known := s.File == nil || s.Limit > 0
 	most := s.Count
@@ -105,23 +105,23 @@ func (l *loader) checkGenerate(g *Generate) {
 		most += s.Limit
 	}
 	if shards := "spec.generate.shards"; known && most > 0 && l.ok(shards) && !l.bad[path+".limit"] && g.Shards > most {
-		l.add(l.at(shards), shards, fmt.Sprintf("%d shards for %d scenes leave some without work", g.Shards, most), fmt.Sprintf("give at most %d", most))
+		l.wrong(shards, fmt.Sprintf("%d shards for %d scenes leave some without work", g.Shards, most), fmt.Sprintf("give at most %d", most))
 	}
 }
 
 func (l *loader) checkCurate(s *Spec, c *Curate) {
 	const path = "spec.curate"
 	if s.Generate == nil {
-		l.add(l.at(path), path, "needs the section generate, which is not there", "add generate, or remove curate")
+		l.wrong(path, "needs the section generate, which is not there", "add generate, or remove curate")
 	}
 	if a := path + ".acceptance"; c.Acceptance != nil && !l.bad[a+".min"] && !l.bad[a+".max"] && c.Acceptance.Min > c.Acceptance.Max {
-		l.add(l.at(a), a, fmt.Sprintf("min %v is above max %v", c.Acceptance.Min, c.Acceptance.Max), "lower min or raise max")
+		l.wrong(a, fmt.Sprintf("min %v is above max %v", c.Acceptance.Min, c.Acceptance.Max), "lower min or raise max")
 	} else if q := path + ".quota"; c.Acceptance != nil && !l.bad[a+".min"] && !l.bad[a+".max"] && l.ok(q) && !c.Acceptance.divides(c.Quota) {
 		hint := "widen acceptance"
 		if near := c.Acceptance.near(c.Quota); near > 0 {
 			hint = fmt.Sprintf("give %d, or widen acceptance", near)
 		}
-		l.add(l.at(q), q, fmt.Sprintf("no number of %d rows is a share from %v to %v", c.Quota, c.Acceptance.Min, c.Acceptance.Max), hint)
+		l.wrong(q, fmt.Sprintf("no number of %d rows is a share from %v to %v", c.Quota, c.Acceptance.Min, c.Acceptance.Max), hint)
 	}
 }
 
@@ -153,7 +153,7 @@ func (l *loader) checkBudget(s *Spec) {
 	for _, name := range usedModels(s) {
 		path := "spec.models." + name
 		if m, there := s.Models[name]; there && m.Provider == "openai" && m.Price == nil && !l.bad[path] && !l.bad[path+".price"] {
-			l.add(l.at(path), path+".price", "is missing, and spec.budget counts what every call costs", "add price, or remove budget")
+			l.wrong(path+".price", "is missing, and spec.budget counts what every call costs", "add price, or remove budget")
 		}
 	}
 }
@@ -162,7 +162,7 @@ func (l *loader) checkData(s *Spec, d Data, path string) {
 	gym := path + ".gym"
 	switch {
 	case d.Gym && s.Generate == nil:
-		l.add(l.at(gym), gym, "needs the section generate, which is not there", "add generate, or remove gym")
+		l.wrong(gym, "needs the section generate, which is not there", "add generate, or remove gym")
 	case l.ok(gym) && !d.Gym && !l.given(path+".proactivebench"):
 		l.add(l.at(gym), path, "leaves no data", "write gym: true, or add proactivebench")
 	}
@@ -173,19 +173,19 @@ func (l *loader) checkEvaluate(s *Spec) {
 	for i, c := range e.Candidates {
 		path := fmt.Sprintf("spec.evaluate.candidates[%d]", i)
 		if before, twice := first[c.Name]; twice && c.Name != "" {
-			l.add(l.at(path+".name"), path+".name", fmt.Sprintf("%q is also candidate %d", clip(c.Name), before), "give each candidate a name of its own")
+			l.wrong(path+".name", fmt.Sprintf("%q is also candidate %d", clip(c.Name), before), "give each candidate a name of its own")
 		} else {
 			first[c.Name] = i
 		}
 		if e.Judge.Recorded && c.Model != "" {
-			l.add(l.at(path+".model"), path+".model", "has no recorded verdicts, and judge is recorded", "use recorded, or another judge")
+			l.wrong(path+".model", "has no recorded verdicts, and judge is recorded", "use recorded, or another judge")
 		}
 		if checkpoint := path + ".checkpoint"; l.given(checkpoint) && !l.given(path+".model") {
-			l.add(l.at(checkpoint), checkpoint, "is served by a model, and there is none", "remove it, or give model instead of recorded")
+			l.wrong(checkpoint, "is served by a model, and there is none", "remove it, or give model instead of recorded")
 		}
 	}
 	if judge := "spec.evaluate.judge.rewardModel"; e.Judge.RewardModel && s.Reward == nil {
-		l.add(l.at(judge), judge, "needs the section reward, which is not there", "add reward, or use another judge")
+		l.wrong(judge, "needs the section reward, which is not there", "add reward, or use another judge")
 	}
 }
 
@@ -214,7 +214,7 @@ func (l *loader) resolveInputs(e *Experiment, opts Options) {
 		}
 		e.Spec.Inputs[name] = in
 		if in.Path == "" && opts.NeedInputs && !l.bad[path] && !l.bad["spec.inputs."+name] {
-			l.add(l.at(path), path, "is given neither here nor on the command line", fmt.Sprintf("add --input %s=PATH", name))
+			l.wrong(path, "is given neither here nor on the command line", fmt.Sprintf("add --input %s=PATH", name))
 		}
 		if in.Path != "" && opts.Stat != nil {
 			l.stat(path, in.Path, "folder", opts)
@@ -241,14 +241,8 @@ func (l *loader) stat(field, path, is string, opts Options) {
 		if _, after, ok := strings.Cut(cause, path+": "); ok {
 			cause = after
 		}
-		l.add(l.at(field), field, fmt.Sprintf("%s cannot be read: %s", path, cause), "correct the path, or put the data there")
+		l.wrong(field, fmt.Sprintf("%s cannot be read: %s", path, cause), "correct the path, or put the data there")
 	case info.IsDir() != (is == "folder"):
-		l.add(l.at(field), field, fmt.Sprintf("%s is not a %s", path, is), "give the path of a "+is)
+		l.wrong(field, fmt.Sprintf("%s is not a %s", path, is), "give the path of a "+is)
 	}
-}
-
-// given reports whether the file has path, well or badly.
-func (l *loader) given(path string) bool {
-	_, ok := l.where[path]
-	return ok
 }

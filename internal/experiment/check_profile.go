@@ -17,7 +17,7 @@ func (l *loader) checkProfile(p *Profile) {
 	}
 	r := p.Spec.Retries
 	if path := "spec.retries.maxBackoff"; !l.bad[path] && !l.bad["spec.retries.backoff"] && r.MaxBackoff < r.Backoff {
-		l.add(l.at(path), path, fmt.Sprintf("%s is less than backoff, %s", r.MaxBackoff, r.Backoff), "raise maxBackoff or lower backoff")
+		l.wrong(path, fmt.Sprintf("%s is less than backoff, %s", r.MaxBackoff, r.Backoff), "raise maxBackoff or lower backoff")
 	}
 	if p.Spec.Engine == EngineArgo && p.Spec.Argo != nil && !l.bad["spec.argo"] {
 		l.checkArgo(p)
@@ -27,7 +27,7 @@ func (l *loader) checkProfile(p *Profile) {
 func (l *loader) checkArgo(p *Profile) {
 	a := p.Spec.Argo
 	if path := "spec.store"; p.Spec.Store.S3 == nil && !l.bad[path] {
-		l.add(l.at(path), path, "pods cannot reach a folder of this machine", "give s3, a server that pods and this machine reach")
+		l.wrong(path, "pods cannot reach a folder of this machine", "give s3, a server that pods and this machine reach")
 	}
 	if s3 := p.Spec.Store.S3; s3 != nil {
 		l.checkKeyOfStore(a, s3.AccessKey, "spec.store.s3.accessKey")
@@ -37,7 +37,7 @@ func (l *loader) checkArgo(p *Profile) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Secrets)) {
 		if path := "spec.argo.secrets." + name; strings.HasPrefix(name, "GYMLINE_") || name == "PATH" || name == "HOME" {
-			l.add(l.at(path), path, "is a variable that pods set themselves", "use another variable")
+			l.wrong(path, "is a variable that pods set themselves", "use another variable")
 		}
 	}
 	for _, step := range slices.Sorted(maps.Keys(a.Resources)) {
@@ -49,7 +49,7 @@ func (l *loader) checkArgo(p *Profile) {
 func (l *loader) checkKeyOfStore(a *Argo, key SecretRef, from string) {
 	const path = "spec.argo.secrets"
 	if _, there := a.Secrets[key.Env]; !there && !l.bad[path] && l.ok(from+".env") {
-		l.add(l.at(path), path+"."+key.Env, "is missing, and "+from+" names it", secretEntry)
+		l.wrong(path+"."+key.Env, "is missing, and "+from+" names it", secretEntry)
 	}
 }
 
@@ -65,7 +65,7 @@ func (l *loader) checkResources(r Resources, parent string) {
 		}
 		path, most := parent+".limits."+name, resource.MustParse(limit)
 		if most.Cmp(resource.MustParse(request)) < 0 {
-			l.add(l.at(path), path, fmt.Sprintf("%s is less than the request, %s", limit, request), "raise the limit or lower the request")
+			l.wrong(path, fmt.Sprintf("%s is less than the request, %s", limit, request), "raise the limit or lower the request")
 		}
 	}
 }

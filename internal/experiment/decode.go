@@ -60,6 +60,9 @@ func (l *loader) add(at place, path, message, fix string) {
 	})
 }
 
+// wrong reports a problem of what stands at path.
+func (l *loader) wrong(path, message, fix string) { l.add(l.at(path), path, message, fix) }
+
 // at returns where path stands, or else the nearest that encloses it.
 func (l *loader) at(path string) place {
 	for {
@@ -75,8 +78,13 @@ func (l *loader) at(path string) place {
 
 // ok reports whether the file gives path and nothing is wrong there.
 func (l *loader) ok(path string) bool {
-	_, given := l.where[path]
-	return given && !l.bad[path]
+	return l.given(path) && !l.bad[path]
+}
+
+// given reports whether the file gives path, well or badly.
+func (l *loader) given(path string) bool {
+	_, ok := l.where[path]
+	return ok
 }
 
 func (l *loader) err() error {
@@ -98,11 +106,11 @@ func (l *loader) decode(n *node, v reflect.Value, path string, f *field) {
 		}
 		v = v.Elem()
 	}
-	if _, ok := l.where[path]; !ok {
+	if !l.given(path) {
 		l.where[path] = n.at
 	}
 	if n.kind == nullNode {
-		l.add(l.at(path), path, "is empty", "give it a value, or remove the key")
+		l.wrong(path, "is empty", "give it a value, or remove the key")
 		return
 	}
 	switch {
@@ -125,13 +133,13 @@ func (l *loader) decode(n *node, v reflect.Value, path string, f *field) {
 
 // wrongType reports that n is not what the field wants.
 func (l *loader) wrongType(n *node, path, want, fix string) {
-	l.add(l.at(path), path, "want "+want+", found "+describeNode(n), fix)
+	l.wrong(path, "want "+want+", found "+describeNode(n), fix)
 }
 
 func (l *loader) object(n *node, v reflect.Value, path string, f *field) {
 	if v.Type() == reflect.TypeFor[SecretRef]() && n.kind != mapNode {
 		// Whatever stands here may be the secret itself: it is not shown.
-		l.add(l.at(path), path, "want a reference, found a value", "write {env: NAME}, and put the secret into that environment variable")
+		l.wrong(path, "want a reference, found a value", "write {env: NAME}, and put the secret into that environment variable")
 		return
 	}
 	o := describe(v.Type())
@@ -180,7 +188,7 @@ func (l *loader) field(n *node, v reflect.Value, parent string, f *field) {
 		l.decode(e.value, v.Field(f.index), path, f)
 	case !applies:
 	case f.required():
-		l.add(l.at(parent), path, "is missing", "add it: "+firstSentence(f.tag.Get("doc")))
+		l.wrong(path, "is missing", "add it: "+firstSentence(f.tag.Get("doc")))
 	case f.tag.Get("when") != "":
 		f.assignDefault(v.Field(f.index))
 	default:
@@ -199,10 +207,10 @@ func (l *loader) counts(n *node, path string, o object) {
 		return count
 	}
 	if count := given(o.exactly); o.exactly != nil && count != 1 {
-		l.add(l.at(path), path, fmt.Sprintf("has %d of the keys %s, and needs exactly one", count, enumerate(o.exactly, "and")), "give one of them")
+		l.wrong(path, fmt.Sprintf("has %d of the keys %s, and needs exactly one", count, enumerate(o.exactly, "and")), "give one of them")
 	}
 	if o.atLeast != nil && given(o.atLeast) == 0 {
-		l.add(l.at(path), path, "has none of the keys "+enumerate(o.atLeast, "and"), "give at least one of them")
+		l.wrong(path, "has none of the keys "+enumerate(o.atLeast, "and"), "give at least one of them")
 	}
 }
 

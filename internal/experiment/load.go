@@ -25,21 +25,13 @@ type Options struct {
 // everything that is wrong, in the order of the file.
 func Load(name string, data []byte, opts Options) (*Experiment, error) {
 	l := newLoader(name)
-	root := l.document(data)
-	if root == nil {
-		return nil, l.err()
-	}
-	return l.experiment(root, opts)
+	return l.experiment(l.document(data), opts)
 }
 
 // LoadProfile reads a Profile, as Load does an Experiment.
 func LoadProfile(name string, data []byte) (*Profile, error) {
 	l := newLoader(name)
-	root := l.document(data)
-	if root == nil {
-		return nil, l.err()
-	}
-	return l.profile(root)
+	return l.profile(l.document(data))
 }
 
 // LoadAny reads a file of either kind: the value is an *Experiment or a *Profile.
@@ -94,16 +86,18 @@ func (l *loader) document(data []byte) *node {
 	return root
 }
 
+// experiment reads the mapping; root is nil after problems.
 func (l *loader) experiment(root *node, opts Options) (*Experiment, error) {
-	l.override(root, opts.Set)
-	l.secrets(root, "")
-	var e Experiment
-	switch l.version(root, KindExperiment) {
-	case V1Alpha1:
-		l.decode(root, reflect.ValueOf(&e).Elem(), "", &field{})
-	default: // an older version decodes into types of its own here, and is then upgraded to e
+	if root == nil {
 		return nil, l.err()
 	}
+	l.override(root, opts.Set)
+	l.secrets(root, "")
+	if !l.reads(root, KindExperiment) {
+		return nil, l.err()
+	}
+	var e Experiment
+	l.decode(root, reflect.ValueOf(&e).Elem(), "", &field{})
 	l.checkExperiment(&e)
 	l.resolveInputs(&e, opts)
 	if err := l.err(); err != nil {
@@ -113,14 +107,15 @@ func (l *loader) experiment(root *node, opts Options) (*Experiment, error) {
 }
 
 func (l *loader) profile(root *node) (*Profile, error) {
-	l.secrets(root, "")
-	var p Profile
-	switch l.version(root, KindProfile) {
-	case V1Alpha1:
-		l.decode(root, reflect.ValueOf(&p).Elem(), "", &field{})
-	default:
+	if root == nil {
 		return nil, l.err()
 	}
+	l.secrets(root, "")
+	if !l.reads(root, KindProfile) {
+		return nil, l.err()
+	}
+	var p Profile
+	l.decode(root, reflect.ValueOf(&p).Elem(), "", &field{})
 	l.checkProfile(&p)
 	if err := l.err(); err != nil {
 		return nil, err
@@ -128,19 +123,19 @@ func (l *loader) profile(root *node) (*Profile, error) {
 	return &p, nil
 }
 
-// version returns the version to decode root as, or "" after a problem. A
-// missing or misshapen one counts as the newest, whose decoder reports it.
-func (l *loader) version(root *node, kind string) string {
+// reads reports whether root is of the kind, in a version that can be decoded. What
+// is missing or misshapen counts as right, for the decoder to report.
+func (l *loader) reads(root *node, kind string) bool {
 	if k := root.get("kind"); k != nil && k.kind == stringNode && k.text != kind {
 		l.add(k.at, "kind", fmt.Sprintf("is %q, not %s", clip(k.text), kind), kindFix(k.text, kind))
-		return ""
+		return false
 	}
 	v := root.get("apiVersion")
 	if v == nil || v.kind != stringNode || v.text == V1Alpha1 {
-		return V1Alpha1
+		return true
 	}
 	l.add(v.at, "apiVersion", fmt.Sprintf("this gymline does not read version %q", clip(v.text)), "write "+V1Alpha1+", or use the gymline that the file was written for")
-	return ""
+	return false
 }
 
 func kindFix(given, want string) string {

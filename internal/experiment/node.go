@@ -225,11 +225,6 @@ func (p *treeParser) plain(tokens token.Tokens) bool {
 
 var plainNumber = regexp.MustCompile(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`)
 
-func parseFloat(s string) float64 {
-	x, _ := strconv.ParseFloat(s, 64) // beyond range it is infinite, which no field allows
-	return x
-}
-
 // node converts a value; path is for messages.
 func (p *treeParser) node(n ast.Node, path string) *node {
 	if n == nil {
@@ -253,7 +248,8 @@ func (p *treeParser) node(n ast.Node, path string) *node {
 		out.kind, out.value, out.text = stringNode, n.Value, n.Value
 		// The parser takes 1e3, and whole numbers beyond 64 bits, for text.
 		if n.Token.Type == token.StringType && plainNumber.MatchString(n.Value) {
-			out.kind, out.value = floatNode, parseFloat(n.Value)
+			x, _ := strconv.ParseFloat(n.Value, 64) // beyond range it is infinite, which no field allows
+			out.kind, out.value = floatNode, x
 		}
 	case *ast.LiteralNode:
 		out.kind, out.value, out.text = stringNode, n.Value.Value, n.Value.Value

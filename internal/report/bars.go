@@ -118,11 +118,15 @@ func gymBars(s *trace.Stats) []bar {
 func ledgerBars(ledger []rows.Counts) []bar {
 	var bars []bar
 	for _, c := range ledger {
-		bars = append(bars, barOf(c.Stage, text.Plural(c.Planned, "row"), []share{
-			{"accepted", "used", c.Accepted}, {"truncated", "cut", c.Truncated}, {"rejected", "left", c.Rejected}, {"failed", "fp", c.Failed},
-		}))
+		bars = append(bars, rowBar(c.Stage, c.Planned, c.Accepted, c.Truncated, c.Rejected, c.Failed))
 	}
 	return bars
+}
+
+func rowBar(name string, planned, accepted, truncated, rejected, failed int) bar {
+	return barOf(name, text.Plural(planned, "row"), []share{
+		{"accepted", "used", accepted}, {"truncated", "cut", truncated}, {"rejected", "left", rejected}, {"failed", "fp", failed},
+	})
 }
 
 // A cause is why rows of a stage were not simply accepted.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"github.com/gymline/gymline/internal/dataset"
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/rewardmodel"
 	"github.com/gymline/gymline/internal/rows"
@@ -22,7 +23,7 @@ func fixture() *Data {
 		Export: &Export{
 			Summary: "4,148 rows for llama-factory and trl",
 			Facts:   []Fact{{"gym", "3,112 rows, 240 traces"}, {"validation split", "24 traces"}, {"agent in benchmark", "1,230 left out"}},
-			Files: []ExportFile{
+			Files: []dataset.File{
 				{Path: "llama-factory/llama3.1/agent-train.jsonl", Rows: 1204, Bytes: 5_210_442},
 				{Path: "llama-factory/llama3.1/agent-validation.jsonl", Rows: 133, Bytes: 571_020},
 				{Path: "llama-factory/llama3.1/dataset_info.json", Bytes: 1204},

@@ -29,17 +29,18 @@ type forestRow struct {
 	Class                    string
 }
 
-// A scale maps values to percent of the width.
-type scale struct{ lo, hi float64 }
+// A scale maps values from lo to hi to places.
+type scale struct{ lo, hi, from, to float64 }
 
-// margin keeps the outermost marks and labels inside, in percent.
-const margin = 2.5
+// acrossPage is a scale in percent of the width, with a margin that keeps the
+// outermost marks and labels inside.
+func acrossPage(lo, hi float64) scale { return scale{lo, hi, 2.5, 97.5} }
 
 func (s scale) x(v float64) string { return percent(s.at(v)) }
 
 func (s scale) at(v float64) float64 {
 	v = min(max(v, s.lo), s.hi)
-	return margin + (100-2*margin)*(v-s.lo)/(s.hi-s.lo)
+	return s.from + (s.to-s.from)*(v-s.lo)/(s.hi-s.lo)
 }
 
 // scaleOf spans the values in whole steps of the ticks, within bounds.
@@ -60,7 +61,7 @@ func scaleOf(values []float64, lo, hi float64) (scale, []float64) {
 	for i := first; i <= last; i++ {
 		ticks = append(ticks, i*step)
 	}
-	return scale{first * step, last * step}, ticks
+	return acrossPage(first*step, last*step), ticks
 }
 
 // f1Plot shows each candidate's F1, best first, and behind it the F1 of its single traces.

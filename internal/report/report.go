@@ -11,9 +11,11 @@ import (
 	"io"
 	"sync"
 
+	"github.com/gymline/gymline/internal/dataset"
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/rewardmodel"
 	"github.com/gymline/gymline/internal/rows"
+	"github.com/gymline/gymline/internal/statistics"
 	"github.com/gymline/gymline/internal/trace"
 )
 
@@ -43,14 +45,7 @@ type Export struct {
 	// Traces is how many the rows come from, Simulated in how many a stand-in had part.
 	Traces, Simulated int
 	Facts             []Fact
-	Files             []ExportFile
-}
-
-// An ExportFile is one file; Rows is 0 where rows mean nothing.
-type ExportFile struct {
-	Path        string
-	Rows, Bytes int64
-	Note        string
+	Files             []dataset.File
 }
 
 // Samples are some benchmark traces with every candidate's answers, to browse.
@@ -93,9 +88,15 @@ var page = sync.OnceValue(func() *template.Template {
 })
 
 // Write renders d. Nothing is written when it fails.
-func Write(w io.Writer, d *Data) error {
+func Write(w io.Writer, d *Data) error { return execute(w, "page.html", d) }
+
+// WriteStatistics renders what a run took and used as a page of its own. Nothing
+// is written when it fails.
+func WriteStatistics(w io.Writer, r *statistics.Run) error { return execute(w, "statistics.html", r) }
+
+func execute(w io.Writer, name string, data any) error {
 	var b bytes.Buffer
-	if err := page().Execute(&b, d); err != nil {
+	if err := page().ExecuteTemplate(&b, name, data); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	_, err := w.Write(b.Bytes())

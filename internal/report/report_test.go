@@ -51,7 +51,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	d.Reward.Warnings, d.Reward.TraceHeldOut.Note, d.Reward.Leakage.Note, d.Reward.Data[0].Source = []string{hostile}, hostile, hostile, hostile
 	d.Gym.Domains[hostile] = d.Gym.Domains["coding"]
 	d.Export.Facts[0], d.Export.Summary = Fact{hostile, hostile}, hostile
-	d.Export.Files[0].Path, d.Export.Files[0].Note = hostile, hostile
+	d.Export.Files[0].Path = hostile
 	d.Ledger[0].Stage, d.Ledger[0].Causes = hostile, map[string]int{hostile: 3}
 	for i := range d.Samples.Traces[0].Turns {
 		turn := &d.Samples.Traces[0].Turns[i]

@@ -56,18 +56,10 @@ func scatterOf(e *metrics.Evaluation) *scatter {
 	for _, c := range list {
 		recalls, precisions = append(recalls, c.Recall), append(precisions, c.Precision)
 	}
-	rs, rt := square(recalls)
-	ps, pt := square(precisions)
-	x := func(v float64) float64 { return s.Left + (s.Right-s.Left)*(v-rs.lo)/(rs.hi-rs.lo) }
-	y := func(v float64) float64 { return s.Bottom - (s.Bottom-s.Top)*(v-ps.lo)/(ps.hi-ps.lo) }
-	for _, v := range rt {
-		s.Recall = append(s.Recall, mark{round(x(v)), fmt.Sprintf("%.0f", 100*v)})
-	}
-	for _, v := range pt {
-		s.Precision = append(s.Precision, mark{round(y(v)), fmt.Sprintf("%.0f", 100*v)})
-	}
+	x, y := square(recalls, s.Left, s.Right), square(precisions, s.Bottom, s.Top)
+	s.Recall, s.Precision = marks(x), marks(y)
 	for f1 := 1; f1 <= 9; f1++ {
-		if c, ok := contour(float64(f1)/10, rs, ps, x, y); ok {
+		if c, ok := contour(float64(f1)/10, x, y); ok {
 			s.Curves = append(s.Curves, c)
 		}
 	}
@@ -75,7 +67,7 @@ func scatterOf(e *metrics.Evaluation) *scatter {
 	for i, c := range list {
 		said[i] = fmt.Sprintf("%s: recall %s, precision %s", c.Name, pct(c.Recall), pct(c.Precision))
 		s.Points = append(s.Points, point{
-			X: round(x(c.Recall)), Y: round(y(c.Precision)), Label: text.Clip(c.Name, 24),
+			X: round(x.at(c.Recall)), Y: round(y.at(c.Precision)), Label: text.Clip(c.Name, 24),
 			Title: said[i] + ", F1 " + pct(c.F1),
 		})
 	}
@@ -85,7 +77,7 @@ func scatterOf(e *metrics.Evaluation) *scatter {
 }
 
 // square spans the values in steps of ten points, at least five of them.
-func square(values []float64) (scale, []float64) {
+func square(values []float64, from, to float64) scale {
 	s, _ := scaleOf(values, 0, 1)
 	lo, hi := math.Floor(s.lo*10+1e-9), math.Ceil(s.hi*10-1e-9)
 	for hi-lo < 5 {
@@ -96,33 +88,37 @@ func square(values []float64) (scale, []float64) {
 			lo--
 		}
 	}
-	var ticks []float64
-	for v := lo; v <= hi; v++ {
-		ticks = append(ticks, v/10)
+	return scale{lo / 10, hi / 10, from, to}
+}
+
+// marks are a square scale's ticks.
+func marks(s scale) (list []mark) {
+	for v := math.Round(10 * s.lo); v <= math.Round(10*s.hi); v++ {
+		list = append(list, mark{round(s.at(v / 10)), fmt.Sprintf("%.0f", 10*v)})
 	}
-	return scale{lo / 10, hi / 10}, ticks
+	return list
 }
 
 // contour is where 2pr/(p+r) = f1, within the plotted area: p = f1·r/(2r−f1).
-func contour(f1 float64, rs, ps scale, x, y func(float64) float64) (curve, bool) {
+func contour(f1 float64, x, y scale) (curve, bool) {
 	var b strings.Builder
 	const steps = 120
 	n := 0
 	var lastX, lastY float64
 	for i := range steps + 1 {
-		r := rs.lo + (rs.hi-rs.lo)*float64(i)/steps
+		r := x.lo + (x.hi-x.lo)*float64(i)/steps
 		if 2*r <= f1 {
 			continue
 		}
 		p := f1 * r / (2*r - f1)
-		if p < ps.lo || p > ps.hi {
+		if p < y.lo || p > y.hi {
 			continue
 		}
 		command := "L"
 		if n == 0 {
 			command = "M"
 		}
-		lastX, lastY = round(x(r)), round(y(p))
+		lastX, lastY = round(x.at(r)), round(y.at(p))
 		fmt.Fprintf(&b, "%s%.1f %.1f", command, lastX, lastY)
 		n++
 	}

@@ -1,10 +1,8 @@
 package report
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
@@ -16,21 +14,14 @@ import (
 	"github.com/gymline/gymline/internal/trace"
 )
 
-// WriteStatistics renders what a run took and used as a page of its own. Nothing
-// is written when it fails.
-func WriteStatistics(w io.Writer, r *statistics.Run) error {
-	var b bytes.Buffer
-	if err := page().ExecuteTemplate(&b, "statistics.html", r); err != nil {
-		return fmt.Errorf("statistics page: %w", err)
-	}
-	_, err := w.Write(b.Bytes())
-	return err
-}
-
 // runTiles picks the figures that a reader looks for first.
 func runTiles(r *statistics.Run) []tile {
 	all := r.Used.Add(r.Before)
-	list := []tile{{"State", r.State, fmt.Sprintf("%s of %s done", text.Count(doneShards(r)), text.Plural(shardsOf(r), "shard"))}, {"Time", seconds(r.Seconds), ""}}
+	done, shards := 0, 0
+	for _, s := range r.Steps {
+		done, shards = done+s.Done, shards+len(s.Shards)
+	}
+	list := []tile{{"State", r.State, text.Count(done) + " of " + text.Plural(shards, "shard") + " done"}, {"Time", seconds(r.Seconds), ""}}
 	if all.Calls == 0 {
 		return list
 	}
@@ -57,33 +48,16 @@ func cachedNote(u llm.Usage) string {
 	if u.Prompt == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%.0f%% of the prompt from the cache", 100*float64(u.Cached)/float64(u.Prompt))
-}
-
-func shardsOf(r *statistics.Run) (n int) {
-	for _, s := range r.Steps {
-		n += len(s.Shards)
-	}
-	return n
-}
-
-func doneShards(r *statistics.Run) (n int) {
-	for _, s := range r.Steps {
-		n += s.Done
-	}
-	return n
+	return shareOf(u.Cached, u.Prompt) + " of the prompt from the cache"
 }
 
 // rowBars shows how the rows of each step ended.
 func rowBars(r *statistics.Run) []bar {
 	var bars []bar
 	for _, s := range r.Steps {
-		if s.Rows == nil || s.Rows.Planned == 0 {
-			continue
+		if r := s.Rows; r != nil && r.Planned > 0 {
+			bars = append(bars, rowBar(string(s.Step), r.Planned, r.Accepted, r.Truncated, r.Rejected, r.Failed))
 		}
-		bars = append(bars, barOf(string(s.Step), text.Plural(s.Rows.Planned, "row"), []share{
-			{"accepted", "used", s.Rows.Accepted}, {"truncated", "cut", s.Rows.Truncated}, {"rejected", "left", s.Rows.Rejected}, {"failed", "fp", s.Rows.Failed},
-		}))
 	}
 	return bars
 }

@@ -33,11 +33,11 @@ type block struct {
 const tallest, lowest, tallBand = 14, 3, 160
 
 func timelineOf(r *statistics.Run) *timeline {
-	s := scale{0, r.Seconds}
 	t := &timeline{}
-	if r.Seconds <= 0 || doneShards(r) == 0 {
+	if r.Seconds <= 0 || !slices.ContainsFunc(r.Steps, func(s statistics.Step) bool { return s.Done > 0 }) {
 		return t
 	}
+	s := acrossPage(0, r.Seconds)
 	step := timeStep(r.Seconds)
 	for v := 0.0; v <= r.Seconds*(1+1e-9); v += step {
 		t.Ticks = append(t.Ticks, tick{X: s.x(v), Label: clock(v)})

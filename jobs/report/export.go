@@ -47,7 +47,7 @@ func export(ctx context.Context, t *job.Task, d *page.Data) error {
 	var trainers, families []string
 	for _, f := range m.Files {
 		trainers, families = add(trainers, f.Trainer), add(families, f.Family)
-		e.Files = append(e.Files, page.ExportFile{Path: f.Path, Rows: int64(f.Rows), Bytes: f.Bytes})
+		e.Files = append(e.Files, f)
 	}
 	if len(trainers) > 0 {
 		e.Summary = strings.Join(trainers, ", ") + " for " + strings.Join(families, ", ")
