@@ -48,9 +48,11 @@ func (r *rehearsal) generate(step *plan.Step, strata *int) error {
 	small, sessions := params, (sampleSessions+some-1)/some
 	small.Sessions, small.Limit, small.Count = sessions, 0, nWritten
 	if nFinished > 0 {
-		if err := r.putScenes(params.Scenes, spread(finished, nFinished)); err != nil {
+		data, err := trace.WriteScenes(spread(finished, nFinished))
+		if err != nil {
 			return err
 		}
+		r.put(params.Scenes.Input, params.Scenes.Path, data)
 	} else {
 		small.Scenes = nil
 	}
@@ -88,7 +90,6 @@ func (r *rehearsal) generate(step *plan.Step, strata *int) error {
 	return nil
 }
 
-// finished reads the scenes of the gym's file.
 func (r *rehearsal) finished(p *plan.Generate) ([]trace.Scene, error) {
 	if p.Scenes == nil {
 		return nil, nil
@@ -111,28 +112,4 @@ func spread[T any](items []T, n int) []T {
 		out[i] = items[i*len(items)/n]
 	}
 	return out
-}
-
-// putScenes puts a few scenes in the place of the file that has them all. JSON
-// is YAML.
-func (r *rehearsal) putScenes(f *plan.File, scenes []trace.Scene) error {
-	type environment struct {
-		Theme       string   `json:"theme"`
-		Description string   `json:"description"`
-		Entities    []string `json:"entities"`
-		Operations  []string `json:"agent_ops"`
-		Examples    []string `json:"events_example"`
-	}
-	type entry struct {
-		Domain      string      `json:"domain"`
-		Environment environment `json:"environment"`
-		User        trace.User  `json:"user"`
-	}
-	var list []entry
-	for _, s := range scenes {
-		list = append(list, entry{s.Domain, environment(s.Environment), s.User})
-	}
-	data, err := json.Marshal(list)
-	r.put(f.Input, f.Path, data)
-	return err
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
-// runID is the rehearsal's run.
 const runID = store.RunID("rehearsal-1")
 
 // A rehearsal does a small part of a plan's work in a store of its own.

@@ -13,7 +13,7 @@ import (
 type tally struct {
 	model llm.Model
 	calls float64
-	given float64 // prompts: texts that are the same whoever answers, schemas included
+	given float64 // prompts: texts that are the same for every model, schemas included
 	said  float64 // prompts: what models said before
 	// repeated is the part of given and said that an earlier prompt of the
 	// conversation had.
@@ -32,10 +32,8 @@ type part struct {
 // A unit is the parts that are drawn together.
 type unit []part
 
-// usage is what calls come to.
 type usage struct{ Calls, Prompt, Completion, USD float64 }
 
-// totals are by the model's name.
 type totals map[string]usage
 
 // A scenario is how real models may differ from stand-ins.

@@ -22,7 +22,6 @@ func CheckTogether(e *Experiment, p *Profile) error {
 	return problems
 }
 
-// trainings finds those that belong to another engine.
 func trainings(e *Experiment, engine string) (problems Problems) {
 	for _, name := range slices.Sorted(maps.Keys(e.Spec.Train)) {
 		t := e.Spec.Train[name]
@@ -71,7 +70,6 @@ func batched(e *Experiment, p *Profile) (problems Problems) {
 	return problems
 }
 
-// modelKeys finds the keys of models that pods would not find.
 func modelKeys(e *Experiment, p *Profile) (problems Problems) {
 	missing := map[string]bool{}
 	for _, name := range usedModels(&e.Spec) {

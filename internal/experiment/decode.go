@@ -29,10 +29,8 @@ type loader struct {
 	files  []fileRef
 }
 
-// A reference is a text that names a model, an input or a training.
 type reference struct{ kind, name, path string }
 
-// A fileRef is a File that was read.
 type fileRef struct {
 	file File
 	path string
@@ -131,7 +129,6 @@ func (l *loader) decode(n *node, v reflect.Value, path string, f *field) {
 	}
 }
 
-// wrongType reports that n is not what the field wants.
 func (l *loader) wrongType(n *node, path, want, fix string) {
 	l.wrong(path, "want "+want+", found "+describeNode(n), fix)
 }

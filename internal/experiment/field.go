@@ -24,7 +24,6 @@ type field struct {
 	tag   reflect.StructTag
 }
 
-// describe reads the tags of a struct type.
 func describe(t reflect.Type) object {
 	var o object
 	for i := range t.NumField() {

@@ -83,7 +83,6 @@ func (n *node) put(e entry) {
 	n.entries = append(n.entries, e)
 }
 
-// remove drops a key if it is there.
 func (n *node) remove(key string) {
 	n.entries = slices.DeleteFunc(n.entries, func(e entry) bool { return e.key == key })
 }

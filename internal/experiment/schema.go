@@ -99,7 +99,6 @@ func eachRequired(keys []string) []any {
 	return list
 }
 
-// field describes a field's value.
 func (b schemaBuilder) field(f *field) jsonObject {
 	s := b.value(f.typ, f)
 	s["description"] = f.tag.Get("doc")

@@ -78,7 +78,6 @@ func elide(s string) string {
 	})
 }
 
-// holdsSecret reports whether s or a part of it looks like a secret.
 func holdsSecret(s string) bool { return elide(s) != s }
 
 const secretFix = "take it out, revoke it if anyone has seen the file, and refer to it as {env: NAME}"

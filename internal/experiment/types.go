@@ -183,7 +183,7 @@ type Share struct {
 // Failures says when a run is given up.
 type Failures struct {
 	_      struct{} `doc:"The run stops when more than a share of the last rows of a shard failed."`
-	Rate   float64  `json:"rate" default:"0.5" above:"0" max:"1" doc:"Share of failed rows that is still borne; 1 never stops."`
+	Rate   float64  `json:"rate" default:"0.5" above:"0" max:"1" doc:"Share of failed rows up to which a run goes on; 1 never stops."`
 	Window int      `json:"window" default:"50" min:"1" max:"1000000" doc:"Rows, the last ones to end, that the share is taken of. A shard with fewer is judged by all of its rows, if they are 10 or more."`
 }
 

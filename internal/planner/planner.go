@@ -3,6 +3,7 @@
 package planner
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -16,8 +17,8 @@ import (
 )
 
 // Digest identifies an experiment by its name, its resolved spec and the
-// content of its inputs; where the inputs came from is no part of it, nor when a
-// run of it stops: what it may cost, and how many failed rows are borne.
+// content of its inputs. Where the inputs came from is no part of it, nor what a run
+// may cost, nor how many failed rows stop it.
 func Digest(e *experiment.Experiment, inputs map[string]store.Digest) (store.Digest, error) {
 	spec := e.Spec
 	spec.Budget, spec.Failures = nil, nil
@@ -80,18 +81,10 @@ type builder struct {
 
 // step adds a step that is named after its job.
 func (b *builder) step(job string, shards int, share plan.Share, inputs ...plan.Input) {
-	b.add(plan.Step{Job: job, Shards: shards, Share: share, Inputs: inputs})
-}
-
-// stepEach adds a step whose shards have shares of their own.
-func (b *builder) stepEach(job string, each []plan.Share, inputs ...plan.Input) {
-	b.add(plan.Step{Job: job, Shards: len(each), Each: each, Inputs: inputs})
+	b.add(plan.Step{Name: store.StepName(job), Job: job, Shards: shards, Share: share, Inputs: inputs})
 }
 
 func (b *builder) add(s plan.Step) {
-	if s.Name == "" {
-		s.Name = store.StepName(s.Job)
-	}
 	s.Format = b.formats[s.Job]
 	b.plan.Steps = append(b.plan.Steps, s)
 }
@@ -126,4 +119,150 @@ func file(f *experiment.File) *plan.File {
 		return nil
 	}
 	return &plan.File{Input: f.Input, Path: f.Path}
+}
+
+func (b *builder) model(name string) *llm.Model {
+	m := b.e.Spec.Models[name].Identity(name)
+	return &m
+}
+
+func (b *builder) generate(g *experiment.Generate) {
+	user, environment, agent := b.model(g.Models.User), b.model(g.Models.Environment), b.model(g.Models.Agent)
+	p := plan.Generate{
+		Scenes: file(g.Scenes.File), Limit: g.Scenes.Limit,
+		Seeds: file(g.Scenes.Seeds), Count: g.Scenes.Count,
+		Sessions: g.Sessions, MaxEvents: g.MaxEvents, Candidates: g.Candidates, ExecuteSteps: g.ExecuteSteps, Repairs: g.Repairs,
+		Models: plan.GymModels{User: *user, Environment: *environment, Agent: *agent},
+	}
+	if p.Seeds != nil {
+		p.Models.Scenes = b.model(g.Scenes.Model)
+	}
+	if g.History != nil {
+		p.History = &plan.History{Keep: g.History.Keep, Exchanges: g.History.Exchanges}
+	}
+	b.step(plan.JobGenerate, g.Shards, b.share(p, []*plan.File{p.Scenes, p.Seeds}, p.Models.Scenes, user, environment, agent))
+}
+
+// curate chooses among the episodes of generate, for all steps that read them.
+func (b *builder) curate(c *experiment.Curate) {
+	p := plan.Curate{Duplicates: c.Duplicates, Leakage: c.Leakage, MaxAccepted: 1, Quota: c.Quota}
+	if v := b.e.Spec.Evaluate; v != nil {
+		p.Benchmark = file(&v.Benchmark)
+	}
+	if c.Acceptance != nil {
+		p.MinAccepted, p.MaxAccepted = c.Acceptance.Min, c.Acceptance.Max
+	}
+	b.step(plan.JobCurate, 1, b.share(p, []*plan.File{p.Benchmark}),
+		from("written-scenes", plan.JobGenerate, plan.ScenesOutput), from("episodes", plan.JobGenerate, plan.EpisodesOutput))
+}
+
+// episodes are an input of the steps that read judged proposals of the gym.
+func (b *builder) episodes(d experiment.Data) []plan.Input {
+	switch {
+	case !d.Gym:
+		return nil
+	case b.e.Spec.Curate != nil:
+		return []plan.Input{from("episodes", plan.JobCurate, plan.EpisodesOutput)}
+	}
+	return []plan.Input{from("episodes", plan.JobGenerate, plan.EpisodesOutput)}
+}
+
+func (b *builder) reward(r *experiment.Reward) {
+	p := plan.Reward{
+		Gym: r.Data.Gym, ProactiveBench: file(r.Data.ProactiveBench),
+		TaskLambda: r.TaskLambda, NeedLambda: r.NeedLambda, Folds: r.Folds,
+		Resamples: b.e.Spec.Statistics.Resamples, Confidence: b.e.Spec.Statistics.Confidence,
+	}
+	b.step(plan.JobReward, 1, b.share(p, []*plan.File{p.ProactiveBench}), b.episodes(r.Data)...)
+}
+
+func (b *builder) export(x *experiment.Export) {
+	p := plan.Export{
+		Name: b.e.Metadata.Name, Gym: x.Data.Gym, ProactiveBench: file(x.Data.ProactiveBench),
+		Families: x.Families, Trainers: x.Trainers, Sets: x.Sets, Validation: x.Validation, MaxHistory: x.MaxHistory,
+		Candidates: 1,
+	}
+	// The agent is trained with the system text that it was or will be asked with.
+	if v := b.e.Spec.Evaluate; v != nil {
+		p.Candidates, p.Benchmark = v.Tasks, file(&v.Benchmark)
+	}
+	if g := b.e.Spec.Generate; g != nil && x.Data.Gym {
+		p.Candidates = g.Candidates
+	}
+	b.step(plan.JobExport, 1, b.share(p, []*plan.File{p.ProactiveBench, p.Benchmark}), b.episodes(x.Data)...)
+}
+
+// train adds a hand-off of the export. Its step is named after the checkpoint.
+func (b *builder) train(name string, t experiment.Train) {
+	p := plan.Train{Name: name, Base: t.Base, Deadline: t.Deadline.String()}
+	switch {
+	case t.Command != nil:
+		p.Kind, p.Command = plan.TrainCommand, t.Command
+	case t.Container != nil:
+		p.Kind, p.Image, p.Command = plan.TrainContainer, t.Container.Image, t.Container.Command
+	case t.TrainJob != nil:
+		p.Kind, p.Image, p.Command = plan.TrainTrainJob, t.TrainJob.Image, t.TrainJob.Command
+		p.Runtime, p.Nodes = t.TrainJob.Runtime, t.TrainJob.Nodes
+	default:
+		p.Kind = plan.TrainExternal
+	}
+	b.add(plan.Step{
+		Name: plan.TrainStep(name), Job: plan.JobTrain, Shards: 1, Share: b.share(p, nil),
+		Inputs: []plan.Input{from("export", plan.JobExport, plan.ManifestOutput)},
+	})
+}
+
+// evaluate adds two steps: predict, with a shard for each candidate, and
+// evaluate, which compares them.
+func (b *builder) evaluate(v *experiment.Evaluate) {
+	p := plan.Predict{Benchmark: *file(&v.Benchmark), Tasks: v.Tasks, Repairs: v.Repairs}
+	var inputs []plan.Input
+	switch {
+	case v.Judge.RewardModel:
+		p.Judge.Kind = plan.JudgeRewardModel
+		inputs = append(inputs, from("model", plan.JobReward, plan.ModelOutput))
+	case v.Judge.Recorded:
+		p.Judge.Kind = plan.JudgeRecorded
+	default:
+		p.Judge = plan.Judge{Kind: plan.JudgeLLM, Model: b.model(v.Judge.Model)}
+	}
+	var names []string
+	var each []plan.Share
+	for _, c := range v.Candidates {
+		p.Candidate = plan.Candidate{Name: c.Name, Recorded: file(c.Recorded)}
+		if c.Recorded == nil {
+			p.Candidate.Model = b.model(c.Model)
+		}
+		share := b.share(p, []*plan.File{&p.Benchmark, p.Candidate.Recorded}, p.Candidate.Model, p.Judge.Model)
+		if c.Checkpoint != "" {
+			share.Also = []plan.Input{{Name: "checkpoint", Step: plan.TrainStep(c.Checkpoint), Output: plan.CheckpointOutput}}
+		}
+		each = append(each, share)
+		names = append(names, c.Name)
+	}
+	b.add(plan.Step{Name: plan.JobPredict, Job: plan.JobPredict, Shards: len(each), Each: each, Inputs: inputs})
+	b.step(plan.JobEvaluate, 1, b.share(plan.Evaluate{
+		Candidates: names, Resamples: b.e.Spec.Statistics.Resamples, Confidence: b.e.Spec.Statistics.Confidence,
+	}, nil), from("judged", plan.JobPredict, plan.JudgedOutput))
+}
+
+func (b *builder) report() {
+	var inputs []plan.Input
+	add := func(name, job, output string) {
+		if b.plan.Step(store.StepName(job)) != nil {
+			inputs = append(inputs, from(name, job, output))
+		}
+	}
+	add("generate-stats", plan.JobGenerate, plan.StatsOutput)
+	add("generate-rows", plan.JobGenerate, plan.RowsOutput)
+	add("curation", plan.JobCurate, plan.CurationOutput)
+	add("curate-rows", plan.JobCurate, plan.RowsOutput)
+	add("reward-metrics", plan.JobReward, plan.MetricsOutput)
+	add("reward-rows", plan.JobReward, plan.RowsOutput)
+	add("export-manifest", plan.JobExport, plan.ManifestOutput)
+	add("export-rows", plan.JobExport, plan.RowsOutput)
+	add("predict-rows", plan.JobPredict, plan.RowsOutput)
+	add("judged", plan.JobPredict, plan.JudgedOutput)
+	add("metrics", plan.JobEvaluate, plan.MetricsOutput)
+	b.step(plan.JobReport, 1, b.share(plan.Report{Title: cmp.Or(b.e.Metadata.Description, b.e.Metadata.Name), Experiment: b.e.Metadata.Name, Digest: b.plan.Digest}, nil), inputs...)
 }

@@ -100,7 +100,6 @@ func gymRows(s *trace.Stats) []gymRow {
 	return append(list, gymRow{"all domains", &s.Tally})
 }
 
-// gymBars shows the acceptance of proposals by domain.
 func gymBars(s *trace.Stats) []bar {
 	var bars []bar
 	for _, r := range gymRows(s) {
@@ -114,7 +113,6 @@ func gymBars(s *trace.Stats) []bar {
 	return bars
 }
 
-// ledgerBars shows how the planned rows of each stage ended.
 func ledgerBars(ledger []rows.Counts) []bar {
 	var bars []bar
 	for _, c := range ledger {

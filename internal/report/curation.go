@@ -5,7 +5,6 @@ import (
 	"github.com/gymline/gymline/internal/trace"
 )
 
-// curationRows are the domains, then all together.
 func curationRows(c *trace.Curation) []trace.CurationTally {
 	all := c.Total
 	all.Domain = "all domains"

@@ -136,7 +136,6 @@ func signedWhole(v float64) string {
 	return "0"
 }
 
-// ranked are the candidates, best F1 first.
 func ranked(e *metrics.Evaluation) []metrics.Candidate {
 	list := slices.Clone(e.Candidates)
 	slices.SortStableFunc(list, func(a, b metrics.Candidate) int { return cmp.Compare(b.F1, a.F1) })

@@ -69,7 +69,6 @@ var outcomes = map[string]string{
 	"TP": "proposal accepted", "FP": "proposal rejected", "TN": "rightly silent", "FN": "help missed",
 }
 
-// judge says who accepted and rejected.
 func judge(e *metrics.Evaluation) string {
 	switch e.Judge {
 	case plan.JudgeRewardModel:
@@ -104,8 +103,8 @@ func pValue(p float64) string {
 	return fmt.Sprintf("%.3f", p)
 }
 
-// percent writes a position as SVG takes it. What is not finite goes to 0, so
-// that no number can break a chart.
+// percent writes a position as SVG takes it; no number that is not finite breaks a
+// chart.
 func percent(v float64) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		v = 0
@@ -146,7 +145,6 @@ func pair(n, of int, large, small string) string {
 	return fmt.Sprintf("%d %s %d %s", n/of, large, n%of, small)
 }
 
-// stampOf is a record's time to the minute.
 func stampOf(s string) string {
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {

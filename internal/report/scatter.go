@@ -91,7 +91,6 @@ func square(values []float64, from, to float64) scale {
 	return scale{lo / 10, hi / 10, from, to}
 }
 
-// marks are a square scale's ticks.
 func marks(s scale) (list []mark) {
 	for v := math.Round(10 * s.lo); v <= math.Round(10*s.hi); v++ {
 		list = append(list, mark{round(s.at(v / 10)), fmt.Sprintf("%.0f", 10*v)})

@@ -51,7 +51,6 @@ func cachedNote(u llm.Usage) string {
 	return shareOf(u.Cached, u.Prompt) + " of the prompt from the cache"
 }
 
-// rowBars shows how the rows of each step ended.
 func rowBars(r *statistics.Run) []bar {
 	var bars []bar
 	for _, s := range r.Steps {

@@ -55,7 +55,6 @@ func atMost(system string) int {
 	return n
 }
 
-// helpful proposes a task about an event.
 func (c *call) helpful(event string) string {
 	g := gistOf(event)
 	forms := workingOffers

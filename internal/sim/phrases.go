@@ -191,7 +191,6 @@ func about(text string, quoted bool) gist {
 	return g
 }
 
-// gistOf reads an event.
 func gistOf(event string) gist {
 	return about(event, cueOf(event) != noCue || strings.HasPrefix(event, "The agent"))
 }

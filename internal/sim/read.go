@@ -10,7 +10,6 @@ import (
 	"github.com/gymline/gymline/internal/prompt"
 )
 
-// system returns the system text.
 func (c *call) system() string {
 	if len(c.msgs) > 0 && c.msgs[0].Role == llm.System {
 		return c.msgs[0].Content
@@ -41,7 +40,6 @@ func (c *call) answers(start string) []string {
 	return out
 }
 
-// repaired tells whether the answer at i was sent back.
 func (c *call) repaired(i int) bool {
 	return i+1 < len(c.msgs) && isRepair(c.msgs[i+1].Content)
 }

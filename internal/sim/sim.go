@@ -133,7 +133,6 @@ func (c *call) play(schema *llm.Schema) any {
 	return map[string]string{"answer": "A stand-in has nothing to say to this."}
 }
 
-// one picks one of the items.
 func (c *call) one(items []string) string { return items[c.rng.IntN(len(items))] }
 
 // some picks n different items, or all when there are fewer, in random order.
@@ -146,5 +145,4 @@ func (c *call) some(items []string, n int) []string {
 	return out
 }
 
-// chance is true with probability p.
 func (c *call) chance(p float64) bool { return c.rng.Float64() < p }

@@ -42,7 +42,6 @@ func (c *call) activity() activity {
 	return activity{Activity: fill(form, "entity", entity, "other", other, "topic", topic, "name", name)}
 }
 
-// pair picks two things of a scene.
 func (c *call) pair(around []string) (entity, other string) {
 	entity, other = "Laptop", "Phone"
 	if two := c.some(around, 2); len(two) == 2 {
@@ -80,7 +79,6 @@ type judgement struct {
 	Reason   string `json:"reason"`
 }
 
-// judgement decides as a judge.
 func (c *call) judgement() judgement {
 	v := c.verdict()
 	return judgement{v.Accepted, v.Reason}

@@ -21,7 +21,7 @@ import (
 
 // A shingle is an element of a set: from the top, how common it is (6 bits), its
 // hash (57) and its part (1). So numbers order them from rare to common, and two
-// texts are as good as never taken for one: 57 bits tell them apart.
+// texts are practically never mistaken for one another: 57 bits tell them apart.
 type shingle = uint64
 
 const (

@@ -119,7 +119,6 @@ func readBenchmarkTrace(p string, data []byte) (Trace, error) {
 	return t, nil
 }
 
-// checkObservation says what an entry's observation lacks.
 func checkObservation(e *Event) error {
 	if e == nil {
 		return errors.New("observation: missing; want {time, event}")

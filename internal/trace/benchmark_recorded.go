@@ -126,7 +126,6 @@ func align(entries []recordedEntry, turns []Turn) ([]int, error) {
 	return places, nil
 }
 
-// answer reads an entry's response and verdicts.
 func (e *recordedEntry) answer() (Answer, error) {
 	if e.Response == nil {
 		return Answer{}, nil

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -38,6 +39,27 @@ func ReadScenes(name string, data []byte) ([]Scene, error) {
 		return nil, complain(name, nil, "it holds no scene")
 	}
 	return out, nil
+}
+
+// WriteScenes is a file that ReadScenes reads, without their IDs. JSON is YAML.
+func WriteScenes(scenes []Scene) ([]byte, error) {
+	type environment struct {
+		Theme       string   `json:"theme"`
+		Description string   `json:"description"`
+		Entities    []string `json:"entities"`
+		Operations  []string `json:"agent_ops"`
+		Examples    []string `json:"events_example"`
+	}
+	type entry struct {
+		Domain      string      `json:"domain"`
+		Environment environment `json:"environment"`
+		User        User        `json:"user"`
+	}
+	var list []entry
+	for _, s := range scenes {
+		list = append(list, entry{s.Domain, environment(s.Environment), s.User})
+	}
+	return json.Marshal(list)
 }
 
 // A sceneEntry is a scene as files have it.

@@ -40,7 +40,6 @@ func Run(ctx context.Context, t *job.Task) error {
 	return nil
 }
 
-// A curator is one run of the job.
 type curator struct {
 	task   *job.Task
 	params plan.Curate
@@ -72,7 +71,6 @@ type domain struct {
 	causes        [causes]int // rows, by cause
 }
 
-// domain is made when it is first asked for.
 func (c *curator) domain(name string) *domain {
 	if c.domains[name] == nil {
 		c.domains[name] = &domain{name: name}

@@ -68,7 +68,6 @@ func (p *pairs) met(id string, text func() string) {
 	p.texts[id] = string(t)
 }
 
-// list is all pairs with their texts.
 func (p *pairs) list() []trace.CurationPair {
 	all := []trace.CurationPair{}
 	for _, list := range p.lists {

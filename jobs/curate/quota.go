@@ -105,7 +105,6 @@ func (c *curator) kinds(list []int32) []kind {
 	return kinds
 }
 
-// A sum is rows and accepted rows.
 type sum struct{ rows, accepted int }
 
 // A way leads to a sum: by how much it changed the last kind, and all changes.

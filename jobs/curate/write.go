@@ -70,7 +70,6 @@ func (c *curator) enter(ledger *job.Output, id string, t *turn, several bool) er
 	return nil
 }
 
-// curation sums the domains.
 func (c *curator) curation() *trace.Curation {
 	v := &trace.Curation{
 		Duplicates: c.params.Duplicates, Leakage: c.params.Leakage,

@@ -13,7 +13,6 @@ import (
 	"github.com/gymline/gymline/internal/trace"
 )
 
-// readAnswers takes the answers of a recorded candidate.
 func (p *prediction) readAnswers(ctx context.Context) error {
 	from := p.candidate.Recorded
 	files, err := p.task.Files(from.Input)
@@ -93,7 +92,7 @@ func unusable(err error, malformed, refused string) string {
 }
 
 // seed is of one event and part, the same for every candidate, so that one
-// proposal gets one verdict whoever made it.
+// proposal gets the same verdict from every candidate.
 func (p *prediction) seed(part string, i, j int, more ...string) uint64 {
 	at := append([]string{part, p.traces[i].ID, strconv.Itoa(j)}, more...)
 	return p.task.Rand(at...).Uint64N(1 << 53)

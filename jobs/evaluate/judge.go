@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
@@ -144,13 +145,8 @@ func (p *prediction) languageModel(ctx context.Context) (judge, error) {
 
 // published takes the verdicts beside the recorded answers.
 func (p *prediction) published() (judge, error) {
-	found := false
-	for _, answers := range p.recorded {
-		for _, a := range answers {
-			found = found || a.Verdicts != nil
-		}
-	}
-	if !found {
+	judged := func(a trace.Answer) bool { return a.Verdicts != nil }
+	if !slices.ContainsFunc(p.recorded, func(answers []trace.Answer) bool { return slices.ContainsFunc(answers, judged) }) {
 		return nil, fault.New(fault.Permanent, errors.New("the judge is recorded, and no recorded answer has a judgement beside it"),
 			"put a judgement list beside each agent_response, or let the reward model or a language model judge")
 	}

@@ -2,12 +2,10 @@ package evaluate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"sync"
 
-	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/rewardmodel"
 	"github.com/gymline/gymline/internal/trace"
@@ -18,7 +16,16 @@ const modelInput = "model"
 
 // rewardModel judges by the trained model, at its own threshold.
 func (p *prediction) rewardModel(ctx context.Context) (judge, error) {
-	model, err := readModel(ctx, p.task)
+	r, err := p.task.Open(ctx, modelInput)
+	if err != nil {
+		return nil, fmt.Errorf("the judge is the reward model, and %w", err)
+	}
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", plan.ModelOutput, err)
+	}
+	model, err := rewardmodel.Load(data)
 	if err != nil {
 		return nil, err
 	}
@@ -35,20 +42,4 @@ func (p *prediction) rewardModel(ctx context.Context) (judge, error) {
 		v := scorers[i].Score(history, task)
 		return verdict{accepted: v.Accepted, score: &v.Score, reason: v.Reason}, nil
 	}, nil
-}
-
-func readModel(ctx context.Context, t *job.Task) (*rewardmodel.Model, error) {
-	if !t.Has(modelInput) {
-		return nil, errors.New("the judge is the reward model, and the step has no input " + modelInput)
-	}
-	r, err := t.Open(ctx, modelInput)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", plan.ModelOutput, err)
-	}
-	return rewardmodel.Load(data)
 }

@@ -111,7 +111,6 @@ func newPrediction(t *job.Task, params plan.Predict, benchmark []trace.Trace) *p
 	return p
 }
 
-// write makes the outputs.
 func (p *prediction) write() error {
 	judged, failures := p.task.Create(plan.JudgedOutput, job.JSONL), p.task.Create(plan.FailuresOutput, job.JSONL)
 	ledger := p.task.Ledger()
@@ -160,7 +159,6 @@ func training(judge *rewardmodel.Model, tr *trace.Trace) *trace.JudgeTraining {
 	return t
 }
 
-// id names an event's row.
 func (p *prediction) id(i, j int) string {
 	return p.candidate.Name + "/" + trace.TurnID(p.traces[i].ID, j)
 }

@@ -192,7 +192,7 @@ func TestPredictRewardModel(t *testing.T) {
 	}
 	c = with(c, func(p *plan.Predict) { p.Judge = plan.Judge{Kind: plan.JudgeRewardModel} })
 	c.InFlight = 8
-	if _, err := jobtest.Run(t, c); err == nil || !strings.Contains(err.Error(), "no input model") {
+	if _, err := jobtest.Run(t, c); err == nil || !strings.Contains(err.Error(), `no input "model"`) {
 		t.Errorf("without the model: %v", err)
 	}
 	c.Upstream = map[string][][]byte{modelInput: {data[:len(data)/2]}}

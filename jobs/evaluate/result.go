@@ -35,7 +35,6 @@ func identify(e trace.Event) (id identity) {
 	return id
 }
 
-// add takes the next trace.
 func (r *result) add(line *trace.JudgedTrace) {
 	s := scored{
 		id: line.Trace.ID, domain: line.Trace.Domain, judge: line.Judge, judgeModel: line.JudgeModel, simulated: line.Simulated,

@@ -238,7 +238,6 @@ func (e *exporter) settle(set *set, split string, o outcome) (int, error) {
 	return row.Yields, e.end(set, row)
 }
 
-// end enters a row into the ledger.
 func (e *exporter) end(set *set, row rows.Row) error {
 	row.Stage, row.ID = string(e.task.Step.Name), set.Name+"/"+row.ID
 	if err := set.Rows.Add(row); err != nil {

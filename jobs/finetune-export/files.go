@@ -39,7 +39,6 @@ func (l *files) add(f *file) *file {
 // Write implements io.Writer.
 func (f *file) Write(p []byte) (int, error) { return f.out.Write(p) }
 
-// row writes v as one JSON line.
 func (f *file) row(v any) error {
 	f.info.Rows++
 	return f.out.Row(v)

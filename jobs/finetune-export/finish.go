@@ -60,7 +60,6 @@ func (e *exporter) finish() error {
 	return e.task.WriteJSON(plan.ManifestOutput, m)
 }
 
-// causes lists counted causes for an error.
 func causes(counts map[string]int) string {
 	if len(counts) == 0 {
 		return "no judged row came in"
@@ -94,7 +93,6 @@ func (e *exporter) recipes(to target) error {
 	return nil
 }
 
-// dataFiles lists what a target has data files for.
 func (e *exporter) dataFiles(to target) []dataSet {
 	var list []dataSet
 	for _, s := range e.sets {
@@ -136,7 +134,6 @@ func (e *exporter) manifest() *dataset.Manifest {
 	return m
 }
 
-// A card is what the dataset card shows.
 type card struct {
 	*dataset.Manifest
 	Size     string // Hugging Face's class of size
@@ -166,17 +163,12 @@ func (e *exporter) card(m *dataset.Manifest) card {
 
 // sizeClass is the tag that Hugging Face lists a data set of n rows under.
 func sizeClass(n int) string {
-	switch {
-	case n < 1e3:
-		return "n<1K"
-	case n < 1e4:
-		return "1K<n<10K"
-	case n < 1e5:
-		return "10K<n<100K"
-	case n < 1e6:
-		return "100K<n<1M"
-	case n < 1e7:
-		return "1M<n<10M"
+	below := 1000
+	for _, class := range []string{"n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M"} {
+		if n < below {
+			return class
+		}
+		below *= 10
 	}
 	return "n>10M"
 }

@@ -24,7 +24,6 @@ type message struct {
 	parts   int  // its other characters
 }
 
-// newMessage works a message out.
 func newMessage(m llm.Message) *message {
 	room := make([]byte, 0, len(m.Content)+len(m.Content)/16+32) // for most escapes
 	x := &message{Message: m, json: canonical.AppendGoString(room, m.Content), sum: sha256.Sum256([]byte(m.Content))}

@@ -8,7 +8,6 @@ import (
 	"github.com/gymline/gymline/internal/trace"
 )
 
-// The sets.
 const (
 	agentSet  = "agent"  // event by event, propose a task or stay silent
 	rewardSet = "reward" // accept or reject what an agent did
@@ -26,7 +25,6 @@ type outcome struct {
 	cut      bool // older events were left out
 }
 
-// byTurn yields the rows of each turn together.
 func (x *session) byTurn() iter.Seq[[]judged] {
 	return func(yield func([]judged) bool) {
 		for i := 0; i < len(x.rows); {

@@ -2,7 +2,6 @@ package finetuneexport
 
 import "math"
 
-// The splits.
 const (
 	train      = "train"
 	validation = "validation"
@@ -10,9 +9,8 @@ const (
 
 // splits assign whole traces to training or validation. Each unit (the group of
 // trace.Judged: a scene of the gym, whose sessions resemble each other, or else a
-// trace) draws a number
-// from the seed and its own name; those below the share are held out, so that
-// more data moves nothing that was there.
+// trace) draws a number from the seed and its own name; those below the share are
+// held out, so that more data moves nothing that was there.
 type splits struct {
 	share     float64
 	rand      func(unit string) float64
@@ -72,23 +70,19 @@ func (p *splits) settle() {
 	}
 }
 
-// of returns the split of a trace that was added.
-func (p *splits) of(s *session) string {
-	if p.draw[p.unit[traceKey(s)]] < p.threshold {
+func (p *splits) of(s *session) string { return p.side(p.unit[traceKey(s)]) }
+
+func (p *splits) side(unit string) string {
+	if p.draw[unit] < p.threshold {
 		return validation
 	}
 	return train
 }
 
-// counts returns how many traces each split has.
 func (p *splits) counts() map[string]int {
 	n := map[string]int{train: 0, validation: 0}
 	for _, unit := range p.unit {
-		if p.draw[unit] < p.threshold {
-			n[validation]++
-		} else {
-			n[train]++
-		}
+		n[p.side(unit)]++
 	}
 	return n
 }

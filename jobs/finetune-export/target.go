@@ -38,7 +38,6 @@ func (f family) text(content string) string {
 	return content
 }
 
-// A trainer is a program that fine-tunes.
 type trainer struct {
 	name string
 	// template names the chat template that the trainer is told to use, if it is told.
@@ -77,7 +76,6 @@ type training struct {
 	seed       uint64
 }
 
-// output is the folder that a training writes to.
 func (x training) output() string {
 	return fmt.Sprintf("saves/%s/%s-%s", x.experiment, x.label(), x.set)
 }

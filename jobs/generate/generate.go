@@ -104,7 +104,6 @@ func (g *gym) open(ctx context.Context) (err error) {
 	return err
 }
 
-// play runs the n-th session of the i-th scene.
 func (g *gym) play(ctx context.Context, i, n int, o *outcome) (*trace.Episode, error) {
 	d := draws{rng: g.task.Rand("session", o.scene.ID, strconv.Itoa(n)), replicate: n, repairs: g.params.Repairs}
 	s := newSession(g.params, o.scene, g.cast, d)

@@ -58,7 +58,6 @@ func userText(s *trace.Scene, candidates int) string {
 	return fmt.Sprintf(userSystem, verdict, s.User.Description, s.User.Goal, place(s), list(s.Environment.Entities))
 }
 
-// activityQuestion asks for an activity. last is the last turn, if there was one.
 func activityQuestion(last *trace.Turn) string {
 	switch {
 	case last == nil:

@@ -15,7 +15,6 @@ import (
 	"github.com/gymline/gymline/internal/trace"
 )
 
-// scenesRole writes scenes.
 const scenesRole = "scenes"
 
 // samples is how many sample events a scene is written from.

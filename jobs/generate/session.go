@@ -113,7 +113,6 @@ func (s *session) play(ctx context.Context, activity int) error {
 	return nil
 }
 
-// happen moves the clock and the entities on and returns the event's turn.
 func (s *session) happen(activity int, e *event) trace.Turn {
 	s.clock += max(1, int64(math.Round(e.Seconds*1000)))
 	t := trace.Turn{

@@ -91,7 +91,6 @@ func (u *user) judge(ctx context.Context, t *trace.Turn) (*trace.Judgement, erro
 	return j, nil
 }
 
-// check says what is wrong with a verdict on so many offers; none is silence.
 func (v *verdict) check(offers int) error {
 	v.Reason = trace.OneLine(v.Reason)
 	switch {

@@ -56,7 +56,6 @@ func export(ctx context.Context, t *job.Task, d *page.Data) error {
 	return nil
 }
 
-// add appends a name that is set and new.
 func add(list []string, name string) []string {
 	if name == "" || slices.Contains(list, name) {
 		return list

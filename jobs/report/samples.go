@@ -59,7 +59,6 @@ func sampleOf(t *trace.Trace) page.SampleTrace {
 	return s
 }
 
-// answer adds what a candidate did in a trace.
 func answer(s *page.SampleTrace, j *trace.JudgedTrace) {
 	for i := range s.Turns {
 		if i >= len(j.Trace.Turns) {

@@ -1,7 +1,7 @@
 // Package train is the job that hands the export over to a trainer and gives out
-// what comes back: one checkpoint, checked, as checkpoint.json. Whoever trains,
-// the checkpoint's record in the store is what ends the wait, and the first one
-// of a run holds.
+// what comes back: one checkpoint, checked, as checkpoint.json. For every kind of
+// trainer the wait ends with the checkpoint's record in the store, and the first
+// record of a run holds.
 package train
 
 import (

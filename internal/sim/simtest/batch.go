@@ -30,7 +30,6 @@ type serverLine struct {
 	Body     json.RawMessage `json:"body"`
 }
 
-// validate reads a batch's file.
 func (s *Batches) validate(b *serverBatch) {
 	ids := map[string]bool{}
 	refuse := func(code string, line int) { b.problems = append(b.problems, Problem{code, code, line}) }

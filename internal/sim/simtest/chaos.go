@@ -95,7 +95,6 @@ func (c *Chaos) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(out)
 }
 
-// kind draws what is done to a call.
 func (c *Chaos) kind(body []byte, repairs int) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
