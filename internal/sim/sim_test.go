@@ -180,7 +180,7 @@ func TestScenesOfAllDomainsCanBePlayed(t *testing.T) {
 			if err := json.Unmarshal([]byte(chat(t, llm.Model{}, req).Content), &s); err != nil {
 				continue // one of the malformed
 			}
-			ts := trace.Scene{User: trace.User(s.User), Environment: trace.Environment(s.Environment)}
+			ts := trace.Scene{User: s.User, Environment: s.Environment}
 			if err := ts.Check(); err != nil {
 				t.Errorf("%s: %v", tt.domain, err)
 			}
