@@ -86,13 +86,15 @@ func (o *Output) Sum() (store.Digest, int64, error) {
 }
 
 // WriteJSON writes v as the one indented JSON document of an output.
-func (t *Task) WriteJSON(name string, v any) error {
-	o := t.Create(name, JSON)
+func (t *Task) WriteJSON(name string, v any) error { return t.Create(name, JSON).Document(v) }
+
+// Document writes v as an output's one indented JSON document.
+func (o *Output) Document(v any) error {
 	enc := json.NewEncoder(o)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("output %s: %w", name, err)
+		return fmt.Errorf("output %s: %w", o.name, err)
 	}
 	return nil
 }

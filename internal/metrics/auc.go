@@ -17,7 +17,9 @@ func AUC(scores []float64, labels []bool) float64 {
 type Ranking struct {
 	// An item is its unit shifted by 2, and lastOfTie and positive.
 	items []uint32
-	flat  bool
+	// Flat says that the AUC is 0.5 of whatever draw: all items score alike, or are
+	// of one class.
+	Flat bool
 }
 
 const (
@@ -47,13 +49,9 @@ func Rank(scores []float64, labels []bool, units []int32) *Ranking {
 		}
 		r.items[k] = item
 	}
-	r.flat = ties < 2 || positives == 0 || positives == len(order)
+	r.Flat = ties < 2 || positives == 0 || positives == len(order)
 	return r
 }
-
-// Flat says that the AUC is 0.5 of whatever draw: all items score alike, or are
-// of one class.
-func (r *Ranking) Flat() bool { return r.flat }
 
 // AUC is the AUC of a draw that takes each item of unit u times[u] times.
 func (r *Ranking) AUC(times []int32) float64 {

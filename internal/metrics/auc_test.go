@@ -25,7 +25,7 @@ func TestRankingCountsPairs(t *testing.T) {
 		if got != want {
 			t.Fatalf("trial %d: %v, by pairs %v: scores %v labels %v times %v of units %v", trial, got, want, scores, labels, times, unit)
 		}
-		if ranking.Flat() && got != 0.5 {
+		if ranking.Flat && got != 0.5 {
 			t.Fatalf("trial %d: flat, and %v", trial, got)
 		}
 		if got, want := AUC(scores, labels), pairs(scores, labels, func(int) float64 { return 1 }); got != want {
@@ -70,7 +70,7 @@ func TestFlat(t *testing.T) {
 		"told apart":     {[]float64{1, 2}, []bool{true, false}, false},
 		"a tie and more": {[]float64{1, 1, 2}, []bool{true, false, false}, false},
 	} {
-		if got := Rank(c.scores, c.labels, make([]int32, len(c.scores))).Flat(); got != c.want {
+		if got := Rank(c.scores, c.labels, make([]int32, len(c.scores))).Flat; got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -1,71 +1,77 @@
 package rewardmodel
 
 import (
-	"iter"
+	"cmp"
+	"crypto/sha256"
+	"slices"
 
 	"github.com/gymline/gymline/internal/trace"
 )
 
-// A Dataset is rows to train on and to measure by. It keeps each distinct text
-// once, and of a history its last event and the turn before: it grows with the
-// rows and their texts, and not with the square of a session's length. The zero
+// A Dataset is judged rows to train on and to measure by. It keeps each distinct
+// text once, and each history as its last event and the turn before, so memory
+// grows with the rows and not with the square of a session's length. The zero
 // value is empty.
 type Dataset struct {
 	lexicon lexicon
 	texts   []source
-	numbers []uint32 // the texts' words
+	numbers []uint32 // the texts' words, by their number in the lexicon
 	groups  []group
 	turns   []turn
 	rows    []row
 	data    []Data
 
-	ids struct { // by what is added; Train needs none of them
-		texts, groups, traces map[string]int32
-		turns                 map[turnKey]int32
-		data                  map[[2]string]int32
-		traced                map[[2]int32]int32 // a trace in a data
-	}
-	last struct { // the row added last
+	ids  ids // needed to add rows, not to train
+	last struct {
 		trace   int32
 		history []trace.Event
-		path    []int32 // the turns of its history
+		path    []int32 // the turns of history
 	}
 }
 
-// A source is a distinct text, and where Dataset.numbers has its words.
+// ids number what rows share, by its content.
+type ids struct {
+	texts, groups, traces map[string]int32
+	turns                 map[turnKey]int32
+	data                  map[[2]string]int32 // source and split
+	traced                map[[2]int32]int32  // data and trace
+}
+
+// A source is a distinct text. Its words are Dataset.numbers from words to quoted,
+// those between quotation marks from quoted to end.
 type source struct {
-	text          string
-	at            int
-	words, quoted uint32
-	cues          uint32
+	text               string
+	words, quoted, end uint32
+	cues               uint32
 }
 
-// A group is what trace.Judged.Group names, such as all sessions of a scene:
-// never cut apart by folds or bootstrap draws. Its turns are in the order of
-// their first rows.
+// A group is what trace.Judged.Group names, such as all sessions of a scene. No
+// fold and no bootstrap draw splits it.
 type group struct {
-	first, last int32 // turns
-	rows, tests int32
-	trains      bool
+	rows   []int32 // in the order they came; once sorted, by turn
+	learnt []int32 // the turns of the histories that train
+	tests  int     // rows that never train
+	classes
 }
 
-// A turn is a distinct history of a trace, and what was judged after it.
+// A turn is a distinct history of a trace.
 type turn struct {
-	before      int32 // the history without its last event; none is -1
-	text        int32 // the last event's
-	seconds     float64
-	format      trace.TimeFormat
-	timed       bool
-	need        bool             // whether help was wanted, by the rows that may train,
-	known       bool             // if they say
-	trains      bool             // any row may train
-	print       [eventBytes]byte // of the last event, for eventSet
-	first, last int32            // rows, in the order they came; none are -1
-	next        int32            // of the group
+	before  int32 // the turn of the history without its last event, or none
+	text    int32 // of the last event
+	first   int32 // row, or none
+	seconds float64
+	format  uint8            // a trace.TimeFormat
+	timed   bool             // false when the time could not be read
+	print   [eventBytes]byte // of the last event, for eventSet
+	need    bool             // whether help was needed, by the first training row that says
+	known   bool             // whether one says
+	learnt  bool             // it is part of a history that trains
 }
 
-// A turnKey tells histories apart: the turn before, or for a first event what
-// -2-trace is, and half the SHA-256 of the event.
+const none = -1
+
+// A turnKey tells histories apart by the turn before and half the SHA-256 of the
+// last event. Before a trace's first event stands -2-trace.
 type turnKey struct {
 	before int32
 	event  [16]byte
@@ -73,31 +79,30 @@ type turnKey struct {
 
 // A row is a task or silence, and its label.
 type row struct {
-	target       float64 // what the task model learns
-	group, trace int32
-	task         int32 // its text, or silence
-	next         int32 // of the turn
-	accepted     bool
-	test         bool // never trains
+	target             float64 // what the task model learns
+	group, trace, turn int32
+	task               int32 // its text, or silence
+	accepted           bool
+	test               bool // never trains
 }
 
 const silence = -1
+
+// trains says whether the task model learns from a row.
+func (r *row) trains() bool { return r.task != silence && !r.test }
 
 // needOf is what a row says about its turn: the source's own word where there
 // is one; otherwise an accepted task or a rejected silence means that help was
 // needed, an accepted silence that it was not, and a rejected task leaves open
 // whether another one would have helped.
-func needOf(r *trace.Judged) *bool {
+func needOf(r *trace.Judged) (need, known bool) {
 	switch {
 	case r.HelpNeeded != nil:
-		return r.HelpNeeded
+		return *r.HelpNeeded, true
 	case r.Task == nil:
-		need := !r.Accepted
-		return &need
-	case r.Accepted:
-		return &r.Accepted
+		return !r.Accepted, true
 	}
-	return nil
+	return true, r.Accepted
 }
 
 // targetOf is half the annotators' mean vote and half the label; the label
@@ -116,38 +121,36 @@ func targetOf(r *trace.Judged) float64 {
 
 // Add adds a row, whose history has at least one event.
 func (d *Dataset) Add(r *trace.Judged) {
-	g, fresh := number(&d.ids.groups, r.Group)
+	i, tr := int32(len(d.rows)), d.count(r)
+	id, fresh := number(&d.ids.groups, r.Group)
 	if fresh {
-		d.groups = append(d.groups, group{first: -1, last: -1})
+		d.groups = append(d.groups, group{})
 	}
-	grp, tr := &d.groups[g], d.trace(r)
-	at := d.turn(r.History, tr)
-	i := int32(len(d.rows))
-	row := row{target: targetOf(r), group: g, trace: tr, task: silence, next: -1, accepted: r.Accepted, test: r.Split == testSplit}
+	at, task := d.turn(r.History, tr), int32(silence)
 	if r.Task != nil {
-		row.task = d.text(*r.Task)
+		task = d.text(*r.Task)
 	}
+	row := row{targetOf(r), id, tr, at, task, r.Accepted, r.Split == testSplit}
 	d.rows = append(d.rows, row)
-	t := &d.turns[at]
-	switch {
-	case t.first >= 0:
-		d.rows[t.last].next = i
-	case grp.first >= 0:
+	g, t := &d.groups[id], &d.turns[at]
+	g.rows = append(g.rows, i)
+	if t.first == none {
 		t.first = i
-		d.turns[grp.last].next, grp.last = at, at
-	default:
-		t.first = i
-		grp.first, grp.last = at, at
 	}
-	t.last = i
-	grp.rows++
 	if row.test {
-		grp.tests++
+		g.tests++
 		return
 	}
-	t.trains, grp.trains = true, true
-	if need := needOf(r); need != nil && !t.known {
-		t.need, t.known = *need, true
+	for ; at >= 0 && !d.turns[at].learnt; at = d.turns[at].before {
+		d.turns[at].learnt = true
+		g.learnt = append(g.learnt, at)
+	}
+	if row.trains() {
+		g.accepts[index(r.Accepted)]++
+	}
+	if need, known := needOf(r); known && !t.known {
+		t.need, t.known = need, true
+		g.needs[index(need)]++
 	}
 }
 
@@ -164,8 +167,8 @@ func number[K comparable](ids *map[K]int32, key K) (id int32, fresh bool) {
 	return id, true
 }
 
-// trace counts a row among the data of its source and split.
-func (d *Dataset) trace(r *trace.Judged) int32 {
+// count counts a row among those of its source and split, and returns its trace.
+func (d *Dataset) count(r *trace.Judged) int32 {
 	tr, _ := number(&d.ids.traces, r.Trace)
 	k, fresh := number(&d.ids.data, [2]string{r.Source, r.Split})
 	if fresh {
@@ -187,96 +190,71 @@ func (d *Dataset) trace(r *trace.Judged) int32 {
 	return tr
 }
 
-// text returns the number of a text, and cuts it when it is new.
+// text returns the number of a text, and cuts it into words when it is new.
 func (d *Dataset) text(s string) int32 {
 	id, fresh := number(&d.ids.texts, s)
 	if fresh {
-		at := len(d.numbers)
+		at := uint32(len(d.numbers))
 		var cues uint32
 		d.numbers, cues = d.lexicon.cut(s, d.numbers)
-		words := len(d.numbers) - at
+		quoted := uint32(len(d.numbers))
 		for q := range quotes(s) {
 			d.numbers, _ = d.lexicon.cut(q, d.numbers)
 		}
-		d.texts = append(d.texts, source{s, at, uint32(words), uint32(len(d.numbers) - at - words), cues})
+		d.texts = append(d.texts, source{s, at, quoted, uint32(len(d.numbers)), cues})
 	}
 	return id
 }
 
-// cut returns the words of a text.
-func (d *Dataset) cut(text int32) cut {
+// words returns a text's words in order, by number.
+func (d *Dataset) words(text int32) []uint32 {
 	s := &d.texts[text]
-	n := d.numbers[s.at:][:s.words+s.quoted]
-	return cut{n[:s.words], n[s.words:], s.cues}
+	return d.numbers[s.words:s.quoted]
 }
 
-// turn returns the turn that a history ends. What it shares with the one asked
-// for before is not looked up anew.
+// turn returns the turn that a history ends in. Rows of one session come one after
+// another: only what differs from the history before is looked up.
 func (d *Dataset) turn(history []trace.Event, tr int32) int32 {
-	i := 0
-	if tr == d.last.trace {
-		for i < min(len(history), len(d.last.history)) && history[i] == d.last.history[i] {
-			i++
+	l, n := &d.last, 0
+	if tr == l.trace {
+		for n < min(len(history), len(l.history)) && history[n] == l.history[n] {
+			n++
 		}
 	}
-	shared, path := i, d.last.path[:i]
-	for _, e := range history[i:] {
-		sum, before := digest(e), int32(-1)
+	l.trace, l.history, l.path = tr, append(l.history[:n], history[n:]...), l.path[:n]
+	for _, e := range history[n:] {
+		sum, before := digest(e), int32(none)
 		key := turnKey{-2 - tr, [16]byte(sum[:16])}
-		if i > 0 {
-			before = path[i-1]
+		if k := len(l.path); k > 0 {
+			before = l.path[k-1]
 			key.before = before
 		}
 		id, fresh := number(&d.ids.turns, key)
 		if fresh {
-			at := newEvent(nil, e.Time)
+			seconds, format, err := trace.ParseTime(e.Time)
 			d.turns = append(d.turns, turn{
-				before: before, text: d.text(e.Text), seconds: at.seconds, format: at.format, timed: at.timed,
-				print: [eventBytes]byte(sum[:eventBytes]), first: -1, last: -1, next: -1,
+				before: before, text: d.text(e.Text), seconds: seconds, format: uint8(format), timed: err == nil,
+				print: [eventBytes]byte(sum[:eventBytes]), first: none,
 			})
 		}
-		path, i = append(path, id), i+1
+		l.path = append(l.path, id)
 	}
-	d.last.trace, d.last.history, d.last.path = tr, append(d.last.history[:shared], history[shared:]...), path
-	return path[len(path)-1]
+	return l.path[len(l.path)-1]
 }
 
-// turnsOf yields a group's turns.
-func (d *Dataset) turnsOf(g int) iter.Seq2[int32, *turn] {
-	return func(yield func(int32, *turn) bool) {
-		for t := d.groups[g].first; t >= 0; t = d.turns[t].next {
-			if !yield(t, &d.turns[t]) {
-				return
-			}
-		}
-	}
+// digest tells events apart by their time and text.
+func digest(e trace.Event) [sha256.Size]byte {
+	return sha256.Sum256([]byte(e.Time + "\x00" + e.Text))
 }
 
-// cases yields a turn's rows by their index.
-func (d *Dataset) cases(t *turn) iter.Seq2[int32, *row] {
-	return func(yield func(int32, *row) bool) {
-		for i := t.first; i >= 0; i = d.rows[i].next {
-			if !yield(i, &d.rows[i]) {
-				return
-			}
-		}
-	}
-}
-
-// training yields the distinct events of a group's training histories, as the
-// turns that they end. seen is of all turns, and false at first.
-func (d *Dataset) training(g int, seen []bool) iter.Seq[*turn] {
-	return func(yield func(*turn) bool) {
-		for t, at := range d.turnsOf(g) {
-			if !at.trains {
-				continue
-			}
-			for ; t >= 0 && !seen[t]; t = d.turns[t].before {
-				seen[t] = true
-				if !yield(&d.turns[t]) {
-					return
-				}
-			}
-		}
+// sort ends adding: it ranks the words, and brings the rows of a turn together, in
+// the order that they came in, and turns in the order of their first rows.
+func (d *Dataset) sort() {
+	d.lexicon.sort()
+	d.ids, d.lexicon.number = ids{}, nil
+	for g := range d.groups {
+		slices.SortFunc(d.groups[g].rows, func(a, b int32) int {
+			return cmp.Or(cmp.Compare(d.turns[d.rows[a].turn].first, d.turns[d.rows[b].turn].first), cmp.Compare(a, b))
+		})
 	}
 }

@@ -1,6 +1,9 @@
 package rewardmodel
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // A feature is a named number of a case. Its name is part of the model's
 // format: a changed definition wants a changed name.
@@ -111,9 +114,10 @@ var fit = []feature[*offer]{
 	}},
 	{"rare.recency", "a rare word shared with a recent event", weighted, func(o *offer) float64 {
 		best := 0.0
-		for i, w := range o.inAll.both {
+		for _, w := range o.inAll.both {
 			if o.weights[w] > rare {
-				best = max(best, 1/float64(1+o.ages[i]))
+				i, _ := slices.BinarySearch(o.all, w)
+				best = max(best, 1/float64(1+o.age[i]))
 			}
 		}
 		return best
@@ -145,12 +149,12 @@ var fit = []feature[*offer]{
 		return sum
 	}},
 	{"phrases.last", "phrases shared with the last event", amount, func(o *offer) float64 {
-		return ratio(float64(common(o.task.bigrams, o.last.bigrams)), float64(len(o.task.bigrams)))
+		return ratio(float64(len(shared(nil, o.task.bigrams, o.last.bigrams))), float64(len(o.task.bigrams)))
 	}},
 	{"quoted", "quoted words taken up by the task", amount, func(o *offer) float64 {
 		n := 0
 		for _, e := range o.recent() {
-			n += common(o.task.set, e.quoted)
+			n += len(shared(nil, o.task.set, e.quoted))
 		}
 		return math.Log1p(float64(n))
 	}},
@@ -177,17 +181,12 @@ var (
 	errorCue  = cueBit("error")
 )
 
-// values computes a row of features.
-func values[T any](features []feature[T], x T) []float64 {
-	out := make([]float64, len(features))
-	fill(out, features, x)
-	return out
-}
-
-func fill[T any](out []float64, features []feature[T], x T) {
+// fill computes a row of features into x.
+func fill[T any](x []float64, features []feature[T], row T) []float64 {
 	for i := range features {
-		out[i] = features[i].value(x)
+		x[i] = features[i].value(row)
 	}
+	return x
 }
 
 func names[T any](features []feature[T]) []string {

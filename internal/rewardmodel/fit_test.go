@@ -22,10 +22,10 @@ func TestAFoldIsAModelOfTheRest(t *testing.T) {
 		for i := range rows {
 			d.Add(&rows[i])
 		}
-		d.lexicon.sort()
-		folds, n := d.folds(o)
-		held := heldOut{make([]float64, len(d.rows)), make([]float64, len(d.turns))}
-		full, _, err := d.fitAll(t.Context(), o, folds, n, &held, d.pace(o, n))
+		d.sort()
+		tr, held := d.trainer(o), d.noScores()
+		folds, n := tr.fold, tr.Folds
+		full, _, err := tr.fitAll(t.Context(), &held)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,14 +135,9 @@ func TestHistoriesAreToldApart(t *testing.T) {
 			}
 		}
 	}
-	if !slices.Equal(slices.Collect(func(yield func(int32) bool) {
-		for id := range d.turnsOf(0) {
-			if !yield(id) {
-				return
-			}
-		}
-	}), []int32{got[0], got[1], got[4], got[5], got[6]}) {
-		t.Error("a group's turns are in the order of their first rows")
+	d.sort()
+	if got, want := d.groups[0].rows, []int32{0, 2, 7, 1, 4, 5, 6}; !slices.Equal(got, want) {
+		t.Errorf("rows %v, want %v: turns in the order of their first rows, and their rows in theirs", got, want)
 	}
 }
 

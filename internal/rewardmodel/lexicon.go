@@ -6,85 +6,65 @@ import (
 	"strings"
 )
 
-// A word is the rank of a stemmed word among all words of a lexicon. Ranks are
-// in the words' order, so sums over sorted sets add up the same numbers in the
-// same order, whatever text came first.
+// A word is the rank of a stemmed word among all words of a lexicon, in
+// alphabetical order: sums over sorted sets add up the same numbers in the same
+// order, whichever text came first.
 type word = uint32
 
-// A lexicon knows the words of texts, each by a number that it keeps and by its
-// rank. Its zero value is empty.
+// A lexicon knows the words of texts. Each has a number, in the order they came,
+// and once the lexicon is sorted a rank. The zero value is empty.
 type lexicon struct {
 	words  []string // by number
-	rank   []word   // by number, up to the last sort
-	order  []uint32 // numbers by rank
 	number map[string]uint32
-	met    map[string]met // by the word as it stands in texts
-}
-
-// met is what there is to know of a word of a text.
-type met struct {
-	number uint32
-	cues   uint32
-	stop   bool // it counts nowhere
-}
-
-func (l *lexicon) meet(raw string) met {
-	if m, ok := l.met[raw]; ok {
-		return m
-	}
-	if l.met == nil {
-		l.met, l.number = map[string]met{}, map[string]uint32{}
-	}
-	raw = strings.Clone(raw) // and not the text around it
-	w := stem(raw)
-	m := met{cues: cueWords[raw], stop: stopWords[w]}
-	if !m.stop {
-		n, ok := l.number[w]
-		if !ok {
-			n = uint32(len(l.words))
-			l.words, l.number[w] = append(l.words, w), n
-		}
-		m.number = n
-	}
-	l.met[raw] = m
-	return m
+	rank   []word   // by number
+	order  []uint32 // numbers by rank
 }
 
 // cut appends the numbers of the words of s, in order, without stop words.
-func (l *lexicon) cut(s string, to []uint32) (out []uint32, cues uint32) {
-	for raw := range split(s) {
-		m := l.meet(raw)
-		cues |= m.cues
-		if !m.stop {
-			to = append(to, m.number)
-		}
+func (l *lexicon) cut(s string, to []uint32) (out []uint32, found uint32) {
+	if l.number == nil {
+		l.number = map[string]uint32{}
 	}
-	return to, cues
+	for raw := range split(s) {
+		found |= cueWords[raw]
+		w := stem(raw)
+		if stopWords[w] {
+			continue
+		}
+		n, ok := l.number[w]
+		if !ok {
+			n, w = uint32(len(l.words)), strings.Clone(w) // or the map would keep the whole text
+			l.words, l.number[w] = append(l.words, w), n
+		}
+		to = append(to, n)
+	}
+	return to, found
 }
 
-// sort ranks the words that were met since it was last called, and returns the
-// new rank of each old one; nil when no word is new.
-func (l *lexicon) sort() (moved []word) {
-	if len(l.rank) == len(l.words) {
+// sort ranks all words. It returns the order before, nil when no word is new.
+func (l *lexicon) sort() (before []uint32) {
+	before = l.order
+	if len(before) == len(l.words) {
 		return nil
 	}
-	fresh := make([]uint32, 0, len(l.words)-len(l.rank))
-	for n := len(l.rank); n < len(l.words); n++ {
-		fresh = append(fresh, uint32(n))
+	l.order = slices.Clone(before)
+	for n := len(before); n < len(l.words); n++ {
+		l.order = append(l.order, uint32(n))
 	}
-	slices.SortFunc(fresh, func(a, b uint32) int { return cmp.Compare(l.words[a], l.words[b]) })
-	old := l.order
-	l.order, l.rank = make([]uint32, 0, len(l.words)), make([]word, len(l.words))
-	moved = make([]word, 0, len(old))
-	for len(old)+len(fresh) > 0 {
-		from := &fresh
-		if len(fresh) == 0 || len(old) > 0 && l.words[old[0]] < l.words[fresh[0]] {
-			from, moved = &old, append(moved, word(len(l.order)))
-		}
-		n := (*from)[0]
-		*from = (*from)[1:]
-		l.rank[n] = word(len(l.order))
-		l.order = append(l.order, n)
+	slices.SortFunc(l.order, func(a, b uint32) int { return cmp.Compare(l.words[a], l.words[b]) })
+	l.rank = make([]word, len(l.words))
+	for r, n := range l.order {
+		l.rank[n] = word(r)
 	}
-	return moved
+	return before
+}
+
+// ranks returns the set of words with these numbers.
+func (l *lexicon) ranks(numbers []uint32) []word {
+	set := make([]word, len(numbers))
+	for i, n := range numbers {
+		set[i] = l.rank[n]
+	}
+	slices.Sort(set)
+	return slices.Compact(set)
 }

@@ -3,21 +3,13 @@ package rewardmodel
 import (
 	"math"
 	"slices"
-
-	"github.com/gymline/gymline/internal/trace"
 )
 
 // An event is an observed activity, ready for features.
 type event struct {
-	*text   // equal sentences share it
-	seconds float64
-	format  trace.TimeFormat
-	timed   bool // false when the time could not be read
-}
-
-func newEvent(t *text, time string) event {
-	seconds, format, err := trace.ParseTime(time)
-	return event{text: t, seconds: seconds, format: format, timed: err == nil}
+	id    int32 // of the turn
+	*text       // equal sentences share it
+	*turn
 }
 
 // A moment is what features see of a history: its events so far, at least one.
@@ -27,18 +19,17 @@ type moment struct {
 	near   []word // the words of the last 3 events, sorted and distinct
 	all    []word // those of every event
 	age    []int  // of each word of all: how many events ago it last occurred, 0 for the last event
-	before []bool // of each word of all: an earlier event than the last has it
 	fresh  []word // the last event's words that no earlier event has
 	repeat bool   // an earlier event reads exactly like the last one
 
 	weights []float64 // idf by word: the one thing that differs between models
-	ages    []uint64  // scratch
+	ages    []uint64  // scratch: a word and an age, of each word of each event
 }
 
 // at makes m the moment after events, reusing its memory.
 func (m *moment) at(events []event) *moment {
 	m.events, m.last, m.repeat = events, &events[len(events)-1], false
-	m.ages, m.near = m.ages[:0], m.near[:0]
+	m.ages, m.near, m.all, m.age, m.fresh = m.ages[:0], m.near[:0], m.all[:0], m.age[:0], m.fresh[:0]
 	for i := range events {
 		for _, w := range events[i].set {
 			m.ages = append(m.ages, uint64(w)<<32|uint64(len(events)-1-i))
@@ -46,22 +37,16 @@ func (m *moment) at(events []event) *moment {
 		m.repeat = m.repeat || i < len(events)-1 && events[i].text == m.last.text
 	}
 	slices.Sort(m.ages)
-	m.all, m.age, m.before, m.fresh = m.all[:0], m.age[:0], m.before[:0], m.fresh[:0]
-	for _, a := range m.ages {
-		w, age := word(a>>32), int(uint32(a))
-		if n := len(m.all); n == 0 || m.all[n-1] != w {
-			m.all, m.age, m.before = append(m.all, w), append(m.age, age), append(m.before, false)
+	for i := 0; i < len(m.ages); {
+		w, age, first := word(m.ages[i]>>32), int(uint32(m.ages[i])), i
+		for i++; i < len(m.ages) && word(m.ages[i]>>32) == w; i++ {
 		}
-		if age > 0 {
-			m.before[len(m.before)-1] = true
-		}
-	}
-	for i, w := range m.all {
-		if m.age[i] == 0 && !m.before[i] {
-			m.fresh = append(m.fresh, w)
-		}
-		if m.age[i] < recentEvents {
+		m.all, m.age = append(m.all, w), append(m.age, age)
+		if age < recentEvents {
 			m.near = append(m.near, w)
+		}
+		if age == 0 && i == first+1 {
+			m.fresh = append(m.fresh, w)
 		}
 	}
 	return m
@@ -114,7 +99,6 @@ type offer struct {
 	inLast overlap   // of the task with the last event
 	inNear overlap   // with the last 3
 	inAll  overlap
-	ages   []int  // of the words of inAll.both
 	taken  []word // the task's words that are new in the last event
 
 	weight float64 // of the task's words
@@ -141,24 +125,17 @@ func (o *offer) at(m *moment, task *text) *offer {
 	o.inNear.with(task, m.near)
 	o.inAll.with(task, m.all)
 	o.taken = shared(o.taken[:0], task.set, m.fresh)
-	o.ages = o.ages[:0]
-	at := 0
-	for _, w := range o.inAll.both {
-		for m.all[at] != w {
-			at++
-		}
-		o.ages = append(o.ages, m.age[at])
-	}
 	return o
 }
 
-// weigh takes another model's weights, of the offer and its moment.
-func (o *offer) weigh(weights []float64) {
+// weigh takes a model's weights, for the offer and its moment.
+func (o *offer) weigh(weights []float64) *offer {
 	o.weights = weights
 	o.weight = o.sum(o.task.set)
 	for _, l := range []*overlap{&o.inLast, &o.inNear, &o.inAll} {
 		l.weight = o.sum(l.others)
 	}
+	return o
 }
 
 // coverage is the idf-weighted share of the task's words that others have.

@@ -1,6 +1,7 @@
 package rewardmodel
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,9 +23,9 @@ const (
 	negligible   = 0.005
 )
 
-// explain turns contributions into parts; sign is -1 where the score falls as
-// the prediction rises.
-func explain[T any](features []feature[T], columns []Column, x, parts []float64, sign float64) []part {
+// explain says what each column of x adds to the score; sign is -1 where the score
+// falls as the prediction rises.
+func explain[T any](features []feature[T], columns []Column, x []float64, sign float64) []part {
 	out := make([]part, len(features))
 	for i, f := range features {
 		var words string
@@ -38,7 +39,7 @@ func explain[T any](features []feature[T], columns []Column, x, parts []float64,
 		default:
 			words = f.label + " (low)"
 		}
-		out[i] = part{words, metrics.Round(sign*parts[i], scoreDecimals)}
+		out[i] = part{words, metrics.Round(sign*columns[i].part(x[i]), scoreDecimals)}
 	}
 	return out
 }
@@ -54,15 +55,7 @@ func reason(v Verdict, threshold float64, why []part) string {
 	fmt.Fprintf(&b, verdict, v.Score, threshold)
 	most := func(intro string, side float64, n int) {
 		list := slices.Clone(why)
-		slices.SortStableFunc(list, func(a, b part) int {
-			switch {
-			case side*a.adds > side*b.adds:
-				return -1
-			case side*a.adds < side*b.adds:
-				return 1
-			}
-			return 0
-		})
+		slices.SortStableFunc(list, func(a, b part) int { return cmp.Compare(side*b.adds, side*a.adds) })
 		for i, p := range list[:min(n, len(list))] {
 			if side*p.adds < negligible {
 				break

@@ -31,18 +31,7 @@ type Linear struct {
 	Columns   []Column `json:"columns"`
 }
 
-// contributions returns each column's share of the prediction for x, and the
-// prediction itself, which may lie outside [0,1].
-func (l *Linear) contributions(x []float64) (parts []float64, sum float64) {
-	parts, sum = make([]float64, len(x)), l.Intercept
-	for i := range l.Columns {
-		parts[i] = l.Columns[i].part(x[i])
-		sum += parts[i]
-	}
-	return parts, sum
-}
-
-// predict returns the prediction for x.
+// predict returns the prediction for x, which may lie outside [0,1].
 func (l *Linear) predict(x []float64) float64 {
 	sum := l.Intercept
 	for i := range l.Columns {

@@ -19,9 +19,7 @@ type Scorer struct {
 }
 
 // Scorer returns a Scorer. It holds every sentence it saw, so use one a trace.
-func (m *Model) Scorer() *Scorer {
-	return &Scorer{model: m, view: view{d: new(Dataset), texts: map[int32]*text{}}}
-}
+func (m *Model) Scorer() *Scorer { return &Scorer{model: m, view: newView(new(Dataset))} }
 
 // Score judges a task (nil is silence) proposed after a history. Before any
 // event there is nothing to help with: silence is accepted and any task rejected.
@@ -41,17 +39,15 @@ func (s *Scorer) judge(history []trace.Event, task *string) (score float64, why 
 	m := s.model
 	at, o := s.read(history, task)
 	if task != nil {
-		x := values(m.taskFeatures, o)
-		parts, sum := m.Task.contributions(x)
-		return clip(sum), explain(m.taskFeatures, m.Task.Columns, x, parts, 1)
+		x := fill(make([]float64, len(m.taskFeatures)), m.taskFeatures, o)
+		return clip(m.Task.predict(x)), explain(m.taskFeatures, m.Task.Columns, x, 1)
 	}
-	x := values(m.needFeatures, at)
-	parts, sum := m.Need.contributions(x)
-	return clip(1 - sum), explain(m.needFeatures, m.Need.Columns, x, parts, -1)
+	x := fill(make([]float64, len(m.needFeatures)), m.needFeatures, at)
+	return clip(1 - m.Need.predict(x)), explain(m.needFeatures, m.Need.Columns, x, -1)
 }
 
 // read returns the moment after a history, and the offer of a task then; nil for
-// silence. New words are ranked after all texts are cut.
+// silence.
 func (s *Scorer) read(history []trace.Event, task *string) (*moment, *offer) {
 	d := s.view.d
 	at, offered := d.turn(history, 0), int32(silence)
@@ -61,9 +57,10 @@ func (s *Scorer) read(history []trace.Event, task *string) (*moment, *offer) {
 	for _, w := range d.lexicon.words[len(s.idf):] {
 		s.idf = append(s.idf, s.model.Vocabulary.idf(w))
 	}
-	if moved := d.lexicon.sort(); moved != nil {
+	if len(s.weights) < len(s.idf) { // new words came between the old ones
+		before := d.lexicon.sort()
 		for _, t := range s.view.texts {
-			t.move(moved)
+			t.rerank(before, d.lexicon.rank)
 		}
 		s.weights = make([]float64, len(s.idf))
 		for n, r := range d.lexicon.rank {
@@ -75,7 +72,14 @@ func (s *Scorer) read(history []trace.Event, task *string) (*moment, *offer) {
 	if task == nil {
 		return m, nil
 	}
-	o := s.view.offer.at(m, s.view.text(offered))
-	o.weigh(s.weights)
-	return m, o
+	return m, s.view.offer.at(m, s.view.text(offered)).weigh(s.weights)
+}
+
+// rerank follows a lexicon that is sorted again.
+func (t *text) rerank(before []uint32, rank []word) {
+	for _, set := range [][]word{t.set, t.quoted} {
+		for i, w := range set {
+			set[i] = rank[before[w]]
+		}
+	}
 }

@@ -9,13 +9,6 @@ import (
 	"unicode"
 )
 
-// A cut is a text's words in order and those between its quotation marks, by
-// number in a lexicon.
-type cut struct {
-	words, quoted []uint32
-	cues          uint32 // bit i: cues[i] occurs
-}
-
 // A text is an event's or a task's sentence, ready for features.
 type text struct {
 	length  int      // in words, without stop words
@@ -24,47 +17,26 @@ type text struct {
 	quoted  []word   // sorted, distinct words between quotes
 	grams   []gram   // sorted by hash
 	norm    float64  // Euclidean length of grams
-	cues    uint32
+	cues    uint32   // bit i: cues[i] occurs
 }
 
 // A gram counts a character 4-gram by its hash.
 type gram struct{ hash, count uint32 }
 
-// text prepares a sentence that is cut, once the lexicon is sorted.
-func (l *lexicon) text(s string, c cut) *text {
-	t := &text{length: len(c.words), set: l.ranks(c.words), quoted: l.ranks(c.quoted), cues: c.cues}
-	if len(c.words) > 1 {
-		t.bigrams = make([]uint64, 0, len(c.words)-1)
-		for i, n := range c.words[1:] {
-			t.bigrams = append(t.bigrams, uint64(c.words[i])<<32|uint64(n))
+// prepare prepares a text, once the lexicon is sorted.
+func (d *Dataset) prepare(id int32) *text {
+	s, words := &d.texts[id], d.words(id)
+	t := &text{length: len(words), set: d.lexicon.ranks(words), quoted: d.lexicon.ranks(d.numbers[s.quoted:s.end]), cues: s.cues}
+	if len(words) > 1 {
+		t.bigrams = make([]uint64, len(words)-1)
+		for i, n := range words[1:] {
+			t.bigrams[i] = uint64(words[i])<<32 | uint64(n)
 		}
 		slices.Sort(t.bigrams)
 		t.bigrams = slices.Compact(t.bigrams)
 	}
-	t.grams, t.norm = charGrams(s)
+	t.grams, t.norm = charGrams(s.text)
 	return t
-}
-
-// ranks returns the set of words with these numbers.
-func (l *lexicon) ranks(numbers []uint32) []word {
-	if len(numbers) == 0 {
-		return nil
-	}
-	set := make([]word, len(numbers))
-	for i, n := range numbers {
-		set[i] = l.rank[n]
-	}
-	slices.Sort(set)
-	return slices.Compact(set)
-}
-
-// move follows a lexicon that was sorted anew.
-func (t *text) move(moved []word) {
-	for _, set := range [][]word{t.set, t.quoted} {
-		for i, w := range set {
-			set[i] = moved[w]
-		}
-	}
 }
 
 // split lower-cases s and cuts it into runs of a-z, runs of 0-9 and single
@@ -196,9 +168,6 @@ func charGrams(s string) ([]gram, float64) {
 
 // cosine compares two texts by their 4-grams: 0 nothing shared, 1 the same.
 func cosine(a, b *text) float64 {
-	if a.norm == 0 || b.norm == 0 {
-		return 0
-	}
 	dot := uint64(0)
 	for i, j := 0, 0; i < len(a.grams) && j < len(b.grams); {
 		switch x, y := a.grams[i], b.grams[j]; {
@@ -211,7 +180,7 @@ func cosine(a, b *text) float64 {
 			i, j = i+1, j+1
 		}
 	}
-	return float64(dot) / (a.norm * b.norm)
+	return ratio(float64(dot), a.norm*b.norm)
 }
 
 // shared appends the members of two sorted sets that are in both.
@@ -228,19 +197,4 @@ func shared[T cmp.Ordered](to, a, b []T) []T {
 		}
 	}
 	return to
-}
-
-// common counts the members of two sorted sets that are in both.
-func common[T cmp.Ordered](a, b []T) (n int) {
-	for i, j := 0, 0; i < len(a) && j < len(b); {
-		switch {
-		case a[i] < b[j]:
-			i++
-		case a[i] > b[j]:
-			j++
-		default:
-			n, i, j = n+1, i+1, j+1
-		}
-	}
-	return n
 }

@@ -41,10 +41,10 @@ func readText(s string) (t *text, words, set, quoted, bigrams []string) {
 	l := &d.lexicon
 	d.text("zebra panic aardvark bern")
 	l.sort()
-	c := d.cut(d.text(s))
+	id := d.text(s)
 	l.sort()
-	t = l.text(s, c)
-	for _, n := range c.words {
+	t = d.prepare(id)
+	for _, n := range d.words(id) {
 		words = append(words, l.words[n])
 	}
 	spell := func(ranks []word) (out []string) {
@@ -93,15 +93,16 @@ func TestLexiconStaysSorted(t *testing.T) {
 	var d Dataset
 	l := &d.lexicon
 	var first *text
+	var firstID int32
 	for range 50 {
 		s := ""
 		for range rng.IntN(5) {
 			s += fmt.Sprintf(" w%d", rng.IntN(2000)*7919%1000)
 		}
-		c := d.cut(d.text(s))
-		moved := l.sort()
-		if first != nil && moved != nil {
-			first.move(moved)
+		id, known := d.text(s), len(l.rank)
+		before := l.sort()
+		if len(l.words) > known && first != nil {
+			first.rerank(before, l.rank)
 		}
 		if len(l.order) != len(l.words) || len(l.rank) != len(l.words) {
 			t.Fatalf("%d words, %d in order, %d ranked", len(l.words), len(l.order), len(l.rank))
@@ -111,9 +112,9 @@ func TestLexiconStaysSorted(t *testing.T) {
 				t.Fatalf("rank %d is of %q after %q", r, l.words[n], l.words[l.order[max(r-1, 0)]])
 			}
 		}
-		if first == nil && len(c.words) > 2 {
-			first = l.text(s, c)
-		} else if first != nil && !slices.IsSorted(first.set) {
+		if first == nil && len(d.words(id)) > 2 {
+			first, firstID = d.prepare(id), id
+		} else if first != nil && (!slices.IsSorted(first.set) || !slices.Equal(first.set, d.prepare(firstID).set)) {
 			t.Fatalf("set %v", first.set)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/gymline/gymline/internal/fault"
-	"github.com/gymline/gymline/internal/trace"
 )
 
 // Options are how to train.
@@ -35,101 +34,71 @@ const (
 	manyFolds  = 10
 )
 
-// Train is Dataset.Train of these rows.
-func Train(ctx context.Context, rows []trace.Judged, o Options) (*Model, *Metrics, error) {
-	d := new(Dataset)
-	for i := range rows {
-		d.Add(&rows[i])
-	}
-	return d.Train(ctx, o)
-}
-
 // Train fits a model to the rows whose split is not "test" and measures it; see
 // Metrics. Rows of one group are never parted between training and scoring.
 // Afterwards no more rows can be added.
 func (d *Dataset) Train(ctx context.Context, o Options) (*Model, *Metrics, error) {
-	if err := d.check(); err != nil {
-		return nil, nil, err
-	}
-	d.ids.texts, d.ids.groups, d.ids.traces, d.ids.turns, d.ids.data, d.ids.traced = nil, nil, nil, nil, nil, nil
-	d.lexicon.sort()
-	d.lexicon.met, d.lexicon.number = nil, nil
-	folds, n := d.folds(o)
-	held := heldOut{make([]float64, len(d.rows)), make([]float64, len(d.turns))}
-	p := d.pace(o, n)
-	full, all, err := d.fitAll(ctx, o, folds, n, &held, p)
+	groups, err := d.check()
 	if err != nil {
 		return nil, nil, err
 	}
-	model, err := full.model(o)
+	d.sort()
+	t := d.trainer(o)
+	held := t.noScores()
+	full, all, err := t.fitAll(ctx, &held)
 	if err != nil {
 		return nil, nil, err
 	}
-	model.Vocabulary = d.vocabulary(all)
-	model.Training.Folds, model.Training.Events = n, d.seen()
-	var official []float64
-	if slices.ContainsFunc(d.groups, func(g group) bool { return g.tests > 0 }) {
-		official = make([]float64, len(d.rows))
-		err := d.score(ctx, o, p, func(g int) *fitting {
-			if d.groups[g].tests == 0 {
-				return nil
+	model := &Model{Format: Format, Task: *full.taskModel, Need: *full.needModel, Vocabulary: d.vocabulary(all)}
+	model.Training = Training{
+		Groups: groups, Proposals: full.accepts.rows(), Turns: full.needs.rows(),
+		TaskLambda: o.TaskLambda, NeedLambda: o.NeedLambda, Folds: t.Folds, Simulated: o.Simulated, Events: d.seen(),
+	}
+	if err := model.bind(); err != nil {
+		return nil, nil, err
+	}
+	var official scores
+	if tested := func(g group) bool { return g.tests > 0 }; slices.ContainsFunc(d.groups, tested) {
+		official = t.noScores()
+		err := t.score(ctx, &official, func(g int) *fitting {
+			if tested(d.groups[g]) {
+				return full
 			}
-			return full
-		}, &heldOut{official, make([]float64, len(d.turns))})
+			return nil
+		})
 		if err != nil {
 			return nil, nil, err
 		}
 	}
-	metrics := d.measure(model, &held, official, o, p)
-	p.add(p.total)
+	metrics := t.measure(model, &held, &official)
+	t.did(t.work)
 	return model, metrics, nil
 }
 
-// A heldOut has scores by the models that never saw the group.
-type heldOut struct {
-	rows  []float64 // of each row
-	turns []float64 // of silence after each turn
+func (d *Dataset) noScores() scores {
+	return scores{make([]float64, len(d.rows)), make([]float64, len(d.turns))}
 }
 
 // check refuses rows that no model can come from, and says which rows would help.
-func (d *Dataset) check() error {
-	groups := 0
+// It returns how many groups train.
+func (d *Dataset) check() (groups int, err error) {
+	var all classes
 	for i := range d.groups {
-		if d.groups[i].trains {
-			groups++
-		}
+		g := &d.groups[i]
+		all.accepts.add(g.accepts)
+		all.needs.add(g.needs)
+		groups += index(len(g.learnt) > 0)
 	}
-	balances := d.balances(make([]int, len(d.groups)), 1)
-	accepts, needs := balances[0].accepts, balances[0].needs
 	switch {
 	case groups < 2:
-		return fault.New(fault.Permanent, fmt.Errorf("reward: the training rows are of %d independent groups (a scene, or a recorded trace); holding out whole groups takes at least 2", groups),
+		return 0, fault.New(fault.Permanent, fmt.Errorf("reward: the training rows are of %d independent groups (a scene, or a recorded trace); holding out whole groups takes at least 2", groups),
 			"generate more scenes, or add the ProactiveBench reward data")
-	case accepts.oneClass():
-		return fault.New(fault.Permanent, fmt.Errorf("reward: %d accepted and %d rejected proposals to train on; both kinds are needed", accepts[1], accepts[0]),
+	case all.accepts.oneClass():
+		return 0, fault.New(fault.Permanent, fmt.Errorf("reward: %d accepted and %d rejected proposals to train on; both kinds are needed", all.accepts[1], all.accepts[0]),
 			"generate more sessions, or add the ProactiveBench reward data")
-	case needs.oneClass():
-		return fault.New(fault.Permanent, fmt.Errorf("reward: help was needed after %d training turns and not needed after %d; both kinds are needed", needs[1], needs[0]),
+	case all.needs.oneClass():
+		return 0, fault.New(fault.Permanent, fmt.Errorf("reward: help was needed after %d training turns and not needed after %d; both kinds are needed", all.needs[1], all.needs[0]),
 			"generate sessions whose agent stays silent at times (an accepted silence is a turn without need), or add the ProactiveBench reward data")
 	}
-	return nil
-}
-
-// folds parts the groups: it returns the fold that each is in, and how many folds
-// there are.
-func (d *Dataset) folds(o Options) (of []int, n int) {
-	groups := len(d.groups)
-	n = min(o.Folds, groups)
-	switch {
-	case o.Folds <= 0 && groups <= manyGroups:
-		n = groups
-	case o.Folds <= 0:
-		n = manyFolds
-	}
-	n = max(n, 2)
-	of = make([]int, groups)
-	for i, g := range o.Rand("folds").Perm(groups) {
-		of[g] = i % n
-	}
-	return of, n
+	return groups, nil
 }

@@ -59,6 +59,15 @@ func quick(o Options) Options {
 	return o
 }
 
+// Train trains on rows.
+func Train(ctx context.Context, rows []trace.Judged, o Options) (*Model, *Metrics, error) {
+	d := new(Dataset)
+	for i := range rows {
+		d.Add(&rows[i])
+	}
+	return d.Train(ctx, o)
+}
+
 func TestTrainLearnsTheGym(t *testing.T) {
 	rows := world(1, 24, 15, truth)
 	model, m, err := Train(t.Context(), rows, quick(options(1)))
@@ -275,7 +284,8 @@ func TestFolds(t *testing.T) {
 		d := &Dataset{groups: make([]group, c.traces)}
 		o := options(1)
 		o.Folds = c.folds
-		folds, n := d.folds(o)
+		tr := d.trainer(o)
+		folds, n := tr.fold, tr.Folds
 		sizes := make([]int, n)
 		for _, f := range folds {
 			sizes[f]++
@@ -329,9 +339,9 @@ func TestNeedAndTarget(t *testing.T) {
 		{trace.Judged{Task: &task, HelpNeeded: &yes, Votes: []bool{true, false, false}}, &yes, 1.0 / 6},
 		{trace.Judged{Task: &task, Accepted: true, HelpNeeded: &no, Votes: []bool{true, false}}, &no, 0.75},
 	} {
-		need := needOf(&c.row)
-		if (need == nil) != (c.need == nil) || need != nil && *need != *c.need {
-			t.Errorf("%+v: need %v", c.row, need)
+		need, known := needOf(&c.row)
+		if known != (c.need != nil) || known && need != *c.need {
+			t.Errorf("%+v: need %v, known %v", c.row, need, known)
 		}
 		if got := targetOf(&c.row); got < c.target-1e-15 || got > c.target+1e-15 {
 			t.Errorf("%+v: target %v, want %v", c.row, got, c.target)

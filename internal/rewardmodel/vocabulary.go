@@ -18,52 +18,47 @@ func idf(df, texts int) float64 {
 	return math.Log(float64(1+texts) / float64(1+max(df, 1)))
 }
 
-// rare is the weight of a word that 1 text in 50 has, or about.
+// rare is the weight of a word that about 1 text in 50 has.
 var rare = math.Log(50)
 
-// A tally counts texts, and those that have a word, by the word's number.
+// A tally counts texts, and by a word's number those that have the word.
 type tally struct {
 	texts int
 	words []int32
 }
 
-// tally counts the training texts of groups, each distinct event and task once
-// a group; of says what a group counts for, nil for nothing.
-func (d *Dataset) tally(of func(group int) *tally) {
-	counted := make([]int32, len(d.texts)) // the group, from 1, that counted a text last
-	met := make([]uint32, len(d.lexicon.words))
-	texts := uint32(0)
-	seen := make([]bool, len(d.turns))
-	for g := range d.groups {
-		to := of(g)
-		if to == nil {
-			continue
+// tally counts the training texts of some groups, each distinct text once a group.
+func (d *Dataset) tally(in func(g int) bool) *tally {
+	c := &tally{words: make([]int32, len(d.lexicon.words))}
+	counted := make([]int32, len(d.texts)) // the group, from 1, that a text was last counted for
+	met := make([]int32, len(c.words))     // the text, from 1, that a word was last counted for
+	count := func(g int, text int32) {
+		if counted[text] == int32(g+1) {
+			return
 		}
-		count := func(text int32) {
-			if counted[text] == int32(g+1) {
-				return
-			}
-			counted[text] = int32(g + 1)
-			to.texts++
-			texts++
-			for _, n := range d.cut(text).words {
-				if met[n] != texts {
-					met[n] = texts
-					to.words[n]++
-				}
-			}
-		}
-		for t := range d.training(g, seen) {
-			count(t.text)
-		}
-		for _, t := range d.turnsOf(g) {
-			for _, r := range d.cases(t) {
-				if !r.test && r.task != silence {
-					count(r.task)
-				}
+		counted[text] = int32(g + 1)
+		c.texts++
+		for _, n := range d.words(text) {
+			if met[n] != int32(c.texts) {
+				met[n] = int32(c.texts)
+				c.words[n]++
 			}
 		}
 	}
+	for g := range d.groups {
+		if !in(g) {
+			continue
+		}
+		for _, t := range d.groups[g].learnt {
+			count(g, d.turns[t].text)
+		}
+		for _, i := range d.groups[g].rows {
+			if r := &d.rows[i]; r.trains() {
+				count(g, r.task)
+			}
+		}
+	}
+	return c
 }
 
 // vocabulary is what a model keeps of a tally.

@@ -175,11 +175,13 @@ func TestPredictRewardModel(t *testing.T) {
 	})
 	c.Files = map[string]fs.FS{"samples": samples}
 	labelled, _ := predicted(t, c)
-	var training []trace.Judged
+	var training rewardmodel.Dataset
 	for _, j := range labelled {
-		training = append(training, j.Trace.Judged(trace.Gym, j.Trace.ID)...)
+		for _, r := range j.Trace.Judged(trace.Gym, j.Trace.ID) {
+			training.Add(&r)
+		}
 	}
-	model, _, err := rewardmodel.Train(t.Context(), training, rewardmodel.Options{
+	model, _, err := training.Train(t.Context(), rewardmodel.Options{
 		TaskLambda: 300, NeedLambda: 100, Resamples: 50, Confidence: .95, Simulated: true,
 		Rand: func(path ...string) *rand.Rand { return seed.New(1, path...) },
 	})

@@ -32,18 +32,22 @@ func TestGymTeachesARewardModel(t *testing.T) {
 		}
 		return decode[trace.Episode](t, res.Output(t, plan.EpisodesOutput))
 	}
-	var training []trace.Judged
+	var training rewardmodel.Dataset
+	n := 0
 	for _, e := range gym(1, 12, 4) {
-		training = append(training, e.Judged()...)
+		for _, r := range e.Judged() {
+			training.Add(&r)
+			n++
+		}
 	}
-	model, metrics, err := rewardmodel.Train(t.Context(), training, rewardmodel.Options{
+	model, metrics, err := training.Train(t.Context(), rewardmodel.Options{
 		TaskLambda: 300, NeedLambda: 100, Folds: 4, Resamples: 100, Confidence: 0.95, Workers: 2, Simulated: true,
 		Rand: func(path ...string) *rand.Rand { return seed.New(3, path...) },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("trained on %d rows: %+v", len(training), reflectJSON(t, metrics))
+	t.Logf("trained on %d rows: %+v", n, reflectJSON(t, metrics))
 
 	test := gym(2, 9, 1)
 	f1 := func(skill float64) float64 {
