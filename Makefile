@@ -8,7 +8,7 @@ GOTEST   := go test -race -timeout 30m
 IMAGE    ?= gymline:dev
 export GYMLINE_MINIO := $(MINIO)
 
-.PHONY: build test lint portable bench fuzz docs minio kubernetes argo image e2e clean
+.PHONY: build test lint portable bench bench-peers fuzz docs minio kubernetes argo image e2e clean
 
 build: ## the gymline binary
 	go build -o bin/gymline ./orchestrator
@@ -27,6 +27,15 @@ portable: ## the same digests from a binary that fuses multiplication and additi
 bench: build $(MINIO) ## the whole against limits and rivals, in one run: a table, and JSON in bin/bench.json
 	go build -o bin/bench ./test/bench
 	bin/bench -gymline bin/gymline -minio $(MINIO) -o bin/bench.json $(BENCHFLAGS)
+
+# What users would pick instead, each with the libraries that are pinned beside its script.
+PEERS := $(CACHE)/peers
+bench-peers: build $(PEERS)/clients/bin/ok $(PEERS)/distilabel/bin/ok $(PEERS)/curator/bin/ok $(PEERS)/datadesigner/bin/ok ## peers in Python behind the same server; needs Python 3.11
+	go build -o bin/bench ./test/bench
+	bin/bench -gymline bin/gymline -only peers -peers $(PEERS) -o bin/bench-peers.json $(BENCHFLAGS)
+
+$(PEERS)/%/bin/ok: test/bench/peers/%.txt
+	python3 -m venv $(PEERS)/$* && $(PEERS)/$*/bin/pip install -q -r $< && touch $@
 
 fuzz: ## every parser of outside text, FUZZTIME=20s each
 	tools/fuzz.sh

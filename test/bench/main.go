@@ -45,16 +45,18 @@ type Results struct {
 	Reuse     []Reuse      `json:"reuse,omitempty"`
 	Many      []Many       `json:"many,omitempty"`
 	Functions []Function   `json:"functions,omitempty"`
+	Peers     []Peer       `json:"peers,omitempty"`
 }
 
 // A bencher is what every part of the benchmark needs.
 type bencher struct {
-	gymline string // the binary, absolute
-	minio   string
-	repeat  int
-	loads   []int
-	quick   bool
-	results Results
+	gymline          string // the binary, absolute
+	minio            string
+	peers            string // the folder of the peers' Pythons
+	repeat           int
+	quick            bool
+	loads, peerLoads []int // calls in flight
+	results          Results
 }
 
 // parts are what can be measured, in the order in which they are.
@@ -68,6 +70,7 @@ var parts = []struct {
 	{"reuse", (*bencher).measureReuses},
 	{"many", (*bencher).measureManies},
 	{"functions", (*bencher).measureFunctions},
+	{"peers", (*bencher).measurePeers},
 }
 
 func bench(ctx context.Context) error {
@@ -76,6 +79,8 @@ func bench(ctx context.Context) error {
 	out := flag.String("o", "bin/bench.json", "where the JSON goes")
 	only := flag.String("only", "loads,sim,line,reuse,many,functions", "what to measure, by commas")
 	inFlights := flag.String("in-flights", "200,2000,4000", "calls in flight of the loads, by commas")
+	peers := flag.String("peers", ".cache/peers", "the folder of the peers' Pythons")
+	peerLoads := flag.String("peer-in-flights", "200,1000", "calls in flight of the peers, by commas")
 	repeat := flag.Int("repeat", 3, "how often to measure what is told with its spread")
 	quick := flag.Bool("quick", false, "a tenth of the shards, files and rows")
 	serve := flag.Bool("serve", false, "be the loopback server")
@@ -89,13 +94,16 @@ func bench(ctx context.Context) error {
 	case *bare != "":
 		return bareClient(ctx, *bare, *inFlight, *prompt)
 	}
-	b := &bencher{repeat: max(*repeat, 1), minio: *minio, quick: *quick, results: Results{CPUs: runtime.NumCPU(), Go: runtime.Version()}}
+	b := &bencher{repeat: max(*repeat, 1), minio: *minio, peers: *peers, quick: *quick, results: Results{CPUs: runtime.NumCPU(), Go: runtime.Version()}}
 	var err error
 	if b.gymline, err = filepath.Abs(*gymline); err != nil {
 		return err
 	}
 	if err := json.Unmarshal([]byte("["+*inFlights+"]"), &b.loads); err != nil {
 		return fmt.Errorf("-in-flights: %w", err)
+	}
+	if err := json.Unmarshal([]byte("["+*peerLoads+"]"), &b.peerLoads); err != nil {
+		return fmt.Errorf("-peer-in-flights: %w", err)
 	}
 	wanted := strings.Split(*only, ",")
 	for _, part := range parts {
