@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/gymline/gymline/internal/store"
@@ -19,15 +20,9 @@ func (b *Bucket) failure(ctx context.Context, op, key string, err error) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("store: %s %s: %w", op, key, ctx.Err())
 	}
-	reading := op == "get" || op == "stat"
-	if reading && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) {
+	if (op == "get" || op == "stat") && absent(err) {
 		return fmt.Errorf("store: %s %s: %w", op, key, store.ErrNotFound)
 	}
-	return b.broken(op, key, err)
-}
-
-// broken is a *store.Error that says what to do.
-func (b *Bucket) broken(op, key string, err error) error {
 	if e, ok := errors.AsType[*store.Error](err); ok {
 		return e
 	}
@@ -37,12 +32,7 @@ func (b *Bucket) broken(op, key string, err error) error {
 
 func (b *Bucket) remedy(op string, err error) (store.Kind, string) {
 	is := func(any ...error) bool {
-		for _, e := range any {
-			if errors.Is(err, e) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(any, func(e error) bool { return errors.Is(err, e) })
 	}
 	switch {
 	case is(syscall.ENOSPC, syscall.EDQUOT):

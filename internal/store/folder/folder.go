@@ -34,13 +34,12 @@ const leftover = 24 * time.Hour
 
 // A Bucket is a folder. Close it after its last use.
 type Bucket struct {
-	dir    string
-	root   *os.Root                    // the folder
-	temp   *os.Root                    // uploads/, nil when read-only
-	link   func(from, to string) error // root's
-	fsync  func(*os.File) error        // of files and folders
-	known  sync.Map                    // folders below the root that are there for good, by path
-	making sync.Mutex
+	dir      string
+	readOnly bool
+	root     *os.Root                    // the folder
+	link     func(from, to string) error // root's
+	fsync    func(*os.File) error        // of files and folders
+	known    sync.Map                    // folders below the root that are there for good, by path
 }
 
 // Open opens a folder for reading and writing, and makes what is absent of it.
@@ -53,17 +52,15 @@ func open(dir string, fsync func(*os.File) error) (*Bucket, error) {
 		b.root, err = os.OpenRoot(dir)
 	}
 	if err != nil {
-		return nil, b.broken("open", dir, err)
+		return nil, b.failure(context.Background(), "open", dir, err)
 	}
 	b.link = b.root.Link
 	if err = b.root.Mkdir(uploads, 0o700); err == nil || errors.Is(err, fs.ErrExist) {
-		b.temp, err = b.root.OpenRoot(uploads)
-	}
-	if err == nil {
 		err = b.ensure(objects)
 	}
 	if err != nil {
-		return nil, errors.Join(b.broken("open", dir, err), b.Close())
+		b.Close()
+		return nil, b.failure(context.Background(), "open", dir, err)
 	}
 	return b, nil
 }
@@ -71,36 +68,28 @@ func open(dir string, fsync func(*os.File) error) (*Bucket, error) {
 // OpenReadOnly opens a folder that is there, and makes nothing. Where there is
 // no store the error wraps store.ErrNotFound.
 func OpenReadOnly(dir string) (*Bucket, error) {
-	b := &Bucket{dir: dir}
+	b := &Bucket{dir: dir, readOnly: true}
 	if _, err := os.Stat(filepath.Join(dir, objects)); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("store: open %s: no run was kept there: %w", dir, store.ErrNotFound)
 	}
 	var err error
-	if b.root, err = os.OpenRoot(dir); err != nil {
-		return nil, b.broken("open", dir, err)
-	}
-	return b, nil
+	b.root, err = os.OpenRoot(dir)
+	return b, b.failure(context.Background(), "open", dir, err)
 }
 
 // Close lets go of the folder.
-func (b *Bucket) Close() error {
-	err := b.root.Close()
-	if b.temp != nil {
-		err = errors.Join(err, b.temp.Close())
-	}
-	return err
-}
+func (b *Bucket) Close() error { return b.root.Close() }
 
 // Sweep removes what crashes left in uploads/: files that nobody has written to
 // for a day. Other processes may be writing at the same time.
 func (b *Bucket) Sweep(ctx context.Context, now time.Time) error {
-	left, err := fs.ReadDir(b.temp.FS(), ".")
+	left, err := fs.ReadDir(b.root.FS(), uploads)
 	for _, entry := range left {
 		info, gone := entry.Info()
 		if gone != nil || now.Sub(info.ModTime()) < leftover {
 			continue // renamed, linked or swept since, or perhaps being written
 		}
-		err = errors.Join(err, b.temp.RemoveAll(entry.Name()))
+		err = errors.Join(err, b.root.RemoveAll(path.Join(uploads, entry.Name())))
 	}
 	return b.failure(ctx, "open", b.dir, err)
 }
@@ -108,30 +97,18 @@ func (b *Bucket) Sweep(ctx context.Context, now time.Time) error {
 // ensure makes a folder below the root, with those above it, so that it is
 // there for good when it returns.
 func (b *Bucket) ensure(name string) error {
-	if name == "." {
-		return nil
-	}
-	if _, ok := b.known.Load(name); ok {
-		return nil
-	}
-	b.making.Lock()
-	defer b.making.Unlock()
-	return b.make(name)
-}
-
-func (b *Bucket) make(name string) error {
 	if _, ok := b.known.Load(name); ok || name == "." {
 		return nil
 	}
 	above := path.Dir(name)
-	if err := b.make(above); err != nil {
+	if err := b.ensure(above); err != nil {
 		return err
 	}
 	err := b.root.Mkdir(name, 0o700)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	// Another process may have made it and not yet synced it. Once there is
+	// Another writer may have made it and not yet synced it. Once there is
 	// something in it, it has been: nobody puts anything into it before.
 	if err == nil || b.empty(name) {
 		if err := b.sync(above); err != nil {
@@ -152,18 +129,9 @@ func (b *Bucket) empty(name string) bool {
 	return len(names) == 0
 }
 
-// sync makes the entries of a folder below the root durable.
-func (b *Bucket) sync(name string) error {
-	f, err := b.root.Open(name)
-	if err != nil {
-		return err
-	}
-	return b.syncFolder(f)
-}
-
-// makeRoot makes the folder itself, with those above it, and syncs what it made.
+// makeRoot makes the folder itself, with those above it, as ensure does.
 func (b *Bucket) makeRoot(dir string) error {
-	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+	if isDir(dir) {
 		return nil
 	}
 	above := filepath.Dir(dir)
@@ -172,24 +140,27 @@ func (b *Bucket) makeRoot(dir string) error {
 			return err
 		}
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		if info, again := os.Stat(dir); again == nil && info.IsDir() {
-			return nil // another process was first
-		}
+	if err := os.Mkdir(dir, 0o700); err != nil && !isDir(dir) {
 		return err
 	}
-	f, err := os.Open(above)
-	if err != nil {
-		return err
-	}
-	return b.syncFolder(f)
+	return b.syncFolder(os.Open(above))
 }
+
+func isDir(dir string) bool {
+	info, err := os.Stat(dir)
+	return err == nil && info.IsDir()
+}
+
+// sync makes the entries of a folder below the root durable.
+func (b *Bucket) sync(name string) error { return b.syncFolder(b.root.Open(name)) }
 
 // syncFolder makes a folder's entries durable, and closes it. Some network file
 // systems have no such call: they are as durable as they are.
-func (b *Bucket) syncFolder(f *os.File) error {
-	err := b.fsync(f)
-	if unsupported(err) {
+func (b *Bucket) syncFolder(f *os.File, err error) error {
+	if err != nil {
+		return err
+	}
+	if err = b.fsync(f); unsupported(err) {
 		err = nil
 	}
 	return errors.Join(err, f.Close())

@@ -169,7 +169,7 @@ func TestRemedies(t *testing.T) {
 	if left := names(t, filepath.Join(b.dir, uploads)); len(left) > 0 {
 		t.Errorf("left in uploads: %q", left)
 	}
-	storetest.WantError(t, b.broken("create", "k", errLinkless), store.Misconfigured, "hard links")
+	storetest.WantError(t, b.failure(t.Context(), "create", "k", errLinkless), store.Misconfigured, "hard links")
 }
 
 // TestPermissions holds for users that permissions bind.

@@ -1,7 +1,6 @@
 package folder
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/gymline/gymline/internal/store"
 )
@@ -29,23 +29,15 @@ func file(ctx context.Context, op, key string) (string, error) {
 
 // Get streams an object.
 func (b *Bucket) Get(ctx context.Context, key string) (io.ReadCloser, error) {
-	f, err := b.open(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	return &object{b, ctx, key, f, f}, nil
+	return b.get(ctx, key, func(f *os.File) io.Reader { return f })
 }
 
 // GetRange streams a part of an object.
 func (b *Bucket) GetRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
-	f, err := b.open(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	return &object{b, ctx, key, f, io.NewSectionReader(f, offset, length)}, nil
+	return b.get(ctx, key, func(f *os.File) io.Reader { return io.NewSectionReader(f, offset, length) })
 }
 
-func (b *Bucket) open(ctx context.Context, key string) (*os.File, error) {
+func (b *Bucket) get(ctx context.Context, key string, part func(*os.File) io.Reader) (io.ReadCloser, error) {
 	name, err := file(ctx, "get", key)
 	if err != nil {
 		return nil, err
@@ -54,38 +46,33 @@ func (b *Bucket) open(ctx context.Context, key string) (*os.File, error) {
 	if err != nil {
 		return nil, b.failure(ctx, "get", key, err)
 	}
-	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		err = fs.ErrNotExist
-	}
-	if err != nil {
+	if err := isObject(f.Stat()); err != nil {
 		f.Close()
 		return nil, b.failure(ctx, "get", key, err)
 	}
-	return f, nil
+	return struct {
+		io.Reader
+		io.Closer
+	}{&reader{ctx, part(f), func(err error) error { return b.failure(ctx, "get", key, err) }}, f}, nil
 }
 
-// An object is the body of a Get while ctx lasts.
-type object struct {
-	bucket *Bucket
-	ctx    context.Context
-	key    string
-	file   *os.File
-	body   io.Reader
+// A reader reads a body while ctx lasts.
+type reader struct {
+	ctx  context.Context
+	body io.Reader
+	fail func(error) error
 }
 
-func (o *object) Read(p []byte) (int, error) {
-	if err := o.ctx.Err(); err != nil {
-		return 0, o.bucket.failure(o.ctx, "get", o.key, err)
+func (r *reader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, r.fail(err)
 	}
-	n, err := o.body.Read(p)
+	n, err := r.body.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = o.bucket.failure(o.ctx, "get", o.key, err)
+		err = r.fail(err)
 	}
 	return n, err
 }
-
-func (o *object) Close() error { return o.file.Close() }
 
 // Stat returns an object's size in bytes.
 func (b *Bucket) Stat(ctx context.Context, key string) (int64, error) {
@@ -94,75 +81,66 @@ func (b *Bucket) Stat(ctx context.Context, key string) (int64, error) {
 		return 0, err
 	}
 	info, err := b.root.Stat(name)
-	if err == nil && info.IsDir() {
-		err = fs.ErrNotExist
-	}
-	if err != nil {
+	if err := isObject(info, err); err != nil {
 		return 0, b.failure(ctx, "stat", key, err)
 	}
 	return info.Size(), nil
 }
 
+// isObject takes a folder for absent.
+func isObject(info fs.FileInfo, err error) error {
+	if err == nil && info.IsDir() {
+		return fs.ErrNotExist
+	}
+	return err
+}
+
+// absent reports that there is no such file; a key has nothing below it.
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
 // List yields the keys that start with prefix.
 func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		above := path.Clean(prefix[:strings.LastIndexByte(prefix, '/')+1] + ".")
-		if !fs.ValidPath(above) {
-			return // no key starts so
-		}
-		if err := b.walk(ctx, above, prefix, yield); err != nil && !errors.Is(err, errEnough) {
-			yield("", b.failure(ctx, "list", prefix, err))
+		above := prefix[:strings.LastIndexByte(prefix, '/')+1]
+		if fs.ValidPath(above + "x") { // else no key starts so
+			b.walk(ctx, above, prefix, yield)
 		}
 	}
 }
 
-// errEnough ends a listing that was left early.
-var errEnough = errors.New("enough")
-
-// walk yields the keys below a folder that start with prefix.
-func (b *Bucket) walk(ctx context.Context, folder, prefix string, yield func(string, error) bool) error {
-	if err := ctx.Err(); err != nil {
-		return err
+// walk yields the keys below a folder, "" or one with a slash at its end, that
+// start with prefix. It returns false when it is to be the last.
+func (b *Bucket) walk(ctx context.Context, folder, prefix string, yield func(string, error) bool) bool {
+	entries, err := fs.ReadDir(b.root.FS(), path.Join(objects, folder))
+	if absent(err) {
+		return true
 	}
-	entries, err := b.entries(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if err = errors.Join(ctx.Err(), err); err != nil {
+		yield("", b.failure(ctx, "list", prefix, err))
+		return false
 	}
-	if err != nil {
-		return err
-	}
+	// In the order of keys: a folder "a" stands where "a/" does, behind "a-b".
+	var keys []string
 	for _, e := range entries {
-		key := path.Join(folder, e.Name())
+		key := folder + e.Name()
 		if e.IsDir() {
-			if strings.HasPrefix(key+"/", prefix) || strings.HasPrefix(prefix, key+"/") {
-				err = b.walk(ctx, key, prefix, yield)
+			key += "/"
+		}
+		if strings.HasPrefix(key, prefix) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		if strings.HasSuffix(key, "/") {
+			if !b.walk(ctx, key, prefix, yield) {
+				return false
 			}
-		} else if strings.HasPrefix(key, prefix) && !yield(key, nil) {
-			err = errEnough
-		}
-		if err != nil {
-			return err
+		} else if !yield(key, nil) {
+			return false
 		}
 	}
-	return nil
-}
-
-// entries lists a folder in the order of the keys below it: a folder "a" stands
-// where "a/" does, behind "a-b".
-func (b *Bucket) entries(folder string) ([]fs.DirEntry, error) {
-	f, err := b.root.Open(path.Join(objects, folder))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	entries, err := f.ReadDir(-1)
-	slices.SortFunc(entries, func(x, y fs.DirEntry) int { return cmp.Compare(sortKey(x), sortKey(y)) })
-	return entries, err
-}
-
-func sortKey(e fs.DirEntry) string {
-	if e.IsDir() {
-		return e.Name() + "/"
-	}
-	return e.Name()
+	return true
 }

@@ -15,14 +15,16 @@ import (
 
 // Put stores an object, in place of one that may be there.
 func (b *Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, size int64) error {
-	from := &source{ctx: ctx, key: key, body: body}
+	refuse := func(err error) error { // the body's fault, not the folder's
+		return &store.Error{Op: "put", Key: key, Kind: store.Refused, Err: err}
+	}
 	return b.write(ctx, "put", key, func(f *os.File) error {
 		if _, err := body.Seek(0, io.SeekStart); err != nil {
-			return from.refuse(err)
+			return refuse(err)
 		}
-		n, err := io.Copy(f, io.LimitReader(from, size+1))
+		n, err := io.Copy(f, io.LimitReader(&reader{ctx, body, refuse}, size+1))
 		if err == nil && n != size {
-			return from.refuse(fmt.Errorf("the body has not the %d bytes that were announced", size))
+			return refuse(fmt.Errorf("the body has not the %d bytes that were announced", size))
 		}
 		return err
 	}, b.root.Rename)
@@ -42,11 +44,11 @@ func (b *Bucket) write(ctx context.Context, op, key string, fill func(*os.File) 
 	if err != nil {
 		return err
 	}
-	if b.temp == nil {
+	if b.readOnly {
 		return &store.Error{Op: op, Key: key, Kind: store.Refused, Err: errors.New("the store was opened for reading")}
 	}
-	temp := rand.Text()
-	defer b.temp.Remove(temp) // fails where it was renamed
+	temp := path.Join(uploads, rand.Text())
+	defer b.root.Remove(temp) // fails where it was renamed
 	if err := b.upload(temp, fill); err != nil {
 		return b.failure(ctx, op, key, err)
 	}
@@ -54,14 +56,14 @@ func (b *Bucket) write(ctx context.Context, op, key string, fill func(*os.File) 
 	if err := errors.Join(ctx.Err(), b.ensure(above)); err != nil {
 		return b.failure(ctx, op, key, err)
 	}
-	moved := move(path.Join(uploads, temp), name)
+	moved := move(temp, name)
 	if moved != nil && !errors.Is(moved, fs.ErrExist) {
 		return b.failure(ctx, op, key, moved)
 	}
 	// Also what another writer has put there is to be there for good, before
 	// anyone builds on it.
 	if err := b.sync(above); err != nil {
-		return b.broken(op, key, err)
+		return b.failure(ctx, op, key, err)
 	}
 	if moved != nil && op == "create" {
 		return fmt.Errorf("store: create %s: %w", key, store.ErrExists)
@@ -71,7 +73,7 @@ func (b *Bucket) write(ctx context.Context, op, key string, fill func(*os.File) 
 
 // upload writes and syncs a file in uploads/.
 func (b *Bucket) upload(temp string, fill func(*os.File) error) error {
-	f, err := b.temp.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := b.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -85,43 +87,16 @@ func (b *Bucket) upload(temp string, fill func(*os.File) error) error {
 // of processes one succeeds, and the others get fs.ErrExist.
 func (b *Bucket) claim(from, to string) error {
 	err := b.link(from, to)
-	switch {
-	case errors.Is(err, fs.ErrExist) && b.same(from, to):
-		return nil // a network file system did it, and lost the answer
-	case linkless(err):
+	if linkless(err) {
 		return b.renameNew(from, to)
 	}
+	if errors.Is(err, fs.ErrExist) {
+		// A network file system may have done it, and lost the answer.
+		mine, err1 := b.root.Lstat(from)
+		there, err2 := b.root.Lstat(to)
+		if err1 == nil && err2 == nil && os.SameFile(mine, there) {
+			return nil
+		}
+	}
 	return err
-}
-
-func (b *Bucket) same(one, other string) bool {
-	x, err := b.root.Lstat(one)
-	if err != nil {
-		return false
-	}
-	y, err := b.root.Lstat(other)
-	return err == nil && os.SameFile(x, y)
-}
-
-// A source is the body of a Put while ctx lasts.
-type source struct {
-	ctx  context.Context
-	key  string
-	body io.Reader
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	if err := s.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := s.body.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = s.refuse(err)
-	}
-	return n, err
-}
-
-// refuse is a fault of the body, not of the folder.
-func (s *source) refuse(err error) error {
-	return &store.Error{Op: "put", Key: s.key, Kind: store.Refused, Err: err}
 }

@@ -129,6 +129,7 @@ func keys(t *testing.T, b store.Bucket) {
 	wantKeys(t, b, "a/bb/", "a/bb/c")
 	wantKeys(t, b, "what?", "what?y=z")
 	wantKeys(t, b, "nothing/here")
+	wantKeys(t, b, "a/b/c/") // below a key
 	for key, err := range b.List(t.Context(), "") {
 		if err != nil || key != odd[0] {
 			t.Errorf("first key %q, %v", key, err)
