@@ -13,21 +13,17 @@ import (
 // recent is how many events a part looks back on.
 const recent = 4
 
-type proposal struct {
-	Tasks []string `json:"tasks"`
-}
-
 // proposal decides as a proactive agent. Skill s gets the moment right with
 // probability 1−0.6(1−s)², and the task with 0.1+0.9s. (The conversions keep
 // compilers from fusing the sums, which would differ between machines.)
-func (c *call) proposal() proposal {
+func (c *call) proposal() prompt.AgentReply {
 	history := c.moments(recent)
 	speak := needs(history)
 	if !c.chance(1 - float64(0.6*float64((1-c.skill)*(1-c.skill)))) {
 		speak = !speak
 	}
 	if !speak || len(history) == 0 {
-		return proposal{[]string{}}
+		return prompt.AgentReply{Tasks: &[]string{}}
 	}
 	n := 1
 	if most := atMost(c.system()); most > 1 {
@@ -41,7 +37,7 @@ func (c *call) proposal() proposal {
 			tasks = append(tasks, c.beside(history))
 		}
 	}
-	return proposal{tasks}
+	return prompt.AgentReply{Tasks: &tasks}
 }
 
 // atMost reads how many tasks the agent may list.
@@ -120,13 +116,8 @@ var (
 	}
 )
 
-type operation struct {
-	Call string `json:"call"`
-	Done bool   `json:"done"`
-}
-
 // operation carries out a task in one to three different calls of what there is.
-func (c *call) operation() operation {
+func (c *call) operation() prompt.Operation {
 	task := ""
 	for i := range c.msgs {
 		if task = labelled(c.msgs[i].Content, prompt.YourTask); task != "" {
@@ -135,7 +126,7 @@ func (c *call) operation() operation {
 	}
 	made := c.answers(`{"call":`)
 	if len(made) >= 1+pick(5, task)/2 {
-		return operation{Done: true}
+		return prompt.Operation{Done: true}
 	}
 	var left []string
 	for _, signature := range bullets(c.system(), prompt.Operations) {
@@ -145,7 +136,7 @@ func (c *call) operation() operation {
 		}
 	}
 	if len(left) == 0 {
-		return operation{Done: true}
+		return prompt.Operation{Done: true}
 	}
 	// First the operation whose signature shares most with the task, then any.
 	best, most := left[c.rng.IntN(len(left))], 0
@@ -154,7 +145,7 @@ func (c *call) operation() operation {
 			best, most = signature, n
 		}
 	}
-	return operation{Call: callOf(best, task)}
+	return prompt.Operation{Call: callOf(best, task)}
 }
 
 // callOf fills a signature's parameters with what a task is about:

@@ -7,26 +7,9 @@ import (
 	"github.com/gymline/gymline/internal/prompt"
 )
 
-type entity struct {
-	Name  string `json:"name"`
-	State string `json:"state"`
-}
-
-type event struct {
-	Text     string   `json:"event"`
-	Actor    string   `json:"actor"`
-	Seconds  float64  `json:"seconds"`
-	Failure  bool     `json:"failure"`
-	Entities []entity `json:"entities"`
-}
-
-type events struct {
-	Events []event `json:"events"`
-}
-
 // events turns the person's activity into what can be observed: the activity
 // itself, and then what follows from it.
-func (c *call) events() events {
+func (c *call) events() prompt.Events {
 	news := c.question()
 	act := labelled(news, prompt.Person)
 	trouble := strings.Contains(news, prompt.Trouble)
@@ -46,20 +29,20 @@ func (c *call) events() events {
 		return fill(form, append(slots, "error", fill(c.one(k.errors), slots...))...)
 	}
 
-	first := event{Text: thirdPerson(act), Actor: "user", Entities: c.change(main, k.states, slots)}
+	first := prompt.Event{Text: thirdPerson(act), Actor: "user", Entities: c.change(main, k.states, slots)}
 	if first.Text == "" {
 		first.Text = write(c.one(k.steps))
 	}
-	out := []event{first}
+	out := []prompt.Event{first}
 	more := c.rng.IntN(3)
 	if trouble {
 		more = max(more, 1)
 	}
 	for i := range more {
-		e := event{Actor: "user", Entities: []entity{}}
+		e := prompt.Event{Actor: "user", Entities: []prompt.Entity{}}
 		switch {
 		case trouble && i == more-1:
-			e = event{Text: write(c.one(k.failures)), Actor: "environment", Failure: true, Entities: c.change(main, k.troubles, slots)}
+			e = prompt.Event{Text: write(c.one(k.failures)), Actor: "environment", Failure: true, Entities: c.change(main, k.troubles, slots)}
 		case c.chance(0.1):
 			e.Text, e.Actor = write(c.one(notices)), "environment"
 		case c.chance(0.3):
@@ -72,7 +55,7 @@ func (c *call) events() events {
 	for i := range out {
 		out[i].Seconds = c.seconds(out[i].Actor)
 	}
-	return events{out}
+	return prompt.Events{Events: out}
 }
 
 // topicOf is what an activity is about, besides the names of things.
@@ -137,21 +120,13 @@ func conjugate(verb string) string {
 	return verb + "s"
 }
 
-type result struct {
-	Result   string   `json:"result"`
-	OK       bool     `json:"ok"`
-	Text     string   `json:"event"`
-	Seconds  float64  `json:"seconds"`
-	Entities []entity `json:"entities"`
-}
-
 // change says that a thing now is in one of the states.
-func (c *call) change(name string, states, slots []string) []entity {
-	return []entity{{name, fill(c.one(states), slots...)}}
+func (c *call) change(name string, states, slots []string) []prompt.Entity {
+	return []prompt.Entity{{Name: name, State: fill(c.one(states), slots...)}}
 }
 
 // result answers an operation of the agent's; one in ten does not work.
-func (c *call) result() result {
+func (c *call) result() prompt.Result {
 	news := c.question()
 	made := labelled(news, prompt.AssistantCall)
 	name, _, _ := strings.Cut(made, "(")
@@ -159,7 +134,7 @@ func (c *call) result() result {
 	main, _ := c.pair(things(c.system(), prompt.Things))
 	slots := []string{"call", name, "topic", topic, "name", bare(topic), "entity", main}
 
-	r := result{OK: !c.chance(0.1), Seconds: c.seconds("agent"), Entities: []entity{}}
+	r := prompt.Result{OK: !c.chance(0.1), Seconds: c.seconds("agent"), Entities: []prompt.Entity{}}
 	form, answer := c.one(operationEvents), c.one(operationResults)
 	if !r.OK {
 		form, answer = c.one(brokenEvents), c.one(brokenResults)

@@ -7,16 +7,10 @@ import (
 	"unicode"
 
 	"github.com/gymline/gymline/internal/prompt"
-	"github.com/gymline/gymline/internal/trace"
 )
 
-type scene struct {
-	User        trace.User        `json:"user"`
-	Environment trace.Environment `json:"environment"`
-}
-
 // scene writes a person and a place for a domain, sample events and a task.
-func (c *call) scene() scene {
+func (c *call) scene() prompt.Scene {
 	question := c.question()
 	domain, task := labelled(question, prompt.Domain), labelled(question, prompt.Task)
 	sampled := bullets(question, prompt.SampleEvents)
@@ -31,7 +25,7 @@ func (c *call) scene() scene {
 		theme = upperFirst(s)
 	}
 
-	var s scene
+	var s prompt.Scene
 	s.User.Goal = strings.TrimSuffix(task, ".") + "."
 	s.User.Description = fmt.Sprintf("%s, %d, is %s. %s %s", name, 21+c.rng.IntN(45), work, c.one(k.traits), c.one(habits))
 	e := &s.Environment

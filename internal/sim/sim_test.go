@@ -148,7 +148,7 @@ func TestMalformedIsRareAndRepairable(t *testing.T) {
 		req := &llm.Request{Schema: schema("activity"), Seed: uint64(i), Messages: []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: "Next?"}}}
 		if content := chat(t, m, req).Content; !json.Valid([]byte(content)) {
 			malformed++
-			if _, err := llm.Ask(context.Background(), New(m), req, 3, func(a *activity) error {
+			if _, err := llm.Ask(context.Background(), New(m), req, 3, func(a *prompt.Activity) error {
 				if a.Activity == "" {
 					return fmt.Errorf("empty")
 				}
@@ -176,7 +176,7 @@ func TestScenesOfAllDomainsCanBePlayed(t *testing.T) {
 		for seed := range uint64(20) {
 			req := &llm.Request{Schema: schema("scene"), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: "Write a scene."},
 				{Role: llm.User, Content: "Domain: " + tt.domain + "\nSample events:\n- The user opens Kite Studio.\n- The user saves.\nTask: " + tt.task}}}
-			var s scene
+			var s prompt.Scene
 			if err := json.Unmarshal([]byte(chat(t, llm.Model{}, req).Content), &s); err != nil {
 				continue // one of the malformed
 			}
@@ -203,7 +203,7 @@ func TestUserWorksTowardItsGoalAndStops(t *testing.T) {
 		for n := 0; ; n++ {
 			msgs = append(msgs, llm.Message{Role: llm.User, Content: "What do you do?"})
 			req := &llm.Request{Schema: schema("activity"), Seed: seed*100 + uint64(n), Messages: msgs}
-			a, err := llm.Ask(t.Context(), New(llm.Model{Params: llm.Params{Skill: 0.9}}), req, 3, func(*activity) error { return nil })
+			a, err := llm.Ask(t.Context(), New(llm.Model{Params: llm.Params{Skill: 0.9}}), req, 3, func(*prompt.Activity) error { return nil })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -231,7 +231,7 @@ func TestEnvironmentUnfoldsTheActivity(t *testing.T) {
 			news += "\nSomething goes wrong this time."
 		}
 		req := &llm.Request{Schema: schema("events"), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: place}, {Role: llm.User, Content: news}}}
-		var a events
+		var a prompt.Events
 		if err := json.Unmarshal([]byte(chat(t, llm.Model{}, req).Content), &a); err != nil {
 			continue
 		}
@@ -359,12 +359,12 @@ func TestSeveralOffers(t *testing.T) {
 	for seed := range uint64(30) {
 		req := &llm.Request{Schema: prompt.AgentSchema(3), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: prompt.AgentSystem(3)},
 			{Role: llm.User, Content: prompt.AgentEvent(history[3], "")}}}
-		var p proposal
+		var p prompt.AgentReply
 		if json.Unmarshal([]byte(chat(t, llm.Model{Params: llm.Params{Skill: 0.9}}, req).Content), &p) == nil {
-			if len(p.Tasks) > 3 {
-				t.Errorf("%d tasks", len(p.Tasks))
+			if len(p.Proposals()) > 3 {
+				t.Errorf("%d tasks", len(p.Proposals()))
 			}
-			if len(p.Tasks) > 1 {
+			if len(p.Proposals()) > 1 {
 				long++
 			}
 		}
@@ -400,7 +400,7 @@ func TestOperationsDiffer(t *testing.T) {
 		called := map[string]bool{}
 		for {
 			req := &llm.Request{Schema: schema("operation"), Seed: seed, Messages: msgs}
-			o, err := llm.Ask(t.Context(), New(llm.Model{}), req, 3, func(*operation) error { return nil })
+			o, err := llm.Ask(t.Context(), New(llm.Model{}), req, 3, func(*prompt.Operation) error { return nil })
 			if err != nil {
 				t.Fatal(err)
 			}

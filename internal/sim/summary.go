@@ -14,10 +14,6 @@ import (
 // cannot know how far it has come.
 const forgetful = 0.2
 
-type summary struct {
-	Summary string `json:"summary"`
-}
-
 const (
 	stepsDone = "Steps done: "
 	firstStep = ". The first: "
@@ -25,19 +21,19 @@ const (
 
 // summary notes what is about to be forgotten: the user how far it has come, the
 // environment the newest state of each thing.
-func (c *call) summary() summary {
+func (c *call) summary() prompt.Summary {
 	gone := c.goingAway()
 	if labelled(c.system(), prompt.Goal) == "" {
 		return gone.changes()
 	}
 	done, first, _ := gone.progress()
-	var a activity
+	var a prompt.Activity
 	_ = json.Unmarshal([]byte(first), &a) // "" where the first step is forgotten
 	text := stepsDone + strconv.Itoa(done) + firstStep + a.Activity
 	if last := gone.moments(1); len(last) > 0 {
 		text = "Last: " + last[0].text + " " + text
 	}
-	return summary{text}
+	return prompt.Summary{Summary: text}
 }
 
 // goingAway is the conversation without the exchanges that the question says stay.
@@ -59,13 +55,13 @@ func (c *call) goingAway() *call {
 func (c *call) progress() (done int, first string, known bool) {
 	made := c.answers(`{"activity":`)
 	if notes := c.answers(`{"summary":`); len(notes) > 0 {
-		var s summary
+		var s prompt.Summary
 		_ = json.Unmarshal([]byte(notes[0]), &s)
 		_, rest, ok := strings.Cut(s.Summary, stepsDone)
 		number, step, _ := strings.Cut(rest, firstStep)
 		before, err := strconv.Atoi(number)
 		if ok && err == nil && step != "" {
-			return before + len(made), prompt.Encode(activity{Activity: step}), true
+			return before + len(made), prompt.Encode(prompt.Activity{Activity: step}), true
 		}
 		return len(made), "", false
 	}
@@ -79,23 +75,23 @@ func (c *call) progress() (done int, first string, known bool) {
 }
 
 // changes lists the newest state of each thing that the environment changed.
-func (c *call) changes() summary {
+func (c *call) changes() prompt.Summary {
 	var names []string
 	states := map[string]string{}
 	for _, said := range c.answers("{") {
 		var a struct {
-			events
-			result
-			summary
+			prompt.Events
+			prompt.Result
+			prompt.Summary
 		}
 		_ = json.Unmarshal([]byte(said), &a)
-		var changed []entity
-		for note := range strings.SplitSeq(a.Summary, "; ") {
+		var changed []prompt.Entity
+		for note := range strings.SplitSeq(a.Summary.Summary, "; ") {
 			if name, state, ok := strings.Cut(note, " is "); ok {
-				changed = append(changed, entity{name, state})
+				changed = append(changed, prompt.Entity{Name: name, State: state})
 			}
 		}
-		for _, e := range a.Events {
+		for _, e := range a.Events.Events {
 			changed = append(changed, e.Entities...)
 		}
 		for _, e := range append(changed, a.Entities...) {
@@ -106,10 +102,10 @@ func (c *call) changes() summary {
 		}
 	}
 	if len(names) == 0 {
-		return summary{"Nothing has changed so far."}
+		return prompt.Summary{Summary: "Nothing has changed so far."}
 	}
 	for i, name := range names {
 		names[i] = name + " is " + states[name]
 	}
-	return summary{strings.Join(names, "; ")}
+	return prompt.Summary{Summary: strings.Join(names, "; ")}
 }

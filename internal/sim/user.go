@@ -6,14 +6,9 @@ import (
 	"github.com/gymline/gymline/internal/prompt"
 )
 
-type activity struct {
-	Activity string `json:"activity"`
-	GoalMet  bool   `json:"goalMet"`
-}
-
 // activity takes the next small step toward the goal that the system text
 // names. How many steps a session takes is drawn from its beginning.
-func (c *call) activity() activity {
+func (c *call) activity() prompt.Activity {
 	system := c.system()
 	goal := labelled(system, prompt.Goal)
 	around := things(system, prompt.Around)
@@ -23,7 +18,7 @@ func (c *call) activity() activity {
 	if done > 0 || !known {
 		steps := 3 + pick(4, system, first)
 		if known && done >= steps || !known && c.chance(forgetful) {
-			return activity{GoalMet: true}
+			return prompt.Activity{GoalMet: true}
 		}
 		switch c.rng.IntN(8) {
 		case 0, 1, 2, 3:
@@ -39,7 +34,7 @@ func (c *call) activity() activity {
 	}
 	entity, other := c.pair(around)
 	topic, name := c.topic(k, goal)
-	return activity{Activity: fill(form, "entity", entity, "other", other, "topic", topic, "name", name)}
+	return prompt.Activity{Activity: fill(form, "entity", entity, "other", other, "topic", topic, "name", name)}
 }
 
 func (c *call) pair(around []string) (entity, other string) {
@@ -74,14 +69,9 @@ func (c *call) topic(k *kit, goal string) (topic, name string) {
 	return topic, name
 }
 
-type judgement struct {
-	Accepted bool   `json:"accepted"`
-	Reason   string `json:"reason"`
-}
-
-func (c *call) judgement() judgement {
+func (c *call) judgement() prompt.Verdict {
 	v := c.verdict()
-	return judgement{v.Accepted, v.Reason}
+	return prompt.Verdict{Accepted: &v.Accepted, Reason: v.Reason}
 }
 
 type verdict struct {

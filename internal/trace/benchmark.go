@@ -2,6 +2,7 @@ package trace
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -94,10 +95,7 @@ func ReadBenchmark(ctx context.Context, files Folder, dir string) ([]Trace, erro
 func readBenchmarkTrace(p string, data []byte) (Trace, error) {
 	t := Trace{ID: strings.TrimSuffix(path.Base(p), ".json")}
 	if prefix, _, ok := strings.Cut(t.ID, "_"); ok {
-		t.Domain = prefix
-		if name, ok := benchmarkDomains[prefix]; ok {
-			t.Domain = name
-		}
+		t.Domain = cmp.Or(benchmarkDomains[prefix], prefix)
 	}
 	var entries []struct {
 		Observation *Event `json:"observation"`

@@ -16,17 +16,10 @@ import (
 	"github.com/gymline/gymline/internal/trace"
 )
 
-// A verdict is on one proposal, or on silence.
-type verdict struct {
-	accepted bool
-	score    *float64 // in [0,1]; nil when the judge has none
-	reason   string
-}
-
 // A judge gives the verdict on proposal k of a turn, or on silence when task is
 // nil. It is safe for concurrent use and depends on its arguments alone. The
 // error may be errNoVerdict.
-type judge func(ctx context.Context, i, j, k int, history []trace.Event, task *string) (verdict, error)
+type judge func(ctx context.Context, i, j, k int, history []trace.Event, task *string) (*trace.Judgement, error)
 
 var errNoVerdict = errors.New("no recorded verdict")
 
@@ -76,7 +69,7 @@ func (p *prediction) judgeTurn(ctx context.Context, by judge, i, j int, history 
 	}
 	var result *trace.Judgement
 	for k, task := range tasks {
-		v, err := by(ctx, i, j, k, history, task)
+		now, err := by(ctx, i, j, k, history, task)
 		if errors.Is(err, errNoVerdict) {
 			p.ends[i][j].failed = causeNoVerdict // left out on purpose, so it did not fail
 			return "", nil
@@ -87,14 +80,13 @@ func (p *prediction) judgeTurn(ctx context.Context, by judge, i, j int, history 
 			}
 			return cause, err
 		}
-		now := &trace.Judgement{Accepted: v.accepted, Score: v.score, Reason: v.reason}
-		if v.accepted && task != nil {
+		if now.Accepted && task != nil {
 			now.Task = &k
 		}
 		if result == nil || now.Accepted || score(now) > score(result) {
 			result = now
 		}
-		if v.accepted {
+		if now.Accepted {
 			break
 		}
 	}
@@ -132,14 +124,14 @@ func (p *prediction) languageModel(ctx context.Context) (judge, error) {
 	}
 	p.simulated = p.simulated || p.params.Judge.Model.Simulated()
 	schema := prompt.JudgeSchema()
-	return func(ctx context.Context, i, j, k int, history []trace.Event, task *string) (verdict, error) {
+	return func(ctx context.Context, i, j, k int, history []trace.Event, task *string) (*trace.Judgement, error) {
 		v, err := llm.Ask(ctx, chat, &llm.Request{
 			Messages: prompt.JudgeMessages(history, task), Schema: schema, Seed: p.seed("judge", i, j, strconv.Itoa(k)),
 		}, p.params.Repairs, (*prompt.Verdict).Check)
 		if err != nil {
-			return verdict{}, err
+			return nil, err
 		}
-		return verdict{accepted: *v.Accepted, reason: v.Reason}, nil
+		return &trace.Judgement{Accepted: *v.Accepted, Reason: v.Reason}, nil
 	}, nil
 }
 
@@ -150,11 +142,11 @@ func (p *prediction) published() (judge, error) {
 		return nil, fault.New(fault.Permanent, errors.New("the judge is recorded, and no recorded answer has a judgement beside it"),
 			"put a judgement list beside each agent_response, or let the reward model or a language model judge")
 	}
-	return func(_ context.Context, i, j, k int, _ []trace.Event, _ *string) (verdict, error) {
+	return func(_ context.Context, i, j, k int, _ []trace.Event, _ *string) (*trace.Judgement, error) {
 		a := p.recorded[i][j]
 		if a.Verdicts == nil {
-			return verdict{}, errNoVerdict
+			return nil, errNoVerdict
 		}
-		return verdict{accepted: a.Verdicts[k].Accepted, reason: a.Verdicts[k].Reason}, nil
+		return &trace.Judgement{Accepted: a.Verdicts[k].Accepted, Reason: a.Verdicts[k].Reason}, nil
 	}, nil
 }

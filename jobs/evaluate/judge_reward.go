@@ -36,10 +36,10 @@ func (p *prediction) rewardModel(ctx context.Context) (judge, error) {
 	for i := range scorers {
 		scorers[i] = model.Scorer()
 	}
-	return func(_ context.Context, i, _, _ int, history []trace.Event, task *string) (verdict, error) {
+	return func(_ context.Context, i, _, _ int, history []trace.Event, task *string) (*trace.Judgement, error) {
 		locks[i].Lock()
 		defer locks[i].Unlock()
 		v := scorers[i].Score(history, task)
-		return verdict{accepted: v.Accepted, score: &v.Score, reason: v.Reason}, nil
+		return &trace.Judgement{Accepted: v.Accepted, Score: &v.Score, Reason: v.Reason}, nil
 	}, nil
 }

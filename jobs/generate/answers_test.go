@@ -10,6 +10,7 @@ import (
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/seed"
 )
 
@@ -78,7 +79,7 @@ func TestTroubleWithoutFailureIsSentBack(t *testing.T) {
 	s := &script{answers: map[string]answer{"events": inTurn(fine, happening("The lamp breaks."))}}
 	d := draws{rng: seed.New(1), repairs: 1}
 	env := environment{talk: d.converse("environment", s, environmentText(&workshop))}
-	if err := env.unfold(t.Context(), &activity{Activity: "I look."}, true); err != nil || env.next().Text != "The lamp breaks." {
+	if err := env.unfold(t.Context(), &prompt.Activity{Activity: "I look."}, true); err != nil || env.next().Text != "The lamp breaks." {
 		t.Fatalf("%+v, %v", env.planned, err)
 	}
 	if q := lastMessage(s.asked["events"][1]); !strings.Contains(q, "no event is a failure") {

@@ -21,23 +21,8 @@ const (
 type environment struct {
 	talk *conversation
 	// planned are the last activity's events; the first few have happened.
-	planned  []event
+	planned  []prompt.Event
 	happened int
-}
-
-// An event is one that was made but is yet to happen.
-type event struct {
-	Text     string   `json:"event"`
-	Actor    string   `json:"actor"`
-	Seconds  float64  `json:"seconds"` // after the event before it
-	Failure  bool     `json:"failure"`
-	Entities []entity `json:"entities"`
-}
-
-// An entity is one thing's new state.
-type entity struct {
-	Name  string `json:"name"`
-	State string `json:"state"`
 }
 
 const entitiesShape = `{"type": "array", "items": {
@@ -64,18 +49,15 @@ var eventsSchema = prompt.Schema("events", fmt.Sprintf(`{
 
 // unfold plans the events of an activity of the user's; with trouble, something
 // in them goes wrong.
-func (e *environment) unfold(ctx context.Context, act *activity, trouble bool) error {
-	type answer struct {
-		Events []event `json:"events"`
-	}
-	a, err := ask(ctx, e.talk, activityNews(act.Activity, trouble), eventsSchema, func(a *answer) error {
+func (e *environment) unfold(ctx context.Context, act *prompt.Activity, trouble bool) error {
+	a, err := ask(ctx, e.talk, activityNews(act.Activity, trouble), eventsSchema, func(a *prompt.Events) error {
 		if len(a.Events) == 0 || len(a.Events) > maxPerActivity {
 			return fmt.Errorf("it has %d events; want 1 to %d", len(a.Events), maxPerActivity)
 		}
 		failed := false
 		for i := range a.Events {
 			ev := &a.Events[i]
-			if err := ev.check(); err != nil {
+			if err := checkEvent(ev); err != nil {
 				return fmt.Errorf("event %d: %w", i+1, err)
 			}
 			if ev.Actor != "user" && ev.Actor != "environment" {
@@ -96,7 +78,7 @@ func (e *environment) unfold(ctx context.Context, act *activity, trouble bool) e
 }
 
 // next lets the next planned event happen; nil when all have.
-func (e *environment) next() *event {
+func (e *environment) next() *prompt.Event {
 	if e.happened == len(e.planned) {
 		return nil
 	}
@@ -104,7 +86,7 @@ func (e *environment) next() *event {
 	return &e.planned[e.happened-1]
 }
 
-func (ev *event) check() error {
+func checkEvent(ev *prompt.Event) error {
 	ev.Text = trace.OneLine(ev.Text)
 	switch {
 	case ev.Text == "":
@@ -121,15 +103,6 @@ func (ev *event) check() error {
 	return nil
 }
 
-// A result is what an operation of the agent's came to.
-type result struct {
-	Result   string   `json:"result"`
-	OK       bool     `json:"ok"`
-	Text     string   `json:"event"`
-	Seconds  float64  `json:"seconds"`
-	Entities []entity `json:"entities"`
-}
-
 var resultSchema = prompt.Schema("result", fmt.Sprintf(`{
 	"type": "object",
 	"properties": {
@@ -144,16 +117,16 @@ var resultSchema = prompt.Schema("result", fmt.Sprintf(`{
 
 // carryOut answers one operation of the agent's: what it returned, and the
 // event that it was. What was planned and has not happened never will.
-func (e *environment) carryOut(ctx context.Context, task, call string) (*result, *event, error) {
+func (e *environment) carryOut(ctx context.Context, task, call string) (*prompt.Result, *prompt.Event, error) {
 	news := operationNews(task, call)
 	if e.happened < len(e.planned) {
 		news = forgetNews(e.planned, e.happened) + "\n" + news
 	}
-	var ev event
-	r, err := ask(ctx, e.talk, news, resultSchema, func(r *result) error {
+	var ev prompt.Event
+	r, err := ask(ctx, e.talk, news, resultSchema, func(r *prompt.Result) error {
 		r.Result = trace.OneLine(r.Result)
-		ev = event{Text: r.Text, Actor: "agent", Seconds: r.Seconds, Failure: !r.OK, Entities: r.Entities}
-		if err := ev.check(); err != nil {
+		ev = prompt.Event{Text: r.Text, Actor: "agent", Seconds: r.Seconds, Failure: !r.OK, Entities: r.Entities}
+		if err := checkEvent(&ev); err != nil {
 			return err
 		}
 		r.Text = ev.Text

@@ -27,11 +27,6 @@ func (c *conversation) cut(opening ...llm.Message) {
 	c.head = 1 + len(opening)
 }
 
-// A summary is what a role wants to remember of what goes.
-type summary struct {
-	Summary string `json:"summary"`
-}
-
 var summarySchema = prompt.Schema("summary", `{
 	"type": "object",
 	"properties": {"summary": {"type": "string"}},
@@ -46,7 +41,7 @@ func (c *conversation) shorten(ctx context.Context) error {
 		c.cut()
 		return nil
 	}
-	_, err := exchange(ctx, c, summaryQuestion(c.history.Exchanges), summarySchema, func(s *summary) error {
+	_, err := exchange(ctx, c, summaryQuestion(c.history.Exchanges), summarySchema, func(s *prompt.Summary) error {
 		if s.Summary = trace.OneLine(s.Summary); s.Summary == "" {
 			return errors.New(`"summary" is empty`)
 		}

@@ -128,7 +128,7 @@ func activityNews(activity string, trouble bool) string {
 }
 
 // forgetNews tells that of some planned events only the first have happened.
-func forgetNews(planned []event, happened int) string {
+func forgetNews(planned []prompt.Event, happened int) string {
 	return fmt.Sprintf("Only the events up to %q have happened (%d of %d). Forget the others and what they changed.", planned[happened-1].Text, happened, len(planned))
 }
 

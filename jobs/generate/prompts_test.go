@@ -27,7 +27,7 @@ func TestPromptGoldens(t *testing.T) {
 		t.Fatal(err)
 	}
 	talk := (draws{rng: seed.New(1)}).converse("scenes", s, scenesSystem)
-	if _, err := ask(t.Context(), talk, scenesQuestion("daily", "Mend a lamp.", []string{"The user takes a lamp.", "The bulb breaks."}), sceneSchema, (*written).check); err != nil {
+	if _, err := ask(t.Context(), talk, scenesQuestion("daily", "Mend a lamp.", []string{"The user takes a lamp.", "The bulb breaks."}), sceneSchema, checkScene); err != nil {
 		t.Fatal(err)
 	}
 	l.History = &plan.History{Keep: plan.HistorySummary, Exchanges: 2}

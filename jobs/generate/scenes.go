@@ -91,7 +91,7 @@ func (s *scenes) scene(ctx context.Context, i int) (*trace.Scene, error) {
 	domain, task, events := s.seed(i - len(s.finished))
 	d := draws{rng: s.task.Rand("scene", strconv.Itoa(i)), replicate: i, repairs: s.repairs}
 	talk := d.converse(scenesRole, s.chat, scenesSystem)
-	w, err := ask(ctx, talk, scenesQuestion(domain, task, events), sceneSchema, (*written).check)
+	w, err := ask(ctx, talk, scenesQuestion(domain, task, events), sceneSchema, checkScene)
 	if err != nil {
 		return nil, err
 	}
@@ -110,12 +110,6 @@ func (s *scenes) seed(n int) (domain, task string, events []string) {
 		events = append(events, d.Events[k])
 	}
 	return d.Domain, d.Tasks[order[turn%len(d.Tasks)]], events
-}
-
-// written is a scene as the model answers it.
-type written struct {
-	User        trace.User        `json:"user"`
-	Environment trace.Environment `json:"environment"`
 }
 
 var sceneSchema = prompt.Schema("scene", `{
@@ -141,8 +135,8 @@ var sceneSchema = prompt.Schema("scene", `{
 	"required": ["user", "environment"], "additionalProperties": false
 }`)
 
-// check tidies the scene and says what is wrong with it, for repair.
-func (w *written) check() error {
+// checkScene tidies a written scene and says what is wrong with it, for repair.
+func checkScene(w *prompt.Scene) error {
 	u, e := &w.User, &w.Environment
 	for _, text := range []*string{&u.Description, &u.Goal, &e.Theme, &e.Description} {
 		*text = trace.OneLine(*text)

@@ -88,7 +88,7 @@ func (s *session) play(ctx context.Context, activity int) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		var e *event
+		var e *prompt.Event
 		var err error
 		if accepted != nil {
 			e, err = s.operate(ctx, accepted)
@@ -113,7 +113,7 @@ func (s *session) play(ctx context.Context, activity int) error {
 	return nil
 }
 
-func (s *session) happen(activity int, e *event) trace.Turn {
+func (s *session) happen(activity int, e *prompt.Event) trace.Turn {
 	s.clock += max(1, int64(math.Round(e.Seconds*1000)))
 	t := trace.Turn{
 		Event: trace.Event{Time: fmt.Sprintf("%d.%03d", s.clock/1000, s.clock%1000), Text: e.Text},

@@ -17,12 +17,6 @@ type user struct {
 	candidates int
 }
 
-// An activity is what the user does next, or that the goal is met.
-type activity struct {
-	Activity string `json:"activity"`
-	GoalMet  bool   `json:"goalMet"`
-}
-
 var activitySchema = prompt.Schema("activity", `{
 	"type": "object",
 	"properties": {"activity": {"type": "string"}, "goalMet": {"type": "boolean"}},
@@ -30,8 +24,8 @@ var activitySchema = prompt.Schema("activity", `{
 }`)
 
 // act asks for the next activity; last is the last turn, nil at the start.
-func (u *user) act(ctx context.Context, last *trace.Turn) (*activity, error) {
-	return ask(ctx, u.talk, activityQuestion(last), activitySchema, func(a *activity) error {
+func (u *user) act(ctx context.Context, last *trace.Turn) (*prompt.Activity, error) {
+	return ask(ctx, u.talk, activityQuestion(last), activitySchema, func(a *prompt.Activity) error {
 		a.Activity = trace.OneLine(a.Activity)
 		switch {
 		case a.GoalMet && last == nil:

@@ -21,12 +21,6 @@ type work struct {
 	made     int    // operations
 }
 
-// A step is the next call, or that the task is done.
-type step struct {
-	Call string `json:"call"`
-	Done bool   `json:"done"`
-}
-
 var operationSchema = prompt.Schema("operation", `{
 	"type": "object",
 	"properties": {"call": {"type": "string"}, "done": {"type": "boolean"}},
@@ -35,8 +29,8 @@ var operationSchema = prompt.Schema("operation", `{
 
 // next asks for the next call. The first question is the task and cannot be
 // answered with done; later ones tell what the last call returned.
-func (w *work) next(ctx context.Context) (*step, error) {
-	return ask(ctx, w.talk, w.question, operationSchema, func(s *step) error {
+func (w *work) next(ctx context.Context) (*prompt.Operation, error) {
+	return ask(ctx, w.talk, w.question, operationSchema, func(s *prompt.Operation) error {
 		s.Call = trace.OneLine(s.Call)
 		if s.Done {
 			if w.made == 0 {
@@ -69,7 +63,7 @@ func (s *session) begin(task string) *work {
 
 // operate makes the next operation and returns the event that it is, or nil
 // when the work is done.
-func (s *session) operate(ctx context.Context, w *work) (*event, error) {
+func (s *session) operate(ctx context.Context, w *work) (*prompt.Event, error) {
 	if w.made == s.limits.ExecuteSteps {
 		return nil, nil
 	}

@@ -14,8 +14,8 @@ import (
 )
 
 func export(ctx context.Context, t *job.Task, d *page.Data) error {
-	m, err := document[dataset.Manifest](ctx, t, "export-manifest")
-	if m == nil || err != nil {
+	var m *dataset.Manifest
+	if err := document(ctx, t, "export-manifest", &m); m == nil || err != nil {
 		return err
 	}
 	e := &page.Export{}

@@ -11,10 +11,8 @@ import (
 	"io"
 
 	"github.com/gymline/gymline/internal/job"
-	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/plan"
 	page "github.com/gymline/gymline/internal/report"
-	"github.com/gymline/gymline/internal/rewardmodel"
 	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/trace"
 )
@@ -30,12 +28,11 @@ func Run(ctx context.Context, t *job.Task) error {
 		return err
 	}
 	d := &page.Data{Title: p.Title, Experiment: p.Experiment, Digest: string(p.Digest), Seed: t.Seed}
-	for _, gather := range []func(context.Context, *job.Task, *page.Data) error{
-		evaluation, reward, gym, curation, export, ledger, samples,
-	} {
-		if err := gather(ctx, t, d); err != nil {
-			return err
-		}
+	if err := errors.Join(
+		document(ctx, t, "metrics", &d.Evaluation), document(ctx, t, "reward-metrics", &d.Reward), document(ctx, t, "curation", &d.Curation),
+		gym(ctx, t, d), export(ctx, t, d), ledger(ctx, t, d), samples(ctx, t, d),
+	); err != nil {
+		return err
 	}
 	if err := page.Write(t.Create(plan.ReportOutput, job.HTML), d); err != nil {
 		return err
@@ -49,28 +46,13 @@ func Run(ctx context.Context, t *job.Task) error {
 	return nil
 }
 
-// document reads an input that is one JSON document; nil without that input.
-func document[T any](ctx context.Context, t *job.Task, name string) (*T, error) {
+// document reads an input that is one JSON document, if there is that input.
+func document[T any](ctx context.Context, t *job.Task, name string, into **T) error {
 	if !t.Has(name) {
-		return nil, nil
+		return nil
 	}
-	v := new(T)
-	return v, t.ReadJSON(ctx, name, v)
-}
-
-func evaluation(ctx context.Context, t *job.Task, d *page.Data) (err error) {
-	d.Evaluation, err = document[metrics.Evaluation](ctx, t, "metrics")
-	return err
-}
-
-func reward(ctx context.Context, t *job.Task, d *page.Data) (err error) {
-	d.Reward, err = document[rewardmodel.Metrics](ctx, t, "reward-metrics")
-	return err
-}
-
-func curation(ctx context.Context, t *job.Task, d *page.Data) (err error) {
-	d.Curation, err = document[trace.Curation](ctx, t, "curation")
-	return err
+	*into = new(T)
+	return t.ReadJSON(ctx, name, *into)
 }
 
 // gym merges the statistics of generate's shards, one JSON document each.
