@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/cluster"
 	"github.com/gymline/gymline/internal/engine"
@@ -115,6 +117,17 @@ func (c *onArgo) follow(ctx context.Context, id store.RunID, p *plan.Plan, out p
 		err = out.results(ctx, c.st, p, &ended)
 	}
 	return out.end(ctx, failed(ended, err), err)
+}
+
+// watchFlags are shared by the commands that can follow a submitted run.
+type watchFlags struct {
+	wait   bool
+	output string
+}
+
+func (f *watchFlags) bindWatch(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.wait, "wait", false, "show progress until the run ends, and exit as the run does")
+	bindOutput(cmd, &f.output, "text", "json")
 }
 
 func profileFlag(file string) string { return " --profile " + cmp.Or(file, "FILE") }

@@ -15,7 +15,6 @@ import (
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/llm/batch"
 	"github.com/gymline/gymline/internal/llm/provider"
 	"github.com/gymline/gymline/internal/run"
 )
@@ -62,9 +61,6 @@ type openBatch struct {
 }
 
 func runBatches(ctx context.Context, edge *cli.Edge, o batchesOptions) error {
-	if err := checkOutput(o.output, "table", "json"); err != nil {
-		return err
-	}
 	data, err := readConfig(o.config)
 	if err != nil {
 		return err
@@ -107,21 +103,17 @@ func openBatches(ctx context.Context, models *provider.Set, e *experiment.Experi
 			return nil, err
 		}
 		for _, b := range open {
-			found = append(found, rowOf(name, b))
+			row := openBatch{Model: name, ID: b.ID, Status: b.Status, Requests: b.Requests, Answered: b.Completed, Created: b.Created.UTC().Truncate(time.Second), running: b.Running()}
+			if b.ID == "" {
+				row.Status = "not started"
+			}
+			found = append(found, row)
 		}
 	}
 	if !asked {
 		return nil, fault.New(fault.Config, errors.New("no model of this experiment is asked in batches"), "name the profile that says so, in its spec.batch, with --profile")
 	}
 	return found, nil
-}
-
-func rowOf(model string, b batch.Open) openBatch {
-	row := openBatch{Model: model, ID: b.ID, Status: b.Status, Requests: b.Requests, Answered: b.Completed, Created: b.Created.UTC().Truncate(time.Second), running: b.Running()}
-	if b.ID == "" {
-		row.Status = "not started"
-	}
-	return row
 }
 
 // cancelBatches cancels those of the found batches that are named and run, and

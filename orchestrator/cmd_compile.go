@@ -11,7 +11,6 @@ import (
 
 func newCompile(edge *cli.Edge) *cobra.Command {
 	var o configFlags
-	var fresh bool
 	cmd := &cobra.Command{
 		Use:   "compile CONFIG --profile FILE",
 		Short: "Print the Argo manifests of an experiment",
@@ -21,15 +20,15 @@ inputs in the store, where 'gymline submit --store-only' puts them.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.config = args[0]
-			return runCompile(cmd.Context(), edge, o, fresh)
+			return runCompile(cmd.Context(), edge, o)
 		},
 	}
 	o.bind(cmd)
-	cmd.Flags().BoolVar(&fresh, "fresh", false, "recompute everything, reusing no earlier work")
+	o.bindFresh(cmd)
 	return cmd
 }
 
-func runCompile(ctx context.Context, edge *cli.Edge, o configFlags, fresh bool) error {
+func runCompile(ctx context.Context, edge *cli.Edge, o configFlags) error {
 	p, err := o.prepare(experiment.EngineArgo)
 	if err != nil {
 		return err
@@ -37,7 +36,7 @@ func runCompile(ctx context.Context, edge *cli.Edge, o configFlags, fresh bool) 
 	if _, err := p.list(ctx, edge); err != nil {
 		return err
 	}
-	m, _, err := p.compile(fresh)
+	m, _, err := p.compile()
 	if err != nil {
 		return err
 	}

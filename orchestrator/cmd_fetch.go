@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -16,6 +15,7 @@ import (
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/trainer"
 )
 
 type fetchOptions struct {
@@ -92,7 +92,7 @@ func writeFile(ctx context.Context, st *store.Store, root *os.Root, f store.Tree
 		return err
 	}
 	defer r.Close()
-	w, err := createIn(root, f.Path)
+	w, err := trainer.Create(root, f.Path)
 	if err != nil {
 		return err
 	}
@@ -101,12 +101,4 @@ func writeFile(ctx context.Context, st *store.Store, root *os.Root, f store.Tree
 		_ = root.Remove(filepath.FromSlash(f.Path))
 	}
 	return err
-}
-
-// createIn makes a file and the folders that lead to it.
-func createIn(root *os.Root, name string) (*os.File, error) {
-	if err := root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o755); err != nil {
-		return nil, err
-	}
-	return root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 }

@@ -11,35 +11,27 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
-type listOptions struct {
-	profile string
-	output  string
-}
-
 func newList(edge *cli.Edge) *cobra.Command {
-	var o listOptions
+	var profile, output string
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the runs in the store",
 		Long:  "List the runs in the store. A run without a seal is under way or was cut off: its state is Unsealed.",
 		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return runList(cmd.Context(), edge, o) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return runList(cmd.Context(), edge, profile, output) },
 	}
-	bindProfile(cmd, &o.profile)
-	bindOutput(cmd, &o.output, "table", "json")
+	bindProfile(cmd, &profile)
+	bindOutput(cmd, &output, "table", "json")
 	return cmd
 }
 
-func runList(ctx context.Context, edge *cli.Edge, o listOptions) error {
-	if err := checkOutput(o.output, "table", "json"); err != nil {
-		return err
-	}
-	return reading(ctx, edge, o.profile, func(st *store.Store) error {
+func runList(ctx context.Context, edge *cli.Edge, profile, output string) error {
+	return reading(ctx, edge, profile, func(st *store.Store) error {
 		heads, err := run.Heads(ctx, st)
 		if err != nil {
 			return err
 		}
-		if o.output == "json" {
+		if output == "json" {
 			return writeJSON(edge.Stdout, map[string]any{"runs": heads})
 		}
 		tw := table(edge.Stdout, "RUN\tSTATE\tCREATED\tEXPERIMENT DIGEST")

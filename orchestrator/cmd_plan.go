@@ -42,9 +42,6 @@ it can and cannot know is in docs/llm.md. Nothing is written.`,
 }
 
 func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
-	if err := checkOutput(o.output, "table", "json", "dot"); err != nil {
-		return err
-	}
 	p, err := o.prepare("")
 	if err != nil {
 		return err

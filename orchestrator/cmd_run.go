@@ -11,6 +11,7 @@ import (
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
@@ -18,7 +19,6 @@ import (
 
 type runOptions struct {
 	configFlags
-	fresh      bool
 	replayOnly bool
 	output     string
 	metrics    string // the address to serve them at
@@ -40,7 +40,7 @@ its work key and reused, so the same command goes on after a crash.
 		},
 	}
 	o.bind(cmd)
-	cmd.Flags().BoolVar(&o.fresh, "fresh", false, "recompute everything, reusing no earlier work")
+	o.bindFresh(cmd)
 	cmd.Flags().BoolVar(&o.replayOnly, "replay-only", false, "answer every model call from the ledger: no key, no network, and an error where one was not recorded")
 	bindOutput(cmd, &o.output, "text", "json")
 	bindMetrics(cmd, &o.metrics)
@@ -48,9 +48,6 @@ its work key and reused, so the same command goes on after a crash.
 }
 
 func runRun(ctx context.Context, edge *cli.Edge, o runOptions) error {
-	if err := checkOutput(o.output, "text", "json"); err != nil {
-		return err
-	}
 	out := newPrinter(edge, o.output)
 	server, stop, err := serveMetrics(ctx, o.metrics)
 	defer stop()
@@ -75,20 +72,20 @@ func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (en
 		return ended, err
 	}
 	defer func() { err = errors.Join(err, st.close()) }()
-	if err := p.put(ctx, edge, st.Store, out, o.fresh); err != nil {
+	if err := p.put(ctx, edge, st.Store, out); err != nil {
 		return ended, err
 	}
 	p.how.ReplayOnly = o.replayOnly
 	inputs := job.StoredInputs(st.Store, p.plan)
-	known, err := checkKeys(ctx, edge, st.Store, p.plan, inputs, p.how, o.fresh)
+	known, err := p.checkKeys(ctx, edge, st.Store, inputs)
 	if err != nil {
 		return ended, err
 	}
-	config, err := childConfig(edge, p.profile, p.how, st)
+	config, err := p.childConfig(edge, st)
 	if err != nil {
 		return ended, err
 	}
-	d, err := run.NewDraft(p.plan, p.trees, p.how, o.fresh)
+	d, err := p.draft()
 	if err != nil {
 		return ended, err
 	}
@@ -96,7 +93,11 @@ func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (en
 	runs := registry(edge, st.Store)
 	runs.Began = p.began
 	id, state, err := runs.Live(ctx, d, func(id store.RunID) ([]store.Failure, error) {
-		config.Settle = settling(job.NewOpened(st.Store, store.Run{ID: id, Fresh: o.fresh}, p.plan, inputs), known, edge.Now, out)
+		opened := job.NewOpened(st.Store, store.Run{ID: id, Fresh: p.fresh}, p.plan, inputs)
+		config.Settle = func(ctx context.Context, step *plan.Step) []bool {
+			done, _ := opened.Settle(ctx, step, known, edge.Now, out) // what cannot be settled is the children's, and so is telling why
+			return done
+		}
 		out.Emit(run.Opened(id, p.plan))
 		return local.Run(ctx, config, p.plan, id, out)
 	})

@@ -11,23 +11,18 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
-type showOptions struct {
-	profile string
-	output  string
-}
-
 func newShow(edge *cli.Edge) *cobra.Command {
-	var o showOptions
+	var profile, output string
 	cmd := &cobra.Command{
 		Use:   "show RUN",
 		Short: "Show a run: its steps, and every artifact with its digest",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runShow(cmd.Context(), edge, store.RunID(args[0]), o)
+			return runShow(cmd.Context(), edge, profile, output, store.RunID(args[0]))
 		},
 	}
-	bindProfile(cmd, &o.profile)
-	bindOutput(cmd, &o.output, "table", "json")
+	bindProfile(cmd, &profile)
+	bindOutput(cmd, &output, "table", "json")
 	return cmd
 }
 
@@ -42,11 +37,8 @@ type shownStep struct {
 	Outputs []store.Artifact `json:"outputs"`
 }
 
-func runShow(ctx context.Context, edge *cli.Edge, id store.RunID, o showOptions) error {
-	if err := checkOutput(o.output, "table", "json"); err != nil {
-		return err
-	}
-	return reading(ctx, edge, o.profile, func(st *store.Store) error {
+func runShow(ctx context.Context, edge *cli.Edge, profile, output string, id store.RunID) error {
+	return reading(ctx, edge, profile, func(st *store.Store) error {
 		r, err := run.Read(ctx, st, id)
 		if err != nil {
 			return err
@@ -56,7 +48,7 @@ func runShow(ctx context.Context, edge *cli.Edge, id store.RunID, o showOptions)
 			return err
 		}
 		steps := shownSteps(r)
-		if o.output == "json" {
+		if output == "json" {
 			doc := map[string]any{"run": r.Head, "steps": steps}
 			if spent != nil {
 				doc["spent"] = spent

@@ -45,9 +45,6 @@ prints its path.`,
 }
 
 func runStats(ctx context.Context, edge *cli.Edge, id store.RunID, o statsOptions) error {
-	if err := checkOutput(o.output, "table", "json", "html"); err != nil {
-		return err
-	}
 	return reading(ctx, edge, o.profile, func(st *store.Store) error {
 		r, err := statistics.Collect(ctx, st, id)
 		if err != nil {

@@ -14,45 +14,36 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
-type statusOptions struct {
-	profile string
-	output  string
-	wait    bool
-}
-
 func newStatus(edge *cli.Edge) *cobra.Command {
-	var o statusOptions
+	var profile string
+	var watch watchFlags
 	cmd := &cobra.Command{
 		Use:   "status RUN --profile FILE",
 		Short: "Show how far a submitted run is, and why what failed did",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runStatus(cmd.Context(), edge, o, store.RunID(args[0]))
+			return runStatus(cmd.Context(), edge, profile, watch, store.RunID(args[0]))
 		},
 	}
-	bindProfile(cmd, &o.profile)
-	cmd.Flags().BoolVar(&o.wait, "wait", false, "show progress until the run ends, and exit as the run does")
-	bindOutput(cmd, &o.output, "text", "json")
+	bindProfile(cmd, &profile)
+	watch.bindWatch(cmd)
 	return cmd
 }
 
-func runStatus(ctx context.Context, edge *cli.Edge, o statusOptions, id store.RunID) error {
-	if err := checkOutput(o.output, "text", "json"); err != nil {
-		return err
-	}
-	return onCluster(ctx, edge, o.profile, func(c *onArgo) error {
-		if o.wait {
+func runStatus(ctx context.Context, edge *cli.Edge, profile string, watch watchFlags, id store.RunID) error {
+	return onCluster(ctx, edge, profile, func(c *onArgo) error {
+		if watch.wait {
 			p, err := run.ReadPlan(ctx, c.st, id)
 			if err != nil {
 				return err
 			}
-			return c.follow(ctx, id, p, newPrinter(edge, o.output))
+			return c.follow(ctx, id, p, newPrinter(edge, watch.output))
 		}
 		doc, err := c.Status(ctx, id)
 		if err != nil {
 			return err
 		}
-		if o.output == "json" {
+		if watch.output == "json" {
 			return writeJSON(edge.Stdout, doc)
 		}
 		return printStatus(edge, doc)

@@ -64,8 +64,8 @@ func runResume(ctx context.Context, edge *cli.Edge, profile string, id store.Run
 }
 
 func newRetry(edge *cli.Edge) *cobra.Command {
-	var profile, output string
-	var wait bool
+	var profile string
+	var watch watchFlags
 	cmd := &cobra.Command{
 		Use:   "retry RUN --profile FILE",
 		Short: "Run a submitted run's plan again; what is done is reused",
@@ -74,19 +74,15 @@ Finished work is found by its work key, so that only what is missing is done.
 The earlier run stays as it is sealed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runRetry(cmd.Context(), edge, profile, output, wait, store.RunID(args[0]))
+			return runRetry(cmd.Context(), edge, profile, watch, store.RunID(args[0]))
 		},
 	}
 	bindProfile(cmd, &profile)
-	cmd.Flags().BoolVar(&wait, "wait", false, "show progress until the run ends, and exit as the run does")
-	bindOutput(cmd, &output, "text", "json")
+	watch.bindWatch(cmd)
 	return cmd
 }
 
-func runRetry(ctx context.Context, edge *cli.Edge, profile, output string, wait bool, id store.RunID) error {
-	if err := checkOutput(output, "text", "json"); err != nil {
-		return err
-	}
+func runRetry(ctx context.Context, edge *cli.Edge, profile string, watch watchFlags, id store.RunID) error {
 	return onCluster(ctx, edge, profile, func(c *onArgo) error {
 		head, err := run.ReadHead(ctx, c.st, id)
 		if err != nil {
@@ -111,6 +107,6 @@ func runRetry(ctx context.Context, edge *cli.Edge, profile, output string, wait 
 		if err != nil {
 			return err
 		}
-		return c.start(ctx, edge, startOptions{profile: profile, output: output, wait: wait, from: id}, m, d, p)
+		return c.start(ctx, edge, startOptions{watchFlags: watch, profile: profile, from: id}, m, d, p)
 	})
 }

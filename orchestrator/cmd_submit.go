@@ -20,10 +20,8 @@ import (
 
 type submitOptions struct {
 	configFlags
-	fresh     bool
-	wait      bool
+	watchFlags
 	storeOnly bool
-	output    string
 	metrics   string // the address to serve them at
 }
 
@@ -50,18 +48,14 @@ an earlier run finished is reused, wherever it ran.
 		},
 	}
 	o.bind(cmd)
-	cmd.Flags().BoolVar(&o.fresh, "fresh", false, "recompute everything, reusing no earlier work")
-	cmd.Flags().BoolVar(&o.wait, "wait", false, "show progress until the run ends, and exit as the run does")
+	o.bindFresh(cmd)
+	o.bindWatch(cmd)
 	cmd.Flags().BoolVar(&o.storeOnly, "store-only", false, "put inputs and plan into the store, for what 'gymline compile' printed, and create nothing")
-	bindOutput(cmd, &o.output, "text", "json")
 	bindMetrics(cmd, &o.metrics)
 	return cmd
 }
 
 func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
-	if err := checkOutput(o.output, "text", "json"); err != nil {
-		return err
-	}
 	p, err := o.prepare(experiment.EngineArgo)
 	if err != nil {
 		return err
@@ -76,13 +70,13 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 	defer stop()
 	return withCluster(ctx, edge, p.profile, func(c *onArgo) error {
 		shown := newTerminal(edge)
-		err := p.put(ctx, edge, c.st, shown, o.fresh)
+		err := p.put(ctx, edge, c.st, shown)
 		shown.Close()
 		if err != nil {
 			return err
 		}
 		c.Runs.Began = p.began
-		m, d, err := p.compile(o.fresh)
+		m, d, err := p.compile()
 		if err != nil {
 			return err
 		}
@@ -96,7 +90,7 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 			fmt.Fprintln(edge.Stderr, "warning: "+old)
 		}
 		if m.Cron == nil {
-			return c.start(ctx, edge, startOptions{profile: o.profile, output: o.output, wait: o.wait, metrics: server}, m, d, p.plan)
+			return c.start(ctx, edge, startOptions{watchFlags: o.watchFlags, profile: o.profile, metrics: server}, m, d, p.plan)
 		}
 		if err := c.Submit(ctx, m); err != nil {
 			return err
@@ -112,9 +106,8 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 
 // startOptions are what submit and retry have in common.
 type startOptions struct {
+	watchFlags
 	profile string
-	output  string
-	wait    bool
 	metrics *exporter.Server // nil where none is asked for
 	from    store.RunID      // whose finished shards are taken over
 }

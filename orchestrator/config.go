@@ -19,12 +19,18 @@ type configFlags struct {
 	profile string
 	inputs  []string
 	set     []string
+	fresh   bool
 }
 
 func (f *configFlags) bind(cmd *cobra.Command) {
 	bindProfile(cmd, &f.profile)
 	cmd.Flags().StringArrayVar(&f.inputs, "input", nil, "`NAME=PATH`: where a named input lies (repeatable)")
 	cmd.Flags().StringArrayVar(&f.set, "set", nil, "`PATH=VALUE`: override a field under spec, such as generate.shards=16 (repeatable)")
+}
+
+// bindFresh adds --fresh, where a run follows.
+func (f *configFlags) bindFresh(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.fresh, "fresh", false, "recompute everything, reusing no earlier work")
 }
 
 func bindProfile(cmd *cobra.Command, profile *string) {

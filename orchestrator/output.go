@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -11,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gymline/gymline/internal/cli"
-	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/text"
@@ -19,14 +19,24 @@ import (
 
 // bindOutput adds -o; the first form is the default.
 func bindOutput(cmd *cobra.Command, output *string, forms ...string) {
-	cmd.Flags().StringVarP(output, "output", "o", forms[0], strings.Join(forms, ", "))
+	*output = forms[0]
+	cmd.Flags().VarP(&form{output, forms}, "output", "o", strings.Join(forms, ", "))
 }
 
-func checkOutput(output string, forms ...string) error {
-	if slices.Contains(forms, output) {
-		return nil
+// A form is the value of -o: one of several.
+type form struct {
+	value *string
+	forms []string
+}
+
+func (f *form) String() string { return *f.value }
+func (f *form) Type() string   { return "string" }
+
+func (f *form) Set(s string) error {
+	if *f.value = s; !slices.Contains(f.forms, s) {
+		return errors.New("want " + strings.Join(f.forms, ", "))
 	}
-	return fault.New(fault.Usage, fmt.Errorf("-o %s: want %s", output, strings.Join(forms, ", ")), "")
+	return nil
 }
 
 func writeJSON(w io.Writer, v any) error {

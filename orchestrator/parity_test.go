@@ -85,11 +85,7 @@ func parity(t *testing.T, name string) {
 	}
 
 	// What the local engine starts.
-	config, err := s3Config(edge.Getenv, p.profile.Spec.Store.S3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	engine, err := childConfig(edge, p.profile, p.how, &openStore{env: s3Env(config)})
+	engine, err := p.childConfig(edge, &openStore{env: storeVariables(p.profile.Spec.Store.S3, "")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,7 @@ type prepared struct {
 	*experiment.Experiment
 	profile *experiment.Profile
 	how     run.Execution
+	fresh   bool
 	began   time.Time             // when its inputs began to be put
 	trees   map[string]store.Tree // of the inputs
 	plan    *plan.Plan
@@ -47,7 +48,7 @@ func (f *configFlags) prepare(engine string) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &prepared{Experiment: e, profile: profile, how: execution(e, profile)}, nil
+	return &prepared{Experiment: e, profile: profile, how: execution(e, profile), fresh: f.fresh}, nil
 }
 
 // load reads the experiment.
@@ -68,9 +69,9 @@ func (f *configFlags) load() (*experiment.Experiment, error) {
 }
 
 // put stores the inputs and plans; events hears how far they are.
-func (p *prepared) put(ctx context.Context, edge *cli.Edge, st *store.Store, events progress.Sink, anew bool) (err error) {
+func (p *prepared) put(ctx context.Context, edge *cli.Edge, st *store.Store, events progress.Sink) (err error) {
 	p.began = edge.Now()
-	if p.trees, err = inputsOf(edge, p.Experiment, events).Put(ctx, st, anew); err != nil {
+	if p.trees, err = inputsOf(edge, p.Experiment, events).Put(ctx, st, p.fresh); err != nil {
 		return err
 	}
 	return p.lay()
@@ -101,9 +102,11 @@ func (p *prepared) lay() (err error) {
 	return err
 }
 
+func (p *prepared) draft() (run.Draft, error) { return run.NewDraft(p.plan, p.trees, p.how, p.fresh) }
+
 // compile lays the plan out for Argo, and returns the draft that its pods want.
-func (p *prepared) compile(fresh bool) (*argo.Manifests, run.Draft, error) {
-	d, err := run.NewDraft(p.plan, p.trees, p.how, fresh)
+func (p *prepared) compile() (*argo.Manifests, run.Draft, error) {
+	d, err := p.draft()
 	if err != nil {
 		return nil, d, err
 	}

@@ -31,12 +31,12 @@ const (
 // An openStore is a profile's store, and what a job needs to open it too.
 type openStore struct {
 	*store.Store
-	env   []string // storeFromEnv reads it
+	env   []engine.Variable // storeFromEnv reads them
 	close func() error
 }
 
-// storeVariables is s3Env for an engine that sends jobs elsewhere: without the
-// secrets, and with the endpoint as it is seen there.
+// storeVariables tell a job of a store; endpoint, where it is set, is the server's
+// as the job sees it.
 func storeVariables(s *experiment.S3, endpoint string) []engine.Variable {
 	return []engine.Variable{
 		{Name: envEndpoint, Value: cmp.Or(endpoint, s.Endpoint)}, {Name: envBucket, Value: s.Bucket},
@@ -62,7 +62,7 @@ func openProfile(ctx context.Context, edge *cli.Edge, p *experiment.Profile) (*o
 	if err := bucket.Sweep(ctx, edge.Now()); err != nil {
 		return nil, errors.Join(err, bucket.Close())
 	}
-	return &openStore{store.New(bucket), []string{envFolder + "=" + dir}, bucket.Close}, nil
+	return &openStore{store.New(bucket), []engine.Variable{{Name: envFolder, Value: dir}}, bucket.Close}, nil
 }
 
 var errNoStore = errors.New("there is no store")
@@ -93,14 +93,7 @@ func openS3(ctx context.Context, edge *cli.Edge, s *experiment.S3) (*openStore, 
 	if err != nil {
 		return nil, err
 	}
-	return &openStore{store.New(bucket), s3Env(c), func() error { bucket.Close(); return nil }}, nil
-}
-
-func s3Env(c s3.Config) []string {
-	return []string{
-		envEndpoint + "=" + c.Endpoint, envBucket + "=" + c.Bucket, envPrefix + "=" + c.Prefix, envRegion + "=" + c.Region,
-		envAccessKey + "=" + c.AccessKey, envSecretKey + "=" + string(c.SecretKey),
-	}
+	return &openStore{store.New(bucket), storeVariables(s, ""), func() error { bucket.Close(); return nil }}, nil
 }
 
 func s3Config(getenv func(string) string, s *experiment.S3) (s3.Config, error) {

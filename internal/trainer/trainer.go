@@ -58,7 +58,12 @@ func (r *Runner) Run(ctx context.Context, p job.Program) (err error) {
 			return noRoom(err)
 		}
 	}
-	if err := fillFolder(ctx, export, p.Fill); err != nil {
+	exports, err := os.OpenRoot(export) // a name cannot lead out of it
+	if err != nil {
+		return noRoom(err)
+	}
+	defer exports.Close()
+	if err := p.Fill(ctx, func(name string) (io.WriteCloser, error) { return Create(exports, name) }); err != nil {
 		return err
 	}
 	env := append(r.env(dir), p.Env...)
@@ -78,19 +83,12 @@ func noRoom(err error) error {
 		"free space in the temporary directory, or point TMPDIR at a larger disk")
 }
 
-// fillFolder has fill create files below dir, and nowhere else.
-func fillFolder(ctx context.Context, dir string, fill func(context.Context, func(string) (io.WriteCloser, error)) error) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
+// Create makes a file of a folder, and the folders that lead to it.
+func Create(root *os.Root, name string) (*os.File, error) {
+	if err := root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o755); err != nil {
+		return nil, err
 	}
-	defer root.Close()
-	return fill(ctx, func(name string) (io.WriteCloser, error) {
-		if err := root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o755); err != nil {
-			return nil, err
-		}
-		return root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	})
+	return root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 }
 
 // env is the environment of the job, without what opens the store and the models.

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/run"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// These commands are for the pods of a workflow that do no shard: the one that
+// opens the run, those that look for a checkpoint, and the one that seals the run.
+
+func newOpen(edge *cli.Edge) *cobra.Command {
+	var id, digest string
+	cmd := &cobra.Command{
+		Use:   "open --run RUN --draft DIGEST",
+		Short: "Open a run from a draft in the store (engines call this)",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			st, err := storeFromEnv(cmd.Context(), edge.Getenv)
+			if err != nil {
+				return err
+			}
+			d, err := run.ReadDraft(cmd.Context(), st, store.Digest(digest))
+			if err != nil {
+				return fmt.Errorf("run %s: %w", id, err)
+			}
+			return registry(edge, st).OpenAs(cmd.Context(), store.RunID(id), d)
+		},
+	}
+	cmd.Flags().StringVar(&id, "run", "", "the run's ID")
+	cmd.Flags().StringVar(&digest, "draft", "", "digest of the draft")
+	return cmd
+}
+
+func newLook(edge *cli.Edge) *cobra.Command {
+	var id, step string
+	cmd := &cobra.Command{
+		Use:   "look --run RUN --step STEP",
+		Short: "Print whether a hand-off's checkpoint is there or missing (engines call this)",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			st, err := storeFromEnv(cmd.Context(), edge.Getenv)
+			if err != nil {
+				return err
+			}
+			there, err := run.There(cmd.Context(), st, store.RunID(id), store.StepName(step))
+			if err != nil {
+				return err
+			}
+			word := "missing"
+			if there {
+				word = "there"
+			}
+			_, err = fmt.Fprint(edge.Stdout, word)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&id, "run", "", "the run's ID")
+	cmd.Flags().StringVar(&step, "step", "", "the step's name")
+	return cmd
+}
+
+func newSeal(edge *cli.Edge) *cobra.Command {
+	var id, draft, status string
+	cmd := &cobra.Command{
+		Use:   "seal --run RUN --draft DIGEST --status STATUS",
+		Short: "Seal a run that a workflow has ended (engines call this)",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			st, err := storeFromEnv(cmd.Context(), edge.Getenv)
+			if err != nil {
+				return err
+			}
+			return registry(edge, st).SealOf(cmd.Context(), store.RunID(id), store.Digest(draft), status == store.Succeeded)
+		},
+	}
+	cmd.Flags().StringVar(&id, "run", "", "the run's ID")
+	cmd.Flags().StringVar(&draft, "draft", "", "digest of the draft that it was opened from")
+	cmd.Flags().StringVar(&status, "status", "", "how the workflow ended: Succeeded, Failed or Error")
+	return cmd
+}
