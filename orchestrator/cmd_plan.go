@@ -60,7 +60,8 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 	if err != nil {
 		return err
 	}
-	shards, _, err := run.LookAhead(ctx, st.Store, p.plan, job.NewInputs(func(_ context.Context, name string) (*store.TreeFS, error) { return files[name], nil }))
+	inputs := job.NewInputs(func(_ context.Context, name string) (*store.TreeFS, error) { return files[name], nil })
+	shards, err := job.NewOpened(st.Store, store.Run{}, p.plan, inputs).Ahead(ctx)
 	var ahead *run.Spending
 	if err == nil {
 		ahead, err = run.SpendingAhead(ctx, st.Store, p.plan.Experiment, p.how)

@@ -76,9 +76,8 @@ func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (en
 		return ended, err
 	}
 	p.how.ReplayOnly = o.replayOnly
-	inputs := job.StoredInputs(st.Store, p.plan)
-	known, err := p.checkKeys(ctx, edge, st.Store, inputs)
-	if err != nil {
+	opened := job.NewOpened(st.Store, store.Run{Fresh: p.fresh}, p.plan, job.StoredInputs(st.Store, p.plan))
+	if err := p.checkKeys(ctx, edge, opened); err != nil {
 		return ended, err
 	}
 	config, err := p.childConfig(edge, st)
@@ -93,9 +92,9 @@ func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (en
 	runs := registry(edge, st.Store)
 	runs.Began = p.began
 	id, state, err := runs.Live(ctx, d, func(id store.RunID) ([]store.Failure, error) {
-		opened := job.NewOpened(st.Store, store.Run{ID: id, Fresh: p.fresh}, p.plan, inputs)
+		opened.Record.ID = id
 		config.Settle = func(ctx context.Context, step *plan.Step) []bool {
-			done, _ := opened.Settle(ctx, step, known, edge.Now, out) // what cannot be settled is the children's, and so is telling why
+			done, _ := opened.Settle(ctx, step, edge.Now, out) // what cannot be settled is the children's, and so is telling why
 			return done
 		}
 		out.Emit(run.Opened(id, p.plan))

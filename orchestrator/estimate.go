@@ -9,13 +9,14 @@ import (
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/estimate"
 	"github.com/gymline/gymline/internal/input"
+	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/text"
 )
 
 // estimateOf rehearses what is left to do of a plan.
-func estimateOf(ctx context.Context, edge *cli.Edge, p *prepared, files map[string]*store.TreeFS, shards []run.Planned) (*estimate.Estimate, error) {
+func estimateOf(ctx context.Context, edge *cli.Edge, p *prepared, files map[string]*store.TreeFS, shards []job.Planned) (*estimate.Estimate, error) {
 	type shard struct {
 		step  store.StepName
 		shard int

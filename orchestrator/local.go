@@ -14,21 +14,19 @@ import (
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/run"
-	"github.com/gymline/gymline/internal/store"
 )
 
 // grace is how long a job may take to leave, flushing included.
 const grace = 10 * time.Second
 
-// checkKeys refuses a run that would call a model whose API key is not set, and
-// returns what it found to be known.
-func (p *prepared) checkKeys(ctx context.Context, edge *cli.Edge, st *store.Store, inputs *job.Inputs) (job.Memos, error) {
+// checkKeys refuses a run that would call a model whose API key is not set.
+func (p *prepared) checkKeys(ctx context.Context, edge *cli.Edge, o *job.Opened) error {
 	if p.how.ReplayOnly {
-		return nil, nil
+		return nil
 	}
-	shards, known, err := run.LookAhead(ctx, st, p.plan, inputs)
+	shards, err := o.Ahead(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if p.fresh {
 		for i := range shards {
@@ -37,9 +35,9 @@ func (p *prepared) checkKeys(ctx context.Context, edge *cli.Edge, st *store.Stor
 	}
 	missing := slices.DeleteFunc(p.how.KeysAhead(p.plan, shards), func(name string) bool { return edge.Getenv(name) != "" })
 	if len(missing) == 0 {
-		return known, nil
+		return nil
 	}
-	return nil, fault.New(fault.Config, fmt.Errorf("API keys: not set: %s", strings.Join(missing, ", ")),
+	return fault.New(fault.Config, fmt.Errorf("API keys: not set: %s", strings.Join(missing, ", ")),
 		"export these environment variables; the config names them under models")
 }
 
@@ -65,18 +63,17 @@ func (p *prepared) childConfig(edge *cli.Edge, st *openStore) (local.Config, err
 		return local.Config{}, fault.New(fault.Internal, fmt.Errorf("find gymline's own binary: %w", err), "")
 	}
 	env := func(step *plan.Step) []string {
-		vars := append(keyVariables(p.how, step), st.env...)
-		for _, name := range childEnv {
-			vars = append(vars, engine.Variable{Name: name, Value: edge.Getenv(name)})
-		}
 		var list []string
-		for _, v := range vars {
+		for _, name := range childEnv {
+			if value := edge.Getenv(name); value != "" {
+				list = append(list, name+"="+value)
+			}
+		}
+		for _, v := range append(keyVariables(p.how, step), st.env...) {
 			if v.Secret != "" {
 				v.Value = edge.Getenv(v.Secret)
 			}
-			if v.Value != "" {
-				list = append(list, v.Name+"="+v.Value)
-			}
+			list = append(list, v.Name+"="+v.Value)
 		}
 		return list
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,11 +24,13 @@ type Opened struct {
 	inputs *Inputs
 	mu     sync.Mutex // held while a step is read
 	steps  map[store.StepName][]store.Step
+	memos  Memos // all that was looked for
 }
 
-// NewOpened is a run whose record, plan and inputs are at hand.
+// NewOpened is a run whose record, plan and inputs are at hand. The record may be
+// set later, once there is one.
 func NewOpened(s *store.Store, record store.Run, p *plan.Plan, inputs *Inputs) *Opened {
-	return &Opened{Record: record, Plan: p, store: s, inputs: inputs, steps: map[store.StepName][]store.Step{}}
+	return &Opened{Record: record, Plan: p, store: s, inputs: inputs, steps: map[store.StepName][]store.Step{}, memos: Memos{}}
 }
 
 // Open reads a run's record and plan.
@@ -70,8 +74,11 @@ func (o *Opened) Steps(ctx context.Context, name store.StepName) ([]store.Step, 
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if records, ok := o.steps[name]; ok {
+	if records := o.steps[name]; records != nil {
 		return records, nil
+	}
+	if o.Record.ID == "" {
+		return nil, store.ErrNotFound
 	}
 	records := make([]store.Step, step.Shards)
 	err := store.SideBySide(ctx, step.Shards, func(shard int) (err error) {
@@ -87,7 +94,7 @@ func (o *Opened) Steps(ctx context.Context, name store.StepName) ([]store.Step, 
 	return records, nil
 }
 
-// keep spares reading the records of a step that are at hand.
+// keep spares reading the records of a step that are at hand; nil forgets them.
 func (o *Opened) keep(name store.StepName, records []store.Step) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -104,6 +111,23 @@ func (o *Opened) pin(ctx context.Context, step *plan.Step, shard int, now time.T
 	rec.Inputs = reads.List
 	rec.WorkKey, err = step.WorkKey(o.Plan.Seed, shard, reads.Resolved)
 	return rec, reads, err
+}
+
+// find looks for work by its keys, and for none of them twice.
+func (o *Opened) find(ctx context.Context, keys []store.WorkKey) (Memos, error) {
+	o.mu.Lock()
+	memos := maps.Clone(o.memos)
+	o.mu.Unlock()
+	unasked := slices.DeleteFunc(keys, func(key store.WorkKey) bool { _, asked := memos[key]; return asked })
+	found, err := FindMemos(ctx, o.store, unasked...)
+	if err != nil {
+		return nil, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	maps.Copy(o.memos, found)
+	maps.Copy(memos, found)
+	return memos, nil
 }
 
 // look finds the record of a shard or, unless the run is fresh, that of its work in

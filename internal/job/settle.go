@@ -10,45 +10,38 @@ import (
 )
 
 // Settle records the shards of a step whose work is known, many at once, and tells
-// of each, as Do would one by one; all that the step reads must be finished. known
-// is what was found before and is not looked for again. It reports the shards that
-// are done, also when it fails: the others are left to Do, which meets the same
-// failure if it lasts.
-func (o *Opened) Settle(ctx context.Context, step *plan.Step, known Memos, now func() time.Time, sink progress.Sink) ([]bool, error) {
+// of each, as Do would one by one; all that the step reads must be finished. It
+// reports the shards that are done, also when it fails: the others are left to Do,
+// which meets the same failure if it lasts.
+func (o *Opened) Settle(ctx context.Context, step *plan.Step, now func() time.Time, sink progress.Sink) ([]bool, error) {
 	if o.Record.Fresh {
 		return nil, nil
 	}
+	o.keep(step.Name, nil) // what Ahead found is of other runs
 	records := make([]store.Step, step.Shards)
-	var unasked []store.WorkKey
+	var keys []store.WorkKey
 	for shard := range records {
 		rec, _, err := o.pin(ctx, step, shard, now())
 		if err != nil {
 			return nil, err
 		}
-		if _, asked := known[rec.WorkKey]; !asked {
-			unasked = append(unasked, rec.WorkKey)
-		}
-		records[shard] = rec
+		records[shard], keys = rec, append(keys, rec.WorkKey)
 	}
-	found, err := FindMemos(ctx, o.store, unasked...)
+	memos, err := o.find(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
 	var due []int
 	for shard, rec := range records {
-		if known[rec.WorkKey] != nil || found[rec.WorkKey] != nil {
+		if memos[rec.WorkKey] != nil {
 			due = append(due, shard)
 		}
 	}
 	done := make([]bool, step.Shards)
 	err = store.SideBySide(ctx, len(due), func(i int) error {
 		rec := records[due[i]]
-		memo := known[rec.WorkKey]
-		if memo == nil {
-			memo = found[rec.WorkKey]
-		}
 		var err error
-		if records[rec.Shard], err = o.reuse(ctx, rec, memo, now()); err != nil {
+		if records[rec.Shard], err = o.reuse(ctx, rec, memos[rec.WorkKey], now()); err != nil {
 			return err
 		}
 		done[rec.Shard] = true

@@ -46,11 +46,11 @@ func records(t *testing.T, s *store.Store, p *plan.Plan, id store.RunID) (all []
 }
 
 // settle settles every step of a run in turn, and returns how many shards it did.
-func settle(t *testing.T, o *job.Opened, known job.Memos) (n int, told []progress.Event) {
+func settle(t *testing.T, o *job.Opened) (n int, told []progress.Event) {
 	t.Helper()
 	sink := &events{}
 	for i := range o.Plan.Steps {
-		done, err := o.Settle(t.Context(), &o.Plan.Steps[i], known, clock, sink)
+		done, err := o.Settle(t.Context(), &o.Plan.Steps[i], clock, sink)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +71,7 @@ func TestSettledRecordsAreThoseOfAChild(t *testing.T) {
 	work(t, open(t, s, p, "line-2", false), s)
 	o := open(t, s, p, "line-3", false)
 	bucket.taken()
-	n, told := settle(t, o, nil)
+	n, told := settle(t, o)
 	for key, n := range bucket.taken() {
 		if strings.HasPrefix(key, "runs/") || n > 2 { // outputs are looked up once a step
 			t.Errorf("%s was read %d times", key, n)
@@ -98,15 +98,21 @@ func TestSettledRecordsAreThoseOfAChild(t *testing.T) {
 func TestSettleAsksForNothingTwice(t *testing.T) {
 	s, bucket, p := line(t, 10)
 	work(t, open(t, s, p, "line-1", false), s)
-	known := job.Memos{}
-	for i, rec := range records(t, s, p, "line-1") {
-		if known[rec.WorkKey] = &rec; i == 4 {
-			known[rec.WorkKey] = nil
-		}
-	}
+	whole, lost := records(t, s, p, "line-1")[4], records(t, s, p, "line-1")[4]
+	lost.Outputs = []store.Artifact{{Name: "left", Digest: store.DigestOf([]byte("lost"))}}
 	o := open(t, s, p, "line-2", false)
+	if err := s.PutMemo(t.Context(), lost); err != nil {
+		t.Fatal(err)
+	}
+	planned, err := o.Ahead(t.Context())
+	if err != nil || planned[4].Reused || !planned[5].Reused {
+		t.Fatalf("%+v, %v", planned, err)
+	}
+	if err := s.PutMemo(t.Context(), whole); err != nil { // too late to be looked for
+		t.Fatal(err)
+	}
 	bucket.taken()
-	done, err := o.Settle(t.Context(), &p.Steps[0], known, clock, &events{})
+	done, err := o.Settle(t.Context(), &p.Steps[0], clock, &events{})
 	if want := []bool{true, true, true, true, false, true, true, true, true, true}; err != nil || !slices.Equal(done, want) {
 		t.Errorf("%v %v", done, err)
 	}
@@ -117,7 +123,7 @@ func TestSettleAsksForNothingTwice(t *testing.T) {
 	}
 	// What is done in the meantime opens the way for what reads it.
 	do(t, o, s, "make", 4)
-	if done, err := o.Settle(t.Context(), &p.Steps[1], known, clock, &events{}); err != nil || slices.Contains(done, false) {
+	if done, err := o.Settle(t.Context(), &p.Steps[1], clock, &events{}); err != nil || slices.Contains(done, false) {
 		t.Errorf("%v %v", done, err)
 	}
 }
@@ -125,7 +131,7 @@ func TestSettleAsksForNothingTwice(t *testing.T) {
 func TestSettleOfARunThatIsFresh(t *testing.T) {
 	s, _, p := line(t, 3)
 	work(t, open(t, s, p, "line-1", false), s)
-	if done, err := open(t, s, p, "line-2", true).Settle(t.Context(), &p.Steps[0], nil, clock, &events{}); err != nil || slices.Contains(done, true) {
+	if done, err := open(t, s, p, "line-2", true).Settle(t.Context(), &p.Steps[0], clock, &events{}); err != nil || slices.Contains(done, true) {
 		t.Errorf("%v %v", done, err)
 	}
 }
@@ -139,7 +145,7 @@ func TestSettleOfWorkWhoseBytesAreLost(t *testing.T) {
 	if err := s.PutMemo(t.Context(), rec); err != nil {
 		t.Fatal(err)
 	}
-	done, err := open(t, s, p, "line-2", false).Settle(t.Context(), &p.Steps[0], nil, clock, &events{})
+	done, err := open(t, s, p, "line-2", false).Settle(t.Context(), &p.Steps[0], clock, &events{})
 	if err != nil || !slices.Equal(done, []bool{true, false, true}) {
 		t.Errorf("%v %v", done, err)
 	}
@@ -174,7 +180,7 @@ func TestSettleThatIsCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	sink := &events{}
-	done, err := o.Settle(t.Context(), &p.Steps[0], nil, clock, sink)
+	done, err := o.Settle(t.Context(), &p.Steps[0], clock, sink)
 	n := 0
 	for shard, d := range done {
 		_, readErr := s.ReadStep(t.Context(), "line-2", "make", shard)

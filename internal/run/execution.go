@@ -44,7 +44,7 @@ func (x Execution) Keys(step *plan.Step) (names []string) {
 }
 
 // KeysAhead names those of the shards that are left to do.
-func (x Execution) KeysAhead(p *plan.Plan, shards []Planned) (names []string) {
+func (x Execution) KeysAhead(p *plan.Plan, shards []job.Planned) (names []string) {
 	if x.ReplayOnly {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/store"
@@ -19,7 +20,7 @@ func TestKeys(t *testing.T) {
 	if got := how.Keys(&p.Steps[1]); !slices.Equal(got, []string{"B_KEY", "A_KEY"}) {
 		t.Error(got)
 	}
-	ahead := []Planned{{Step: "make", Shard: 0, Reused: true}, {Step: "make", Shard: 1, Reused: true}, {Step: "predict", Shard: 0}, {Step: "predict", Shard: 1, Reused: true}}
+	ahead := []job.Planned{{Step: "make", Shard: 0, Reused: true}, {Step: "make", Shard: 1, Reused: true}, {Step: "predict", Shard: 0}, {Step: "predict", Shard: 1, Reused: true}}
 	if got := how.KeysAhead(p, ahead); !slices.Equal(got, []string{"B_KEY"}) {
 		t.Error(got)
 	}
