@@ -85,30 +85,57 @@ func readProfile(ctx context.Context, edge *cli.Edge, p *experiment.Profile) (*o
 }
 
 func openS3(ctx context.Context, edge *cli.Edge, s *experiment.S3) (*openStore, error) {
-	c, err := s3Config(edge.Getenv, s)
-	if err != nil {
-		return nil, err
+	var missing []string
+	for _, name := range []string{s.AccessKey.Env, s.SecretKey.Env} {
+		if edge.Getenv(name) == "" {
+			missing = append(missing, name)
+		}
 	}
-	bucket, err := s3.Open(ctx, c)
+	if missing != nil {
+		return nil, fault.New(fault.Config, fmt.Errorf("the store's credentials: not set: %s", strings.Join(missing, ", ")),
+			"export these environment variables, or name others in the profile")
+	}
+	bucket, err := s3.Open(ctx, s3.Config{
+		Endpoint: s.Endpoint, Bucket: s.Bucket, Prefix: s.Prefix, Region: s.Region,
+		AccessKey: edge.Getenv(s.AccessKey.Env), SecretKey: s3.Secret(edge.Getenv(s.SecretKey.Env)),
+	})
 	if err != nil {
 		return nil, err
 	}
 	return &openStore{store.New(bucket), storeVariables(s, ""), func() error { bucket.Close(); return nil }}, nil
 }
 
-func s3Config(getenv func(string) string, s *experiment.S3) (s3.Config, error) {
-	access, secret := getenv(s.AccessKey.Env), getenv(s.SecretKey.Env)
-	var missing []string
-	for _, name := range []string{s.AccessKey.Env, s.SecretKey.Env} {
-		if getenv(name) == "" {
-			missing = append(missing, name)
-		}
+// opener is openProfile or readProfile.
+type opener func(context.Context, *cli.Edge, *experiment.Profile) (*openStore, error)
+
+// reading gives fn a profile's store for reading.
+func reading(ctx context.Context, edge *cli.Edge, profile string, fn func(*store.Store) error) error {
+	return opened(ctx, edge, profile, readProfile, fn)
+}
+
+func opened(ctx context.Context, edge *cli.Edge, profile string, open opener, fn func(*store.Store) error) error {
+	p, err := loadProfile(profile)
+	if err != nil {
+		return err
 	}
-	if missing != nil {
-		return s3.Config{}, fault.New(fault.Config, fmt.Errorf("the store's credentials: not set: %s", strings.Join(missing, ", ")),
-			"export these environment variables, or name others in the profile")
+	st, err := open(ctx, edge, p)
+	if err != nil {
+		return err
 	}
-	return s3.Config{Endpoint: s.Endpoint, Bucket: s.Bucket, Prefix: s.Prefix, Region: s.Region, AccessKey: access, SecretKey: s3.Secret(secret)}, nil
+	return errors.Join(fn(st.Store), st.close())
+}
+
+// openedHere gives fn the store that the environment names, where no profile is
+// told: the command then runs beside a job.
+func openedHere(ctx context.Context, edge *cli.Edge, profile string, open opener, fn func(*store.Store) error) error {
+	if profile != "" || edge.Getenv(envFolder) == "" && edge.Getenv(envEndpoint) == "" {
+		return opened(ctx, edge, profile, open, fn)
+	}
+	st, err := storeFromEnv(ctx, edge.Getenv)
+	if err != nil {
+		return err
+	}
+	return fn(st)
 }
 
 // storeFromEnv opens the store of a job.

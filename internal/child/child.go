@@ -38,18 +38,15 @@ type Command struct {
 type End struct {
 	Code   int    // its exit code; 0 when a signal ended it
 	Signal string // that ended it, such as "SIGKILL", or ""
-	last   string // line on stderr
+	Last   string // line on stderr that says something, or ""
 	crash  string // first line on stderr of one
 }
 
 // OK reports whether the child succeeded.
 func (e End) OK() bool { return e.Code == 0 && e.Signal == "" }
 
-// Last is the last line on stderr that says something, or "".
-func (e End) Last() string { return e.last }
-
 // Words are what the child said of its end: how a crash begins, or its last line.
-func (e End) Words() string { return cmp.Or(e.crash, e.last, "it said nothing") }
+func (e End) Words() string { return cmp.Or(e.crash, e.Last, "it said nothing") }
 
 // Run runs a child until it ends, be it on its own or because ctx did. An error
 // means that it did not start.
@@ -100,7 +97,7 @@ func (e *End) heard(line []byte) {
 	if s == "" {
 		return
 	}
-	e.last = s
+	e.Last = s
 	if e.crash == "" && (strings.HasPrefix(s, "panic:") || strings.HasPrefix(s, "fatal error:") || strings.HasPrefix(s, "SIG")) {
 		e.crash = s
 	}

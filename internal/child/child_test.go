@@ -39,18 +39,18 @@ func TestHowAChildEnds(t *testing.T) {
 	for script, want := range map[string]End{
 		"true":                         {},
 		"exit 75":                      {Code: 75},
-		"echo a >&2; echo b >&2":       {last: "b"},
-		"printf 'why \n\n' >&2; false": {Code: 1, last: "why"},
+		"echo a >&2; echo b >&2":       {Last: "b"},
+		"printf 'why \n\n' >&2; false": {Code: 1, Last: "why"},
 		"kill -9 $$":                   {Signal: "SIGKILL"},
-		"echo 'panic: at the disco' >&2; echo 'goroutine 1' >&2; exit 2":   {Code: 2, last: "goroutine 1", crash: "panic: at the disco"},
-		"echo 'fatal error: all asleep' >&2; echo 'panic: no' >&2; exit 2": {Code: 2, last: "panic: no", crash: "fatal error: all asleep"},
+		"echo 'panic: at the disco' >&2; echo 'goroutine 1' >&2; exit 2":   {Code: 2, Last: "goroutine 1", crash: "panic: at the disco"},
+		"echo 'fatal error: all asleep' >&2; echo 'panic: no' >&2; exit 2": {Code: 2, Last: "panic: no", crash: "fatal error: all asleep"},
 	} {
 		end, _, _ := shell(t, t.Context(), script, nil)
 		if end != want || end.OK() != (want.Code == 0 && want.Signal == "") {
 			t.Errorf("%s: %+v", script, end)
 		}
 	}
-	if w := (End{last: "x", crash: "panic: y"}).Words(); w != "panic: y" {
+	if w := (End{Last: "x", crash: "panic: y"}).Words(); w != "panic: y" {
 		t.Error(w)
 	}
 	if w := (End{}).Words(); w != "it said nothing" {

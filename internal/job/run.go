@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/gymline/gymline/internal/fault"
@@ -125,27 +126,25 @@ func damaged(err error) error {
 // work runs the job and reports progress beside it.
 func work(ctx context.Context, env Env, t *Task, fn Func) error {
 	report := func() { env.Events.Emit(t.meter.event(string(t.Step.Name), t.Shard)) }
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		if env.Every <= 0 {
-			<-stop
-			return
-		}
-		tick := time.NewTicker(env.Every)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				report()
-			case <-stop:
-				return
+	stop := make(chan struct{})
+	var reporting sync.WaitGroup
+	if env.Every > 0 {
+		reporting.Go(func() {
+			tick := time.NewTicker(env.Every)
+			defer tick.Stop()
+			for {
+				select {
+				case <-tick.C:
+					report()
+				case <-stop:
+					return
+				}
 			}
-		}
-	}()
+		})
+	}
 	err := fn(ctx, t)
 	close(stop)
-	<-stopped
+	reporting.Wait()
 	report()
 	return err
 }

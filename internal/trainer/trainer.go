@@ -128,5 +128,5 @@ func (r *Runner) child(ctx context.Context, args, env []string) error {
 	case end.OK():
 		return nil
 	}
-	return &job.Exit{Code: end.Code, Signal: end.Signal, Last: end.Last()}
+	return &job.Exit{Code: end.Code, Signal: end.Signal, Last: end.Last}
 }
