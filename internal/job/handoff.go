@@ -51,7 +51,7 @@ func (e *Exit) Error() string {
 func (t *Task) Run() store.RunID { return t.opened.Record.ID }
 
 // Now is the clock. Nothing digested may depend on it.
-func (t *Task) Now() time.Time { return t.now() }
+func (t *Task) Now() time.Time { return t.env.Now() }
 
 // Upstream returns the records of all shards of the steps before this one.
 func (t *Task) Upstream(ctx context.Context) ([]store.Step, error) {
@@ -68,35 +68,35 @@ func (t *Task) Upstream(ctx context.Context) ([]store.Step, error) {
 
 // OpenArtifact streams one output of an earlier step, verified.
 func (t *Task) OpenArtifact(ctx context.Context, a store.Artifact) io.ReadCloser {
-	return t.store.Concat(ctx, []store.Artifact{a})
+	return t.opened.store.Concat(ctx, []store.Artifact{a})
 }
 
 // Checkpoint returns the trained model that came back to this run, or
 // store.ErrNotFound.
 func (t *Task) Checkpoint(ctx context.Context, name string) (store.Checkpoint, error) {
-	return t.store.ReadCheckpoint(ctx, t.opened.Record.ID, name)
+	return t.opened.store.ReadCheckpoint(ctx, t.opened.Record.ID, name)
 }
 
 // PutTree stores a folder.
 func (t *Task) PutTree(ctx context.Context, fsys fs.FS) (store.Tree, error) {
-	return t.store.PutTree(ctx, fsys, store.Intake{Anew: true})
+	return t.opened.store.PutTree(ctx, fsys, store.Intake{Anew: true})
 }
 
 // PutCheckpoint records a trained model of this run, and returns the record that
 // holds: the first.
 func (t *Task) PutCheckpoint(ctx context.Context, c store.Checkpoint) (store.Checkpoint, error) {
-	c.Run, c.Put = t.opened.Record.ID, store.Stamp(t.now())
-	err := t.store.PutCheckpoint(ctx, c)
+	c.Run, c.Put = t.opened.Record.ID, store.Stamp(t.env.Now())
+	err := t.opened.store.PutCheckpoint(ctx, c)
 	if err != nil && !errors.Is(err, store.ErrExists) {
 		return c, err
 	}
-	return t.store.ReadCheckpoint(ctx, t.opened.Record.ID, c.Name)
+	return t.opened.store.ReadCheckpoint(ctx, t.opened.Record.ID, c.Name)
 }
 
 // Exec runs a program of this machine.
 func (t *Task) Exec(ctx context.Context, p Program) error {
-	if t.exec == nil {
+	if t.env.Exec == nil {
 		return fmt.Errorf("step %s: programs cannot be run here", t.Step.Name)
 	}
-	return t.exec.Run(ctx, p)
+	return t.env.Exec.Run(ctx, p)
 }

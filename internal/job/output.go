@@ -19,7 +19,7 @@ type Output struct {
 
 // Create starts an output. Nothing is visible before the job returns nil.
 func (t *Task) Create(name, mediaType string) *Output {
-	o := &Output{name: name, mediaType: mediaType, blob: t.store.NewBlob()}
+	o := &Output{name: name, mediaType: mediaType, blob: t.opened.store.NewBlob()}
 	t.outputs = append(t.outputs, o)
 	return o
 }

@@ -82,12 +82,11 @@ func (o *Opened) Do(ctx context.Context, env Env, jobs map[string]Func, which Sh
 	}
 	t := &Task{
 		Step: step, Shard: which.Shard, Seed: o.Plan.Seed, InFlight: env.InFlight,
-		Log:    env.Log.With("run", o.Record.ID, "step", which.Step, "shard", which.Shard),
-		opened: o, store: o.store, models: env.Models, meter: newMeter(env.Traffic),
-		sources: reads.Inputs, trees: reads.Sources, bears: env.Tolerance, now: env.Now, exec: env.Exec,
+		Log: env.Log.With("run", o.Record.ID, "step", which.Step, "shard", which.Shard),
+		env: env, opened: o, reads: reads, meter: newMeter(env.Traffic),
 	}
 	defer t.discard()
-	if err := work(ctx, env, t, fn); err != nil {
+	if err := t.work(ctx, fn); err != nil {
 		return rec, damaged(err)
 	}
 	if err := t.verdict(); err != nil {
@@ -124,13 +123,13 @@ func damaged(err error) error {
 }
 
 // work runs the job and reports progress beside it.
-func work(ctx context.Context, env Env, t *Task, fn Func) error {
-	report := func() { env.Events.Emit(t.meter.event(string(t.Step.Name), t.Shard)) }
+func (t *Task) work(ctx context.Context, fn Func) error {
+	report := func() { t.env.Events.Emit(t.meter.event(string(t.Step.Name), t.Shard)) }
 	stop := make(chan struct{})
 	var reporting sync.WaitGroup
-	if env.Every > 0 {
+	if t.env.Every > 0 {
 		reporting.Go(func() {
-			tick := time.NewTicker(env.Every)
+			tick := time.NewTicker(t.env.Every)
 			defer tick.Stop()
 			for {
 				select {

@@ -15,7 +15,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"time"
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
@@ -51,14 +50,9 @@ type Task struct {
 	// must not depend on it.
 	InFlight int
 
-	bears   Tolerance
-	now     func() time.Time
-	exec    Runner
+	env     Env
 	opened  *Opened
-	store   *store.Store
-	sources map[string][]store.Artifact // step input → artifact of each upstream shard
-	trees   map[string]*store.TreeFS    // named input → the part of it that this shard may read
-	models  Models
+	reads   *Reads
 	meter   *meter
 	outputs []*Output
 	publish string
@@ -90,7 +84,7 @@ func (t *Task) Rand(path ...string) *rand.Rand {
 
 // Chat opens a model for a role: limited, retried, recorded, and metered by role.
 func (t *Task) Chat(ctx context.Context, role string, m llm.Model) (llm.Chatter, error) {
-	c, err := t.models.Open(ctx, m)
+	c, err := t.env.Models.Open(ctx, m)
 	if err != nil {
 		return nil, fmt.Errorf("step %s: %w", t.Step.Name, err)
 	}
@@ -105,13 +99,13 @@ func (t *Task) Done(state rows.State) { t.meter.done(state) }
 
 // Has reports whether the step has an input of that name from another step.
 func (t *Task) Has(name string) bool {
-	_, ok := t.sources[name]
+	_, ok := t.reads.Inputs[name]
 	return ok
 }
 
 // Artifacts returns what the upstream shards wrote, in shard order.
 func (t *Task) Artifacts(name string) ([]store.Artifact, error) {
-	a, ok := t.sources[name]
+	a, ok := t.reads.Inputs[name]
 	if !ok {
 		return nil, fmt.Errorf("step %s has no input %q from another step", t.Step.Name, name)
 	}
@@ -125,7 +119,7 @@ func (t *Task) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.store.Concat(ctx, artifacts), nil
+	return t.opened.store.Concat(ctx, artifacts), nil
 }
 
 // ReadJSON decodes an input that is one JSON document.
@@ -164,7 +158,7 @@ func Each[T any](ctx context.Context, t *Task, name string, fn func(n int, row *
 // Files opens a named input of the experiment as a read-only file system, of
 // which only the shard's sources are there. Reading a file verifies it.
 func (t *Task) Files(name string) (*store.TreeFS, error) {
-	tree, ok := t.trees[name]
+	tree, ok := t.reads.Sources[name]
 	if !ok {
 		return nil, fmt.Errorf("step %s has no outside input %q", t.Step.Name, name)
 	}

@@ -50,7 +50,7 @@ type ending struct{ id, cause, raw, hint string }
 
 // Patience returns a watch of its own over so many rows, 0, 1, 2, ….
 func (t *Task) Patience(rows int) *Patience {
-	p := &Patience{bears: t.bears, log: t.Log, early: map[int]ending{}, causes: map[string]int{}, example: map[string]ending{}}
+	p := &Patience{bears: t.env.Tolerance, log: t.Log, early: map[int]ending{}, causes: map[string]int{}, example: map[string]ending{}}
 	if p.bears == (Tolerance{}) {
 		p.bears = usual
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 func patience(bears Tolerance, log *bytes.Buffer) *Patience {
-	return (&Task{bears: bears, Log: slog.New(slog.NewTextHandler(log, nil))}).Patience(1 << 20)
+	return (&Task{env: Env{Tolerance: bears}, Log: slog.New(slog.NewTextHandler(log, nil))}).Patience(1 << 20)
 }
 
 // stops returns the row at which a shard stops, or -1; failed rows are marked x.
