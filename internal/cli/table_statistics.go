@@ -52,9 +52,11 @@ func WriteStatistics(w io.Writer, r *statistics.Run) error {
 	for _, row := range statistics.RoleRows(r) {
 		u := used(row.Usage)
 		cells := table.Row{clean(row.Step), clean(row.Role), u[0], u[2], u[3], u[4], "–", "–", "–"}
-		if p := row.Per; p != nil {
+		if row.Events > 0 {
 			per = true
-			cells[6], cells[7], cells[8] = fmt.Sprintf("%.1f", p.Prompt), fmt.Sprintf("%.1f", p.Cached), fmt.Sprintf("%.1f", p.Completion)
+			for i, n := range []int64{row.Prompt, row.Cached, row.Completion} {
+				cells[6+i] = fmt.Sprintf("%.1f", row.Per(n))
+			}
 		}
 		t.AppendRow(cells)
 	}

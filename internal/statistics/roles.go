@@ -12,38 +12,28 @@ import (
 type RoleRow struct {
 	Step, Role string
 	llm.Usage
-	// Per is Usage for each accepted event: one after which the gym's user took
-	// the offer, or found silence right. It is nil where no event was accepted.
-	Per *PerEvent
+	// Events counts the accepted events that they were for: those after which the
+	// gym's user took the offer, or found silence right. 0 where none was.
+	Events int
 }
 
-// PerEvent is calls and tokens for each accepted event.
-type PerEvent struct{ Calls, Prompt, Cached, Completion float64 }
+// Per is the share of one accepted event in n calls or tokens.
+func (r RoleRow) Per(n int64) float64 { return float64(n) / float64(r.Events) }
 
 // RoleRows lists the roles of each step by name, and of the gym also all its
-// roles together, with what an accepted event took of each.
+// roles together.
 func RoleRows(r *Run) []RoleRow {
 	var list []RoleRow
 	for _, s := range r.Steps {
-		var per func(llm.Usage) *PerEvent
-		if s.Step == plan.JobGenerate && r.Gym != nil && r.Gym.AcceptedEvents() > 0 {
-			n := float64(r.Gym.AcceptedEvents())
-			per = func(u llm.Usage) *PerEvent {
-				return &PerEvent{float64(u.Calls) / n, float64(u.Prompt) / n, float64(u.Cached) / n, float64(u.Completion) / n}
-			}
-		}
-		add := func(role string, u llm.Usage) {
-			row := RoleRow{Step: string(s.Step), Role: role, Usage: u}
-			if per != nil {
-				row.Per = per(u)
-			}
-			list = append(list, row)
+		events := 0
+		if s.Step == plan.JobGenerate && r.Gym != nil {
+			events = r.Gym.AcceptedEvents()
 		}
 		for _, role := range slices.Sorted(maps.Keys(s.Roles)) {
-			add(role, s.Roles[role])
+			list = append(list, RoleRow{string(s.Step), role, s.Roles[role], events})
 		}
-		if per != nil && len(s.Roles) > 0 {
-			add("all roles", s.Used.Add(s.Before))
+		if events > 0 && len(s.Roles) > 0 {
+			list = append(list, RoleRow{string(s.Step), "all roles", s.Used.Add(s.Before), events})
 		}
 	}
 	return list
