@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"runtime"
 
@@ -67,7 +68,7 @@ func (r *rehearsal) run(ctx context.Context) ([][]unit, error) {
 		group.Go(func() error {
 			c := &counter{dialogue: t.dialogue, scenes: map[string]*tally{}, others: map[string]*tally{}}
 			_, err := job.Run(ctx, job.Env{
-				Store: r.st, Models: c, Log: slog.New(slog.DiscardHandler), Events: silent{}, Now: r.opt.Now, InFlight: 1,
+				Store: r.st, Models: c, Log: slog.New(slog.DiscardHandler), Events: progress.NewJSON(io.Discard), Now: r.opt.Now, InFlight: 1,
 			}, r.opt.Jobs, t.which)
 			units[i] = t.parts(c)
 			return err
@@ -82,10 +83,6 @@ func (r *rehearsal) run(ctx context.Context) ([][]unit, error) {
 	}
 	return out, nil
 }
-
-type silent struct{}
-
-func (silent) Emit(progress.Event) {}
 
 // open puts the sample's files and plan into the store.
 func (r *rehearsal) open(ctx context.Context) error {

@@ -237,12 +237,8 @@ func (p *treeParser) node(n ast.Node, path string) *node {
 		out.kind, out.value, out.text = boolNode, n.Value, n.Token.Value
 	case *ast.IntegerNode:
 		out.kind, out.value, out.text = intNode, n.Value, n.Token.Value
-	case *ast.FloatNode:
-		out.kind, out.value, out.text = floatNode, n.Value, n.Token.Value
-	case *ast.InfinityNode:
-		out.kind, out.value, out.text = floatNode, n.Value, n.Token.Value
-	case *ast.NanNode:
-		out.kind, out.value, out.text = floatNode, n.GetValue(), n.Token.Value
+	case *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		out.kind, out.value, out.text = floatNode, n.(ast.ScalarNode).GetValue(), n.GetToken().Value
 	case *ast.StringNode:
 		out.kind, out.value, out.text = stringNode, n.Value, n.Value
 		// The parser takes 1e3, and whole numbers beyond 64 bits, for text.

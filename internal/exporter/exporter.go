@@ -14,15 +14,13 @@ import (
 )
 
 // An Exporter is a progress.Sink and a prometheus.Collector. It is safe for
-// concurrent use; taking an event costs a few additions.
+// concurrent use; taking an event costs a few additions. The zero Exporter has no
+// run yet.
 type Exporter struct {
 	mu              sync.Mutex
 	run, experiment string
 	steps           []*progress.Step
 }
-
-// New returns an exporter of no run yet.
-func New() *Exporter { return &Exporter{} }
 
 // Emit implements progress.Sink.
 func (x *Exporter) Emit(e progress.Event) {

@@ -44,7 +44,7 @@ func script() []progress.Event {
 }
 
 func TestMetricsOfARun(t *testing.T) {
-	x := New()
+	x := &Exporter{}
 	for _, e := range script() {
 		x.Emit(e)
 	}
@@ -105,7 +105,7 @@ gymline_tokens_total{kind="prompt",step="predict"} 22800
 }
 
 func TestNamesFollowThePrometheusConventions(t *testing.T) {
-	x := New()
+	x := &Exporter{}
 	for _, e := range script() {
 		x.Emit(e)
 	}
@@ -142,7 +142,7 @@ func samples(t *testing.T, x *Exporter) map[string]float64 {
 
 // Whatever comes, no counter goes back.
 func TestCountersNeverGoBack(t *testing.T) {
-	x := New()
+	x := &Exporter{}
 	before := map[string]float64{}
 	events := append(script(), state(1, progress.Retrying), state(1, progress.Running), counts(1, 1, 1, 1), state(1, progress.Running), counts(1, 2, 0, 1),
 		state(1, progress.Failed), state(0, progress.Cancelled))
@@ -217,7 +217,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 }
 
 func BenchmarkEmit(b *testing.B) {
-	x := New()
+	x := &Exporter{}
 	for _, e := range script() {
 		x.Emit(e)
 	}

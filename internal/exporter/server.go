@@ -32,7 +32,7 @@ func Listen(address string) (*Server, error) {
 		return nil, fault.New(fault.Config, fmt.Errorf("metrics: %w", err), "give --metrics a free HOST:PORT of this machine, such as 127.0.0.1:9464")
 	}
 	registry := prometheus.NewPedanticRegistry()
-	x := New()
+	x := &Exporter{}
 	registry.MustRegister(x, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector())
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))

@@ -1,7 +1,7 @@
-// Package prompt holds the texts that more than one job sends: the proactive
-// agent's, which the gym, the export and the evaluation must share to the
-// letter, and the judge's; and the shapes of the answers. Texts are laid out for prefix caching: what is fixed
-// first, history append-only, what changes last.
+// Package prompt holds the texts that more than one job sends, and the shapes of
+// answers: the texts of the proactive agent, which the gym, the export and the
+// evaluation must share to the letter, and the judge's. Texts are laid out for
+// prefix caching: what is fixed first, history append-only, what changes last.
 package prompt
 
 import (

@@ -71,11 +71,7 @@ func f1Plot(e *metrics.Evaluation) *forest {
 	for _, c := range list {
 		values = append(values, c.F1, c.F1CI[0], c.F1CI[1])
 	}
-	if len(values) == 0 {
-		return &forest{}
-	}
-	s, at := scaleOf(values, 0, 1)
-	f := &forest{Ticks: ticksOf(s, at, func(v float64) string { return fmt.Sprintf("%.0f", 100*v) })}
+	f, s := newForest(values, 0, 1, whole)
 	for _, c := range list {
 		row := forestRow{
 			Name: c.Name, Value: pct(c.F1) + " " + interval(c.F1CI), HasInterval: true,
@@ -101,8 +97,7 @@ func deltaPlot(e *metrics.Evaluation) *forest {
 	for _, c := range e.Comparisons {
 		values = append(values, c.Delta, c.CI[0], c.CI[1])
 	}
-	s, at := scaleOf(values, -1, 1)
-	f := &forest{Ticks: ticksOf(s, at, signedWhole)}
+	f, s := newForest(values, -1, 1, signedWhole)
 	for _, c := range e.Comparisons {
 		row := forestRow{
 			Name: c.B + " − " + c.A, Value: signed(c.Delta), HasInterval: true, Class: "same",
@@ -117,13 +112,21 @@ func deltaPlot(e *metrics.Evaluation) *forest {
 	return f
 }
 
-func ticksOf(s scale, at []float64, label func(float64) string) []tick {
-	ticks := make([]tick, len(at))
-	for i, v := range at {
-		ticks[i] = tick{X: s.x(v), Label: label(v), Zero: s.lo < 0 && math.Abs(v) < 1e-9}
+// newForest is a plot without rows on an axis that spans the values within bounds.
+func newForest(values []float64, lo, hi float64, label func(float64) string) (*forest, scale) {
+	f := &forest{}
+	if len(values) == 0 {
+		return f, scale{}
 	}
-	return ticks
+	s, at := scaleOf(values, lo, hi)
+	for _, v := range at {
+		f.Ticks = append(f.Ticks, tick{X: s.x(v), Label: label(v), Zero: s.lo < 0 && math.Abs(v) < 1e-9})
+	}
+	return f, s
 }
+
+// whole labels an axis of shares.
+func whole(v float64) string { return fmt.Sprintf("%.0f", 100*v) }
 
 // signedWhole labels an axis of differences.
 func signedWhole(v float64) string {

@@ -42,8 +42,7 @@ func rewardPlot(m *rewardmodel.Metrics) *forest {
 	for _, j := range list {
 		values = append(values, j.F1, j.F1CI[0], j.F1CI[1])
 	}
-	s, at := scaleOf(values, 0, 1)
-	f := &forest{Ticks: ticksOf(s, at, func(v float64) string { return fmt.Sprintf("%.0f", 100*v) })}
+	f, s := newForest(values, 0, 1, whole)
 	for _, j := range list {
 		row := forestRow{
 			Name: j.Judge, Note: j.Protocol, Value: pct(j.F1) + " " + interval(j.F1CI),

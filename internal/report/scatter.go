@@ -93,7 +93,7 @@ func square(values []float64, from, to float64) scale {
 
 func marks(s scale) (list []mark) {
 	for v := math.Round(10 * s.lo); v <= math.Round(10*s.hi); v++ {
-		list = append(list, mark{round(s.at(v / 10)), fmt.Sprintf("%.0f", 10*v)})
+		list = append(list, mark{round(s.at(v / 10)), whole(v / 10)})
 	}
 	return list
 }
@@ -121,7 +121,7 @@ func contour(f1 float64, x, y scale) (curve, bool) {
 		fmt.Fprintf(&b, "%s%.1f %.1f", command, lastX, lastY)
 		n++
 	}
-	return curve{Path: b.String(), Label: fmt.Sprintf("F1 %.0f", 100*f1), LabelX: lastX - 3, LabelY: lastY - 4}, n > steps/8
+	return curve{Path: b.String(), Label: "F1 " + whole(f1), LabelX: lastX - 3, LabelY: lastY - 4}, n > steps/8
 }
 
 // A box is where a label or a dot lies.

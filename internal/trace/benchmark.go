@@ -45,8 +45,8 @@ type JudgeTraining struct {
 	Seen int `json:"seen"`
 }
 
-// SplitsFile lies beside ProactiveBench's traces and is none.
-const SplitsFile = "splits.json"
+// splitsFile lies beside ProactiveBench's traces and is none.
+const splitsFile = "splits.json"
 
 // benchmarkDomains maps a file name's prefix to the domain's name, where they differ.
 var benchmarkDomains = map[string]string{"code": "coding"}
@@ -63,7 +63,7 @@ type Folder interface {
 // BenchmarkFiles returns the paths of the traces right in dir: *.json, without splits.json.
 func BenchmarkFiles(files Folder, dir string) []string {
 	return slices.DeleteFunc(files.List(dir), func(p string) bool {
-		return path.Ext(p) != ".json" || path.Base(p) == SplitsFile
+		return path.Ext(p) != ".json" || path.Base(p) == splitsFile
 	})
 }
 

@@ -97,7 +97,7 @@ func (e *sceneEntry) scene(file string) (Scene, error) {
 		return Scene{}, err
 	}
 	s := Scene{
-		Domain: DomainName(e.value.Domain.Text),
+		Domain: domainName(e.value.Domain.Text),
 		User:   User{Description: OneLine(user.Description.Text), Goal: OneLine(user.Goal.Text)},
 		Environment: Environment{
 			Theme: OneLine(env.Theme.Text), Description: OneLine(env.Description.Text),
@@ -190,7 +190,7 @@ func (o *operation) UnmarshalYAML(node ast.Node) error {
 func guessDomain(goal, theme string) string {
 	switch {
 	case strings.HasSuffix(theme, "assistant"):
-		return DomainName(theme)
+		return domainName(theme)
 	case codingWords.MatchString(goal), codingWords.MatchString(theme):
 		return "coding"
 	case writingWords.MatchString(goal):

@@ -36,7 +36,7 @@ func ReadSeeds(name string, data []byte) ([]SeedDomain, error) {
 	seen := map[string]bool{}
 	for _, d := range file {
 		domain := SeedDomain{
-			Domain: DomainName(d.name.Text),
+			Domain: domainName(d.name.Text),
 			Tasks:  texts(d.value.Tasks), Events: texts(d.value.Events),
 		}
 		switch {
@@ -61,8 +61,8 @@ func ReadSeeds(name string, data []byte) ([]SeedDomain, error) {
 	return out, nil
 }
 
-// DomainName is the short name of a domain: "codingassistant" is "coding".
-func DomainName(s string) string {
+// domainName is the short name of a domain: "codingassistant" is "coding".
+func domainName(s string) string {
 	s = OneLine(s)
 	if short := strings.TrimRight(strings.TrimSuffix(s, "assistant"), " -_"); short != "" {
 		return short

@@ -73,6 +73,22 @@ func (t *Turn) Unjudged() string {
 	return ""
 }
 
+// Rows counts the rows that Trace.Judged unrolls the turn into, were it not
+// excluded, and those of them that are accepted.
+func (t *Turn) Rows() (rows, accepted int) {
+	if t.Unjudged() != "" {
+		return 0, 0
+	}
+	rows = max(1, len(t.Proposals))
+	if t.Judgement.Task != nil {
+		rows = *t.Judgement.Task + 1
+	}
+	if t.Judgement.Accepted {
+		accepted = 1
+	}
+	return rows, accepted
+}
+
 // A Trace is a run of turns in time order: the unit of correlation, so splits,
 // folds and bootstraps never cut one apart.
 type Trace struct {

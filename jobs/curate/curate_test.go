@@ -578,11 +578,11 @@ func TestJudgeAgreesWithTheRecords(t *testing.T) {
 				accepted++
 			}
 		}
-		if rows, yes := judge(&c.turn); rows != len(list) || yes != accepted || rows != c.rows || yes != c.accepted {
+		if rows, yes := c.turn.Rows(); rows != len(list) || yes != accepted || rows != c.rows || yes != c.accepted {
 			t.Errorf("%+v: %d rows, %d accepted; the records have %d and %d, want %d and %d", c.turn, rows, yes, len(list), accepted, c.rows, c.accepted)
 		}
 	}
-	if rows, _ := judge(&trace.Turn{Judgement: &trace.Judgement{Accepted: true, Task: &three}, Proposals: []string{"a"}}); rows != 0 {
+	if rows, _ := (&trace.Turn{Judgement: &trace.Judgement{Accepted: true, Task: &three}, Proposals: []string{"a"}}).Rows(); rows != 0 {
 		t.Errorf("a verdict on no candidate is %d rows", rows)
 	}
 }

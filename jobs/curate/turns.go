@@ -49,23 +49,6 @@ type turn struct {
 	cause          cause
 }
 
-// judge is how many rows a turn gives and how many of them are accepted, as
-// trace.Judged unrolls it; 0 when its verdict is missing or cannot be.
-func judge(t *trace.Turn) (rows, accepted int) {
-	if t.Unjudged() != "" {
-		return 0, 0
-	}
-	j := t.Judgement
-	rows = max(1, len(t.Proposals))
-	if j.Task != nil {
-		rows = *j.Task + 1
-	}
-	if j.Accepted {
-		accepted = 1
-	}
-	return rows, accepted
-}
-
 // survey reads the episodes for the first time.
 func (c *curator) survey(ctx context.Context) error {
 	draws := c.params.Quota > 0 || c.params.MinAccepted > 0 || c.params.MaxAccepted < 1
@@ -73,7 +56,7 @@ func (c *curator) survey(ctx context.Context) error {
 		c.sessions = append(c.sessions, session{e.ID, e.Scene, len(c.turns)})
 		d := c.domain(e.Domain)
 		for n := range e.Turns {
-			rows, accepted := judge(&e.Turns[n])
+			rows, accepted := e.Turns[n].Rows()
 			if rows == 0 {
 				continue
 			}

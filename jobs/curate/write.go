@@ -16,7 +16,7 @@ func (c *curator) write(ctx context.Context) error {
 	at := 0 // the next judged turn
 	err := job.Each(ctx, c.task, "episodes", func(_ int, e *trace.Episode) error {
 		for n := range e.Turns {
-			if rows, _ := judge(&e.Turns[n]); rows == 0 {
+			if rows, _ := e.Turns[n].Rows(); rows == 0 {
 				continue
 			}
 			t := &c.turns[at]

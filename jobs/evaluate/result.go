@@ -43,29 +43,14 @@ func (r *result) add(line *trace.JudgedTrace) {
 	var c metrics.Counts
 	for i := range line.Trace.Turns {
 		turn := &line.Trace.Turns[i]
-		proposed, yes := ruledOn(turn)
-		s.proposals += proposed
-		s.accepted += yes
+		if len(turn.Proposals) > 0 {
+			rows, yes := turn.Rows()
+			s.proposals, s.accepted = s.proposals+rows, s.accepted+yes
+		}
 		if turn.Judgement != nil {
 			s.events[i] = identify(turn.Event)
 			c = c.Add(metrics.Of(len(turn.Proposals) > 0, turn.Judgement.Accepted))
 		}
 	}
 	r.traces, r.counts = append(r.traces, s), append(r.counts, c)
-}
-
-// ruledOn says how many of a turn's proposals the judge ruled on, and how many
-// of those it accepted.
-func ruledOn(turn *trace.Turn) (proposals, accepted int) {
-	j, proposals := turn.Judgement, len(turn.Proposals)
-	if j == nil || proposals == 0 {
-		return 0, 0
-	}
-	if j.Accepted {
-		accepted = 1
-	}
-	if j.Task != nil {
-		proposals = min(proposals, *j.Task+1)
-	}
-	return proposals, accepted
 }

@@ -65,7 +65,7 @@ func Run(ctx context.Context, t *job.Task) error {
 			lazy[i/sessions] = nil
 			mu.Unlock()
 		}
-		return out.add(i%sessions == 0, o)
+		return out.add(i, i%sessions == 0, o)
 	})
 	if err != nil {
 		return err
@@ -139,7 +139,6 @@ type outputs struct {
 	scenes, episodes, failures *job.Output
 	ledger                     *job.Ledger
 	patience                   *job.Patience
-	ended                      int // sessions
 	stats                      trace.Stats
 }
 
@@ -152,8 +151,9 @@ func newOutputs(t *job.Task, sessions int) *outputs {
 	}
 }
 
-// add writes one session's outcome; opening says that it is its scene's first.
-func (out *outputs) add(opening bool, o *outcome) error {
+// add writes the outcome of the shard's n-th session; opening says that it is its
+// scene's first.
+func (out *outputs) add(n int, opening bool, o *outcome) error {
 	row := rows.Row{Stage: string(out.task.Step.Name), ID: o.id, State: rows.Accepted}
 	if opening && o.scene != nil {
 		if err := out.scenes.Row(o.scene); err != nil {
@@ -182,8 +182,6 @@ func (out *outputs) add(opening bool, o *outcome) error {
 		return err
 	}
 	out.task.Done(row.State)
-	n := out.ended
-	out.ended++
 	if o.failure != nil {
 		return out.patience.Ended(n, o.id, row.Cause, o.failure)
 	}
