@@ -16,7 +16,7 @@ func evaluation() *metrics.Evaluation {
 	eager := candidate("eager 模型", metrics.Counts{TP: 90, FP: 130, TN: 4, FN: 9}, [2]float64{0.48, 0.61})
 	return &metrics.Evaluation{
 		Judge: "llm", JudgeModel: "gpt", Simulated: true, Traces: 12, Events: 233, Confidence: 0.95,
-		Warnings:   []string{metrics.Few(12), "simulated: the scores say nothing\x1b[2Jabout any real model"},
+		Warnings:   []string{metrics.Few(12, "trace"), "simulated: the scores say nothing\x1b[2Jabout any real model"},
 		Candidates: []metrics.Candidate{eager, careful},
 	}
 }

@@ -116,11 +116,9 @@ type Comparison struct {
 	Detectable *float64 `json:"detectable,omitempty"`
 }
 
-// Few returns the warning for an evaluation on too few traces, or "".
-func Few(traces int) string { return FewOf(traces, "trace") }
-
-// FewOf is Few for units of another name, such as "group".
-func FewOf(n int, unit string) string {
+// Few returns the warning for an evaluation on too few independent units, such as
+// a "trace", or "".
+func Few(n int, unit string) string {
 	are := "s are"
 	switch {
 	case n >= FewTraces:

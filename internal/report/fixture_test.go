@@ -42,7 +42,7 @@ func fixture() *Data {
 func fixtureEvaluation() *metrics.Evaluation {
 	e := &metrics.Evaluation{
 		Version: 1, Judge: "reward-model", Simulated: true, Traces: 12, Events: 233, Resamples: 2000, Confidence: 0.95,
-		Warnings: []string{metrics.Few(12), "events without a recorded answer count as silence: llama3.1-8b 6 of 233"},
+		Warnings: []string{metrics.Few(12, "trace"), "events without a recorded answer count as silence: llama3.1-8b 6 of 233"},
 	}
 	e.JudgeTraining = &metrics.JudgeTraining{Proposals: 1387, Accepted: 0.342, Seen: 233}
 	detectable := 0.127
@@ -126,7 +126,7 @@ func fixtureReward() *rewardmodel.Metrics {
 			Note: "120 of 120 test rows have their exact history among the training rows; looking up that row's need scores F1 0.927 with no understanding of text"},
 		Data: []rewardmodel.Data{{Source: "proactivebench", Split: "train", Rows: 1629, Traces: 16, Proposals: 1100, Silences: 529, Accepted: 870},
 			{Source: "gym", Rows: 310, Traces: 24, Proposals: 224, Silences: 86, Accepted: 190}},
-		Confidence: 0.95, Warnings: []string{metrics.Few(16)},
+		Confidence: 0.95, Warnings: []string{metrics.Few(16, "trace")},
 	}
 }
 

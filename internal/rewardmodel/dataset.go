@@ -3,6 +3,7 @@ package rewardmodel
 import (
 	"cmp"
 	"crypto/sha256"
+	"runtime"
 	"slices"
 
 	"github.com/gymline/gymline/internal/trace"
@@ -176,14 +177,9 @@ func (d *Dataset) count(r *trace.Judged) int32 {
 	}
 	c := &d.data[k]
 	c.Rows++
-	if r.Task == nil {
-		c.Silences++
-	} else {
-		c.Proposals++
-	}
-	if r.Accepted {
-		c.Accepted++
-	}
+	c.Silences += index(r.Task == nil)
+	c.Proposals += index(r.Task != nil)
+	c.Accepted += index(r.Accepted)
 	if _, fresh := number(&d.ids.traced, [2]int32{k, tr}); fresh {
 		c.Traces++
 	}
@@ -251,7 +247,8 @@ func digest(e trace.Event) [sha256.Size]byte {
 // the order that they came in, and turns in the order of their first rows.
 func (d *Dataset) sort() {
 	d.lexicon.sort()
-	d.ids, d.lexicon.number = ids{}, nil
+	d.ids, d.lexicon.number, d.lexicon.order = ids{}, nil, nil
+	runtime.GC() // or they would stay beside the models' weights: 100 MB and more of 10^6 rows
 	for g := range d.groups {
 		slices.SortFunc(d.groups[g].rows, func(a, b int32) int {
 			return cmp.Or(cmp.Compare(d.turns[d.rows[a].turn].first, d.turns[d.rows[b].turn].first), cmp.Compare(a, b))

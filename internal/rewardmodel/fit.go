@@ -2,7 +2,7 @@ package rewardmodel
 
 import "fmt"
 
-// A fitting is a model on its way: of all groups, or of those outside a fold.
+// A fitting is a model while it learns: from all groups, or those outside a fold.
 type fitting struct {
 	fold    int       // what it holds out, or none
 	weights []float64 // of words
@@ -28,6 +28,7 @@ func (b *balance) weight(class bool) float64 {
 
 func (b *balance) oneClass() bool { return b[0] == 0 || b[1] == 0 }
 
+// index is 1 for true.
 func index(class bool) int {
 	if class {
 		return 1

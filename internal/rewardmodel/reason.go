@@ -60,12 +60,10 @@ func reason(v Verdict, threshold float64, why []part) string {
 			if side*p.adds < negligible {
 				break
 			}
-			if i == 0 {
-				b.WriteString(intro)
-			} else {
-				b.WriteString(", ")
+			if i > 0 {
+				intro = ", "
 			}
-			fmt.Fprintf(&b, "%s %+.2f", p.words, p.adds)
+			fmt.Fprintf(&b, "%s%s %+.2f", intro, p.words, p.adds)
 		}
 	}
 	most("; mostly because of: ", side, namedFor)

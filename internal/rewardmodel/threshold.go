@@ -44,9 +44,7 @@ func newChooser(cases []scored) *chooser {
 	slices.SortFunc(c.cases, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
 	for i, k := range c.cases {
 		c.own[k.group] = append(c.own[k.group], int32(i))
-		if k.yes {
-			c.yes++
-		}
+		c.yes += index(k.yes)
 	}
 	return c
 }
@@ -56,9 +54,7 @@ func newChooser(cases []scored) *chooser {
 func (c *chooser) without(group int32) float64 {
 	own, yes := c.own[group], c.yes
 	for _, i := range own {
-		if c.cases[i].yes {
-			yes--
-		}
+		yes -= index(c.cases[i].yes)
 	}
 	n := len(c.cases) - len(own)
 	// score is that of the i-th case of the rest, with a 1 before and a 0 after them.

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A trainer is a training under way.
+// A trainer trains once, on one dataset.
 type trainer struct {
 	*Dataset
 	Options
@@ -19,8 +19,8 @@ type trainer struct {
 	work, ended float64 // in the unit of the costs
 }
 
-// Costs in microseconds of one core, measured in November 2026. Only how they
-// compare matters, to progress.
+// What progress takes work for, in microseconds of one core as measured in November
+// 2026. Only the proportions matter.
 const (
 	walkCost  = 10.0  // a row's features
 	learnCost = 0.5   // a row, for each model
@@ -61,12 +61,12 @@ func (t *trainer) did(work float64) {
 	t.Progress(t.ended / t.work)
 }
 
-// Both were tried on 10^6 rows with 11 models in November 2026.
 const (
 	// together is how many models learn from one walk through the rows: enough to
 	// hold out singly, and few enough for their words' weights to fit in memory.
 	together = 64
 	// stacked is about how many rows' features, times models, are in memory at once.
+	// In November 2026 more was no faster: 8 times as much took 100 MB with 64 models.
 	stacked = 1 << 14
 )
 

@@ -11,7 +11,7 @@ import (
 // warnings says in plain words what a reader of the table must know.
 func warnings(e *metrics.Evaluation) []string {
 	list := []string{}
-	if w := metrics.Few(e.Traces); w != "" {
+	if w := metrics.Few(e.Traces, "trace"); w != "" {
 		list = append(list, w)
 	}
 	if e.Unjudged > 0 {
