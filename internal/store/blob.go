@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -23,17 +24,11 @@ func DigestOf(data []byte) Digest {
 	return Digest(hex.EncodeToString(sum[:]))
 }
 
+func sumOf(h hash.Hash) Digest { return Digest(hex.EncodeToString(h.Sum(nil))) }
+
 // Valid reports whether d has a digest's form.
 func (d Digest) Valid() bool {
-	if len(d) != 64 {
-		return false
-	}
-	for _, c := range d {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
+	return len(d) == 64 && strings.Trim(string(d), "0123456789abcdef") == ""
 }
 
 func blobKey(d Digest) string { return "blobs/sha256/" + string(d[:2]) + "/" + string(d) }
@@ -132,7 +127,7 @@ func (r *blobReader) Read(p []byte) (int, error) {
 	case r.bodyErr != nil:
 		return n, r.bodyErr // the way to the server failed, not the bytes
 	case errors.Is(err, io.EOF):
-		if got := Digest(hex.EncodeToString(r.hash.Sum(nil))); got != r.want {
+		if got := sumOf(r.hash); got != r.want {
 			return n, fmt.Errorf("store: get %s: got %s: %w", blobKey(r.want), got, ErrCorrupt)
 		}
 		return n, io.EOF

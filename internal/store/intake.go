@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -136,7 +135,7 @@ func (in Intake) digest(fsys fs.FS, file dirFile) (TreeFile, error) {
 	if err != nil {
 		return TreeFile{}, fmt.Errorf("read %s: %w", file.path, err)
 	}
-	d := Digest(hex.EncodeToString(h.Sum(nil)))
+	d := sumOf(h)
 	if in.Known != nil {
 		after, err := f.Stat()
 		if err != nil {
@@ -154,35 +153,32 @@ func (s *Store) putFiles(ctx context.Context, fsys fs.FS, t *TreeFS, in Intake) 
 	if err != nil {
 		return err
 	}
-	var lacking [][]int // places of equal files
-	at := map[Digest]int{}
+	var lacking []Digest
+	places := map[Digest][]int{} // of equal files
 	for i, f := range t.files {
 		if have[f.Digest] {
 			continue
 		}
-		n, ok := at[f.Digest]
-		if !ok {
-			n = len(lacking)
-			at[f.Digest], lacking = n, append(lacking, nil)
+		if places[f.Digest] == nil {
+			lacking = append(lacking, f.Digest)
 		}
-		lacking[n] = append(lacking[n], i)
+		places[f.Digest] = append(places[f.Digest], i)
 	}
 	done, slots := in.counter(true, len(lacking)), make(chan struct{}, abreastLarge)
 	err = SideBySide(ctx, len(lacking), func(n int) error {
 		defer done()
-		want := t.files[lacking[n][0]].Digest
-		if t.files[lacking[n][0]].Bytes > large {
+		equal := places[lacking[n]]
+		if t.files[equal[0]].Bytes > large {
 			slots <- struct{}{}
 			defer func() { <-slots }()
 		}
-		there, err := s.HasBlob(ctx, want)
-		for _, i := range lacking[n] {
+		there, err := s.HasBlob(ctx, lacking[n])
+		for _, i := range equal {
 			if err != nil || there {
 				break
 			}
-			if t.files[i], err = s.putFile(ctx, fsys, t.files[i].Path); err == nil {
-				there = t.files[i].Digest == want
-			}
+			t.files[i], err = s.putFile(ctx, fsys, t.files[i].Path)
+			there = t.files[i].Digest == lacking[n]
 		}
 		return err
 	})

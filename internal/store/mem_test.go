@@ -8,5 +8,5 @@ import (
 )
 
 func TestMem(t *testing.T) {
-	storetest.Run(t, func(testing.TB) store.Bucket { return store.NewMem() }, storetest.Options{})
+	storetest.Run(t, func(testing.TB) store.Bucket { return store.NewMem() }, 0)
 }

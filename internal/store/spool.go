@@ -17,16 +17,16 @@ type spool struct {
 	file *os.File
 }
 
-func (s *spool) Write(p []byte) (int, error) {
+func (s *spool) Write(p []byte) (n int, err error) {
 	if s.file == nil && s.buf.Len()+len(p) <= spoolLimit {
 		return s.buf.Write(p)
 	}
 	if s.file == nil {
-		if err := s.spill(); err != nil {
-			return 0, spoolError(err)
-		}
+		err = s.spill()
 	}
-	n, err := s.file.Write(p)
+	if err == nil {
+		n, err = s.file.Write(p)
+	}
 	if err != nil {
 		return n, spoolError(err)
 	}

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"hash"
 	"io"
 	"io/fs"
@@ -138,7 +137,7 @@ func (w *BlobWriter) Digest() (Digest, error) {
 	if w.err != nil {
 		return "", w.err
 	}
-	w.digest = Digest(hex.EncodeToString(w.hash.Sum(nil)))
+	w.digest = sumOf(w.hash)
 	return w.digest, nil
 }
 

@@ -48,7 +48,7 @@ func TestSuite(t *testing.T) {
 	dir := storetest.Dir(t)
 	var n int
 	next := func(t testing.TB) *Bucket { n++; return opened(t, filepath.Join(dir, fmt.Sprint(n))) }
-	storetest.Run(t, func(t testing.TB) store.Bucket { return next(t) }, storetest.Options{Memory: 64 << 20})
+	storetest.Run(t, func(t testing.TB) store.Bucket { return next(t) }, 64<<20)
 	for i := range n {
 		if left := names(t, filepath.Join(dir, fmt.Sprint(i+1), uploads)); len(left) > 0 {
 			t.Errorf("left in uploads: %q", left)

@@ -3,7 +3,6 @@
 package miniotest
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"net"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -29,7 +27,6 @@ type Server struct {
 	dir     string
 	address string
 	cmd     *exec.Cmd
-	log     *output
 }
 
 // startLimit is how long a server may take until it answers.
@@ -75,11 +72,15 @@ func (s *Server) Kill(testing.TB) {
 // waits until it answers.
 func (s *Server) Resume(t testing.TB) {
 	t.Helper()
-	s.log = &output{}
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
 	s.cmd = exec.Command(s.binary, "server", "--quiet", "--address", s.address, "--console-address", "127.0.0.1:0", s.dir)
 	s.cmd.Env = append(os.Environ(), "MINIO_ROOT_USER="+s.AccessKey, "MINIO_ROOT_PASSWORD="+string(s.SecretKey),
 		"MINIO_BROWSER=off", "MINIO_UPDATE=off", "MINIO_CI_CD=1", "HOME="+s.dir)
-	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", s.binary, err)
 	}
@@ -88,17 +89,11 @@ func (s *Server) Resume(t testing.TB) {
 	for !s.ready(ctx) {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("MinIO at %s does not answer:\n%s", s.Endpoint, s.log)
+			said, _ := os.ReadFile(log.Name())
+			t.Fatalf("MinIO at %s does not answer:\n%s", s.Endpoint, said)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-}
-
-// Restart is Kill and Resume.
-func (s *Server) Restart(t testing.TB) {
-	t.Helper()
-	s.Kill(t)
-	s.Resume(t)
 }
 
 func (s *Server) ready(ctx context.Context) bool {
@@ -147,22 +142,4 @@ func moduleRoot(t testing.TB) string {
 		}
 		dir = up
 	}
-}
-
-// output keeps what the server prints, for a failure's message.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
 }

@@ -51,8 +51,6 @@ type refusal struct{ error }
 
 func (r refusal) Unwrap() error { return r.error }
 
-func refused(err error) error { return refusal{err} }
-
 // answered classifies a server's answer by its code, then by its status.
 func (b *Bucket) answered(e minio.ErrorResponse) (store.Kind, string) {
 	switch e.Code {

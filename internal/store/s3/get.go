@@ -20,7 +20,7 @@ func (b *Bucket) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 func (b *Bucket) GetRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
 	var opt minio.GetObjectOptions
 	if err := opt.SetRange(offset, offset+length-1); err != nil {
-		return nil, b.failure(ctx, "get", key, refused(err))
+		return nil, b.failure(ctx, "get", key, refusal{err})
 	}
 	r, err := b.get(ctx, key, opt)
 	if code(err) == minio.InvalidRange { // the object ends before

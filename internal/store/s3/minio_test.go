@@ -32,8 +32,10 @@ func open(t testing.TB, c s3.Config) *s3.Bucket {
 func TestMinIO(t *testing.T) {
 	srv := miniotest.Start(t)
 	var n atomic.Int64
-	storetest.Run(t, func(t testing.TB) store.Bucket { return open(t, srv.Config(fmt.Sprint("suite-", n.Add(1)))) },
-		storetest.Options{Memory: 64 << 20, Server: &storetest.Server{Kill: srv.Kill, Resume: srv.Resume}})
+	next := func(t testing.TB) store.Bucket { return open(t, srv.Config(fmt.Sprint("suite-", n.Add(1)))) }
+	storetest.Run(t, next, 64<<20)
+	t.Run("Restart", func(t *testing.T) { restart(t, next(t), srv) })
+	t.Run("RestartInTheMiddle", func(t *testing.T) { restartInTheMiddle(t, next(t), srv) })
 	t.Run("OpenRace", func(t *testing.T) { openRace(t, srv) })
 	t.Run("Prefix", func(t *testing.T) { prefix(t, srv) })
 	t.Run("WrongDigest", func(t *testing.T) { wrongDigest(t, srv) })

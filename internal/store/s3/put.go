@@ -66,23 +66,24 @@ func (b *Bucket) Create(ctx context.Context, key string, body []byte) error {
 // servers' connections, and a condition does not hold for one in parts.
 func (b *Bucket) put(ctx context.Context, key string, body io.ReadSeeker, size int64, opts minio.PutObjectOptions) error {
 	sum, check := sha256.New(), md5.New()
-	if _, err := body.Seek(0, io.SeekStart); err != nil {
-		return refused(err)
-	}
+	into := io.MultiWriter(sum, check)
 	known, digested := body.(store.Digested)
-	into := io.Writer(check)
-	if !digested {
-		into = io.MultiWriter(sum, check)
+	if digested {
+		into = check
 	}
-	n, err := io.Copy(into, body)
+	_, err := body.Seek(0, io.SeekStart)
+	var n int64
+	if err == nil {
+		n, err = io.Copy(into, body)
+	}
+	if err == nil && n != size {
+		err = fmt.Errorf("the body has %d bytes, and %d were announced", n, size)
+	}
+	if err == nil {
+		_, err = body.Seek(0, io.SeekStart)
+	}
 	if err != nil {
-		return refused(err)
-	}
-	if n != size {
-		return refused(fmt.Errorf("the body has %d bytes, and %d were announced", n, size))
-	}
-	if _, err := body.Seek(0, io.SeekStart); err != nil {
-		return refused(err)
+		return refusal{err}
 	}
 	if size > maxSinglePut {
 		opts.SendContentMd5 = true

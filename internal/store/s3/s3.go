@@ -53,18 +53,19 @@ type Bucket struct {
 // Open connects and makes the bucket unless it exists. Its errors are
 // *store.Error of kind Misconfigured or Transient, with a Fix.
 func Open(ctx context.Context, c Config) (*Bucket, error) {
+	misconfigured := func(err error, fix string) error {
+		return &store.Error{Op: "open", Key: c.Bucket, Kind: store.Misconfigured, Err: err, Fix: fix}
+	}
 	u, err := url.Parse(c.Endpoint)
 	if err == nil && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil) {
 		err = errors.New("not the URL of a server")
 	}
 	if err != nil {
-		return nil, &store.Error{Op: "open", Key: c.Bucket, Kind: store.Misconfigured,
-			Err: fmt.Errorf("endpoint %q: %w", redactUser(c.Endpoint), withoutURL(err)),
-			Fix: "give the endpoint as http://host:port or https://host, without a path"}
+		return nil, misconfigured(fmt.Errorf("endpoint %q: %w", redactUser(c.Endpoint), withoutURL(err)),
+			"give the endpoint as http://host:port or https://host, without a path")
 	}
 	if err := s3utils.CheckValidBucketNameStrict(c.Bucket); err != nil {
-		return nil, &store.Error{Op: "open", Key: c.Bucket, Kind: store.Misconfigured, Err: err,
-			Fix: "give the bucket a name of 3 to 63 lower-case letters, digits, \".\" and \"-\""}
+		return nil, misconfigured(err, "give the bucket a name of 3 to 63 lower-case letters, digits, \".\" and \"-\"")
 	}
 	tr, err := minio.DefaultTransport(u.Scheme == "https")
 	if err != nil {
@@ -80,8 +81,7 @@ func Open(ctx context.Context, c Config) (*Bucket, error) {
 		MaxRetries: attempts,
 	})
 	if err != nil {
-		return nil, &store.Error{Op: "open", Key: c.Bucket, Kind: store.Misconfigured, Err: err,
-			Fix: "check the store's endpoint, region and keys"}
+		return nil, misconfigured(err, "check the store's endpoint, region and keys")
 	}
 	b := &Bucket{client: client, name: c.Bucket, endpoint: c.Endpoint, idle: tr.CloseIdleConnections}
 	if p := strings.Trim(c.Prefix, "/"); p != "" {
@@ -100,17 +100,14 @@ func (b *Bucket) Close() { b.idle() }
 // ensure makes the bucket; several processes may do so at once.
 func (b *Bucket) ensure(ctx context.Context, region string) error {
 	ok, err := b.client.BucketExists(ctx, b.name)
-	if err != nil {
+	if err != nil || ok {
 		return b.failure(ctx, "open", "", err)
 	}
-	if ok {
-		return nil
-	}
-	if err = b.client.MakeBucket(ctx, b.name, minio.MakeBucketOptions{Region: region}); err == nil {
-		return nil
-	}
-	if ok, again := b.client.BucketExists(ctx, b.name); again == nil && ok {
-		return nil // another process was first
+	err = b.client.MakeBucket(ctx, b.name, minio.MakeBucketOptions{Region: region})
+	if err != nil {
+		if ok, again := b.client.BucketExists(ctx, b.name); again == nil && ok {
+			return nil // another process was first
+		}
 	}
 	return b.failure(ctx, "open", "", err)
 }

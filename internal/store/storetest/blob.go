@@ -72,7 +72,7 @@ func readBlob(ctx context.Context, s *store.Store, d store.Digest, w io.Writer) 
 	return io.Copy(w, r)
 }
 
-func blobs(t *testing.T, b store.Bucket, o Options) {
+func blobs(t *testing.T, b store.Bucket, memory uint64) {
 	s := store.New(b)
 	for i, size := range []int64{0, 1, 5*mib - 1, 5 * mib, 16*mib + 1, 64 * mib, 200 * mib} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -87,8 +87,8 @@ func blobs(t *testing.T, b store.Bucket, o Options) {
 			if got := store.Digest(hex.EncodeToString(h.Sum(nil))); err != nil || n != size || got != want {
 				t.Errorf("read %d bytes with digest %s, want %d with %s (%v)", n, got, size, want, err)
 			}
-			if most := grown(); o.Memory > 0 && most > o.Memory {
-				t.Errorf("memory grew by %d MiB, want at most %d", most/mib, o.Memory/mib)
+			if most := grown(); memory > 0 && most > memory {
+				t.Errorf("memory grew by %d MiB, want at most %d", most/mib, memory/mib)
 			}
 			if ok, err := s.HasBlob(t.Context(), d); err != nil || !ok {
 				t.Errorf("has: %v, %v", ok, err)

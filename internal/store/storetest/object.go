@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -144,26 +143,11 @@ const writers = 16
 func createOnce(t *testing.T, b store.Bucket) {
 	for round := range 25 {
 		key := fmt.Sprintf("race/%d/record.json", round)
-		var won []string
-		var mu sync.Mutex
-		race(t, func(writer int) error {
-			body := fmt.Sprintf("%d of writer %d", round, writer)
-			err := b.Create(t.Context(), key, []byte(body))
-			if err == nil {
-				mu.Lock()
-				defer mu.Unlock()
-				won = append(won, body)
-			} else if !errors.Is(err, store.ErrExists) {
-				return err
-			}
-			if err != nil { // a loser reads the winner's record at once
-				_, err = fetch(t.Context(), b, key)
-			}
-			return err
-		})
-		if len(won) != 1 || get(t, b, key) != won[0] {
-			t.Fatalf("round %d: %q won, and %q is stored", round, won, get(t, b, key))
-		}
+		race(t, func(writer string) error { return b.Create(t.Context(), key, []byte(writer)) },
+			func() (string, error) {
+				data, err := fetch(t.Context(), b, key)
+				return string(data), err
+			})
 	}
 }
 
@@ -171,38 +155,43 @@ func createOnce(t *testing.T, b store.Bucket) {
 func commitOnce(t *testing.T, b store.Bucket) {
 	s := store.New(b)
 	for shard := range 8 {
-		var won []string
-		var mu sync.Mutex
-		race(t, func(writer int) error {
-			rec := store.Step{Run: "race-1", Step: "generate", Shard: shard, WorkKey: "k", Finished: fmt.Sprint(writer)}
-			err := s.CommitStep(t.Context(), rec)
-			if errors.Is(err, store.ErrExists) {
-				_, err = s.ReadStep(t.Context(), "race-1", "generate", shard)
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			won = append(won, rec.Finished)
-			return err
+		rec := store.Step{Run: "race-1", Step: "generate", Shard: shard, WorkKey: "k"}
+		race(t, func(writer string) error {
+			rec := rec
+			rec.Finished = writer
+			return s.CommitStep(t.Context(), rec)
+		}, func() (string, error) {
+			rec, err := s.ReadStep(t.Context(), rec.Run, rec.Step, shard)
+			return rec.Finished, err
 		})
-		rec, err := s.ReadStep(t.Context(), "race-1", "generate", shard)
-		if err != nil || len(won) != 1 || rec.Finished != won[0] {
-			t.Fatalf("shard %d: %q won, and %q is stored (%v)", shard, won, rec.Finished, err)
-		}
 	}
 }
 
-// race runs 16 writers that start together.
-func race(t *testing.T, write func(writer int) error) {
+// race runs 16 writers that start together: one creates, and the others read at
+// once what it has written.
+func race(t *testing.T, create func(writer string) error, read func() (string, error)) {
 	t.Helper()
 	var g errgroup.Group
-	start := make(chan struct{})
+	start, won := make(chan struct{}), make(chan string, writers)
 	for w := range writers {
-		g.Go(func() error { <-start; return write(w) })
+		g.Go(func() error {
+			<-start
+			err := create(fmt.Sprint("writer ", w))
+			switch {
+			case err == nil:
+				won <- fmt.Sprint("writer ", w)
+			case errors.Is(err, store.ErrExists):
+				_, err = read()
+			}
+			return err
+		})
 	}
 	close(start)
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
+	}
+	if got, err := read(); err != nil || len(won) != 1 || got != <-won {
+		t.Fatalf("%d won, and that of %q is stored (%v)", len(won), got, err)
 	}
 }
 

@@ -13,41 +13,24 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
-// Options say what an implementation can be put through.
-type Options struct {
-	// Memory is by how many bytes the process may grow while a 200 MiB blob is
-	// written and read; 0 for a bucket that holds its objects in memory.
-	Memory uint64
-	// Server holds what only a server can show; nil for other buckets.
-	Server *Server
-}
-
-// A Server can be taken down under its buckets, at once as by kill -9, and
-// started again where it was.
-type Server struct {
-	Kill, Resume func(t testing.TB)
-}
-
-// Run runs the suite. open returns an empty bucket of its own at each call.
-func Run(t *testing.T, open func(t testing.TB) store.Bucket, o Options) {
+// Run runs the suite. open returns an empty bucket of its own at each call; memory
+// is by how many bytes the process may grow while a 200 MiB blob is written and
+// read, 0 for a bucket that holds its objects in memory.
+func Run(t *testing.T, open func(t testing.TB) store.Bucket, memory uint64) {
 	t.Run("Objects", func(t *testing.T) { objects(t, open(t)) })
 	t.Run("Ranges", func(t *testing.T) { ranges(t, open(t)) })
 	t.Run("Keys", func(t *testing.T) { keys(t, open(t)) })
 	t.Run("CreateOnce", func(t *testing.T) { createOnce(t, open(t)) })
 	t.Run("CommitOnce", func(t *testing.T) { commitOnce(t, open(t)) })
-	t.Run("Blobs", func(t *testing.T) { blobs(t, open(t), o) })
+	t.Run("Blobs", func(t *testing.T) { blobs(t, open(t), memory) })
 	t.Run("Altered", func(t *testing.T) { altered(t, open(t)) })
 	t.Run("Readers", func(t *testing.T) { readers(t, open(t)) })
 	t.Run("Records", func(t *testing.T) { records(t, open(t)) })
 	t.Run("Publish", func(t *testing.T) { publish(t, open(t)) })
 	t.Run("Cancel", func(t *testing.T) { cancelled(t, open(t)) })
 	t.Run("List", func(t *testing.T) { list(t, open(t)) })
-	if o.Memory > 0 {
+	if memory > 0 {
 		t.Run("CancelReading", func(t *testing.T) { cancelReading(t, open(t)) })
-	}
-	if o.Server != nil {
-		t.Run("Restart", func(t *testing.T) { restart(t, open(t), o.Server) })
-		t.Run("RestartInTheMiddle", func(t *testing.T) { restartInTheMiddle(t, open(t), o.Server) })
 	}
 }
 

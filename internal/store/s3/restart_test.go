@@ -1,10 +1,11 @@
-package storetest
+package s3_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,16 +15,20 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/store/miniotest"
+	"github.com/gymline/gymline/internal/store/storetest"
 )
 
 // restart takes the server down between operations.
-func restart(t *testing.T, b store.Bucket, srv *Server) {
+func restart(t *testing.T, b store.Bucket, srv *miniotest.Server) {
 	s := store.New(b)
-	put(t, b, "put", "before")
-	if err := b.Create(t.Context(), "created", []byte("before")); err != nil {
+	put := b.Put(t.Context(), "put", strings.NewReader("before"), 6)
+	if err := errors.Join(put, b.Create(t.Context(), "created", []byte("before"))); err != nil {
 		t.Fatal(err)
 	}
-	d, err := putBlob(t.Context(), s, noise(8, 24*mib))
+	body := make([]byte, 24<<20)
+	_, _ = rand.NewChaCha8([32]byte{8}).Read(body) // it does not compress
+	d, err := s.PutBlob(t.Context(), body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,15 +37,15 @@ func restart(t *testing.T, b store.Bucket, srv *Server) {
 		t.Fatal(err)
 	}
 	defer reading.Close()
-	if _, err := io.CopyN(io.Discard, reading, mib); err != nil {
+	if _, err := io.CopyN(io.Discard, reading, 1<<20); err != nil {
 		t.Fatal(err)
 	}
 	srv.Kill(t)
 	// The body is larger than what is under way in buffers, so that it is cut.
 	_, err = io.Copy(io.Discard, reading)
-	WantError(t, err, store.Transient, "run again")
+	storetest.WantError(t, err, store.Transient, "run again")
 	_, err = b.Stat(t.Context(), "put")
-	WantError(t, err, store.Transient, "run again")
+	storetest.WantError(t, err, store.Transient, "run again")
 	srv.Resume(t)
 	for key, want := range map[string]string{"put": "before", "created": "before"} {
 		if got := get(t, b, key); got != want {
@@ -50,7 +55,7 @@ func restart(t *testing.T, b store.Bucket, srv *Server) {
 	if err := b.Create(t.Context(), "created", []byte("after")); !errors.Is(err, store.ErrExists) {
 		t.Errorf("create after a restart: %v", err)
 	}
-	if _, err := readBlob(t.Context(), s, d, io.Discard); err != nil {
+	if _, err := s.ReadBlob(t.Context(), d); err != nil {
 		t.Errorf("blob after a restart: %v", err)
 	}
 }
@@ -58,7 +63,7 @@ func restart(t *testing.T, b store.Bucket, srv *Server) {
 // restartInTheMiddle takes the server down under writers. What they were told
 // is stored must be there; what failed must be whole or absent, and can be done
 // again.
-func restartInTheMiddle(t *testing.T, b store.Bucket, srv *Server) {
+func restartInTheMiddle(t *testing.T, b store.Bucket, srv *miniotest.Server) {
 	const inFlight = 8
 	var mu sync.Mutex
 	stored, failed := map[string]string{}, map[string]string{}
@@ -117,37 +122,28 @@ func restartInTheMiddle(t *testing.T, b store.Bucket, srv *Server) {
 			t.Errorf("%s is half visible", key)
 		}
 	}
-	if got := len(listed(t, b, "w")); got != len(stored)+len(failed) {
-		t.Errorf("%d keys, want %d", got, len(stored)+len(failed))
+	keys := 0
+	for _, err := range b.List(t.Context(), "w") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys++
+	}
+	if keys != len(stored)+len(failed) {
+		t.Errorf("%d keys, want %d", keys, len(stored)+len(failed))
 	}
 }
 
-// FullDisk writes to a bucket until its disk is full, and then asserts a
-// Transient error with a Fix, and nothing half visible.
-func FullDisk(t *testing.T, b store.Bucket) {
-	const size = 3 * mib
-	s := store.New(b)
-	want := map[string]bool{}
-	for i := range uint64(200) {
-		d, err := putBlob(t.Context(), s, noise(i, size))
-		if err == nil {
-			want["blobs/sha256/"+string(d[:2])+"/"+string(d)] = true
-			continue
-		}
-		WantError(t, err, store.Transient, "full")
-		d = digestOf(t, noise(i, size))
-		if ok, err := s.HasBlob(t.Context(), d); err != nil || ok {
-			t.Errorf("the blob that did not fit: %v, %v", ok, err)
-		}
-		for key := range want {
-			if _, err := readBlob(t.Context(), s, store.Digest(key[strings.LastIndexByte(key, '/')+1:]), io.Discard); err != nil {
-				t.Errorf("a blob from before: %v", err)
-			}
-		}
-		if got := listed(t, b, ""); len(got) != len(want) || len(want) == 0 {
-			t.Errorf("%d keys are listed, want %d", len(got), len(want))
-		}
-		return
+func get(t *testing.T, b store.Bucket, key string) string {
+	t.Helper()
+	r, err := b.Get(t.Context(), key)
+	if err != nil {
+		t.Fatalf("get %s: %v", key, err)
 	}
-	t.Fatal("the disk was never full")
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatalf("get %s: %v", key, err)
+	}
+	return string(data)
 }
