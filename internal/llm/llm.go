@@ -60,11 +60,11 @@ type Response struct {
 }
 
 // Rate is what a provider says of its limits (x-ratelimit-*).
-type Rate struct{ Requests, Tokens Window }
+type Rate struct{ Requests, Tokens Quota }
 
-// A Window is one limit: so many a minute, of which so many are left until the
-// window starts again, in Reset. What the provider did not say is negative.
-type Window struct {
+// A Quota is one limit: so many a minute, of which so many are left until the
+// quota starts again, in Reset. What the provider did not say is negative.
+type Quota struct {
 	Limit, Remaining int
 	Reset            time.Duration
 }

@@ -6,11 +6,11 @@ func (a Access) Paid() *Price {
 	if a.Price == nil || a.Batch == nil {
 		return a.Price
 	}
-	share := a.Price.Batch
-	if share == 0 {
-		share = 0.5
+	part := a.Price.Batch
+	if part == 0 {
+		part = 0.5
 	}
-	return &Price{Prompt: share * a.Price.Prompt, Cached: share * a.Price.Cached, Completion: share * a.Price.Completion}
+	return &Price{Prompt: part * a.Price.Prompt, Cached: part * a.Price.Cached, Completion: part * a.Price.Completion}
 }
 
 // Cost is the price of tokens, in US dollars.

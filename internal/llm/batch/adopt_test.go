@@ -46,8 +46,8 @@ func TestKilled(t *testing.T) {
 				next.must(t, "q", 20)
 				next.stop(t)
 				l.billed(20, 20)
-				if l.api.Count() != batches || l.journal(closedSuffix) != l.journal(planSuffix) {
-					t.Errorf("%d batches; %d are written down, %d closed", l.api.Count(), l.journal(planSuffix), l.journal(closedSuffix))
+				if l.api.Count() != batches || l.records(closedSuffix) != l.records(noteSuffix) {
+					t.Errorf("%d batches; %d are written down, %d closed", l.api.Count(), l.records(noteSuffix), l.records(closedSuffix))
 				}
 			})
 		})
@@ -69,7 +69,7 @@ func TestKilledAfterCollect(t *testing.T) {
 		if n := l.api.Calls("GET /v1/files/{id}/content"); n != 3 {
 			t.Errorf("the file was read %d times", n)
 		}
-		if l.journal(closedSuffix) != 1 {
+		if l.records(closedSuffix) != 1 {
 			t.Error("the batch is not closed")
 		}
 	})
@@ -90,8 +90,8 @@ func TestKilledAfterTurns(t *testing.T) {
 		}
 		next.stop(t)
 		l.billed(30, 30)
-		if l.journal(closedSuffix) != 3 {
-			t.Errorf("%d closed", l.journal(closedSuffix))
+		if l.records(closedSuffix) != 3 {
+			t.Errorf("%d closed", l.records(closedSuffix))
 		}
 	})
 }
@@ -112,7 +112,7 @@ func TestFoundAmongMany(t *testing.T) {
 		defer cancel()
 		p.all(ctx, t, "q", 20)
 		p.kill()
-		if l.journal(claimSuffix) != 0 {
+		if l.records(claimSuffix) != 0 {
 			t.Fatal("the process lived on")
 		}
 		strangers, err := openai.NewBatches(l.model, openai.Key{}, l.client)
@@ -194,8 +194,8 @@ func TestSlowUpload(t *testing.T) {
 				a.stop(t)
 				b.stop(t)
 				l.billed(20, 20)
-				if l.api.Count() != batches || l.journal(planSuffix) != l.journal(closedSuffix) {
-					t.Errorf("%d batches; %d are written down, %d closed", l.api.Count(), l.journal(planSuffix), l.journal(closedSuffix))
+				if l.api.Count() != batches || l.records(noteSuffix) != l.records(closedSuffix) {
+					t.Errorf("%d batches; %d are written down, %d closed", l.api.Count(), l.records(noteSuffix), l.records(closedSuffix))
 				}
 			})
 		})
@@ -229,12 +229,12 @@ func TestOldBatch(t *testing.T) {
 		p.kill()
 		time.Sleep(keptFor - time.Hour)
 		l.start().stop(t)
-		if l.journal(closedSuffix) != 0 {
+		if l.records(closedSuffix) != 0 {
 			t.Error("it is closed too early")
 		}
 		time.Sleep(time.Hour)
 		l.start().stop(t)
-		if l.journal(closedSuffix) != 1 {
+		if l.records(closedSuffix) != 1 {
 			t.Error("it stays open")
 		}
 	})

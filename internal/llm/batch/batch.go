@@ -73,9 +73,9 @@ type Options struct {
 
 // A Batcher is a Chatter. Close it.
 type Batcher struct {
-	api     API
-	opt     Options
-	journal journal
+	api   API
+	opt   Options
+	notes notes
 
 	ctx    context.Context // of the work behind the callers
 	cancel context.CancelFunc
@@ -112,7 +112,7 @@ func New(ctx context.Context, api API, opt Options) (*Batcher, error) {
 		opt.FileBytes = fileBytes
 	}
 	b := &Batcher{
-		api: api, opt: opt, journal: journal{opt.Bucket, opt.Prefix + folder}, most: opt.Requests,
+		api: api, opt: opt, notes: notes{opt.Bucket, opt.Prefix + folder}, most: opt.Requests,
 		asks: map[llm.Key]*ask{}, entries: map[string]*entry{}, byKey: map[llm.Key][]*entry{},
 	}
 	if err := b.recall(ctx); err != nil {

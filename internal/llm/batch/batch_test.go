@@ -33,7 +33,7 @@ func TestLockStep(t *testing.T) {
 			t.Errorf("%d batches for %d turns", n, turns)
 		}
 		l.billed(sessions*turns, sessions*turns)
-		if open, done := l.journal(planSuffix), l.journal(closedSuffix); open != turns || done != turns {
+		if open, done := l.records(noteSuffix), l.records(closedSuffix); open != turns || done != turns {
 			t.Errorf("%d batches are written down and %d closed, want %d", open, done, turns)
 		}
 		p = l.start()
@@ -109,8 +109,8 @@ func TestGiveUp(t *testing.T) {
 		p.must(t, "q", 5)
 		p.stop(t)
 		l.billed(5, 5)
-		if l.api.Count() != 1 || l.journal(closedSuffix) != 1 {
-			t.Errorf("%d batches, %d closed", l.api.Count(), l.journal(closedSuffix))
+		if l.api.Count() != 1 || l.records(closedSuffix) != 1 {
+			t.Errorf("%d batches, %d closed", l.api.Count(), l.records(closedSuffix))
 		}
 	})
 }

@@ -29,8 +29,8 @@ func TestPartialFailure(t *testing.T) {
 				if fate == "repeated" {
 					want = 1
 				}
-				if l.api.Count() != want || l.journal(closedSuffix) != want {
-					t.Errorf("%d batches, %d closed, want %d", l.api.Count(), l.journal(closedSuffix), want)
+				if l.api.Count() != want || l.records(closedSuffix) != want {
+					t.Errorf("%d batches, %d closed, want %d", l.api.Count(), l.records(closedSuffix), want)
 				}
 			})
 		})

@@ -18,7 +18,7 @@ type entry struct {
 	mark    string
 	keys    []llm.Key
 	created time.Time
-	adopted bool   // planned by another process
+	adopted bool   // noted by another process
 	id      string // the provider's; "" until it is known
 	void    bool   // given up: there is no such batch
 	last    llm.Batch
@@ -35,13 +35,13 @@ func newEntry(mark string, keys []llm.Key, created time.Time) *entry {
 }
 
 // keptFor is how long providers keep a batch's files. A batch that nobody asked
-// for until then is closed, so that the journal's open part stays bounded.
+// for until then is closed, so that what is open stays bounded.
 const keptFor = 30 * 24 * time.Hour
 
-// recall reads the open batches of the journal that are not known yet, and
+// recall reads the open batches in the notes that are not known yet, and
 // closes those that have nothing more to give.
 func (b *Batcher) recall(ctx context.Context) error {
-	marks, err := b.journal.marks(ctx)
+	marks, err := b.notes.marks(ctx)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (b *Batcher) recall(ctx context.Context) error {
 			continue
 		}
 		g.Go(func() error {
-			e, err := b.journal.entry(gctx, mark, hasClaim)
+			e, err := b.notes.entry(gctx, mark, hasClaim)
 			if err != nil {
 				return err
 			}
@@ -65,7 +65,7 @@ func (b *Batcher) recall(ctx context.Context) error {
 				}
 			}
 			if done {
-				return b.journal.close(gctx, mark)
+				return b.notes.close(gctx, mark)
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -120,7 +120,7 @@ func (b *Batcher) drop(e *entry, keys []llm.Key) {
 
 // discard closes an entry that has no answers to give, and asks for them anew.
 func (b *Batcher) discard(ctx context.Context, e *entry) error {
-	if err := b.journal.close(ctx, e.mark); err != nil {
+	if err := b.notes.close(ctx, e.mark); err != nil {
 		return err
 	}
 	b.again(b.remove(e))
@@ -149,9 +149,9 @@ func (e *entry) inOrder() []*ask {
 	return asks
 }
 
-// Settle closes the batches whose answers the ledger has written, all of them.
+// CloseWritten closes the batches whose answers the ledger has written, all of them.
 // What is not closed now is closed when the model is next opened.
-func (b *Batcher) Settle(ctx context.Context) error {
+func (b *Batcher) CloseWritten(ctx context.Context) error {
 	b.mu.Lock()
 	idle := map[*entry][]llm.Key{} // with the keys whose answers are to keep
 	for _, e := range b.entries {
@@ -168,7 +168,7 @@ func (b *Batcher) Settle(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		if err := b.journal.close(ctx, e.mark); err != nil {
+		if err := b.notes.close(ctx, e.mark); err != nil {
 			return err
 		}
 		b.again(b.remove(e))

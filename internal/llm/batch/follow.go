@@ -92,15 +92,15 @@ func gone(err error) bool {
 	return ok && e.Status == http.StatusNotFound
 }
 
-// grace is how many polls a plan has to become a batch before it may be given
+// pollsToStart is how many polls a note has to become a batch before it may be given
 // up: its process may be sending the file.
-const grace = 2
+const pollsToStart = 2
 
-// resolve finds out which batch a plan became whose process did not tell. With
-// none, the plan is given up, and e.id stays empty.
+// resolve finds out which batch a note became whose process did not tell. With
+// none, the note is given up, and e.id stays empty.
 func (b *Batcher) resolve(e *entry) error {
-	if wait := e.created.Add(grace * b.opt.Poll).Sub(b.opt.Now()); wait > 0 {
-		if err := retry.Sleep(b.ctx, min(wait, grace*b.opt.Poll)); err != nil {
+	if wait := e.created.Add(pollsToStart * b.opt.Poll).Sub(b.opt.Now()); wait > 0 {
+		if err := retry.Sleep(b.ctx, min(wait, pollsToStart*b.opt.Poll)); err != nil {
 			return err
 		}
 	}
@@ -116,6 +116,6 @@ func (b *Batcher) resolve(e *entry) error {
 	if found != nil {
 		id = found.ID
 	}
-	e.id, err = b.journal.claim(b.ctx, e.mark, id)
+	e.id, err = b.notes.claim(b.ctx, e.mark, id)
 	return err
 }

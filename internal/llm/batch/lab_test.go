@@ -125,7 +125,7 @@ func (l *lab) start() *process {
 func (p *process) stop(t *testing.T) {
 	t.Helper()
 	p.batcher.Close()
-	if err := errors.Join(p.ledger.Close(context.Background()), p.batcher.Settle(context.Background())); err != nil {
+	if err := errors.Join(p.ledger.Close(context.Background()), p.batcher.CloseWritten(context.Background())); err != nil {
 		t.Error(err)
 	}
 }
@@ -166,8 +166,8 @@ func (p *process) must(t *testing.T, turn string, n int) {
 	}
 }
 
-// journal counts the records of a kind.
-func (l *lab) journal(kind string) (n int) {
+// records counts those of a kind.
+func (l *lab) records(kind string) (n int) {
 	for key, err := range l.bucket.List(l.t.Context(), "ledger/") {
 		if err != nil {
 			l.t.Fatal(err)
@@ -186,10 +186,10 @@ func (l *lab) billed(all, different int) {
 	}
 }
 
-// batches checks how many the provider has, and how many plans stay open.
+// batches checks how many the provider has, and how many notes stay open.
 func (l *lab) batches(made, open int) {
 	l.t.Helper()
-	if n, left := l.api.Count(), l.journal(planSuffix)-l.journal(closedSuffix); n != made || left != open {
+	if n, left := l.api.Count(), l.records(noteSuffix)-l.records(closedSuffix); n != made || left != open {
 		l.t.Errorf("%d batches, %d of them open; want %d and %d", n, left, made, open)
 	}
 }

@@ -119,7 +119,7 @@ func (b *Batcher) read(e *entry, file string, left map[llm.Key]*ask) error {
 				return nil
 			}
 			seen[r.key] = true
-			if a := left[r.key]; a != nil && b.settle(e, a, r) {
+			if a := left[r.key]; a != nil && b.decide(e, a, r) {
 				delete(left, r.key)
 			}
 			return b.ctx.Err()
@@ -139,9 +139,9 @@ func (b *Batcher) read(e *entry, file string, left map[llm.Key]*ask) error {
 	return nil
 }
 
-// settle answers an ask, unless it is to be asked again: after a failure that may
+// decide answers an ask, unless it is to be asked again: after a failure that may
 // pass, or one that a person may have mended since, such as a want of credit.
-func (b *Batcher) settle(e *entry, a *ask, r result) bool {
+func (b *Batcher) decide(e *entry, a *ask, r result) bool {
 	resp, err := b.api.Answer(b.ctx, r.status, r.body)
 	if err != nil {
 		if f := turnedDown(err); f == nil || f.Class == llm.Denied && !e.watched {

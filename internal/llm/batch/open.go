@@ -26,14 +26,14 @@ func (o Open) Running() bool {
 // List returns the open batches of a model, whoever submitted them, oldest first.
 // It changes nothing, neither in the bucket nor at the provider.
 func List(ctx context.Context, api API, opt Options) ([]Open, error) {
-	j := journal{opt.Bucket, opt.Prefix + folder}
-	marks, err := j.marks(ctx)
+	n := notes{opt.Bucket, opt.Prefix + folder}
+	marks, err := n.marks(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []Open
 	for mark, hasClaim := range marks {
-		e, err := j.entry(ctx, mark, hasClaim)
+		e, err := n.entry(ctx, mark, hasClaim)
 		if err != nil {
 			return nil, err
 		}

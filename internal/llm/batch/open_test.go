@@ -51,8 +51,8 @@ func TestCancelled(t *testing.T) {
 		next.must(t, "q", 20)
 		next.stop(t)
 		l.billed(20, 20)
-		if l.journal(closedSuffix) != 2 {
-			t.Errorf("%d closed", l.journal(closedSuffix))
+		if l.records(closedSuffix) != 2 {
+			t.Errorf("%d closed", l.records(closedSuffix))
 		}
 	})
 }
@@ -113,7 +113,7 @@ func TestListReadsOnly(t *testing.T) {
 		if err != nil || len(open) != 1 || open[0].ID != made[0].ID || !open[0].Running() {
 			t.Errorf("%+v, %v", open, err)
 		}
-		if n := l.api.Calls(cancel); n != 0 || l.journal(claimSuffix) != 0 {
+		if n := l.api.Calls(cancel); n != 0 || l.records(claimSuffix) != 0 {
 			t.Errorf("listing cancelled %d batches", n)
 		}
 		next := l.start()

@@ -14,7 +14,7 @@ const queueFull = "token_limit_exceeded"
 // waited for it; one that comes later asks anew, for somebody may have mended
 // what was wrong.
 func (b *Batcher) refused(e *entry) error {
-	if err := b.journal.close(b.ctx, e.mark); err != nil {
+	if err := b.notes.close(b.ctx, e.mark); err != nil {
 		return err
 	}
 	rest := b.remove(e)

@@ -33,11 +33,11 @@ func (b *Batcher) send(asks []*ask) {
 }
 
 // open writes a batch down, sends its file and starts it. The entry is nil when
-// no caller is left, or the plan was given up by another process meanwhile.
+// no caller is left, or the note was given up by another process meanwhile.
 func (b *Batcher) open(asks []*ask) (*entry, error) {
 	b.upload.Lock()
 	defer b.upload.Unlock()
-	if err := b.Settle(b.ctx); err != nil {
+	if err := b.CloseWritten(b.ctx); err != nil {
 		return nil, err
 	}
 	if asks = b.wanted(asks); len(asks) == 0 {
@@ -48,7 +48,7 @@ func (b *Batcher) open(asks []*ask) (*entry, error) {
 		keys[i] = a.key
 		size += len(a.line)
 	}
-	e, err := b.journal.plan(b.ctx, keys, b.opt.Now())
+	e, err := b.notes.write(b.ctx, keys, b.opt.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (b *Batcher) open(asks []*ask) (*entry, error) {
 		return nil, b.letGo(e, err)
 	}
 	b.opt.Log.Info("batch submitted", "model", b.opt.Model, "batch", started.ID, "requests", len(asks), "bytes", file.Len())
-	e.id, err = b.journal.claim(b.ctx, e.mark, started.ID)
+	e.id, err = b.notes.claim(b.ctx, e.mark, started.ID)
 	if err != nil {
 		return nil, b.letGo(e, err)
 	}
@@ -106,17 +106,17 @@ func (b *Batcher) wanted(asks []*ask) []*ask {
 	})
 }
 
-// giveUp writes down that a plan became no batch and never will. Where that
+// giveUp writes down that a note became no batch and never will. Where that
 // fails, whoever asks next finds out.
 func (b *Batcher) giveUp(e *entry) {
-	id, err := b.journal.claim(b.ctx, e.mark, "")
+	id, err := b.notes.claim(b.ctx, e.mark, "")
 	if err == nil && id == "" {
-		if err = b.journal.close(b.ctx, e.mark); err == nil {
+		if err = b.notes.close(b.ctx, e.mark); err == nil {
 			b.remove(e)
 		}
 	}
 	if err != nil && b.ctx.Err() == nil {
-		b.opt.Log.Warn("the plan of a batch could not be given up; whoever asks next does it", "model", b.opt.Model, "err", err)
+		b.opt.Log.Warn("the note of a batch could not be given up; whoever asks next does it", "model", b.opt.Model, "err", err)
 	}
 }
 

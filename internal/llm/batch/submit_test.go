@@ -70,8 +70,8 @@ func TestCallsKeepFailing(t *testing.T) {
 				next.must(t, "q", 3)
 				next.stop(t)
 				l.billed(3, 3)
-				if l.api.Count() != 1 || l.journal(planSuffix) != l.journal(closedSuffix) {
-					t.Errorf("%d batches; %d are written down, %d closed", l.api.Count(), l.journal(planSuffix), l.journal(closedSuffix))
+				if l.api.Count() != 1 || l.records(noteSuffix) != l.records(closedSuffix) {
+					t.Errorf("%d batches; %d are written down, %d closed", l.api.Count(), l.records(noteSuffix), l.records(closedSuffix))
 				}
 			})
 		})
@@ -89,14 +89,14 @@ func TestNoBatchAPI(t *testing.T) {
 			t.Errorf("%v (%s)", err, fault.Hint(err))
 		}
 		p.stop(t)
-		if l.journal(planSuffix) != 1 || l.journal(closedSuffix) != 1 {
-			t.Error("the plan stays open")
+		if l.records(noteSuffix) != 1 || l.records(closedSuffix) != 1 {
+			t.Error("the note stays open")
 		}
 	})
 }
 
 // Once it is unclear whether a batch was started, no refusal makes it clear: the
-// plan stays, and the next process finds the batch or that there is none.
+// note stays, and the next process finds the batch or that there is none.
 func TestUnclearThenRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		lost bool           // the batch is made, and the answer lost
@@ -123,8 +123,8 @@ func TestUnclearThenRefused(t *testing.T) {
 				p.ends(t.Context(), t, 4, fault.Config)
 				p.stop(t)
 				l.api.Lose, l.api.Down = nil, nil
-				if l.journal(claimSuffix) != 0 || l.journal(closedSuffix) != 0 {
-					t.Error("the plan was given up")
+				if l.records(claimSuffix) != 0 || l.records(closedSuffix) != 0 {
+					t.Error("the note was given up")
 				}
 				next := l.start()
 				next.must(t, "q", 4)
@@ -136,7 +136,7 @@ func TestUnclearThenRefused(t *testing.T) {
 	}
 }
 
-// A plan that certainly became no batch is given up at once, for the next process
+// A note that certainly became no batch is given up at once, for the next process
 // need not look for it.
 func TestNeverCreated(t *testing.T) {
 	for call, status := range map[string]int{"POST /v1/batches": 403, "POST /v1/files": 503} {

@@ -25,10 +25,10 @@ const (
 	part = 1. / 64
 	// within is how long the store may take for one access.
 	within = 30 * time.Second
-	// grace is how long a sum that is being written may still take when a stop has
+	// writeGrace is how long a sum that is being written may still take when a stop has
 	// come. One that is given up may be written all the same: then it counts as set
 	// aside, and nobody gives it back.
-	grace = time.Second
+	writeGrace = time.Second
 	// After a lost race the next try waits up to firstPause, doubling up to maxPause.
 	firstPause = 10 * time.Millisecond
 	maxPause   = 250 * time.Millisecond
@@ -79,7 +79,7 @@ func (a *Account) outlast(ctx context.Context, usd float64) error {
 	writing, giveUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveUp()
 	stop := context.AfterFunc(ctx, func() {
-		last := time.AfterFunc(grace, giveUp)
+		last := time.AfterFunc(writeGrace, giveUp)
 		context.AfterFunc(writing, func() { last.Stop() })
 	})
 	defer stop()

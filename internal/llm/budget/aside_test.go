@@ -188,7 +188,7 @@ func TestStopWhileSettingAside(t *testing.T) {
 					})
 				}
 				wg.Wait()
-				if d := time.Since(began); d > time.Second+grace {
+				if d := time.Since(began); d > time.Second+writeGrace {
 					t.Errorf("a stop after a second was obeyed after %v", d)
 				}
 				last, cancel := context.WithTimeout(t.Context(), 4*time.Second)
@@ -218,7 +218,7 @@ func TestStopWhileOthersWrite(t *testing.T) {
 		ctx, stop = context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, stop)
 		began := time.Now()
-		if _, err := a.Wrap(steady(), llm.Model{Name: "m"}, price).Chat(ctx, ask()); !errors.Is(err, context.Canceled) || time.Since(began) > time.Second+grace {
+		if _, err := a.Wrap(steady(), llm.Model{Name: "m"}, price).Chat(ctx, ask()); !errors.Is(err, context.Canceled) || time.Since(began) > time.Second+writeGrace {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
 	})

@@ -28,8 +28,8 @@ type book struct {
 	index   map[llm.Key]place
 	flights map[llm.Key]*flight // calls under way
 	recent  map[llm.Key]recent  // recorded and not yet in a segment
-	open    *draft              // being filled
-	sealed  []*draft            // full, or being written
+	filling *pending
+	full    []*pending // or being written
 	closed  bool
 }
 
@@ -39,7 +39,7 @@ type place struct{ seg, row uint32 }
 func newBook(l *Ledger, id Identity, digest [32]byte) *book {
 	return &book{
 		ledger: l, identity: id, digest: digest, prefix: prefixOf(digest), ended: map[string]bool{}, known: map[string]bool{},
-		index: map[llm.Key]place{}, recent: map[llm.Key]recent{}, flights: map[llm.Key]*flight{}, open: &draft{},
+		index: map[llm.Key]place{}, recent: map[llm.Key]recent{}, flights: map[llm.Key]*flight{}, filling: &pending{},
 	}
 }
 
@@ -64,7 +64,7 @@ func segmentOf(o object, h *header) *segment {
 	if o.journal != "" {
 		return s
 	}
-	f := frame{offset: o.head}
+	f := frame{offset: o.headerSize}
 	for i, n := range h.Frames.Rows {
 		f.rows, f.stored, f.sum = n, h.Frames.Stored[i], h.Frames.Sums[i]
 		s.frames = append(s.frames, f)

@@ -101,7 +101,7 @@ func FuzzHeader(f *testing.F) {
 		if err != nil {
 			return
 		}
-		seg := segmentOf(object{key: "k", digest: digest, head: 1}, h)
+		seg := segmentOf(object{key: "k", digest: digest, headerSize: 1}, h)
 		b := newBook(nil, Identity{}, [32]byte{})
 		b.add(seg, h.Keys)
 		b.add(seg, h.Keys)
@@ -194,8 +194,8 @@ func FuzzName(f *testing.F) {
 			want = o.key // of several objects
 		case o.journal != "":
 			want = journalKey("p/", o.journal)
-		case o.head != 0:
-			want = segmentKey("p/", o.digest, o.head)
+		case o.headerSize != 0:
+			want = segmentKey("p/", o.digest, o.headerSize)
 		}
 		if o.key != want || o.key != "p/"+name {
 			t.Errorf("%q is read as %q", o.key, want)

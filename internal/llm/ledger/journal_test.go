@@ -258,9 +258,9 @@ func TestSlowBucket(t *testing.T) {
 				for i := range calls {
 					chat(t, c, ask(fmt.Sprint(s, " ", i, text)))
 					b.mu.Lock()
-					held := len(b.open.answers) + len(b.open.requests)
-					for _, d := range b.sealed {
-						held += len(d.answers) + len(d.requests)
+					held := len(b.filling.answers) + len(b.filling.requests)
+					for _, p := range b.full {
+						held += len(p.answers) + len(p.requests)
 					}
 					b.mu.Unlock()
 					most.Store(max(most.Load(), int64(held)))

@@ -10,16 +10,16 @@ import (
 
 // An object is what the name of one in the bucket tells.
 type object struct {
-	key     string
-	digest  string // of a segment's header; of a journal's, once that was read
-	head    int64  // stored size of a segment's first frame; 0 in format 1
-	journal string // the name of the journal that this is; "" for a segment
+	key        string
+	digest     string // of a segment's header; of a journal's, once that was read
+	headerSize int64  // stored size of a segment's first frame; 0 in format 1
+	journal    string // the name of the journal that this is; "" for a segment
 }
 
 const suffix = ".jsonl.zst"
 
-func segmentKey(prefix, digest string, head int64) string {
-	return fmt.Sprintf("%s%s-%d%s", prefix, digest, head, suffix)
+func segmentKey(prefix, digest string, headerSize int64) string {
+	return fmt.Sprintf("%s%s-%d%s", prefix, digest, headerSize, suffix)
 }
 
 func journalKey(prefix, journal string) string { return prefix + "journal/" + journal + suffix }
@@ -37,10 +37,10 @@ func parseKey(prefix, key string) (o object, ok bool) {
 		journal, _, _ = strings.Cut(journal, "/")
 		return object{key: key, journal: journal}, isDigest(journal)
 	}
-	digest, head, _ := strings.Cut(name, "-")
+	digest, size, _ := strings.Cut(name, "-")
 	o = object{key: key, digest: digest}
-	o.head, _ = strconv.ParseInt(head, 10, 64)
-	return o, isDigest(digest) && (name == digest || o.head > 0 && o.head <= maxHeader && key == segmentKey(prefix, digest, o.head))
+	o.headerSize, _ = strconv.ParseInt(size, 10, 64)
+	return o, isDigest(digest) && (name == digest || o.headerSize > 0 && o.headerSize <= maxHeader && key == segmentKey(prefix, digest, o.headerSize))
 }
 
 func isDigest(s string) bool {

@@ -101,10 +101,10 @@ func (b *book) readSegments(ctx context.Context) (journals []object, err error) 
 
 // readHeader reads a segment's header.
 func (b *book) readHeader(ctx context.Context, o object) (*header, error) {
-	if o.head == 0 {
+	if o.headerSize == 0 {
 		return nil, unreleased(o.key)
 	}
-	data, err := b.readRange(ctx, o.key, 0, o.head)
+	data, err := b.readRange(ctx, o.key, 0, o.headerSize)
 	if err != nil {
 		return nil, err
 	}

@@ -35,9 +35,9 @@ const (
 
 // An encoded segment is its stored bytes, and what names it.
 type encoded struct {
-	digest string
-	head   int64 // stored size of the first frame
-	data   []byte
+	digest     string
+	headerSize int64 // stored size of the first frame
+	data       []byte
 }
 
 // encodeSegment fills in what a header says of its parts.
@@ -64,7 +64,7 @@ func encodeSegment(zw *zstd.Encoder, h *header, answers, requests []byte) (e enc
 	line = append(line, '\n')
 	e.digest = hexDigest(line)
 	e.data = zw.EncodeAll(line, nil)
-	e.head = int64(len(e.data))
+	e.headerSize = int64(len(e.data))
 	e.data = zw.EncodeAll(requests, append(e.data, body...))
 	return e, nil
 }

@@ -254,7 +254,7 @@ func (l *Limiter) forgiven(now time.Time, e *llm.Error) bool {
 // explained reports whether a limit a minute is used up, which says nothing of
 // how many calls may be in flight.
 func explained(r *llm.Rate) bool {
-	used := func(w llm.Window) bool { return w.Remaining == 0 && w.Reset > 0 }
+	used := func(w llm.Quota) bool { return w.Remaining == 0 && w.Reset > 0 }
 	return r != nil && (used(r.Requests) || used(r.Tokens))
 }
 

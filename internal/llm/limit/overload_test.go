@@ -334,15 +334,15 @@ func TestOnlyOverloadsAreOurs(t *testing.T) {
 // TestHeaders: no more goes out before a reset than remains, and what remains is
 // spread over the time until then.
 func TestHeaders(t *testing.T) {
-	unsaid := llm.Window{Limit: -1, Remaining: -1, Reset: -1}
+	unsaid := llm.Quota{Limit: -1, Remaining: -1, Reset: -1}
 	for name, tt := range map[string]struct {
 		rate    llm.Rate
 		size    int
 		allowed int
 	}{
-		"requests": {llm.Rate{Requests: llm.Window{Limit: 600, Remaining: 4, Reset: 40 * time.Second}, Tokens: unsaid}, 1, 4},
-		"none":     {llm.Rate{Requests: llm.Window{Limit: 600, Remaining: 0, Reset: 40 * time.Second}, Tokens: unsaid}, 1, 0},
-		"tokens":   {llm.Rate{Requests: unsaid, Tokens: llm.Window{Limit: 60000, Remaining: 3500, Reset: 40 * time.Second}}, 3996, 3},
+		"requests": {llm.Rate{Requests: llm.Quota{Limit: 600, Remaining: 4, Reset: 40 * time.Second}, Tokens: unsaid}, 1, 4},
+		"none":     {llm.Rate{Requests: llm.Quota{Limit: 600, Remaining: 0, Reset: 40 * time.Second}, Tokens: unsaid}, 1, 0},
+		"tokens":   {llm.Rate{Requests: unsaid, Tokens: llm.Quota{Limit: 60000, Remaining: 3500, Reset: 40 * time.Second}}, 3996, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -381,13 +381,13 @@ func TestHeaders(t *testing.T) {
 // TestHeadersAreLate: what was sent since the call that brings the news is not in it.
 func TestHeadersAreLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		unsaid := llm.Window{Limit: -1, Remaining: -1, Reset: -1}
+		unsaid := llm.Quota{Limit: -1, Remaining: -1, Reset: -1}
 		s := &script{answer: func(n int) (*llm.Response, error) {
 			time.Sleep(time.Second)
 			if n > 1 {
 				time.Sleep(5 * time.Minute)
 			}
-			return &llm.Response{Rate: &llm.Rate{Requests: llm.Window{Limit: 600, Remaining: 12 - n, Reset: time.Minute}, Tokens: unsaid}}, nil
+			return &llm.Response{Rate: &llm.Rate{Requests: llm.Quota{Limit: 600, Remaining: 12 - n, Reset: time.Minute}, Tokens: unsaid}}, nil
 		}}
 		l := Wrap(s, llm.Limits{}, bubble(1))
 		crowd(t.Context(), l, 10) // the first answer says that 11 remain, and 9 of them are spent
@@ -405,7 +405,7 @@ func TestHeadersAreLate(t *testing.T) {
 // TestConfiguredLimitsHold, whatever the provider says.
 func TestConfiguredLimitsHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		generous := llm.Window{Limit: 1e6, Remaining: 1e6, Reset: time.Second}
+		generous := llm.Quota{Limit: 1e6, Remaining: 1e6, Reset: time.Second}
 		s := &script{answer: func(int) (*llm.Response, error) {
 			return &llm.Response{Rate: &llm.Rate{Requests: generous, Tokens: generous}}, nil
 		}}

@@ -77,7 +77,7 @@ func (q *quota) correct(now time.Time, estimate, used float64) {
 // how much spent by then. What was sent after it counts as not yet seen by the
 // provider; what became free since counts only when the answer took more than
 // half a minute, so that slow answers do not stall those who wait.
-func (q *quota) learn(now time.Time, w llm.Window, sentAt time.Time, spent float64) {
+func (q *quota) learn(now time.Time, w llm.Quota, sentAt time.Time, spent float64) {
 	if w.Limit > 0 {
 		q.limit = float64(w.Limit) / 60
 	}

@@ -75,8 +75,8 @@ func (s *server) admit() (ok bool, wait time.Duration, said *llm.Rate) {
 			reset = time.Duration((float64(s.burst) - s.level) / rate * 1e9)
 		}
 		if s.headers {
-			unsaid := llm.Window{Limit: -1, Remaining: -1, Reset: -1}
-			said = &llm.Rate{Requests: llm.Window{Limit: s.perMinute, Remaining: int(s.level), Reset: reset}, Tokens: unsaid}
+			unsaid := llm.Quota{Limit: -1, Remaining: -1, Reset: -1}
+			said = &llm.Rate{Requests: llm.Quota{Limit: s.perMinute, Remaining: int(s.level), Reset: reset}, Tokens: unsaid}
 		}
 		if !ok {
 			return false, wait, said

@@ -36,8 +36,8 @@ func TestNoCallIsLost(t *testing.T) {
 					return nil, ctx.Err()
 				case <-time.After(time.Duration(draw(3000)) * time.Millisecond):
 				}
-				window := llm.Window{Limit: draw(900) - 1, Remaining: draw(9) - 1, Reset: time.Duration(draw(3000)-1) * time.Millisecond}
-				said := &llm.Rate{Requests: window, Tokens: llm.Window{Limit: -1, Remaining: -1, Reset: -1}}
+				window := llm.Quota{Limit: draw(900) - 1, Remaining: draw(9) - 1, Reset: time.Duration(draw(3000)-1) * time.Millisecond}
+				said := &llm.Rate{Requests: window, Tokens: llm.Quota{Limit: -1, Remaining: -1, Reset: -1}}
 				switch draw(8) {
 				case 0:
 					return nil, &llm.Error{Status: 429, Rate: said, Err: errors.New("slow down")}

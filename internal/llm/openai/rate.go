@@ -14,9 +14,9 @@ import (
 // names, which most servers use, or Anthropic's. It is nil when they say nothing.
 func rates(h http.Header) *llm.Rate {
 	r := llm.Rate{
-		Requests: window(h, "X-Ratelimit-%-Requests", "Anthropic-Ratelimit-Requests-%"),
+		Requests: quota(h, "X-Ratelimit-%-Requests", "Anthropic-Ratelimit-Requests-%"),
 		// Anthropic's tokens are the tightest of its limits of tokens.
-		Tokens: window(h, "X-Ratelimit-%-Tokens", "Anthropic-Ratelimit-Tokens-%"),
+		Tokens: quota(h, "X-Ratelimit-%-Tokens", "Anthropic-Ratelimit-Tokens-%"),
 	}
 	if r == (llm.Rate{Requests: unsaid, Tokens: unsaid}) {
 		return nil
@@ -25,10 +25,10 @@ func rates(h http.Header) *llm.Rate {
 }
 
 // unsaid is a limit of which nothing is known.
-var unsaid = llm.Window{Limit: -1, Remaining: -1, Reset: -1}
+var unsaid = llm.Quota{Limit: -1, Remaining: -1, Reset: -1}
 
-// window reads one limit from the first family of names that says anything.
-func window(h http.Header, names ...string) llm.Window {
+// quota reads one limit from the first family of names that says anything.
+func quota(h http.Header, names ...string) llm.Quota {
 	for _, name := range names {
 		get := func(what string) string {
 			v := h[strings.Replace(name, "%", what, 1)] // in canonical form
@@ -37,7 +37,7 @@ func window(h http.Header, names ...string) llm.Window {
 			}
 			return strings.TrimSpace(v[0])
 		}
-		w := llm.Window{Limit: amount(get("Limit")), Remaining: amount(get("Remaining")), Reset: reset(get("Reset"), h)}
+		w := llm.Quota{Limit: amount(get("Limit")), Remaining: amount(get("Remaining")), Reset: reset(get("Reset"), h)}
 		if w != unsaid {
 			return w
 		}

@@ -22,21 +22,21 @@ func TestRates(t *testing.T) {
 		"openai": {map[string]string{
 			"x-ratelimit-limit-requests": "500", "x-ratelimit-remaining-requests": "499", "x-ratelimit-reset-requests": "120ms",
 			"x-ratelimit-limit-tokens": "30000", "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "6m0s",
-		}, &llm.Rate{Requests: llm.Window{Limit: 500, Remaining: 499, Reset: 120 * time.Millisecond}, Tokens: llm.Window{Limit: 30000, Reset: 360 * s}}},
-		"one header": {map[string]string{"X-RateLimit-Remaining-Requests": "7"}, &llm.Rate{Requests: llm.Window{Limit: -1, Remaining: 7, Reset: -1}, Tokens: unsaid}},
+		}, &llm.Rate{Requests: llm.Quota{Limit: 500, Remaining: 499, Reset: 120 * time.Millisecond}, Tokens: llm.Quota{Limit: 30000, Reset: 360 * s}}},
+		"one header": {map[string]string{"X-RateLimit-Remaining-Requests": "7"}, &llm.Rate{Requests: llm.Quota{Limit: -1, Remaining: 7, Reset: -1}, Tokens: unsaid}},
 		"seconds": {map[string]string{"x-ratelimit-reset-requests": "1.5", "x-ratelimit-reset-tokens": "0"},
-			&llm.Rate{Requests: llm.Window{Limit: -1, Remaining: -1, Reset: 1500 * time.Millisecond}, Tokens: llm.Window{Limit: -1, Remaining: -1}}},
+			&llm.Rate{Requests: llm.Quota{Limit: -1, Remaining: -1, Reset: 1500 * time.Millisecond}, Tokens: llm.Quota{Limit: -1, Remaining: -1}}},
 		"points in time": {map[string]string{"Date": date, "x-ratelimit-reset-requests": "1136214255", "x-ratelimit-reset-tokens": "1136214305500"},
-			&llm.Rate{Requests: llm.Window{Limit: -1, Remaining: -1, Reset: 10 * s}, Tokens: llm.Window{Limit: -1, Remaining: -1, Reset: 60500 * time.Millisecond}}},
+			&llm.Rate{Requests: llm.Quota{Limit: -1, Remaining: -1, Reset: 10 * s}, Tokens: llm.Quota{Limit: -1, Remaining: -1, Reset: 60500 * time.Millisecond}}},
 		"anthropic": {map[string]string{
 			"Date": date, "anthropic-ratelimit-requests-limit": "50", "anthropic-ratelimit-requests-remaining": "49", "anthropic-ratelimit-requests-reset": "2006-01-02T15:04:35Z",
 			"anthropic-ratelimit-tokens-limit": "40000", "anthropic-ratelimit-tokens-remaining": "39000", "anthropic-ratelimit-tokens-reset": "2006-01-02T15:04:00Z",
-		}, &llm.Rate{Requests: llm.Window{Limit: 50, Remaining: 49, Reset: 30 * s}, Tokens: llm.Window{Limit: 40000, Remaining: 39000}}},
+		}, &llm.Rate{Requests: llm.Quota{Limit: 50, Remaining: 49, Reset: 30 * s}, Tokens: llm.Quota{Limit: 40000, Remaining: 39000}}},
 		"a time without a date": {map[string]string{"anthropic-ratelimit-requests-reset": "2006-01-02T15:04:35Z"}, nil},
 		"nonsense": {map[string]string{"x-ratelimit-limit-requests": "many", "x-ratelimit-remaining-requests": "-1", "x-ratelimit-reset-requests": "soon",
 			"x-ratelimit-limit-tokens": "NaN", "x-ratelimit-remaining-tokens": "", "x-ratelimit-reset-tokens": "-5s"}, nil},
 		"absurd": {map[string]string{"x-ratelimit-limit-requests": "1e300", "x-ratelimit-reset-requests": "2000000h"},
-			&llm.Rate{Requests: llm.Window{Limit: 1<<31 - 1, Remaining: -1, Reset: 24 * time.Hour}, Tokens: unsaid}},
+			&llm.Rate{Requests: llm.Quota{Limit: 1<<31 - 1, Remaining: -1, Reset: 24 * time.Hour}, Tokens: unsaid}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := http.Header{}

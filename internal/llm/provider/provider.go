@@ -237,7 +237,7 @@ func (s *Set) Close(ctx context.Context) error {
 		errs = append(errs, s.ledger.Close(ctx))
 	}
 	for _, b := range batches { // now that all is written
-		if err := b.Settle(ctx); err != nil {
+		if err := b.CloseWritten(ctx); err != nil {
 			s.opt.Log.Warn("batches could not be closed; the next run does it", "error", err)
 		}
 	}

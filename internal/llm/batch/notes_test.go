@@ -18,7 +18,7 @@ import (
 // The records of format 1, byte for byte: those that were written must always be read.
 const (
 	fixtureMark   = "9df81af823b3cbcb29b6232e044e3fbef102cc879825d2161e4ca61eb93b6d9d"
-	fixturePlan   = `{"format":1,"created":"2026-01-02T03:04:05.000006Z","keys":["0101010101010101010101010101010101010101010101010101010101010101","0202020202020202020202020202020202020202020202020202020202020202"]}` + "\n"
+	fixtureNote   = `{"format":1,"created":"2026-01-02T03:04:05.000006Z","keys":["0101010101010101010101010101010101010101010101010101010101010101","0202020202020202020202020202020202020202020202020202020202020202"]}` + "\n"
 	fixtureClaim  = `{"format":1,"id":"batch_7"}` + "\n"
 	fixtureClosed = `{"format":1}` + "\n"
 )
@@ -31,29 +31,29 @@ func keyOf(b byte) (k llm.Key) {
 }
 
 func TestFormat1(t *testing.T) {
-	j := journal{store.NewMem(), "ledger/x/batches/"}
-	e, err := j.plan(t.Context(), []llm.Key{keyOf(1), keyOf(2)}, fixtureTime)
+	n := notes{store.NewMem(), "ledger/x/batches/"}
+	e, err := n.write(t.Context(), []llm.Key{keyOf(1), keyOf(2)}, fixtureTime)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if id, err := j.claim(t.Context(), e.mark, "batch_7"); err != nil || id != "batch_7" {
+	if id, err := n.claim(t.Context(), e.mark, "batch_7"); err != nil || id != "batch_7" {
 		t.Fatal(id, err)
 	}
-	got, err := j.entry(t.Context(), e.mark, true)
+	got, err := n.entry(t.Context(), e.mark, true)
 	if err != nil || got.id != "batch_7" || len(got.keys) != 2 || got.keys[1] != keyOf(2) || !got.created.Equal(fixtureTime) || !got.adopted {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if open, err := j.marks(t.Context()); err != nil || fmt.Sprint(open) != "map["+fixtureMark+":true]" {
+	if open, err := n.marks(t.Context()); err != nil || fmt.Sprint(open) != "map["+fixtureMark+":true]" {
 		t.Errorf("%v, %v", open, err)
 	}
-	if err := j.close(t.Context(), e.mark); err != nil {
+	if err := n.close(t.Context(), e.mark); err != nil {
 		t.Fatal(err)
 	}
-	if open, err := j.marks(t.Context()); err != nil || len(open) != 0 {
+	if open, err := n.marks(t.Context()); err != nil || len(open) != 0 {
 		t.Errorf("%v, %v", open, err)
 	}
-	for name, want := range map[string]string{planSuffix: fixturePlan, claimSuffix: fixtureClaim, closedSuffix: fixtureClosed} {
-		body, err := j.bucket.Get(t.Context(), j.prefix+fixtureMark+name)
+	for name, want := range map[string]string{noteSuffix: fixtureNote, claimSuffix: fixtureClaim, closedSuffix: fixtureClosed} {
+		body, err := n.bucket.Get(t.Context(), n.prefix+fixtureMark+name)
 		if err != nil {
 			t.Error(err)
 			continue
@@ -62,8 +62,8 @@ func TestFormat1(t *testing.T) {
 			t.Errorf("%s is\n%s, want\n%s", name, data, want)
 		}
 	}
-	// The same plan once more, at the same time, is another batch.
-	again, err := j.plan(t.Context(), []llm.Key{keyOf(1), keyOf(2)}, fixtureTime)
+	// The same requests noted once more, at the same time, is another batch.
+	again, err := n.write(t.Context(), []llm.Key{keyOf(1), keyOf(2)}, fixtureTime)
 	if err != nil || again.mark == e.mark {
 		t.Errorf("%+v, %v", again, err)
 	}
@@ -71,7 +71,7 @@ func TestFormat1(t *testing.T) {
 
 // Whoever claims first decides, for all.
 func TestClaimOnce(t *testing.T) {
-	j := journal{store.NewMem(), ""}
+	n := notes{store.NewMem(), ""}
 	holds := make([]string, 8)
 	var wg sync.WaitGroup
 	for i := range holds {
@@ -81,7 +81,7 @@ func TestClaimOnce(t *testing.T) {
 				id = fmt.Sprint("batch_", i)
 			}
 			var err error
-			if holds[i], err = j.claim(t.Context(), "m", id); err != nil {
+			if holds[i], err = n.claim(t.Context(), "m", id); err != nil {
 				t.Error(err)
 			}
 		})
@@ -97,11 +97,11 @@ func TestClaimOnce(t *testing.T) {
 // A record that cannot be read stops the run: to pass over it would pay again.
 func TestDamagedJournal(t *testing.T) {
 	for text, code := range map[string]int{"{": fault.Permanent, "": fault.Permanent, `{"format":1,"keys":["zz"]}`: fault.Permanent, `{"format":2}`: fault.Config} {
-		j := journal{store.NewMem(), "p/"}
-		if err := j.bucket.Put(t.Context(), "p/m.json", strings.NewReader(text), int64(len(text))); err != nil {
+		n := notes{store.NewMem(), "p/"}
+		if err := n.bucket.Put(t.Context(), "p/m.json", strings.NewReader(text), int64(len(text))); err != nil {
 			t.Fatal(err)
 		}
-		_, err := j.entry(t.Context(), "m", false)
+		_, err := n.entry(t.Context(), "m", false)
 		if fault.Code(err) != code || !strings.Contains(err.Error(), "p/m.json") || errors.Is(err, store.ErrCorrupt) != (code == fault.Permanent) {
 			t.Errorf("%q: %v", text, err)
 		}

@@ -12,9 +12,9 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
-// A draft is a segment being filled. It only grows, so that what it holds can be
-// written while more comes.
-type draft struct {
+// A pending segment is being filled, or full and not yet written. It only grows, so
+// that what it holds can be written while more comes.
+type pending struct {
 	keys     keyList
 	failed   []int
 	answers  []byte
@@ -25,15 +25,15 @@ type draft struct {
 	last     bool   // of its process
 }
 
-// A recent exchange lies in a draft.
+// A recent exchange lies in a pending segment.
 type recent struct {
 	line   []byte
 	failed bool
-	draft  *draft
+	in     *pending
 }
 
-// record adds an exchange to the open draft, and reports whether full ones wait
-// to be written.
+// record adds an exchange to the segment being filled, and reports whether full
+// ones wait to be written.
 func (b *book) record(key llm.Key, request, line []byte, failed bool) (full bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -41,38 +41,40 @@ func (b *book) record(key llm.Key, request, line []byte, failed bool) (full bool
 		return false, errClosed
 	}
 	_, written := b.index[key]
-	_, drafted := b.recent[key]
-	if failed && (written || drafted) {
+	_, recorded := b.recent[key]
+	if failed && (written || recorded) {
 		return false, nil // the same failure again
 	}
-	d := b.open
+	p := b.filling
 	if failed {
-		d.failed = append(d.failed, len(d.keys))
+		p.failed = append(p.failed, len(p.keys))
 	}
-	d.keys = append(d.keys, key)
-	d.answers = append(append(d.answers, line...), '\n')
-	d.requests = append(append(d.requests, request...), '\n')
-	b.recent[key] = recent{line, failed, d}
-	if len(d.answers)+len(d.requests) >= b.ledger.opt.SegmentBytes {
-		b.seal()
+	p.keys = append(p.keys, key)
+	p.answers = append(append(p.answers, line...), '\n')
+	p.requests = append(append(p.requests, request...), '\n')
+	b.recent[key] = recent{line, failed, p}
+	if len(p.answers)+len(p.requests) >= b.ledger.opt.SegmentBytes {
+		b.startNext()
 	}
-	return len(b.sealed) > 0, nil
+	return len(b.full) > 0, nil
 }
 
-func (b *book) seal() {
-	if len(b.open.keys) > 0 {
-		full := b.open
-		b.sealed = append(b.sealed, full)
+// startNext puts what is being filled, if it holds anything, with the full ones. mu
+// is held.
+func (b *book) startNext() {
+	if len(b.filling.keys) > 0 {
+		full := b.filling
+		b.full = append(b.full, full)
 		// The next will be as large, and need not grow.
-		b.open = &draft{answers: make([]byte, 0, len(full.answers)), requests: make([]byte, 0, len(full.requests))}
+		b.filling = &pending{answers: make([]byte, 0, len(full.answers)), requests: make([]byte, 0, len(full.requests))}
 	}
 }
 
-// waiting returns how many full drafts are not yet written.
+// waiting returns how many full segments are not yet written.
 func (b *book) waiting() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.sealed)
+	return len(b.full)
 }
 
 // unwritten returns how many recorded exchanges are neither in a segment nor in
@@ -80,8 +82,8 @@ func (b *book) waiting() int {
 func (b *book) unwritten() (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, d := range append(slices.Clone(b.sealed), b.open) {
-		n += len(d.keys) - d.written
+	for _, p := range append(slices.Clone(b.full), b.filling) {
+		n += len(p.keys) - p.written
 	}
 	return n
 }
@@ -90,15 +92,15 @@ func (b *book) unwritten() (n int) {
 func (b *book) finish(ctx context.Context) error {
 	b.mu.Lock()
 	b.closed = true
-	b.seal()
-	if n := len(b.sealed); n > 0 {
-		b.sealed[n-1].last = true
+	b.startNext()
+	if n := len(b.full); n > 0 {
+		b.full[n-1].last = true
 	}
 	b.mu.Unlock()
 	return b.drain(ctx)
 }
 
-// flush writes everything: full drafts as segments, and what else there is to
+// flush writes everything: what is full as segments, and what else there is to
 // the journal. What could not be written stays for the next time.
 func (b *book) flush(ctx context.Context) error {
 	if err := b.drain(ctx); err != nil {
@@ -107,35 +109,35 @@ func (b *book) flush(ctx context.Context) error {
 	return b.writeJournal(ctx)
 }
 
-// drain writes the full drafts. One of drain, flush and finish runs at a time.
+// drain writes the full segments. One of drain, flush and finish runs at a time.
 func (b *book) drain(ctx context.Context) error {
 	b.mu.Lock()
-	todo := slices.Clone(b.sealed)
+	todo := slices.Clone(b.full)
 	b.mu.Unlock()
-	for _, d := range todo {
-		if err := b.write(ctx, d); err != nil {
+	for _, p := range todo {
+		if err := b.write(ctx, p); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// write stores a sealed draft and moves its exchanges into the index. Its key
+// write stores a full segment and moves its exchanges into the index. Its key
 // is a digest, so writers side by side cannot collide.
-func (b *book) write(ctx context.Context, d *draft) error {
-	h, e, err := b.encode(d)
+func (b *book) write(ctx context.Context, p *pending) error {
+	h, e, err := b.encode(p)
 	if err != nil {
 		return err
 	}
-	o := object{key: segmentKey(b.prefix, e.digest, e.head), digest: e.digest, head: e.head}
+	o := object{key: segmentKey(b.prefix, e.digest, e.headerSize), digest: e.digest, headerSize: e.headerSize}
 	if err := b.ledger.opt.Bucket.Put(ctx, o.key, bytes.NewReader(e.data), int64(len(e.data))); err != nil {
 		return fmt.Errorf("ledger: %w", err)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.sealed = slices.DeleteFunc(b.sealed, func(s *draft) bool { return s == d })
-	for _, k := range d.keys {
-		if b.recent[k].draft == d {
+	b.full = slices.DeleteFunc(b.full, func(s *pending) bool { return s == p })
+	for _, k := range p.keys {
+		if b.recent[k].in == p {
 			delete(b.recent, k)
 		}
 	}
@@ -143,16 +145,17 @@ func (b *book) write(ctx context.Context, d *draft) error {
 	return nil
 }
 
-// writeJournal writes the open draft over what the journal held, if it has more.
+// writeJournal writes the segment being filled over what the journal held, if it
+// has more.
 func (b *book) writeJournal(ctx context.Context) error {
 	b.mu.Lock()
-	d := b.open
-	n := len(d.keys)
+	p := b.filling
+	n := len(p.keys)
 	b.mu.Unlock()
-	if n == d.written {
+	if n == p.written {
 		return nil
 	}
-	h, e, err := b.encode(d)
+	h, e, err := b.encode(p)
 	if err != nil {
 		return err
 	}
@@ -161,7 +164,7 @@ func (b *book) writeJournal(ctx context.Context) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	d.written = len(h.Keys)
+	p.written = len(h.Keys)
 	return nil
 }
 
@@ -182,11 +185,11 @@ func (b *book) putJournal(ctx context.Context, digest string, data []byte) error
 	return bucket.Put(ctx, journalKey(b.prefix, b.journal), bytes.NewReader(data), int64(len(data)))
 }
 
-// encode encodes a draft as it is now.
-func (b *book) encode(d *draft) (*header, encoded, error) {
+// encode encodes a pending segment as it is now.
+func (b *book) encode(p *pending) (*header, encoded, error) {
 	b.mu.Lock()
-	d.mark(b.ledger.opt.Now())
-	now := *d
+	p.mark(b.ledger.opt.Now())
+	now := *p
 	b.mu.Unlock()
 	h := &header{Model: b.identity, Keys: now.keys, Failed: now.failed}
 	h.setMarks(now.marks)
@@ -199,9 +202,9 @@ func (b *book) encode(d *draft) (*header, encoded, error) {
 
 // mark gives those exchanges a time that have none. They keep it, even if they could
 // not be written now, so that it is the same in the journal and in the segment.
-func (d *draft) mark(now time.Time) {
-	if d.marked < len(d.keys) {
-		d.marks = append(d.marks, mark{d.marked, now.UnixMicro()})
-		d.marked = len(d.keys)
+func (p *pending) mark(now time.Time) {
+	if p.marked < len(p.keys) {
+		p.marks = append(p.marks, mark{p.marked, now.UnixMicro()})
+		p.marked = len(p.keys)
 	}
 }
