@@ -4,7 +4,7 @@ MINIO    := $(CACHE)/minio
 LINTER   := $(CACHE)/golangci-lint
 KUBERNETES := $(CACHE)/kubernetes/kubelet
 ARGO     := $(CACHE)/argo/workflow-controller
-GOTEST   := go test -race -timeout 30m
+GOTEST   := go test -race -timeout 30m -parallel 6
 IMAGE    ?= gymline:dev
 export GYMLINE_MINIO := $(MINIO)
 
@@ -13,8 +13,10 @@ export GYMLINE_MINIO := $(MINIO)
 build: ## the gymline binary
 	go build -o bin/gymline ./orchestrator
 
+# The commands' tests wait for processes and servers much of their time: they
+# begin first, several at once, and the others fill the processors.
 test: $(MINIO) ## unit, fuzz seeds, command scripts and integration with real servers
-	$(GOTEST) ./...
+	$(GOTEST) ./orchestrator ./...
 
 lint: $(LINTER) ## vet, golangci-lint with the arrows of the design, tidy modules
 	go vet ./...

@@ -51,13 +51,13 @@ func TestBatches(t *testing.T) {
 	samples := "samples=" + filepath.Join(repo(t), "configs", "samples")
 	s := newModelServer(t)
 	s.Batches = &simtest.Batches{Now: time.Now}
-	direct := lab{t, t.TempDir()}
+	direct := newLab(t)
 	config := s.paid(t, direct.dir)
 	common := []string{"run", config, "--input", samples, "--set", "generate.scenes.count=16", "--set", "generate.maxEvents=5"}
 	direct.output(common...)
 	want, calls := direct.digests("paid-1"), s.Calls.Load()
 
-	l := lab{t, t.TempDir()}
+	l := newLab(t)
 	inBatches := func(l lab) []string { return append(common[:len(common):len(common)], "--profile", batched(t, l.dir)) }
 	l.output(inBatches(l)...)
 	if l.digests("paid-1") != want {
@@ -75,7 +75,7 @@ func TestBatches(t *testing.T) {
 
 	t.Run("killed", func(t *testing.T) {
 		s.Batches = &simtest.Batches{Now: time.Now}
-		l := lab{t, t.TempDir()}
+		l := newLab(t)
 		args := inBatches(l)
 		s.Batches.Hold(true)
 		l.killWhen(func() bool { return s.Batches.Calls("GET /v1/batches/{id}") > 3 }, args...)
@@ -97,7 +97,7 @@ func TestBatches(t *testing.T) {
 			}
 			return ""
 		}}
-		l := lab{t, t.TempDir()}
+		l := newLab(t)
 		l.output(inBatches(l)...)
 		if l.digests("paid-1") != want {
 			t.Error("expiry gave other artifacts")
@@ -108,7 +108,7 @@ func TestBatches(t *testing.T) {
 	})
 	t.Run("cancelled", func(t *testing.T) {
 		s.Batches = &simtest.Batches{Now: time.Now}
-		l := lab{t, t.TempDir()}
+		l := newLab(t)
 		args := inBatches(l)
 		s.Batches.Hold(true)
 		stderr := make(chan string, 1)

@@ -111,7 +111,7 @@ spec: {parallelism: {shards: 4, inFlight: 2}}
 	s := newBillingServer(t)
 	config := s.paid(t, dir)
 
-	free := lab{t, t.TempDir()}
+	free := newLab(t)
 	free.output(args(config)...)
 	requests, _, usd := s.count()
 	if usd == 0 || requests < 200 {
@@ -120,7 +120,7 @@ spec: {parallelism: {shards: 4, inFlight: 2}}
 
 	// Half of it: the run stops, and says so.
 	s.forget()
-	l := lab{t, t.TempDir()}
+	l := newLab(t)
 	half := func(usd string) []string { return args(config, "--set", "budget.usd="+usd) }
 	limit := usd / 2
 	text := func(usd float64) string { data, _ := json.Marshal(usd); return string(data) }

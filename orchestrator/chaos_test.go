@@ -20,13 +20,13 @@ func TestChaos(t *testing.T) {
 	t.Parallel()
 	samples := "samples=" + filepath.Join(repo(t), "configs", "samples")
 	calm := newModelServer(t)
-	quiet := lab{t, t.TempDir()}
+	quiet := newLab(t)
 	quiet.output("run", calm.paid(t, quiet.dir), "--input", samples)
 
 	chaos := &simtest.Chaos{Server: &simtest.Server{Key: canary}, Share: 0.3, Hang: 5 * time.Second, Slow: 300 * time.Millisecond}
 	front := httptest.NewServer(chaos)
 	t.Cleanup(front.Close)
-	l := lab{t, t.TempDir()}
+	l := newLab(t)
 	profile := filepath.Join(l.dir, "profile.yaml")
 	if err := os.WriteFile(profile, []byte(`
 apiVersion: gymline/v1alpha1

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -20,12 +21,15 @@ import (
 type lab struct {
 	t   *testing.T
 	dir string
+	env []string // beside this process's own
 }
+
+func newLab(t *testing.T, env ...string) lab { return lab{t, t.TempDir(), env} }
 
 func (l lab) command(args ...string) *exec.Cmd {
 	cmd := exec.Command("gymline", args...)
 	cmd.Dir = l.dir
-	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(append(os.Environ(), "GORACE=atexit_sleep_ms=0"), l.env...)
 	return cmd
 }
 
@@ -89,13 +93,31 @@ func (l lab) during(at func(progress.Event) bool, act func(*exec.Cmd) error, arg
 	return err
 }
 
+var undisturbed struct {
+	once    sync.Once
+	digests string
+}
+
+// quickstart has the digests of a quickstart that nothing disturbs; it is run once.
+func quickstart(t *testing.T) string {
+	t.Helper()
+	undisturbed.once.Do(func() {
+		l := newLab(t)
+		l.output("run", filepath.Join(repo(t), "configs", "quickstart.yaml"))
+		undisturbed.digests = l.digests("quickstart-1")
+	})
+	if undisturbed.digests == "" {
+		t.Fatal("the undisturbed quickstart failed")
+	}
+	return undisturbed.digests
+}
+
 // The orchestrator is killed outright at several moments; the same command then
 // finishes, with the digests of an undisturbed run, and repeats no finished shard.
 func TestKillNine(t *testing.T) {
+	t.Parallel()
 	config := filepath.Join(repo(t), "configs", "quickstart.yaml")
-	calm := lab{t, t.TempDir()}
-	calm.output("run", config)
-	want := calm.digests("quickstart-1")
+	want := quickstart(t)
 
 	for name, at := range map[string]func(progress.Event) bool{
 		"as a step starts": func(e progress.Event) bool { return e.Step == "generate" && e.State == progress.Running },
@@ -104,7 +126,7 @@ func TestKillNine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := lab{t, t.TempDir()}
+			l := newLab(t)
 			err := l.until(syscall.SIGKILL, at, "run", config)
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) || exit.ExitCode() != -1 {
@@ -124,14 +146,13 @@ func TestKillNine(t *testing.T) {
 
 // An interrupt ends the run with its own exit code; what was done is kept.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	config := filepath.Join(repo(t), "configs", "quickstart.yaml")
-	calm := lab{t, t.TempDir()}
-	calm.output("run", config)
-	want := calm.digests("quickstart-1")
+	want := quickstart(t)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
-			l := lab{t, t.TempDir()}
+			l := newLab(t)
 			err := l.until(sig, func(e progress.Event) bool { return e.State == progress.Succeeded && e.Step == "generate" }, "run", config)
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) || exit.ExitCode() != fault.Interrupted {

@@ -70,13 +70,13 @@ func holds(t *testing.T, e *estimate.Estimate, u llm.Usage) {
 
 // The estimate's range holds what runs with served models really cost.
 func TestEstimateOfServedModels(t *testing.T) {
-	t.Setenv("OPENAI_API_KEY", canary)
+	t.Parallel()
 	s := newModelServer(t)
 	data, err := os.ReadFile(filepath.Join(repo(t), "configs", "openai.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := lab{t, t.TempDir()}
+	l := newLab(t, "OPENAI_API_KEY="+canary)
 	config := filepath.Join(l.dir, "served.yaml")
 	text := strings.ReplaceAll(string(data), "https://api.openai.com/v1", s.http.URL+"/v1")
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
@@ -102,7 +102,8 @@ func TestEstimateOfServedModels(t *testing.T) {
 
 // Stand-ins cost nothing, and what is estimated of them is what they do.
 func TestEstimateOfQuickstart(t *testing.T) {
-	l := lab{t, t.TempDir()}
+	t.Parallel()
+	l := newLab(t)
 	config := filepath.Join(repo(t), "configs", "quickstart.yaml")
 	e := l.estimate(config)
 	if len(e.Models) != 3 || !e.Models[0].Simulated || e.USD != (estimate.Range{}) {
@@ -126,7 +127,8 @@ func TestEstimateOfQuickstart(t *testing.T) {
 
 // Scenes of a file and scenes that are written stand in the sample in proportion.
 func TestEstimateOfScenesOfAFile(t *testing.T) {
-	l := lab{t, t.TempDir()}
+	t.Parallel()
+	l := newLab(t)
 	var scenes strings.Builder
 	for i := range 40 {
 		fmt.Fprintf(&scenes, `

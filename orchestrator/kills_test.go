@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -19,19 +22,16 @@ import (
 	"github.com/gymline/gymline/internal/sim/simtest"
 )
 
-// A counter keeps when each call to the server behind it began and was answered.
+// A counter counts the calls to the server behind it, and tells when there are enough.
 type counter struct {
 	server http.Handler
 
-	mu      sync.Mutex
-	latency time.Duration
-	calls   []*counted
-}
-
-type counted struct {
-	body         [32]byte
-	began, ended time.Time // ended is zero while it is in flight
-	answered     bool
+	mu       sync.Mutex
+	latency  time.Duration
+	begun    int
+	at       int           // the count at which reached is closed
+	reached  chan struct{} // nil, or for somebody who waits
+	answered map[[32]byte]int
 }
 
 func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -39,53 +39,49 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	call := &counted{body: sha256.Sum256(body), began: time.Now()}
-	c.mu.Lock()
-	c.calls = append(c.calls, call)
-	latency := c.latency
-	c.mu.Unlock()
-	time.Sleep(latency)
+	time.Sleep(c.begin())
 	answer := httptest.NewRecorder()
 	again := r.Clone(r.Context())
-	again.Body = io.NopCloser(strings.NewReader(string(body)))
+	again.Body = io.NopCloser(bytes.NewReader(body))
 	c.server.ServeHTTP(answer, again)
-	for name, values := range answer.Header() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), answer.Header())
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(answer.Body.Bytes())
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	call.ended, call.answered = time.Now(), answer.Code == http.StatusOK
-}
-
-// lost is how many calls of a process may be lost that started and was killed at
-// those moments: those in flight, and those answered within bound before the kill.
-func (c *counter) lost(start, kill time.Time, bound time.Duration) (n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, call := range c.calls {
-		if call.began.After(start) && call.began.Before(kill) && (call.ended.IsZero() || call.ended.After(kill.Add(-bound))) {
-			n++
-		}
+	if answer.Code == http.StatusOK {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.answered[sha256.Sum256(body)]++
 	}
-	return n
 }
 
-// twice is how many calls were answered that had been answered before.
+// begin counts a call, and returns how long its answer takes.
+func (c *counter) begin() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.begun++; c.begun == c.at {
+		close(c.reached)
+	}
+	return c.latency
+}
+
+// after returns how many calls have begun, and what is closed when n more have.
+func (c *counter) after(n int) (begun int, reached <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at, c.reached = c.begun+n, make(chan struct{})
+	if n == 0 {
+		close(c.reached)
+	}
+	return c.begun, c.reached
+}
+
+// twice is how many answers were given to calls that had one.
 func (c *counter) twice() (again, all int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	seen := map[[32]byte]bool{}
-	for _, call := range c.calls {
-		if !call.answered {
-			continue
-		}
-		all++
-		if seen[call.body] {
-			again++
-		}
-		seen[call.body] = true
+	for _, n := range c.answered {
+		again += n - 1
+		all += n
 	}
 	return again, all
 }
@@ -95,26 +91,32 @@ func (c *counter) twice() (again, all int) {
 // in flight at the kills and for what the documented bound lets a kill lose.
 func TestTwentyFiveKills(t *testing.T) {
 	const (
-		kills = 25
+		kills, latency   = 25, 80 * time.Millisecond
+		shards, sessions = 2, 2 // at once
+		inFlight         = shards * sessions
 		// docs/llm.md: the time between two writes of the ledger, and one upload.
 		bound = provider.DefaultFlush + 500*time.Millisecond
+		// The calls that can be answered in that time, and those in flight.
+		lost = inFlight*int(bound/latency) + inFlight
 	)
 	t.Parallel()
 	samples := "samples=" + filepath.Join(repo(t), "configs", "samples")
-	count := &counter{server: &simtest.Server{Key: canary}, latency: 80 * time.Millisecond}
+	count := &counter{server: &simtest.Server{Key: canary}, latency: latency, answered: map[[32]byte]int{}}
 	server := &modelServer{http: httptest.NewServer(count)}
 	t.Cleanup(server.http.Close)
-	l := lab{t, t.TempDir()}
+	l := newLab(t)
 	profile := filepath.Join(l.dir, "profile.yaml")
-	if err := os.WriteFile(profile, []byte("{apiVersion: gymline/v1alpha1, kind: Profile, metadata: {name: slow}, spec: {parallelism: {inFlight: 4}}}"), 0o600); err != nil {
+	text := fmt.Sprintf("{apiVersion: gymline/v1alpha1, kind: Profile, metadata: {name: slow}, spec: {parallelism: {shards: %d, inFlight: %d}}}", shards, sessions)
+	if err := os.WriteFile(profile, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"run", server.paid(t, l.dir), "--input", samples, "--set", "generate.scenes.count=120", "--profile", profile}
+	args := []string{"run", server.paid(t, l.dir), "--input", samples, "--set", "generate.scenes.count=80", "--profile", profile}
 
 	rng := rand.New(rand.NewPCG(25, 9))
 	allowed := 0
 	for kill := 1; kill <= kills; kill++ {
-		cmd, start := l.command(args...), time.Now()
+		before, reached := count.after(rng.IntN(2 * lost))
+		cmd := l.command(args...)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -123,15 +125,18 @@ func TestTwentyFiveKills(t *testing.T) {
 		select {
 		case err := <-ended:
 			t.Fatalf("the run ended before kill %d: %v", kill, err)
-		case <-time.After(time.Duration(rng.Int64N(int64(5 * time.Second)))):
+		case <-reached:
 		}
-		at := time.Now()
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
 		<-ended
-		allowed += count.lost(start, at, bound)
+		now, _ := count.after(0)
+		allowed += min(now-before, lost)
 	}
+	count.mu.Lock()
+	count.latency = 0
+	count.mu.Unlock()
 	last := endOf(t, l.output(append(args, "-o", "json")...))
 	again, all := count.twice()
 	t.Logf("%d calls, %d of them made twice; the kills may cost %d", all, again, allowed)
@@ -141,10 +146,7 @@ func TestTwentyFiveKills(t *testing.T) {
 	if again > all/2 {
 		t.Errorf("%d of %d calls were made twice: the bound says nothing here", again, all)
 	}
-	calm := lab{t, t.TempDir()}
-	count.mu.Lock()
-	count.latency = 0
-	count.mu.Unlock()
+	calm := newLab(t)
 	calm.output(args...)
 	if got, want := l.digests(last.Run), calm.digests("paid-1"); got != want {
 		t.Errorf("the digests differ from an undisturbed run's:\n%s\n%s", got, want)

@@ -36,10 +36,14 @@ func repo(t testing.TB) string {
 	return dir
 }
 
-func TestScripts(t *testing.T) { scripts(t, "testdata/script", nil) }
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	scripts(t, "testdata/script", nil)
+}
 
 // The same against a real MinIO server.
 func TestMinIOScripts(t *testing.T) {
+	t.Parallel()
 	server := miniotest.Start(t)
 	scripts(t, "testdata/minio", map[string]string{
 		"MINIO_URL": server.Endpoint, "MINIO_USER": server.AccessKey, "MINIO_PASSWORD": string(server.SecretKey),

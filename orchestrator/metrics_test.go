@@ -56,7 +56,7 @@ func TestMetricsDuringARun(t *testing.T) {
 		s.ServeHTTP(w, r)
 	}))
 	t.Cleanup(s.http.Close)
-	l := lab{t, t.TempDir()}
+	l := newLab(t)
 	cmd := l.command("run", s.paid(t, l.dir), "--input", "samples="+filepath.Join(repo(t), "configs", "samples"), "-o", "json", "--metrics", "127.0.0.1:0")
 	var stdout bytes.Buffer
 	cmd.Stdout = &stdout
@@ -112,12 +112,13 @@ func TestMetricsDuringARun(t *testing.T) {
 
 // An address that is taken is told before any work.
 func TestMetricsAddressInUse(t *testing.T) {
+	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	l := lab{t, t.TempDir()}
+	l := newLab(t)
 	address := taken.Addr().String()
 	stderr := l.fails(78, "run", filepath.Join(repo(t), "configs", "quickstart.yaml"), "--metrics", address)
 	if !strings.Contains(stderr, address) || !strings.Contains(stderr, "address already in use") || !strings.Contains(stderr, "--metrics") {

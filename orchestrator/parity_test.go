@@ -59,8 +59,12 @@ func (nobody) Emit(progress.Event) {}
 // A pod is started as the local engine's child is: the same command line, and the
 // same environment but for what belongs to the machine.
 func TestParity(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"quickstart", "handoff", "openai"} {
-		t.Run(name, func(t *testing.T) { parity(t, name) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			parity(t, name)
+		})
 	}
 }
 

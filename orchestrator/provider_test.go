@@ -63,11 +63,11 @@ spec:
 // A paid call is recorded: nothing is asked twice, with --fresh, after a crash
 // or ever; and the API key stays in the environment.
 func TestPaidCalls(t *testing.T) {
-	t.Setenv("PAID_KEY", canary)
+	t.Parallel()
 	samples := "samples=" + filepath.Join(repo(t), "configs", "samples")
 
 	s := newModelServer(t)
-	l := lab{t, t.TempDir()}
+	l := newLab(t)
 	config := s.paid(t, l.dir)
 	out := l.output("run", config, "--input", samples, "-o", "json")
 	first := s.Calls.Load()
@@ -87,7 +87,7 @@ func TestPaidCalls(t *testing.T) {
 	searchFor(t, l.dir, canary)
 
 	// A replay needs neither key nor server, and fails on what was not recorded.
-	t.Setenv("PAID_KEY", "")
+	l.env = []string{"PAID_KEY="}
 	l.output("run", config, "--input", samples, "--fresh", "--replay-only")
 	if l.digests("paid-3") != l.digests("paid-1") || s.Calls.Load() != first {
 		t.Error("the replay differs, or made calls")
@@ -95,10 +95,9 @@ func TestPaidCalls(t *testing.T) {
 	if stderr := l.fails(65, "run", config, "--input", samples, "--replay-only", "--set", "seed=8"); !strings.Contains(stderr, "--replay-only to call") {
 		t.Errorf("%s", stderr)
 	}
-	t.Setenv("PAID_KEY", canary) // and so runs alone: the key changes below
 
 	// Killed in the middle, then again: the same artifacts.
-	crashed := lab{t, t.TempDir()}
+	crashed := newLab(t)
 	_ = crashed.until(syscall.SIGKILL, func(e progress.Event) bool { return e.Usage != nil && e.Usage.Calls > 40 }, "run", config, "--input", samples)
 	crashed.output("run", config, "--input", samples)
 	if crashed.digests("paid-2") != l.digests("paid-1") {
@@ -107,7 +106,7 @@ func TestPaidCalls(t *testing.T) {
 
 	// A refused key ends the run at once; one that is not set, before it opens.
 	s.Status.Store(http.StatusUnauthorized)
-	other := lab{t, t.TempDir()}
+	other := newLab(t)
 	before := s.Calls.Load()
 	if stderr := other.fails(78, "run", config, "--input", samples); strings.Contains(stderr, canary) || !strings.Contains(stderr, "401") {
 		t.Errorf("%s", stderr)
@@ -115,7 +114,7 @@ func TestPaidCalls(t *testing.T) {
 	if n := s.Calls.Load() - before; n > 130 {
 		t.Errorf("%d calls after the key was refused", n)
 	}
-	t.Setenv("PAID_KEY", "")
+	other.env = []string{"PAID_KEY="}
 	if stderr := other.fails(78, "run", config, "--input", samples); !strings.Contains(stderr, "not set: PAID_KEY") {
 		t.Errorf("%s", stderr)
 	}

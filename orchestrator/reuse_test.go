@@ -40,7 +40,7 @@ spec:
 	if err != nil {
 		t.Fatal(err)
 	}
-	return lab{t, dir}, config
+	return lab{t: t, dir: dir}, config
 }
 
 // events reads what a run told with -o json.

@@ -14,11 +14,14 @@ import (
 	"github.com/gymline/gymline/internal/store/miniotest"
 )
 
+// onServer is a lab whose profiles may name the server's keys.
+func onServer(t *testing.T, srv *miniotest.Server) lab {
+	return newLab(t, "MINIO_USER="+srv.AccessKey, "MINIO_PASSWORD="+string(srv.SecretKey))
+}
+
 // shared writes a profile whose store is a bucket of the server.
 func shared(t *testing.T, l lab, srv *miniotest.Server, bucket string) string {
 	t.Helper()
-	t.Setenv("MINIO_USER", srv.AccessKey)
-	t.Setenv("MINIO_PASSWORD", string(srv.SecretKey))
 	file := filepath.Join(l.dir, "shared.yaml")
 	text := fmt.Sprintf(`
 apiVersion: gymline/v1alpha1
@@ -47,11 +50,11 @@ func (l lab) digestsIn(profile, run string) string {
 // run says so. When the server is back the same command goes on, to the
 // digests of a run that nothing disturbed.
 func TestServerDies(t *testing.T) {
+	t.Parallel()
 	srv := miniotest.Start(t)
 	config := filepath.Join(repo(t), "configs", "quickstart.yaml")
-	calm := lab{t, t.TempDir()}
-	calm.output("run", config)
-	l := lab{t, t.TempDir()}
+	want := quickstart(t)
+	l := onServer(t, srv)
 	profile := shared(t, l, srv, "dies")
 	at := func(e progress.Event) bool { return e.Step == "generate" && e.State == progress.Succeeded }
 	err := l.during(at, func(*exec.Cmd) error { srv.Kill(t); return nil }, "run", config, "--profile", profile)
@@ -61,7 +64,7 @@ func TestServerDies(t *testing.T) {
 	}
 	srv.Resume(t)
 	l.output("run", config, "--profile", profile)
-	if l.digestsIn(profile, "quickstart-2") != calm.digests("quickstart-1") {
+	if l.digestsIn(profile, "quickstart-2") != want {
 		t.Error("the digests differ from an undisturbed run's")
 	}
 }
@@ -69,15 +72,16 @@ func TestServerDies(t *testing.T) {
 // What was paid for is kept on a server as it is in a folder: a run that is
 // killed goes on, and a replay makes no call.
 func TestPaidCallsOnAServer(t *testing.T) {
+	t.Parallel()
 	srv := miniotest.Start(t)
 	s := newModelServer(t)
 	samples := "samples=" + filepath.Join(repo(t), "configs", "samples")
-	calm := lab{t, t.TempDir()}
+	calm := newLab(t)
 	calm.output("run", s.paid(t, calm.dir), "--input", samples)
 	want := calm.digests("paid-1")
 	calls := s.Calls.Load()
 
-	l := lab{t, t.TempDir()}
+	l := onServer(t, srv)
 	config, profile := s.paid(t, l.dir), shared(t, l, srv, "paid")
 	args := []string{"run", config, "--input", samples, "--profile", profile}
 	_ = l.until(syscall.SIGKILL, func(e progress.Event) bool { return e.Usage != nil && e.Usage.Calls > 40 }, args...)
@@ -100,7 +104,7 @@ func TestPaidCallsOnAServer(t *testing.T) {
 func TestTwoPaidRunsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newModelServer(t)
-	l := lab{t, t.TempDir()}
+	l := newLab(t)
 	args := []string{"run", s.paid(t, l.dir), "--input", "samples=" + filepath.Join(repo(t), "configs", "samples")}
 	other := l.command(args...)
 	opened := func(e progress.Event) bool { return e.Type == progress.RunOpened }

@@ -58,8 +58,8 @@ func TestCheck(t *testing.T) {
 		want   []string
 	}{
 		{
-			name: "many pods", config: func(c *Config) { c.Pods = 1000 }, plan: func(p *plan.Plan) { steps(p, 20, 10_000) },
-			want: []string{"a Workflow of 40", "nodes: the chance that Argo confuses two of them is", "1% is allowed", "compressed, and Argo holds 699050", "lower spec.argo.pods of the profile, now 1000"},
+			name: "many pods", config: func(c *Config) { c.Pods = 1000 }, plan: func(p *plan.Plan) { steps(p, 12, 10_000) },
+			want: []string{"a Workflow of 24", "nodes: the chance that Argo confuses two of them is", "1% is allowed", "compressed, and Argo holds 699050", "lower spec.argo.pods of the profile, now 1000"},
 		},
 		{
 			name: "many steps", plan: func(p *plan.Plan) { steps(p, 40, 10_000) },

@@ -49,7 +49,7 @@ func childProcess() {
 	tries, _ := filepath.Glob(filepath.Join(dir, step+"-"+shard+"-try*"))
 	os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%s-try%d", step, shard, len(tries))), []byte(strconv.Itoa(os.Getpid())), 0o600)
 	terms := make(chan os.Signal, 1)
-	if kind == "hang" || kind == "stubborn" {
+	if kind == "hang" || kind == "stubborn" || kind == "late" {
 		signal.Notify(terms, syscall.SIGTERM)
 	}
 	if kind == "bad" {
@@ -83,14 +83,14 @@ func childProcess() {
 			os.Exit(fault.Interrupted)
 		}
 	case "late": // succeeds although it was asked to leave
-		signal.Ignore(syscall.SIGTERM)
-		log("ready")
-		time.Sleep(200 * time.Millisecond)
+		ready(step)
+		<-terms
 	case "killed":
 		if len(tries) == 0 {
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		}
 	case "hang", "stubborn":
+		ready(step)
 		for range terms {
 			log("term")
 			if kind == "hang" {
@@ -106,15 +106,24 @@ func childProcess() {
 	os.Exit(0)
 }
 
+// ready tells, by the one event of its type here, that a child will get signals.
+func ready(step string) {
+	json.NewEncoder(os.Stdout).Encode(progress.Event{Type: progress.Progress, Step: step})
+}
+
 type events struct {
-	mu   sync.Mutex
-	list []progress.Event
+	mu    sync.Mutex
+	list  []progress.Event
+	ready func() // when a child is
 }
 
 func (e *events) Emit(ev progress.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.list = append(e.list, ev)
+	if ev.Type == progress.Progress && e.ready != nil {
+		e.ready()
+	}
 }
 
 func (e *events) states(step string) (out []string) {
@@ -271,16 +280,7 @@ func TestTwoFailuresAreBothTold(t *testing.T) {
 func TestWorkThatEndsDuringAnInterruptCounts(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	dir := t.TempDir()
-	go func() {
-		defer cancel()
-		for range 500 {
-			if log, _ := os.ReadFile(filepath.Join(dir, "log")); bytes.Contains(log, []byte("ready")) {
-				return
-			}
-			time.Sleep(5 * time.Millisecond)
-		}
-	}()
-	sink := &events{}
+	sink := &events{ready: cancel}
 	failures, err := Run(ctx, config(t, dir), &plan.Plan{Steps: []plan.Step{step("a", "late", 1)}}, "r-1", sink)
 	if err != nil || failures != nil || fmt.Sprint(sink.states("a")) != "[Running Succeeded]" {
 		t.Error(err, failures, sink.states("a"))
@@ -303,16 +303,7 @@ func TestInterrupt(t *testing.T) {
 		dir := t.TempDir()
 		cfg := config(t, dir)
 		cfg.Grace = 300 * time.Millisecond
-		go func() {
-			defer cancel()
-			for range 500 {
-				if log, _ := os.ReadFile(filepath.Join(dir, "log")); bytes.Contains(log, []byte("start")) {
-					return
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
-		}()
-		sink := &events{}
+		sink := &events{ready: cancel}
 		failures, err := Run(ctx, cfg, &plan.Plan{Steps: []plan.Step{step("a", kind, 1)}}, "r-1", sink)
 		if err != context.Canceled || failures != nil {
 			t.Errorf("%s: %v %v", kind, err, failures)
@@ -337,10 +328,11 @@ func TestChildrenGetOnlyTheGivenEnvironment(t *testing.T) {
 	}
 }
 
-// engineProcess runs a hanging child from a process that the test kills.
+// engineProcess runs a hanging child from a process that the test kills, and
+// writes a line once the child is ready.
 func engineProcess() {
 	exe, _ := os.Executable()
 	cfg := Config{Binary: exe, Env: environment("GYMLINE_TEST_DIR=" + os.Getenv("GYMLINE_TEST_ENGINE")), Parallel: 1, Grace: time.Second}
-	_, _ = Run(context.Background(), cfg, &plan.Plan{Steps: []plan.Step{step("a", "stubborn", 1)}}, "r-1", &events{})
+	_, _ = Run(context.Background(), cfg, &plan.Plan{Steps: []plan.Step{step("a", "stubborn", 1)}}, "r-1", &events{ready: func() { fmt.Println("ready") }})
 	os.Exit(0)
 }

@@ -38,13 +38,14 @@ type server struct {
 	*httptest.Server
 	calls, inFlight, most atomic.Int64
 	gate                  chan struct{} // when set, a call waits for it
+	waiting               chan struct{} // and this tells of each that does
 
 	mu    sync.Mutex
 	tries map[string]int
 }
 
 func newServer(t *testing.T) *server {
-	s := &server{tries: map[string]int{}}
+	s := &server{tries: map[string]int{}, waiting: make(chan struct{}, 64)}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Close)
 	return s
@@ -64,6 +65,7 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s.gate != nil {
+		s.waiting <- struct{}{}
 		select {
 		case <-s.gate:
 		case <-r.Context().Done():
@@ -315,9 +317,7 @@ func TestLateAnswerIsKept(t *testing.T) {
 	done := make(chan struct{})
 	c := openModel(t, s, srv.model())
 	go func() { defer close(done); _, _ = c.Chat(ctx, ask("x")) }()
-	for srv.inFlight.Load() < 1 {
-		time.Sleep(time.Millisecond)
-	}
+	<-srv.waiting
 	cancel()
 	close(srv.gate)
 	<-done
@@ -427,8 +427,8 @@ func TestCancel(t *testing.T) {
 			}
 		})
 	}
-	for srv.inFlight.Load() < 4 {
-		time.Sleep(time.Millisecond)
+	for range 4 {
+		<-srv.waiting
 	}
 	cancel()
 	wg.Wait()
