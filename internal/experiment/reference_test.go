@@ -26,20 +26,21 @@ const referenceIntro = `# Configuration
 
 <!-- Generated from internal/experiment by go generate. Do not edit. -->
 
-Two kinds of file answer two questions: an [Experiment](#experiment) says what to run, a [Profile](#profile) says where
-and how fast. ` + "`gymline validate FILE…`" + ` checks files of both kinds and reports every problem at once, each as
-` + "`file:line:column: path: what is wrong; what to do`" + `. ` + "`gymline schema Experiment`" + ` and ` + "`gymline schema Profile`" + ` print
-JSON Schemas for editors.
+Two kinds of file answer two questions: an [Experiment](#experiment) says what to run, a
+[Profile](#profile) says where and how fast. ` + "`gymline validate FILE…`" + ` checks files of both kinds and
+reports every problem at once, each as ` + "`file:line:column: path: what is wrong; what to do`" + `.
+` + "`gymline schema Experiment`" + ` and ` + "`gymline schema Profile`" + ` print JSON Schemas for editors.
 
-- A file is one YAML document of at most 64 KiB. Unknown and repeated keys are errors. Anchors, aliases, merge keys, tags
-  and directives are not supported, so each value stands where it is used.
-- Secrets are references, ` + "`{env: NAME}`" + `. What looks like a secret is refused wherever it stands, in comments too, and no
-  message shows it.
-- ` + "`--set PATH=VALUE`" + ` overrides a field of an experiment by its path under ` + "`spec`" + `, and is part of its digest. VALUE is
-  YAML: ` + "`--set generate.shards=16`" + `, ` + "`--set 'export.sets=[agent]'`" + `, ` + "`--set evaluate.candidates.0.model=sim`" + `. The value ` + "`null`" + `
-  removes the field, so ` + "`--set export=null`" + ` leaves a section out.
-- ` + "`--input NAME=PATH`" + ` says where an input lies, relative to the working directory. A path in the file is relative to
-  the file, and lies in its folder or below.
+- A file is one YAML document of at most 64 KiB. Unknown and repeated keys are errors. Anchors,
+  aliases, merge keys, tags and directives are not supported, so each value stands where it is used.
+- Secrets are references, ` + "`{env: NAME}`" + `. What looks like a secret is refused wherever it stands, in
+  comments too, and no message shows it.
+- ` + "`--set PATH=VALUE`" + ` overrides a field of an experiment by its path under ` + "`spec`" + `, and is part of its
+  digest. VALUE is YAML: ` + "`--set generate.shards=16`" + `, ` + "`--set 'export.sets=[agent]'`" + `,
+  ` + "`--set evaluate.candidates.0.model=sim`" + `. The value ` + "`null`" + ` removes the field, so
+  ` + "`--set export=null`" + ` leaves a section out.
+- ` + "`--input NAME=PATH`" + ` says where an input lies, relative to the working directory. A path in the
+  file is relative to the file, and lies in its folder or below.
 - A field without a default is left out unless it is required.
 
 `
@@ -98,7 +99,7 @@ func writeReference(t *testing.T) string {
 			if typ == kind.typ {
 				level = "##"
 			}
-			fmt.Fprintf(&b, "%s %s\n\n%s\n", level, typ.Name(), describe(typ).doc)
+			fmt.Fprintf(&b, "%s %s\n\n%s\n", level, typ.Name(), wrapped(describe(typ).doc))
 			if typ == kind.typ {
 				fmt.Fprintf(&b, "\n```yaml\n%s```\n", example)
 			}
@@ -106,6 +107,26 @@ func writeReference(t *testing.T) string {
 		})
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// wrapped breaks prose into lines of at most 100 characters.
+func wrapped(prose string) string {
+	var b strings.Builder
+	n := 0
+	for _, word := range strings.Fields(prose) {
+		width := len([]rune(word))
+		switch {
+		case n > 0 && n+1+width > 100:
+			b.WriteByte('\n')
+			n = 0
+		case n > 0:
+			b.WriteByte(' ')
+			n++
+		}
+		b.WriteString(word)
+		n += width
+	}
+	return b.String()
 }
 
 func writeTable(b *strings.Builder, o object) {
