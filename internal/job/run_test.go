@@ -230,7 +230,7 @@ func TestProgressCountsRowsAndCalls(t *testing.T) {
 	w := newWorld(t)
 	w.open("test-1", false)
 	w.models = jobtest.Models(func(llm.Model) (llm.Chatter, error) {
-		return jobtest.ChatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
+		return llm.ChatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
 			return &llm.Response{Usage: llm.Usage{Prompt: 1000, Cached: 400, Completion: 100, USD: 0.5}}, nil
 		}), nil
 	})

@@ -17,6 +17,12 @@ type Chatter interface {
 	Chat(ctx context.Context, req *Request) (*Response, error)
 }
 
+// A ChatFunc is a Chatter made of a function.
+type ChatFunc func(ctx context.Context, req *Request) (*Response, error)
+
+// Chat calls f.
+func (f ChatFunc) Chat(ctx context.Context, req *Request) (*Response, error) { return f(ctx, req) }
+
 // Roles of a message.
 const (
 	System    = "system"

@@ -222,7 +222,7 @@ func TestPredictRepairsAndFails(t *testing.T) {
 
 func TestPredictRefusedAndBrokenCalls(t *testing.T) {
 	failing := func(class llm.Class) llm.Chatter {
-		return jobtest.ChatFunc(func(_ context.Context, req *llm.Request) (*llm.Response, error) {
+		return llm.ChatFunc(func(_ context.Context, req *llm.Request) (*llm.Response, error) {
 			if strings.Contains(last(req), "Types") {
 				return nil, &llm.Error{Model: "agent", Status: 400, Class: class, Err: errors.New("no")}
 			}

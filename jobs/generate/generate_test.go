@@ -280,7 +280,7 @@ func TestLineEndsMeanNothing(t *testing.T) {
 // request's own seed. What it says instead is among raw.
 func flawed(m llm.Model) (llm.Chatter, error) {
 	good := sim.New(m)
-	return jobtest.ChatFunc(func(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	return llm.ChatFunc(func(ctx context.Context, req *llm.Request) (*llm.Response, error) {
 		switch n := req.Seed % 500; {
 		case n == 0 || n < 40 && req.Schema.Name == "scene":
 			return &llm.Response{Content: "I cannot do that."}, nil
@@ -376,7 +376,7 @@ func TestShardStopsWhenTooManyRowsFail(t *testing.T) {
 		c.Params, c.InFlight, c.Tolerance = p, inFlight, job.Tolerance{Rate: 0.25, Window: 20}
 		c.Models = jobtest.Models(func(m llm.Model) (llm.Chatter, error) {
 			good := sim.New(m)
-			return jobtest.ChatFunc(func(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+			return llm.ChatFunc(func(ctx context.Context, req *llm.Request) (*llm.Response, error) {
 				if req.Schema.Name == "activity" && len(req.Messages) == 2 {
 					sessions.Add(1)
 				}
@@ -407,7 +407,7 @@ func TestFailedSceneFailsItsSessions(t *testing.T) {
 	c := gymCase(t)
 	c.Models = jobtest.Models(func(m llm.Model) (llm.Chatter, error) {
 		good := sim.New(m)
-		return jobtest.ChatFunc(func(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+		return llm.ChatFunc(func(ctx context.Context, req *llm.Request) (*llm.Response, error) {
 			if req.Schema.Name == "scene" && strings.Contains(req.Messages[1].Content, "Domain: writing") {
 				return &llm.Response{Content: `{"user":{}}`}, nil
 			}
@@ -451,7 +451,7 @@ func TestErrorsThatEndTheRun(t *testing.T) {
 			}
 			c.Models = jobtest.Models(func(m llm.Model) (llm.Chatter, error) {
 				good := sim.New(m)
-				return jobtest.ChatFunc(func(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+				return llm.ChatFunc(func(ctx context.Context, req *llm.Request) (*llm.Response, error) {
 					if calls.Add(1) < 100 {
 						return good.Chat(ctx, req)
 					}
@@ -514,7 +514,7 @@ func TestManySessionsInBoundedMemory(t *testing.T) {
 	var calls atomic.Int64
 	var first, peak atomic.Uint64
 	c.Models = jobtest.Models(func(llm.Model) (llm.Chatter, error) {
-		return jobtest.ChatFunc(func(_ context.Context, req *llm.Request) (*llm.Response, error) {
+		return llm.ChatFunc(func(_ context.Context, req *llm.Request) (*llm.Response, error) {
 			if calls.Add(1)%2000 == 0 {
 				var m runtime.MemStats
 				runtime.GC()

@@ -130,14 +130,6 @@ func (r *Result) Output(t testing.TB, name string) []byte {
 	return data
 }
 
-// A ChatFunc is a Chatter made of a function.
-type ChatFunc func(ctx context.Context, req *llm.Request) (*llm.Response, error)
-
-// Chat calls f.
-func (f ChatFunc) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
-	return f(ctx, req)
-}
-
 // A Models opens every model as one function.
 type Models func(m llm.Model) (llm.Chatter, error)
 

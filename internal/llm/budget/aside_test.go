@@ -33,8 +33,8 @@ func (d distant) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 
 // steady is a model whose calls all take two seconds and cost 500 dollars, a
 // little less than is guessed.
-func steady() replies {
-	return func(context.Context) (*llm.Response, error) {
+func steady() llm.ChatFunc {
+	return func(context.Context, *llm.Request) (*llm.Response, error) {
 		time.Sleep(2 * time.Second)
 		return &llm.Response{Content: "x", Usage: llm.Usage{Calls: 1, Prompt: 1, Completion: 500}}, nil
 	}
@@ -172,7 +172,7 @@ func TestStopWhileSettingAside(t *testing.T) {
 				mem := store.NewMem()
 				c.bucket.Bucket = mem
 				a := process(store.New(c.bucket), 1e6, 0)
-				chat := a.Wrap(replies(func(context.Context) (*llm.Response, error) {
+				chat := a.Wrap(llm.ChatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
 					t.Error("a call was made after the stop")
 					return nil, errors.New("no")
 				}), llm.Model{Name: "m"}, price)

@@ -328,23 +328,18 @@ func TestGiveBack(t *testing.T) {
 	})
 }
 
-// replies is a model that does as it is told.
-type replies func(context.Context) (*llm.Response, error)
-
-func (r replies) Chat(ctx context.Context, _ *llm.Request) (*llm.Response, error) { return r(ctx) }
-
 func TestWhatACallCosts(t *testing.T) {
-	answer := func(u llm.Usage) replies {
-		return func(context.Context) (*llm.Response, error) {
+	answer := func(u llm.Usage) llm.ChatFunc {
+		return func(context.Context, *llm.Request) (*llm.Response, error) {
 			return &llm.Response{Content: "four words of it", Usage: u}, nil
 		}
 	}
-	failure := func(err error) replies {
-		return func(context.Context) (*llm.Response, error) { return nil, err }
+	failure := func(err error) llm.ChatFunc {
+		return func(context.Context, *llm.Request) (*llm.Response, error) { return nil, err }
 	}
 	const cut = answerTokens // what is expected
 	for name, c := range map[string]struct {
-		next          replies
+		next          llm.ChatFunc
 		want, batched float64
 	}{
 		"an answer":                    {answer(llm.Usage{Prompt: 10, Completion: 3}), 3, 3},
@@ -410,7 +405,7 @@ func TestABatchIsPaidOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := store.New(store.NewMem())
 		ends := time.Now().Add(time.Hour)
-		batch := replies(func(ctx context.Context) (*llm.Response, error) {
+		batch := llm.ChatFunc(func(ctx context.Context, _ *llm.Request) (*llm.Response, error) {
 			select {
 			case <-ctx.Done():
 				return nil, ctx.Err()
@@ -457,7 +452,7 @@ func (away) Create(context.Context, string, []byte) error {
 func TestCancelWhileWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
-		next := replies(func(context.Context) (*llm.Response, error) {
+		next := llm.ChatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
 			<-gate
 			return &llm.Response{Usage: llm.Usage{Completion: 512}}, nil
 		})

@@ -19,12 +19,6 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-type chatFunc func(ctx context.Context, req *llm.Request) (*llm.Response, error)
-
-func (f chatFunc) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
-	return f(ctx, req)
-}
-
 // bubble is a clock that synctest moves.
 func bubble(seed uint64) Clock {
 	var mu sync.Mutex
@@ -43,7 +37,7 @@ func ask(bytes int) *llm.Request {
 func TestConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var inFlight, most, done atomic.Int64
-		c := Wrap(chatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
+		c := Wrap(llm.ChatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
 			n := inFlight.Add(1)
 			defer inFlight.Add(-1)
 			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
@@ -71,7 +65,7 @@ func starts(t *testing.T, n int, l llm.Limits, req *llm.Request, usage llm.Usage
 	var mu sync.Mutex
 	var at []time.Duration
 	start := time.Now()
-	c := Wrap(chatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
+	c := Wrap(llm.ChatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		at = append(at, time.Since(start))
@@ -140,7 +134,7 @@ func TestTokensAreCorrected(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := Wrap(chatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
+				c := Wrap(llm.ChatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
 					return &llm.Response{Usage: tt.used}, nil
 				}), llm.Limits{TokensPerMinute: 3600}, bubble(1))
 				req := ask(2396) // estimated at 600 tokens
@@ -173,7 +167,7 @@ func TestCancelWhileWaiting(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				hold := make(chan struct{})
-				c := Wrap(chatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
+				c := Wrap(llm.ChatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
 					<-hold
 					return &llm.Response{}, nil
 				}), l, bubble(1))

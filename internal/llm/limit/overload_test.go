@@ -67,7 +67,7 @@ func together(ctx context.Context, c llm.Chatter, n int) []error {
 func TestWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		full := false
-		l := Wrap(chatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
+		l := Wrap(llm.ChatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
 			time.Sleep(time.Second)
 			if full {
 				return nil, overload(time.Hour) // is given up at once
@@ -185,7 +185,7 @@ func TestOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var order []int
 		refuse := true
-		l := Wrap(chatFunc(func(_ context.Context, req *llm.Request) (*llm.Response, error) {
+		l := Wrap(llm.ChatFunc(func(_ context.Context, req *llm.Request) (*llm.Response, error) {
 			order = append(order, req.Replicate)
 			time.Sleep(time.Second)
 			if req.Replicate == 3 && refuse {
@@ -271,7 +271,7 @@ func TestGivesUp(t *testing.T) {
 	for refusals, fails := range map[int]bool{7: false, 1000: true} { // while others succeed
 		synctest.Test(t, func(t *testing.T) {
 			n := 0
-			l := Wrap(chatFunc(func(_ context.Context, req *llm.Request) (*llm.Response, error) {
+			l := Wrap(llm.ChatFunc(func(_ context.Context, req *llm.Request) (*llm.Response, error) {
 				if req.Replicate == 1 {
 					time.Sleep(50 * time.Second)
 					if n++; n <= refusals {
@@ -319,7 +319,7 @@ func TestOnlyOverloadsAreOurs(t *testing.T) {
 			}
 		}
 		n := 0
-		l := Wrap(chatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
+		l := Wrap(llm.ChatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
 			if n++; n == 1 {
 				return nil, &llm.Error{Status: 503, RetryAfter: time.Second, Err: errors.New("wait")}
 			}

@@ -25,7 +25,7 @@ func TestNoCallIsLost(t *testing.T) {
 			var mu sync.Mutex
 			draw := func(n int) int { mu.Lock(); defer mu.Unlock(); return r.IntN(n) }
 			var inFlight atomic.Int64
-			l := Wrap(chatFunc(func(ctx context.Context, _ *llm.Request) (*llm.Response, error) {
+			l := Wrap(llm.ChatFunc(func(ctx context.Context, _ *llm.Request) (*llm.Response, error) {
 				n := inFlight.Add(1)
 				defer inFlight.Add(-1)
 				if limits.Concurrency > 0 && n > int64(limits.Concurrency) {
@@ -79,7 +79,7 @@ func TestNoCallIsLost(t *testing.T) {
 // TestCrowd: real threads, for the race detector; a lost wake-up would hang it.
 func TestCrowd(t *testing.T) {
 	var n atomic.Int64
-	l := Wrap(chatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
+	l := Wrap(llm.ChatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
 		if n.Add(1)%100 == 0 {
 			return nil, &llm.Error{Status: 429, RetryAfter: 100 * time.Microsecond, Err: errors.New("slow down")}
 		}
@@ -113,7 +113,7 @@ func BenchmarkLimiter(b *testing.B) {
 	for _, crowd := range []int{1, 2000, 4000} {
 		for _, bound := range []int{0, crowd / 2} {
 			b.Run(fmt.Sprintf("callers=%d/concurrency=%d", crowd, bound), func(b *testing.B) {
-				l := Wrap(chatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
+				l := Wrap(llm.ChatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
 					runtime.Gosched()
 					return &llm.Response{}, nil
 				}), llm.Limits{Concurrency: bound, RequestsPerMinute: 1e12, TokensPerMinute: 1e12}, bubble(1))

@@ -9,9 +9,7 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
-type echo struct{}
-
-func (echo) Chat(_ context.Context, req *llm.Request) (*llm.Response, error) {
+func echo(_ context.Context, req *llm.Request) (*llm.Response, error) {
 	return &llm.Response{Content: req.Messages[len(req.Messages)-1].Content}, nil
 }
 
@@ -28,7 +26,7 @@ func TestRedactionIsAboveTheLedger(t *testing.T) {
 		}
 		return resp.Content
 	}
-	s := newSet(t, bucket, func(o *Options) { o.Sim = func(llm.Model) llm.Chatter { return echo{} } })
+	s := newSet(t, bucket, func(o *Options) { o.Sim = func(llm.Model) llm.Chatter { return llm.ChatFunc(echo) } })
 	const want = "call 1: [email 1] edits /home/[user 1]/notes"
 	if got := answer(s, srv.model()); got != want {
 		t.Errorf("the server was sent %q", got)

@@ -161,14 +161,10 @@ func TestListIsNotChanged(t *testing.T) {
 	}
 }
 
-type chat func(*llm.Request) (*llm.Response, error)
-
-func (c chat) Chat(_ context.Context, req *llm.Request) (*llm.Response, error) { return c(req) }
-
 func TestOnlyMessagesAreRewritten(t *testing.T) {
 	schema := &llm.Schema{Name: "a@x.com", Schema: []byte(`{"description":"a@x.com"}`)}
 	req := &llm.Request{Messages: conversationOf("a@x.com"), Schema: schema, Replicate: 3, Seed: 4}
-	resp, err := Wrap(chat(func(r *llm.Request) (*llm.Response, error) {
+	resp, err := Wrap(llm.ChatFunc(func(_ context.Context, r *llm.Request) (*llm.Response, error) {
 		if r.Messages[0].Content != "[email 1]" || r.Schema != schema || r.Replicate != 3 || r.Seed != 4 {
 			t.Errorf("sent %+v", r)
 		}
@@ -180,7 +176,9 @@ func TestOnlyMessagesAreRewritten(t *testing.T) {
 	if req.Messages[0].Content != "a@x.com" {
 		t.Error("the caller's request was changed")
 	}
-	if _, err := Wrap(chat(func(r *llm.Request) (*llm.Response, error) { return nil, fmt.Errorf("%d", len(r.Messages)) })).Chat(context.Background(), &llm.Request{}); err == nil || err.Error() != "0" {
+	if _, err := Wrap(llm.ChatFunc(func(_ context.Context, r *llm.Request) (*llm.Response, error) {
+		return nil, fmt.Errorf("%d", len(r.Messages))
+	})).Chat(context.Background(), &llm.Request{}); err == nil || err.Error() != "0" {
 		t.Error(err)
 	}
 }

@@ -10,15 +10,11 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 )
 
-type chat func(context.Context) (*llm.Response, error)
-
-func (f chat) Chat(ctx context.Context, _ *llm.Request) (*llm.Response, error) { return f(ctx) }
-
 // places lets so many calls through at once.
 func places(n int) func(llm.Chatter) llm.Chatter {
 	slots := make(chan struct{}, n)
 	return func(next llm.Chatter) llm.Chatter {
-		return chat(func(ctx context.Context) (*llm.Response, error) {
+		return llm.ChatFunc(func(ctx context.Context, _ *llm.Request) (*llm.Response, error) {
 			select {
 			case slots <- struct{}{}:
 			case <-ctx.Done():
@@ -33,7 +29,7 @@ func places(n int) func(llm.Chatter) llm.Chatter {
 func TestCallsUnderWayAndWaiting(t *testing.T) {
 	var c Counter
 	arrived, gate := make(chan struct{}), make(chan struct{})
-	m := c.Asked(places(3)(c.Sent(chat(func(context.Context) (*llm.Response, error) {
+	m := c.Asked(places(3)(c.Sent(llm.ChatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
 		arrived <- struct{}{}
 		<-gate
 		return &llm.Response{}, nil
@@ -72,7 +68,7 @@ func TestFailuresByKind(t *testing.T) {
 		&llm.Error{Status: 429, Code: "insufficient_quota", Class: llm.Denied, Err: errors.New("x")}, &llm.Error{Status: 400, Class: llm.Refused, Err: errors.New("x")},
 		nil,
 	} {
-		m := c.Asked(c.Sent(chat(func(context.Context) (*llm.Response, error) { return nil, err })))
+		m := c.Asked(c.Sent(llm.ChatFunc(func(context.Context, *llm.Request) (*llm.Response, error) { return nil, err })))
 		if _, got := m.Chat(t.Context(), nil); got != err {
 			t.Errorf("the failure became %v", got)
 		}
@@ -87,7 +83,7 @@ func TestFailuresByKind(t *testing.T) {
 func TestAnInterruptIsNoFailure(t *testing.T) {
 	var c Counter
 	ctx, cancel := context.WithCancel(t.Context())
-	m := c.Asked(c.Sent(chat(func(ctx context.Context) (*llm.Response, error) {
+	m := c.Asked(c.Sent(llm.ChatFunc(func(ctx context.Context, _ *llm.Request) (*llm.Response, error) {
 		cancel()
 		return nil, &llm.Error{Class: llm.Retryable, Err: ctx.Err()}
 	})))
@@ -99,7 +95,7 @@ func TestAnInterruptIsNoFailure(t *testing.T) {
 func BenchmarkWrap(b *testing.B) {
 	var c Counter
 	resp := &llm.Response{}
-	m := c.Asked(c.Sent(chat(func(context.Context) (*llm.Response, error) { return resp, nil })))
+	m := c.Asked(c.Sent(llm.ChatFunc(func(context.Context, *llm.Request) (*llm.Response, error) { return resp, nil })))
 	for b.Loop() {
 		_, _ = m.Chat(b.Context(), nil)
 	}
