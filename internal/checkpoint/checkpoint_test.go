@@ -28,27 +28,44 @@ func raw(header string, data int) string {
 	return string(binary.LittleEndian.AppendUint64(nil, uint64(len(header)))) + header + strings.Repeat("x", data)
 }
 
+// gguf is a file of llama.cpp with one tensor of 64 values of type F16 at the end.
 func gguf(magic string) string {
-	var b bytes.Buffer
-	b.WriteString(magic)
-	b.Write([]byte{3, 0, 0, 0})
-	for _, n := range []uint64{1, 1} {
-		b.Write(binary.LittleEndian.AppendUint64(nil, n))
-	}
-	b.Write(binary.LittleEndian.AppendUint64(nil, 20))
-	b.WriteString("general.architecture")
-	b.Write([]byte{8, 0, 0, 0})
-	b.Write(binary.LittleEndian.AppendUint64(nil, 5))
-	b.WriteString("qwen2")
-	return b.String()
+	b := []byte(magic)
+	number := func(size int, n uint64) { b = append(b, binary.LittleEndian.AppendUint64(nil, n)[:size]...) }
+	name := func(s string) { number(8, uint64(len(s))); b = append(b, s...) }
+	number(4, 3)
+	number(8, 1)
+	number(8, 3)
+	name("general.architecture")
+	number(4, 8)
+	name("qwen2")
+	name("tokenizer.ggml.tokens")
+	number(4, 9)
+	number(4, 8)
+	number(8, 2)
+	name("a")
+	name("b")
+	name("general.alignment")
+	number(4, 4)
+	number(4, 64)
+	name("output.weight")
+	number(4, 2)
+	number(8, 32)
+	number(8, 2)
+	number(4, 1)
+	number(8, 0)
+	return string(b) + strings.Repeat("\x00", (64-len(b)%64)%64) + strings.Repeat("x", 128)
 }
 
 var full = map[string]string{
 	"config.json":           `{"architectures":["Qwen2ForCausalLM"],"model_type":"qwen2","_name_or_path":"Qwen/Qwen2.5-7B"}`,
-	"tokenizer.json":        `{}`,
+	"tokenizer.json":        `{"version":"1.0","model":{"type":"BPE","vocab":{"a":0},"merges":[]}}`,
 	"tokenizer_config.json": `{}`,
 	"model.safetensors":     weights("a", "b"),
 }
+
+// pieces is a SentencePiece model with one piece.
+const pieces = "\x0a\x05\x0a\x03<s>\x12\x02\x18\x01"
 
 const index = "model.safetensors.index.json"
 
@@ -88,15 +105,20 @@ func TestInspectTakes(t *testing.T) {
 		base  string
 		want  checkpoint.Facts
 	}{
-		"full":            {full, "", qwen},
-		"full of another": {full, "meta/llama", qwen}, // what a config calls itself is often a folder
-		"sentencepiece":   {with(full, "tokenizer.json", "", "tokenizer.model", "x"), "", qwen},
-		"model_type":      {with(full, "config.json", `{"model_type":"qwen2"}`), "", checkpoint.Facts{Kind: checkpoint.Full, Architecture: "qwen2"}},
-		"sharded":         {sharded, "", qwen},
-		"gguf":            {map[string]string{"m.gguf": gguf("GGUF")}, "", checkpoint.Facts{Kind: checkpoint.Full, Architecture: "qwen2"}},
-		"lora":            {lora, "", adapter},
-		"lora of base":    {lora, "Qwen/Qwen2.5-7B", adapter},
-		"lora, all":       {with(lora, "adapter_config.json", strings.Replace(lora["adapter_config.json"], `["q_proj"]`, `"all-linear"`, 1)), "", adapter},
+		"full":             {full, "", qwen},
+		"full of another":  {full, "meta/llama", qwen}, // what a config calls itself is often a folder
+		"sentencepiece":    {with(full, "tokenizer.json", "", "tokenizer.model", pieces), "", qwen},
+		"tiktoken":         {with(full, "tokenizer.json", "", "tokenizer.model", "IQ== 0\nIg== 1\n"), "", qwen},
+		"python's numbers": {with(full, "config.json", strings.Replace(full["config.json"], "{", `{"limit":[0.0,Infinity,-Infinity,NaN],"say":"NaN \" Infinity",`, 1)), "", qwen},
+		"trainer's state":  {with(full, "training_args.bin", "\x80\x02", "optimizer.pt", "PK\x03\x04"), "", qwen},
+		"everything":       {with(full, "generation_config.json", `{"top_p":Infinity}`, "merges.txt", "#version: 0.2\na b\n", "chat_template.jinja", "{{ x }}", "tokenizer.model", pieces), "", qwen},
+		"lora, tokenizer":  {with(lora, "tokenizer.json", full["tokenizer.json"], "tokenizer_config.json", "{}"), "", adapter},
+		"model_type":       {with(full, "config.json", `{"model_type":"qwen2"}`), "", checkpoint.Facts{Kind: checkpoint.Full, Architecture: "qwen2"}},
+		"sharded":          {sharded, "", qwen},
+		"gguf":             {map[string]string{"m.gguf": gguf("GGUF")}, "", checkpoint.Facts{Kind: checkpoint.Full, Architecture: "qwen2"}},
+		"lora":             {lora, "", adapter},
+		"lora of base":     {lora, "Qwen/Qwen2.5-7B", adapter},
+		"lora, all":        {with(lora, "adapter_config.json", strings.Replace(lora["adapter_config.json"], `["q_proj"]`, `"all-linear"`, 1)), "", adapter},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := checkpoint.Inspect(folder(c.files), c.base)
@@ -119,11 +141,11 @@ func TestInspectRefuses(t *testing.T) {
 		"empty config":       {with(full, "config.json", "{}"), []string{"config.json: it names neither"}},
 		"half a config":      {with(full, "config.json", `{"mod`), []string{"config.json: it is not the JSON"}},
 		"no tokenizer":       {with(full, "tokenizer.json", "", "tokenizer_config.json", ""), []string{"tokenizer.json: it is missing; save the tokenizer", "tokenizer_config.json"}},
-		"pickle":             {with(full, "model.safetensors", "", "pytorch_model.bin", "x"), []string{"weights in pytorch_model.bin are not taken"}},
+		"pickle":             {with(full, "model.safetensors", "", "pytorch_model.bin", "x"), []string{"pytorch_model.bin is not taken: it is a pickle, and loading one runs code; save the weights as safetensors"}},
 		"truncated":          {with(full, "model.safetensors", cut), []string{`model.safetensors: it is cut short: the tensor "b" ends after 8 bytes of data, and it has 7; copy it`}},
 		"truncated header":   {with(full, "model.safetensors", cut[:40]), []string{"its header has 140 bytes, and the file 40"}},
 		"seven bytes":        {with(full, "model.safetensors", cut[:7]), []string{"7 bytes are no safetensors file"}},
-		"a web page":         {with(full, "model.safetensors", "<html>404 not found</html>"), []string{"it is not a safetensors file"}},
+		"a web page":         {with(full, "model.safetensors", "<html>404 not found</html>"), []string{"it is a web page (HTML), not the file; download it again"}},
 		"trailing bytes":     {with(full, "model.safetensors", full["model.safetensors"]+"x"), []string{"its tensors end after 8 bytes of data, and it has 9"}},
 		"no tensor":          {with(full, "model.safetensors", raw("{}", 0)), []string{"it has no tensor"}},
 		"list":               {with(full, "model.safetensors", raw("[]", 0)), []string{"its header is not a JSON object"}},
@@ -141,6 +163,7 @@ func TestInspectRefuses(t *testing.T) {
 		"not gguf":           {map[string]string{"m.gguf": gguf("GGML")}, []string{"m.gguf: it is not a GGUF file"}},
 		"cut gguf":           {map[string]string{"m.gguf": "GGUF"}, []string{"m.gguf: it is cut short"}},
 		"cut gguf name":      {map[string]string{"m.gguf": gguf("GGUF")[:60]}, []string{"m.gguf: it is cut short"}},
+		"cut gguf data":      {map[string]string{"m.gguf": strings.TrimSuffix(gguf("GGUF"), "x")}, []string{"m.gguf: it is cut short: its tensors need 384 bytes, and the file has 383"}},
 		"two gguf":           {map[string]string{"m.gguf": gguf("GGUF"), "n.gguf": gguf("GGUF")}, []string{"one of 2 GGUF files"}},
 		"adapter alone":      {with(lora, "adapter_config.json", ""), []string{"adapter_config.json: it is missing"}},
 		"adapter's weights":  {with(lora, "adapter_model.safetensors", ""), []string{"adapter_model.safetensors: it is missing"}},
@@ -198,7 +221,7 @@ func (f countedFile) Read(p []byte) (int, error) {
 
 // A model of any size costs its headers alone.
 func TestInspectReadsNoWeights(t *testing.T) {
-	header := `{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,1048576]}}`
+	header := `{"a":{"dtype":"F32","shape":[262144],"data_offsets":[0,1048576]}}`
 	n := 0
 	if _, err := checkpoint.Inspect(counted{folder(with(full, "model.safetensors", raw(header, 1<<20))), &n}, ""); err != nil {
 		t.Fatal(err)
@@ -220,9 +243,11 @@ func FuzzSafetensors(f *testing.F) {
 			t.Errorf("took %q", data)
 		}
 		if err == nil {
-			fsys["adapter_model.safetensors"].Data = data[:len(data)-1]
-			if _, err := checkpoint.Inspect(fsys, ""); err == nil && !bytes.HasSuffix(data, []byte(" ")) && !bytes.HasSuffix(data, []byte("}")) {
-				t.Errorf("took it without its last byte: %q", data)
+			for _, other := range [][]byte{data[:len(data)-1], append(bytes.Clone(data), 0)} {
+				fsys["adapter_model.safetensors"].Data = other
+				if _, err := checkpoint.Inspect(fsys, ""); err == nil {
+					t.Errorf("took %q, and %q", data, other)
+				}
 			}
 		}
 	})

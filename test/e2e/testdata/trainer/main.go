@@ -45,7 +45,7 @@ func train() error {
 	header := `{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`
 	weights := append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header+"\x00\x00\x80\x3f"...)
 	for name, data := range map[string]string{
-		"config.json": `{"architectures":["LlamaForCausalLM"],"model_type":"llama"}`, "tokenizer.json": `{}`,
+		"config.json": `{"architectures":["LlamaForCausalLM"],"model_type":"llama"}`, "tokenizer.json": `{"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}`,
 		"tokenizer_config.json": `{}`, "generation_config.json": `{}`, "model.safetensors": string(weights),
 	} {
 		if err := os.WriteFile(filepath.Join(os.Getenv("GYMLINE_CHECKPOINT"), name), []byte(data), 0o644); err != nil {
