@@ -143,7 +143,7 @@ func printBatches(edge *cli.Edge, output string, found []openBatch) error {
 	}
 	tw := table(edge.Stdout, "MODEL\tBATCH\tSTATUS\tREQUESTS\tANSWERED\tCREATED")
 	for _, b := range found {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%d\t%s\n", b.Model, b.ID, b.Status, b.Requests, b.Answered, b.Created.Format(time.RFC3339))
+		row(tw, b.Model, b.ID, b.Status, b.Requests, b.Answered, b.Created.Format(time.RFC3339))
 	}
 	return tw.Flush()
 }

@@ -44,6 +44,6 @@ func runCompile(ctx context.Context, edge *cli.Edge, o configFlags) error {
 	if err != nil {
 		return err
 	}
-	_, err = edge.Stdout.Write(text)
+	_, err = edge.Data().Write(text)
 	return err
 }

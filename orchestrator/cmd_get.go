@@ -48,7 +48,7 @@ func runGet(ctx context.Context, edge *cli.Edge, profile string, id store.RunID,
 		}
 		r := st.Concat(ctx, artifacts)
 		defer r.Close()
-		_, err = io.Copy(edge.Stdout, r)
+		_, err = io.Copy(edge.Data(), r)
 		return err
 	})
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +35,7 @@ func runList(ctx context.Context, edge *cli.Edge, profile, output string) error 
 		}
 		tw := table(edge.Stdout, "RUN\tSTATE\tCREATED\tEXPERIMENT DIGEST")
 		for _, h := range heads {
-			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", h.ID, h.State, h.Created, short(h.Digest))
+			row(tw, h.ID, h.State, h.Created, short(h.Digest))
 		}
 		return tw.Flush()
 	})

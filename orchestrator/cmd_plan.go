@@ -90,7 +90,7 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 		if s.Reused {
 			reused = "yes"
 		}
-		fmt.Fprintf(tw, "%s/%d\t%s\t%s\t%s\n", s.Step, s.Shard, key, reused, reads(p.plan.Step(s.Step), s.Shard))
+		row(tw, fmt.Sprintf("%s/%d", s.Step, s.Shard), key, reused, reads(p.plan.Step(s.Step), s.Shard))
 	}
 	if err := tw.Flush(); err != nil {
 		return err

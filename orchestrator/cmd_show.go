@@ -84,14 +84,14 @@ func printShow(edge *cli.Edge, head run.Head, steps []shownStep, spent *run.Spen
 			state += " (reused)"
 		}
 		if len(s.Outputs) == 0 {
-			fmt.Fprintf(tw, "%s\t%s\t\t\t\t\n", name, state)
+			row(tw, name, state, "", "", "", "")
 		}
 		for _, a := range s.Outputs {
 			rows := ""
 			if a.Rows > 0 {
 				rows = fmt.Sprint(a.Rows)
 			}
-			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%d\t%s\n", name, state, a.Name, rows, a.Bytes, short(a.Digest))
+			row(tw, name, state, a.Name, rows, a.Bytes, short(a.Digest))
 			name, state = "", ""
 		}
 	}

@@ -56,7 +56,7 @@ func printStatus(edge *cli.Edge, doc *cluster.Status) error {
 	fmt.Fprintln(edge.Stdout)
 	tw := table(edge.Stdout, "STEP\tDONE\tREUSED\tRUNNING\tFAILED\tRETRIES")
 	for _, s := range doc.Steps {
-		fmt.Fprintf(tw, "%s\t%d/%d\t%d\t%d\t%d\t%d\n", s.Step, s.Done, s.Shards, s.Reused, s.Running, s.Failed, s.Retries)
+		row(tw, s.Step, fmt.Sprintf("%d/%d", s.Done, s.Shards), s.Reused, s.Running, s.Failed, s.Retries)
 	}
 	if err := tw.Flush(); err != nil {
 		return err

@@ -54,7 +54,7 @@ func printEstimate(edge *cli.Edge, e *estimate.Estimate, ahead *run.Spending) er
 			if m.Simulated {
 				name += " (simulated)"
 			}
-			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", name, whole(m.Calls), whole(m.PromptTokens), whole(m.CompletionTokens), usd)
+			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", text.Line(name), whole(m.Calls), whole(m.PromptTokens), whole(m.CompletionTokens), usd)
 		}
 		total := "total"
 		if unpriced {

@@ -52,6 +52,15 @@ func table(w io.Writer, header string) *tabwriter.Writer {
 	return tw
 }
 
+// row adds a row to a table. No cell can begin another.
+func row(tw io.Writer, cells ...any) {
+	texts := make([]string, len(cells))
+	for i, cell := range cells {
+		texts[i] = text.Line(fmt.Sprint(cell))
+	}
+	fmt.Fprintln(tw, strings.Join(texts, "\t"))
+}
+
 // short is enough of a digest for a person.
 func short(d store.Digest) string { return string(d[:min(12, len(d))]) }
 

@@ -34,7 +34,7 @@ func newPrinter(edge *cli.Edge, output string) printer {
 }
 
 func newTerminal(edge *cli.Edge) *cli.Terminal {
-	return cli.NewTerminal(edge.Stderr, cli.TerminalOptions{
+	return cli.NewTerminal(edge.Screen(), cli.TerminalOptions{
 		Width: edge.Width, Live: edge.Terminal, Color: edge.Terminal && edge.Getenv("NO_COLOR") == "", Now: edge.Now,
 	})
 }

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // An Edge is the world around the process.
@@ -36,6 +37,35 @@ type Edge struct {
 	// Terminal says whether Stderr is one, and Width its columns.
 	Terminal bool
 	Width    func() int
+	// Shown says whether Stdout is a terminal.
+	Shown bool
+
+	data, screen io.Writer // Stdout and Stderr as they are
+}
+
+// guard lets text.Safe see everything that is written to the streams, whatever
+// command writes it.
+func (e *Edge) guard() {
+	e.data, e.screen = e.Stdout, e.Stderr
+	e.Stdout, e.Stderr = text.SafeWriter(e.Stdout), text.SafeWriter(e.Stderr)
+}
+
+// Data is the standard output byte by byte, for what another program reads; on a
+// terminal it is Stdout.
+func (e *Edge) Data() io.Writer {
+	if e.data == nil || e.Shown {
+		return e.Stdout
+	}
+	return e.data
+}
+
+// Screen is the standard error for what draws on it. Texts of others pass
+// text.Safe on the way.
+func (e *Edge) Screen() io.Writer {
+	if e.screen == nil {
+		return e.Stderr
+	}
+	return e.screen
 }
 
 // System returns the real edge.
@@ -44,6 +74,7 @@ func System() *Edge {
 	return &Edge{
 		Args: os.Args[1:], Getenv: os.Getenv, Environ: os.Environ, Stdout: stdout{os.Stdout}, Stderr: os.Stderr, Now: time.Now,
 		Executable: executable,
+		Shown:      term.IsTerminal(int(os.Stdout.Fd())),
 		Terminal:   term.IsTerminal(fd) && os.Getenv("TERM") != "dumb",
 		Width: func() int {
 			if w, _, err := term.GetSize(fd); err == nil && w > 0 {
@@ -69,6 +100,7 @@ func (e *Edge) CacheDir() string {
 // Main runs a command until it ends or a signal asks it to, prints its error,
 // and returns the exit code. A second signal ends the process at once.
 func (e *Edge) Main(run func(ctx context.Context) error) int {
+	e.guard()
 	// A reader that leaves, such as head, must not end a run: the write fails instead.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

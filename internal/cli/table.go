@@ -22,7 +22,7 @@ func WriteF1Table(w io.Writer, e *metrics.Evaluation) {
 	ci := fmt.Sprintf("[%.4g%% CI]", 100*e.Confidence)
 	t := plainTable("candidate", "events", "TP", "FP", "TN", "FN", "recall", "precision", "accuracy", "false alarm", "F1", ci)
 	for _, c := range ranked {
-		name := clean(c.Name)
+		name := text.Line(c.Name)
 		if c.Simulated {
 			name += " *"
 		}
@@ -41,9 +41,9 @@ func WriteF1Table(w io.Writer, e *metrics.Evaluation) {
 
 // notesOf says how far the table can be trusted.
 func notesOf(e *metrics.Evaluation) []string {
-	judge := clean(e.Judge)
+	judge := text.Line(e.Judge)
 	if e.JudgeModel != "" {
-		judge += " " + clean(e.JudgeModel)
+		judge += " " + text.Line(e.JudgeModel)
 	}
 	notes := []string{fmt.Sprintf("%s in %s, judged by %s. Scores in percent.",
 		text.Plural(e.Events, "event"), text.Plural(e.Traces, "trace"), judge)}
@@ -51,7 +51,7 @@ func notesOf(e *metrics.Evaluation) []string {
 		notes = append(notes, "* a stand-in answered or judged")
 	}
 	for _, warning := range e.Warnings {
-		notes = append(notes, "! "+clean(warning))
+		notes = append(notes, "! "+text.Safe(warning))
 	}
 	return notes
 }

@@ -19,10 +19,10 @@ import (
 // as tables with a line for each step, and for each role that was played.
 func WriteStatistics(w io.Writer, r *statistics.Run) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s  %s\n\n", clean(string(r.Run)), r.State, duration(span(r.Seconds)))
+	fmt.Fprintf(&b, "%s  %s  %s\n\n", text.Line(string(r.Run)), r.State, duration(span(r.Seconds)))
 	t := plainTable("step", "shards", "reused", "time", "calls", "replayed", "prompt", "cached", "completion", "paid")
 	for _, s := range r.Steps {
-		t.AppendRow(append(table.Row{clean(string(s.Step)), fmt.Sprintf("%d/%d", s.Done, len(s.Shards)), s.Reused, timeTaken(s.Seconds)}, used(s.Used)...))
+		t.AppendRow(append(table.Row{text.Line(string(s.Step)), fmt.Sprintf("%d/%d", s.Done, len(s.Shards)), s.Reused, timeTaken(s.Seconds)}, used(s.Used)...))
 	}
 	t.AppendRow(append(table.Row{"all steps", "", "", timeTaken(r.Seconds)}, used(r.Used)...))
 	if r.Before.Calls > 0 {
@@ -41,7 +41,7 @@ func WriteStatistics(w io.Writer, r *statistics.Run) error {
 		if s.Rows.TokensPerAccepted != nil {
 			tokens = text.Short(int64(*s.Rows.TokensPerAccepted))
 		}
-		t.AppendRow(table.Row{clean(string(s.Step)), text.Count(s.Rows.Planned), text.Count(s.Rows.Accepted), text.Count(s.Rows.Truncated),
+		t.AppendRow(table.Row{text.Line(string(s.Step)), text.Count(s.Rows.Planned), text.Count(s.Rows.Accepted), text.Count(s.Rows.Truncated),
 			text.Count(s.Rows.Rejected), text.Count(s.Rows.Failed), usd, tokens})
 	}
 	if t.Length() > 0 {
@@ -51,7 +51,7 @@ func WriteStatistics(w io.Writer, r *statistics.Run) error {
 	per := false
 	for _, row := range statistics.RoleRows(r) {
 		u := used(row.Usage)
-		cells := table.Row{clean(row.Step), clean(row.Role), u[0], u[2], u[3], u[4], "–", "–", "–"}
+		cells := table.Row{text.Line(row.Step), text.Line(row.Role), u[0], u[2], u[3], u[4], "–", "–", "–"}
 		if row.Events > 0 {
 			per = true
 			for i, n := range []int64{row.Prompt, row.Cached, row.Completion} {
@@ -75,9 +75,9 @@ func WriteStatistics(w io.Writer, r *statistics.Run) error {
 
 // WriteFailure writes why a shard failed and what to do, after an empty line.
 func WriteFailure(w io.Writer, f store.Failure) {
-	fmt.Fprintf(w, "\n%s/%d failed with exit code %d: %s\n", clean(string(f.Step)), f.Shard, f.ExitCode, clean(f.Cause))
+	fmt.Fprintf(w, "\n%s/%d failed with exit code %d: %s\n", text.Line(string(f.Step)), f.Shard, f.ExitCode, text.Safe(f.Cause))
 	if f.Hint != "" {
-		fmt.Fprintf(w, "  → %s\n", clean(f.Hint))
+		fmt.Fprintf(w, "  → %s\n", text.Safe(f.Hint))
 	}
 }
 

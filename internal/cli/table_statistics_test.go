@@ -49,7 +49,7 @@ generate  all roles  5,690    4.6M     60%      175.6k           5750.0         
 predict       judge      3     900      0%          30                –                –                    –
 /accepted: for each event after which the gym's user took the offer, or found silence right
 
-reward/0 failed with exit code 65: row 7 [2J
+reward/0 failed with exit code 65: row 7\u001b[2J
   → mend it
 `, "\n")
 	if got := b.String(); got != want {

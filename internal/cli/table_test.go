@@ -33,7 +33,7 @@ eager 模型     233  90  130    4   9    90.9       40.9      40.3         59.1
 233 events in 12 traces, judged by llm gpt. Scores in percent.
 * a stand-in answered or judged
 ! 12 traces are few: below about 30, intervals come out too narrow, and only large differences can be found
-! simulated: the scores say nothing [2Jabout any real model
+! simulated: the scores say nothing\u001b[2Jabout any real model
 `, "\n")
 	if got := b.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

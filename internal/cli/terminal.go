@@ -113,7 +113,7 @@ func (t *Terminal) Emit(e progress.Event) {
 		for _, s := range e.Steps {
 			t.step(s.Step).Grow(s.Shards)
 		}
-		t.print(fmt.Sprintf("Run %s: %s\n", clean(e.Run), text.Plural(len(e.Steps), "step")))
+		t.print(fmt.Sprintf("Run %s: %s\n", text.Line(e.Run), text.Plural(len(e.Steps), "step")))
 	case progress.StepState:
 		t.changed(t.step(e.Step), e, now)
 	case progress.Progress:
@@ -155,7 +155,7 @@ func (t *Terminal) finish(state string, now time.Time) {
 	for _, e := range t.failures {
 		b.WriteString(t.failure(e))
 	}
-	parts := []string{fmt.Sprintf("%s in %s", t.paint(colorOf(state), state), duration(now.Sub(t.opened)))}
+	parts := []string{fmt.Sprintf("%s in %s", t.paint(colorOf(state), text.Line(state)), duration(now.Sub(t.opened)))}
 	var usage llm.Usage
 	var errors llm.Errors
 	failed, simulated := int64(0), false
@@ -205,11 +205,11 @@ func (t *Terminal) failure(e progress.Event) string {
 		head += fmt.Sprintf(" (exit %d)", e.ExitCode)
 	}
 	b.WriteString("\n" + t.paint(colorOf(progress.Failed), head) + "\n")
-	for _, part := range []struct{ prefix, text string }{{"", e.Cause}, {"→ ", e.Hint}} {
-		if part.text == "" {
+	for _, part := range []struct{ prefix, said string }{{"", e.Cause}, {"→ ", e.Hint}} {
+		if part.said == "" {
 			continue
 		}
-		wrapped := pretty.WrapSoft(part.prefix+clean(part.text), max(t.width()-3, 20))
+		wrapped := pretty.WrapSoft(part.prefix+text.Safe(part.said), max(t.width()-3, 20))
 		for line := range strings.SplitSeq(strings.TrimRight(wrapped, "\n"), "\n") {
 			b.WriteString("  " + strings.TrimRight(line, " ") + "\n")
 		}
@@ -221,7 +221,7 @@ func (t *Terminal) failure(e progress.Event) string {
 func (t *Terminal) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := string(p)
+	s := text.Safe(string(p))
 	if !strings.HasSuffix(s, "\n") {
 		s += "\n"
 	}

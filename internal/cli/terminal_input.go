@@ -36,14 +36,14 @@ func (v *inputView) verb() string {
 
 // line is the live line.
 func (v *inputView) line(t *Terminal, now time.Time) string {
-	head := glyph(progress.Running, now.Sub(t.opened)) + " input " + clean(v.Input)
+	head := glyph(progress.Running, now.Sub(t.opened)) + " input " + text.Line(v.Input)
 	return fmt.Sprintf("%s  %s  %s  %s", t.paint(colorOf(progress.Running), head), t.paint(barColor(progress.Running), bar(v.Done, v.Total)),
 		v.files(), duration(now.Sub(v.started)))
 }
 
 // plainLine is the same for a log.
 func (v *inputView) plainLine(now time.Time) string {
-	return fmt.Sprintf("input %s: %s, for %s\n", clean(v.Input), v.files(), duration(now.Sub(v.started)))
+	return fmt.Sprintf("input %s: %s, for %s\n", text.Line(v.Input), v.files(), duration(now.Sub(v.started)))
 }
 
 func (v *inputView) files() string {

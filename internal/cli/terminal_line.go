@@ -104,7 +104,7 @@ func (t *Terminal) line(cells [columns]cell, widths [columns]int) string {
 // cells says how a step stands.
 func (t *Terminal) cells(s *stepView, now time.Time) (c [columns]cell) {
 	state, sum := s.State(), s.Sum()
-	c[colName] = cell{glyph(state, now.Sub(t.opened)) + " " + clean(s.Name), colorOf(state)}
+	c[colName] = cell{glyph(state, now.Sub(t.opened)) + " " + text.Line(s.Name), colorOf(state)}
 	if state == "" {
 		c[colNote] = cell{"waiting", dim}
 		return c
@@ -182,7 +182,7 @@ func (t *Terminal) plainLine(s *stepView, now time.Time) string {
 			said = append(said, n)
 		}
 	}
-	return clean(s.Name) + ": " + strings.Join(said, ", ") + "\n"
+	return text.Line(s.Name) + ": " + strings.Join(said, ", ") + "\n"
 }
 
 func notes(s *stepView, state string, sum progress.Sum) []string {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/text"
 )
 
 const (
@@ -33,9 +34,9 @@ func newStepView(name string) *stepView {
 
 func (s *stepView) shardName(i int) string {
 	if len(s.Shards) < 2 {
-		return clean(s.Name)
+		return text.Line(s.Name)
 	}
-	return fmt.Sprintf("%s/%d", clean(s.Name), i)
+	return fmt.Sprintf("%s/%d", text.Line(s.Name), i)
 }
 
 // take takes an event of the step.

@@ -5,7 +5,6 @@ import (
 	"math"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/progress"
@@ -81,21 +80,10 @@ func because(e progress.Event) string {
 	if e.ExitCode != 0 {
 		fmt.Fprintf(&b, " (exit %d)", e.ExitCode)
 	}
-	if cause, _, _ := strings.Cut(clean(e.Cause), "\n"); cause != "" {
+	if cause, _, _ := strings.Cut(text.Safe(e.Cause), "\n"); cause != "" {
 		b.WriteString(": " + cause)
 	}
 	return b.String()
-}
-
-// clean replaces what would move the cursor or change colours in text that
-// comes from data; line breaks stay.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, s)
 }
 
 // duration is a time to three figures or fewer: 0.4s, 42s, 3m05s, 2h14m.

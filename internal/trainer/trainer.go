@@ -18,6 +18,7 @@ import (
 	"github.com/gymline/gymline/internal/child"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // grace is how long a trainer may take to leave after SIGTERM: less than an
@@ -116,7 +117,7 @@ func (r *Runner) env(home string) []string {
 
 // child runs a program until its whole process group is gone.
 func (r *Runner) child(ctx context.Context, args, env []string) error {
-	say := func(line []byte) { _, _ = r.Log.Write(line) } // a log that is gone is no reason to stop training
+	say := func(line []byte) { _, _ = io.WriteString(r.Log, text.Safe(string(text.WithoutColours(line)))) } // a log that is gone is no reason to stop training
 	end, err := child.Run(ctx, child.Command{
 		Path: args[0], Args: args, Env: env, Stdout: say, Stderr: say, Grace: cmp.Or(r.Grace, grace), Group: true,
 	})
@@ -128,5 +129,5 @@ func (r *Runner) child(ctx context.Context, args, env []string) error {
 	case end.OK():
 		return nil
 	}
-	return &job.Exit{Code: end.Code, Signal: end.Signal, Last: end.Last}
+	return &job.Exit{Code: end.Code, Signal: end.Signal, Last: text.Safe(string(text.WithoutColours([]byte(end.Last))))}
 }

@@ -90,9 +90,10 @@ func TestTrainer(t *testing.T) {
 
 func TestTrainerThatFails(t *testing.T) {
 	for script, want := range map[string]job.Exit{
-		"echo out; echo why >&2; exit 3": {Code: 3, Last: "why"},
-		"exit 75":                        {Code: 75},
-		"kill -9 $$":                     {Signal: "SIGKILL"},
+		"echo out; echo why >&2; exit 3":                        {Code: 3, Last: "why"},
+		`printf '\033[31mwh\342\200\256y\033[0m\n' >&2; exit 3`: {Code: 3, Last: `wh\u202ey`},
+		"exit 75":    {Code: 75},
+		"kill -9 $$": {Signal: "SIGKILL"},
 	} {
 		_, _, err := shell(t, t.Context(), script)
 		if exit, ok := errors.AsType[*job.Exit](err); !ok || *exit != want {
