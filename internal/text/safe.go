@@ -2,6 +2,7 @@ package text
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -98,9 +99,9 @@ func (s *safeWriter) Write(p []byte) (int, error) {
 	if len(s.half) == 0 && plain(p) {
 		return s.w.Write(p)
 	}
-	all := append(s.half, p...)
+	all := slices.Concat(s.half, p)
 	whole := len(all) - unfinished(all)
-	s.half = append([]byte(nil), all[whole:]...)
+	s.half = all[whole:]
 	if whole == 0 {
 		return len(p), nil
 	}
