@@ -46,9 +46,7 @@ func newTrainer(edge *cli.Edge, how run.Execution) *trainer.Runner {
 		r.Environ = edge.Environ()
 	}
 	for _, access := range how.Models {
-		if access.KeyEnv != "" {
-			r.Secret = append(r.Secret, access.KeyEnv)
-		}
+		r.Secret = append(r.Secret, access.Secrets()...)
 	}
 	return r
 }

@@ -16,6 +16,7 @@ var reservedInputs = []string{"checkpoint", "episodes", "export", "judged", "mod
 // checkExperiment holds what no single field can tell: how the parts go together.
 func (l *loader) checkExperiment(e *Experiment) {
 	l.checkReferences(&e.Spec)
+	l.checkModels(&e.Spec)
 	resolvePrices(e.Spec.Models)
 	if e.Spec.Generate != nil {
 		l.checkGenerate(e.Spec.Generate)

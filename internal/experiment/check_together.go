@@ -73,14 +73,13 @@ func batched(e *Experiment, p *Profile) (problems Problems) {
 func modelKeys(e *Experiment, p *Profile) (problems Problems) {
 	missing := map[string]bool{}
 	for _, name := range usedModels(&e.Spec) {
-		key := e.Spec.Models[name].APIKey
-		if key == nil || missing[key.Env] {
-			continue
-		}
-		if _, there := p.Spec.Argo.Secrets[key.Env]; !there {
-			missing[key.Env] = true
+		for _, env := range e.Spec.Models[name].Access().Secrets() {
+			if _, there := p.Spec.Argo.Secrets[env]; there || missing[env] {
+				continue
+			}
+			missing[env] = true
 			problems = append(problems, Problem{
-				File: p.Metadata.Name, Path: "spec.argo.secrets." + elide(key.Env),
+				File: p.Metadata.Name, Path: "spec.argo.secrets." + elide(env),
 				Message: fmt.Sprintf("is missing, and the model %s of %s names it", elide(name), e.Metadata.Name), Fix: secretEntry,
 			})
 		}

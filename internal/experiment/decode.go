@@ -114,6 +114,8 @@ func (l *loader) decode(n *node, v reflect.Value, path string, f *field) {
 	switch {
 	case v.Type() == durationType:
 		l.duration(n, v, path, f)
+	case v.Type() == bodyType:
+		l.body(n, v, path)
 	case v.Kind() == reflect.Struct:
 		l.object(n, v, path, f)
 	case v.Kind() == reflect.Map:
@@ -140,6 +142,13 @@ func (l *loader) object(n *node, v reflect.Value, path string, f *field) {
 		return
 	}
 	o := describe(v.Type())
+	if o.short != "" && n.kind != mapNode && n.kind != listNode {
+		if n.kind != stringNode { // it may be a secret: it is not shown
+			l.wrong(path, "want text, found something else", "put it in quotes")
+			return
+		}
+		n = &node{kind: mapNode, at: n.at, entries: []entry{{o.short, n.at, n}}}
+	}
 	if n.kind != mapNode {
 		l.wrongType(n, path, "a mapping", "give its keys: "+enumerate(o.keys(), "and"))
 		return
@@ -272,7 +281,7 @@ func (l *loader) text(n *node, v reflect.Value, path string, f *field) {
 	}
 	if name := f.tag.Get("rule"); name != "" && !rules[name].holds(n.text) {
 		message := strconv.Quote(clip(n.text)) + " is not valid here"
-		if name == "url" || name == "endpoint" || name == "env" { // may hold credentials of any form
+		if name == "url" || name == "endpoint" || name == "env" || name == "headerValue" { // may hold credentials of any form
 			message = "is not valid here"
 		}
 		l.add(n.at, path, message, "use "+rules[name].want)

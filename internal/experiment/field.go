@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"reflect"
@@ -14,6 +15,7 @@ import (
 type object struct {
 	doc              string
 	exactly, atLeast []string
+	short            string // the key that a plain text stands for
 	fields           []field
 }
 
@@ -30,6 +32,7 @@ func describe(t reflect.Type) object {
 		f := t.Field(i)
 		if f.Name == "_" {
 			o.doc, o.exactly, o.atLeast = f.Tag.Get("doc"), words(f.Tag.Get("exactly")), words(f.Tag.Get("atLeast"))
+			o.short = f.Tag.Get("short")
 			continue
 		}
 		name := f.Tag.Get("yaml")
@@ -85,7 +88,10 @@ func (f *field) enum() []string { return words(f.tag.Get("enum")) }
 // when returns the sibling key and the value of it that f belongs to.
 func (f *field) when() (key, value string, ok bool) { return strings.Cut(f.tag.Get("when"), "=") }
 
-var durationType = reflect.TypeFor[Duration]()
+var (
+	durationType = reflect.TypeFor[Duration]()
+	bodyType     = reflect.TypeFor[json.RawMessage]() // a mapping that another program reads
+)
 
 // bound returns the tag min, max, above or below; of a duration in nanoseconds.
 func (f *field) bound(name string) (float64, bool) {

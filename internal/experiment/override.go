@@ -39,10 +39,8 @@ func (l *loader) override(root *node, set []string) {
 // showValue is an override's value for messages; where a secret belongs, any
 // value might be one.
 func showValue(path, value string) string {
-	for _, word := range []string{"key", "secret", "token", "password"} {
-		if strings.Contains(strings.ToLower(path), word) {
-			return "…"
-		}
+	if secretName(path) {
+		return "…"
 	}
 	return clip(strings.ReplaceAll(value, "\n", " "))
 }

@@ -157,6 +157,10 @@ func typeName(t reflect.Type, f *field) string {
 		return "duration"
 	case t == reflect.TypeFor[File]():
 		return f.tag.Get("is") + " ([File](#file))"
+	case t == bodyType:
+		return "mapping of anything"
+	case t.Kind() == reflect.Struct && describe(t).short != "":
+		return fmt.Sprintf("text or [%s](#%s)", t.Name(), strings.ToLower(t.Name()))
 	case t.Kind() == reflect.Struct:
 		return fmt.Sprintf("[%s](#%s)", t.Name(), strings.ToLower(t.Name()))
 	case t.Kind() == reflect.Map:

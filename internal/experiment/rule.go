@@ -50,6 +50,10 @@ var rules = map[string]rule{
 	"url":      {lazily(`^https?://[^\s?#@]+$`), isURL, "an http or https URL without user, query or fragment"},
 	"endpoint": {lazily(`^https?://[^\s?#@/]+/?$`), isURL, "an http or https URL of a server, without user, path, query or fragment"},
 
+	"query":       {lazily(`^[A-Za-z0-9][-_.A-Za-z0-9]{0,62}$`), nil, "the name of a URL's parameter: letters, digits, hyphens, underscores and dots"},
+	"header":      {lazily(`^[A-Za-z0-9][-_A-Za-z0-9]{0,62}$`), nil, "the name of an HTTP header: letters, digits, hyphens and underscores"},
+	"headerValue": {lazily(`^[!-~]([ -~]*[!-~])?$`), nil, "printable ASCII characters, without spaces around them"},
+
 	"image":     {lazily(`^(` + host + `/)?` + component + `(/` + component + `)*(` + imageTag + `|(` + imageTag + `)?` + imageDigest + `)$`), nil, "an image with a tag or digest, such as NAME:TAG"},
 	"cron":      {lazily(`^[-,*/?0-9A-Za-z]+( +[-,*/?0-9A-Za-z]+){4}$`), isCron, "the five fields minute, hour, day of month, month and day of week, such as 0 3 * * *"},
 	"timezone":  {lazily(`^[A-Za-z][-+_A-Za-z0-9]*(/[A-Za-z][-+_A-Za-z0-9]*)*$`), isTimezone, "an IANA name of a time zone, such as UTC or Europe/Berlin"},

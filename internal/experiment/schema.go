@@ -112,12 +112,19 @@ func (b schemaBuilder) value(t reflect.Type, f *field) jsonObject {
 	switch {
 	case t == durationType:
 		return jsonObject{"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`}
+	case t == bodyType:
+		return jsonObject{"type": "object"}
 	case t.Kind() == reflect.Struct:
 		if _, ok := b[t.Name()]; !ok {
 			b[t.Name()] = nil // a place, should the type hold itself
 			b[t.Name()] = b.object(t)
 		}
-		return jsonObject{"$ref": "#/$defs/" + t.Name()}
+		ref := jsonObject{"$ref": "#/$defs/" + t.Name()}
+		if o := describe(t); o.short != "" {
+			text := o.field(o.short)
+			return jsonObject{"anyOf": []any{b.value(text.typ, text), ref}}
+		}
+		return ref
 	case t.Kind() == reflect.Map:
 		names := jsonObject{"pattern": rules[f.tag.Get("keys")].pattern().String()}
 		element := f.element()

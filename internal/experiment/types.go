@@ -16,12 +16,8 @@
 //	is        "file" or "folder": what a File must be
 //	when      "key=value": the field belongs to that value of a sibling alone
 //	exactly, atLeast   on a blank field: how many of those keys a file gives
+//	short     on a blank field: a plain text instead of the mapping is that key's
 package experiment
-
-import (
-	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/sim"
-)
 
 // V1Alpha1 is the one version of both kinds so far.
 const V1Alpha1 = "gymline/v1alpha1"
@@ -80,67 +76,6 @@ type File struct {
 	_     struct{} `doc:"A file or folder of an input."`
 	Input string   `json:"input" required:"true" ref:"input" doc:"Name of the input."`
 	Path  string   `json:"path" required:"true" rule:"path" doc:"Path within it; \".\" is all of it."`
-}
-
-// A SecretRef says where a secret is found; it never holds one.
-type SecretRef struct {
-	_   struct{} `doc:"Where a secret is found. Files hold references, never secrets."`
-	Env string   `json:"env" required:"true" rule:"env" doc:"Name of the environment variable that holds it."`
-}
-
-// A Model is a language model, real or simulated.
-type Model struct {
-	_           struct{}   `doc:"A language model: any OpenAI-compatible endpoint, or a simulated one that needs neither key nor network."`
-	Provider    string     `json:"provider" required:"true" enum:"sim,openai" doc:"openai is any OpenAI-compatible endpoint; sim is a seeded, rule-based stand-in."`
-	Skill       *float64   `json:"skill,omitempty" when:"provider=sim" default:"0.8" min:"0" max:"1" doc:"How good the stand-in's judgement is."`
-	BaseURL     string     `json:"baseURL,omitempty" when:"provider=openai" required:"true" rule:"url" doc:"The endpoint, usually ending in /v1."`
-	Model       string     `json:"model,omitempty" when:"provider=openai" required:"true" rule:"text" doc:"The endpoint's own name of the model."`
-	APIKey      *SecretRef `json:"apiKey,omitempty" when:"provider=openai" doc:"The key, by reference. Leave it out where the endpoint wants none."`
-	Temperature *float64   `json:"temperature,omitempty" when:"provider=openai" min:"0" max:"2" doc:"Sampling temperature; not sent unless given."`
-	TopP        *float64   `json:"topP,omitempty" when:"provider=openai" above:"0" max:"1" doc:"Nucleus sampling; not sent unless given."`
-	MaxTokens   int        `json:"maxTokens,omitempty" when:"provider=openai" min:"1" max:"1000000" doc:"Bound of an answer, in tokens; not sent unless given."`
-	Schema      string     `json:"schema,omitempty" when:"provider=openai" default:"json_schema" enum:"json_schema,json_object,text" doc:"How answers that must be JSON are asked for; use the first that the endpoint supports."`
-	Redact      *bool      `json:"redact,omitempty" when:"provider=openai" doc:"Replace e-mail addresses, telephone numbers, keys and the user names in paths before a text leaves this machine; true unless given."`
-	Price       *Price     `json:"price,omitempty" when:"provider=openai" doc:"What tokens cost, for the account of a run."`
-}
-
-// Identity returns the model as the plan and the providers know it.
-func (m Model) Identity(name string) llm.Model {
-	id := llm.Model{
-		Name: name, Provider: m.Provider, BaseURL: m.BaseURL, Model: m.Model,
-		Temperature: m.Temperature, TopP: m.TopP, MaxTokens: m.MaxTokens, Schema: m.Schema,
-	}
-	if m.Provider == llm.Sim {
-		id.Version = sim.Version
-	}
-	if m.Skill != nil {
-		id.Skill = *m.Skill
-	}
-	if m.Redact != nil {
-		id.Unredacted = !*m.Redact
-	}
-	return id
-}
-
-// Access returns how the model is reached and paid.
-func (m Model) Access() llm.Access {
-	var a llm.Access
-	if m.APIKey != nil {
-		a.KeyEnv = m.APIKey.Env
-	}
-	if m.Price != nil {
-		a.Price = &llm.Price{Prompt: m.Price.Prompt, Cached: *m.Price.Cached, Completion: m.Price.Completion, Batch: m.Price.Batch}
-	}
-	return a
-}
-
-// A Price is in US dollars per million tokens.
-type Price struct {
-	_          struct{} `doc:"US dollars per million tokens."`
-	Prompt     float64  `json:"prompt" required:"true" min:"0" max:"100000" doc:"For prompt tokens."`
-	Cached     *float64 `json:"cached" min:"0" max:"100000" doc:"For prompt tokens read from the provider's cache; as prompt unless given."`
-	Completion float64  `json:"completion" required:"true" min:"0" max:"100000" doc:"For the answer's tokens."`
-	Batch      float64  `json:"batch,omitempty" above:"0" max:"1" doc:"What all three are multiplied by in the provider's Batch API; 0.5 unless given."`
 }
 
 // Generate configures the gym.

@@ -2,6 +2,9 @@ package llm
 
 import (
 	"cmp"
+	"encoding/json"
+	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,6 +29,7 @@ type Model struct {
 	MaxTokens   int      `json:"maxTokens,omitempty"`
 	// Schema is the mode of asking for JSON; "" means ModeSchema.
 	Schema string `json:"schema,omitempty"`
+	Dialect
 	// Unredacted sends personal data as it is; see package redact.
 	Unredacted bool `json:"unredacted,omitempty"`
 	Params
@@ -35,6 +39,40 @@ type Model struct {
 type Params struct {
 	Version int     `json:"version,omitempty"` // of what answers by rule
 	Skill   float64 `json:"skill,omitempty"`   // in [0,1], of its judgement
+}
+
+// A Dialect is how requests differ from those that OpenAI takes; zero differs in nothing.
+type Dialect struct {
+	NoSeed   bool `json:"noSeed,omitempty"`   // no seed is sent
+	NoSystem bool `json:"noSystem,omitempty"` // system texts are the beginning of the user's
+	NoStrict bool `json:"noStrict,omitempty"` // JSON Schemas go without strict
+	// TokenLimit is what MaxTokens is called; "" goes by the model's name.
+	TokenLimit string `json:"tokenLimit,omitempty"`
+	// Body is an object of further members.
+	Body json.RawMessage `json:"body,omitempty"`
+}
+
+// Names of MaxTokens.
+const (
+	MaxTokens           = "max_tokens"
+	MaxCompletionTokens = "max_completion_tokens"
+)
+
+// LimitName is what MaxTokens is called in a request. OpenAI's reasoning models
+// refuse max_tokens; every other server known takes it.
+func (m Model) LimitName() string {
+	if m.TokenLimit != "" {
+		return m.TokenLimit
+	}
+	name := path.Base(m.Model) // "openai/gpt-5" behind a router
+	name = strings.TrimPrefix(name, "ft:")
+	if slices.ContainsFunc([]string{"o1", "o3", "o4", "gpt-5", "gpt-6"}, func(p string) bool {
+		rest, ok := strings.CutPrefix(name, p)
+		return ok && (rest == "" || strings.ContainsAny(rest[:1], "-.:"))
+	}) {
+		return MaxCompletionTokens
+	}
+	return MaxTokens
 }
 
 // DefaultBaseURL is where a model without a base URL is called.
@@ -66,12 +104,36 @@ func (m Model) Simulated() bool { return m.Provider == Sim }
 type Access struct {
 	// KeyEnv names the environment variable that holds the API key; "" sends none.
 	KeyEnv string `json:"keyEnv,omitempty"`
-	Price  *Price `json:"price,omitempty"`
-	Limits Limits `json:"limits,omitzero"`
+	// Headers go with each call, and Query with its URL.
+	Headers map[string]Header `json:"headers,omitempty"`
+	Query   map[string]string `json:"query,omitempty"`
+	Price   *Price            `json:"price,omitempty"`
+	Limits  Limits            `json:"limits,omitzero"`
 	// Timeout bounds one call; 0 means the provider's.
 	Timeout time.Duration `json:"timeout,omitempty"`
 	// Batch asks through the provider's Batch API; nil asks call by call.
 	Batch *Batching `json:"batch,omitempty"`
+}
+
+// A Header is the value of an HTTP header, or names the environment variable
+// that holds it.
+type Header struct {
+	Value string `json:"value,omitempty"`
+	Env   string `json:"env,omitempty"`
+}
+
+// Secrets names the environment variables that calls need, in order.
+func (a Access) Secrets() (names []string) {
+	if a.KeyEnv != "" {
+		names = append(names, a.KeyEnv)
+	}
+	for _, h := range a.Headers {
+		if h.Env != "" {
+			names = append(names, h.Env)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // Batching is how requests are gathered into batches; see package batch.

@@ -35,7 +35,7 @@ func ExecutionOf(r store.Run) (how Execution, err error) {
 	return how, nil
 }
 
-// Keys names the environment variables that hold the API keys of a step's models.
+// Keys names the environment variables that hold the keys of a step's models.
 func (x Execution) Keys(step *plan.Step) (names []string) {
 	for shard := range step.Shards {
 		names = x.addKeys(names, step, shard)
@@ -58,8 +58,10 @@ func (x Execution) KeysAhead(p *plan.Plan, shards []job.Planned) (names []string
 
 func (x Execution) addKeys(names []string, step *plan.Step, shard int) []string {
 	for _, model := range step.Of(shard).Models {
-		if key := x.Models[model].KeyEnv; key != "" && !slices.Contains(names, key) {
-			names = append(names, key)
+		for _, name := range x.Models[model].Secrets() {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
 		}
 	}
 	return names

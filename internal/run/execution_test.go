@@ -12,7 +12,7 @@ import (
 
 // The keys of a run are those of what is left to do, each once; a replay needs none.
 func TestKeys(t *testing.T) {
-	how := Execution{Models: map[string]llm.Access{"a": {KeyEnv: "A_KEY"}, "b": {KeyEnv: "B_KEY"}, "free": {}}}
+	how := Execution{Models: map[string]llm.Access{"a": {KeyEnv: "A_KEY"}, "b": {Headers: map[string]llm.Header{"api-key": {Env: "B_KEY"}, "x-title": {Value: "C_KEY"}}}, "free": {}}}
 	p := &plan.Plan{Steps: []plan.Step{
 		{Name: "make", Shards: 2, Share: plan.Share{Models: []string{"a", "free", "a"}}},
 		{Name: "predict", Shards: 2, Each: []plan.Share{{Models: []string{"b"}}, {Models: []string{"b", "a"}}}},

@@ -115,7 +115,7 @@ func TestFoundAmongMany(t *testing.T) {
 		if l.records(claimSuffix) != 0 {
 			t.Fatal("the process lived on")
 		}
-		strangers, err := openai.NewBatches(l.model, openai.Key{}, l.client)
+		strangers, err := openai.NewBatches(l.model, openai.Access{}, l.client)
 		if err != nil {
 			t.Fatal(err)
 		}

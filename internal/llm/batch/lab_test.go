@@ -100,7 +100,7 @@ func (l *lab) start() *process {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	api, err := openai.NewBatches(l.model, openai.Key{}, l.client)
+	api, err := openai.NewBatches(l.model, openai.Access{}, l.client)
 	if err != nil {
 		l.t.Fatal(err)
 	}

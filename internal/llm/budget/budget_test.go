@@ -384,7 +384,7 @@ func TestATimeOutCounts(t *testing.T) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	model := llm.Model{Name: "m", Model: "m", BaseURL: srv.URL + "/v1"}
-	next, err := openai.New(model, openai.Key{}, &http.Client{Timeout: 20 * time.Millisecond, Transport: transport})
+	next, err := openai.New(model, openai.Access{}, &http.Client{Timeout: 20 * time.Millisecond, Transport: transport})
 	if err != nil {
 		t.Fatal(err)
 	}

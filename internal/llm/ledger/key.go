@@ -9,8 +9,9 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 )
 
-// An Identity is everything about a model that its answers depend on. Its name
-// in the experiment, its price and its key's variable are no part of it.
+// An Identity is everything about a model that its answers depend on: what its
+// requests hold, and where they go. Its name in the experiment, its price, and
+// what its calls show to be let in (key, headers, URL parameters) are no part of it.
 type Identity struct {
 	Provider    string   `json:"provider"`
 	BaseURL     string   `json:"baseURL"`
@@ -19,13 +20,14 @@ type Identity struct {
 	TopP        *float64 `json:"topP,omitempty"`
 	MaxTokens   int      `json:"maxTokens,omitempty"`
 	Schema      string   `json:"schema"`
+	llm.Dialect
 }
 
 // IdentityOf returns a model's identity, with defaults filled in.
 func IdentityOf(m llm.Model) Identity {
 	return Identity{
 		Provider: m.Provider, BaseURL: m.Endpoint(), Model: m.Model,
-		Temperature: m.Temperature, TopP: m.TopP, MaxTokens: m.MaxTokens, Schema: m.Mode(),
+		Temperature: m.Temperature, TopP: m.TopP, MaxTokens: m.MaxTokens, Schema: m.Mode(), Dialect: m.Dialect,
 	}
 }
 

@@ -27,6 +27,9 @@ func TestKeyCovers(t *testing.T) {
 	m := model
 	m.Name, m.BaseURL, m.Schema = "other", model.BaseURL+"/", "json_schema"
 	same["name, slash, default mode"] = key(m, ask("x"))
+	m = model
+	m.Unredacted = true
+	same["redaction, which changes the text itself"] = key(m, ask("x"))
 	for name, k := range same {
 		if k != base {
 			t.Errorf("%s changes the key", name)
@@ -42,6 +45,12 @@ func TestKeyCovers(t *testing.T) {
 		"top p":       func(m *llm.Model, _ *llm.Request) { m.TopP = &half },
 		"max tokens":  func(m *llm.Model, _ *llm.Request) { m.MaxTokens = 1 },
 		"mode":        func(m *llm.Model, _ *llm.Request) { m.Schema = "text" },
+		"no seed":     func(m *llm.Model, _ *llm.Request) { m.NoSeed = true },
+		"no system":   func(m *llm.Model, _ *llm.Request) { m.NoSystem = true },
+		"no strict":   func(m *llm.Model, _ *llm.Request) { m.NoStrict = true },
+		"limit name":  func(m *llm.Model, _ *llm.Request) { m.TokenLimit = llm.MaxCompletionTokens },
+		"body":        func(m *llm.Model, _ *llm.Request) { m.Body = []byte(`{"a":1}`) },
+		"other body":  func(m *llm.Model, _ *llm.Request) { m.Body = []byte(`{"a":2}`) },
 		"role":        func(_ *llm.Model, r *llm.Request) { r.Messages[0].Role = llm.System },
 		"content":     func(_ *llm.Model, r *llm.Request) { r.Messages[0].Content = "y" },
 		"more":        func(_ *llm.Model, r *llm.Request) { r.Messages = append(r.Messages, r.Messages[0]) },

@@ -20,8 +20,8 @@ import (
 type Batches struct{ *chatter }
 
 // NewBatches returns the Batch API of a model; it fails as New does.
-func NewBatches(m llm.Model, key Key, client *http.Client) (*Batches, error) {
-	c, err := newChatter(m, key, client)
+func NewBatches(m llm.Model, a Access, client *http.Client) (*Batches, error) {
+	c, err := newChatter(m, a, client)
 	if err != nil {
 		return nil, err
 	}
@@ -72,9 +72,8 @@ func (b *Batches) Line(ctx context.Context, key llm.Key, req *llm.Request) ([]by
 
 // body returns the body that Chat sends for req.
 func (b *Batches) body(ctx context.Context, req *llm.Request) ([]byte, error) {
-	wire, msgs := b.request(req)
-	k := &keeper{exchange: exchange{chatter: b.chatter, messages: msgs}}
-	if _, err := b.client(k).CreateChatCompletion(ctx, wire); !errors.Is(err, errKept) {
+	k := &keeper{exchange: exchange{chatter: b.chatter}}
+	if _, err := b.client(k).CreateChatCompletion(ctx, k.ask(req)); !errors.Is(err, errKept) {
 		return nil, fmt.Errorf("model %s: build request: %w", b.model.Name, err)
 	}
 	return k.sent, nil

@@ -15,7 +15,7 @@ func dialBatches(t *testing.T, m llm.Model) *Batches {
 	t.Helper()
 	client := NewHTTPClient()
 	t.Cleanup(client.CloseIdleConnections)
-	b, err := NewBatches(m, NewKey(canary), client)
+	b, err := NewBatches(m, Access{Key: NewKey(canary)}, client)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func BenchmarkCall(b *testing.B) {
 	b.Run("chatter", func(b *testing.B) {
 		client := NewHTTPClient()
 		defer client.CloseIdleConnections()
-		c, err := New(llm.Model{BaseURL: srv.URL, Model: "m", Temperature: &zero}, NewKey(canary), client)
+		c, err := New(llm.Model{BaseURL: srv.URL, Model: "m", Temperature: &zero}, Access{Key: NewKey(canary)}, client)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -156,7 +156,7 @@ func TestTimeoutIsRetryable(t *testing.T) {
 		})
 		client := NewHTTPClient()
 		client.Timeout = 50 * time.Millisecond
-		c, err := New(m, Key{}, client)
+		c, err := New(m, Access{}, client)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -28,7 +28,8 @@ const (
 type exchange struct {
 	*chatter
 	messages []llm.Message
-	status   int // 0 until an answer came
+	members  []byte // of this request's JSON object, beside those of all
+	status   int    // 0 until an answer came
 	header   http.Header
 	body     []byte
 }
@@ -53,11 +54,9 @@ func (x *exchange) Do(req *http.Request) (*http.Response, error) {
 	return x.receive(resp)
 }
 
-// send adds the key and makes the call.
+// send adds what lets the call in, and makes it.
 func (x *exchange) send(req *http.Request) (*http.Response, error) {
-	if s := x.key.secret(); s != "" {
-		req.Header.Set("Authorization", "Bearer "+s)
-	}
+	x.access.apply(req)
 	resp, err := x.http.Do(req)
 	if err != nil {
 		return nil, x.unreachable(err)
@@ -92,7 +91,7 @@ func (x *exchange) receive(resp *http.Response) (_ *http.Response, err error) {
 }
 
 // mend writes the messages into a body that the client left without, and adds
-// the sampling parameters. Writing them takes the client, which does it through
+// the members that the client has no place for. Writing them takes the client, which does it through
 // reflection and twice, as long as all else of a call; and it leaves out empty
 // contents, though servers require them.
 func (x *exchange) mend(body []byte) ([]byte, error) {
@@ -100,7 +99,7 @@ func (x *exchange) mend(body []byte) ([]byte, error) {
 	if !ok {
 		return nil, errors.New("the client's request has no place for messages")
 	}
-	size := len(body) + len(x.sampling) + 16
+	size := len(body) + len(x.members) + len(x.chatter.members) + 16
 	for _, m := range x.messages {
 		size += len(m.Content) + len(m.Content)/16 + 48
 	}
@@ -114,11 +113,13 @@ func (x *exchange) mend(body []byte) ([]byte, error) {
 		out = append(out, '}')
 	}
 	out = append(append(out, ']'), after...)
-	if len(x.sampling) == 0 {
-		return out, nil
+	for _, members := range [][]byte{x.members, x.chatter.members} {
+		if len(members) > 0 {
+			out = append(bytes.TrimSuffix(bytes.TrimSpace(out), []byte("}")), ',')
+			out = append(append(out, members...), '}')
+		}
 	}
-	out = append(bytes.TrimSuffix(bytes.TrimSpace(out), []byte("}")), ',')
-	return append(append(out, x.sampling...), '}'), nil
+	return out, nil
 }
 
 // unreachable is the error for a call that got no whole answer.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -12,13 +13,16 @@ const redacted = "[redacted]"
 // A Key is an API key that prints, logs and encodes as "[redacted]". It holds a
 // func rather than a string so that no formatting verb can reach the secret,
 // not even where it is an unexported field of something printed.
-type Key struct{ reveal func() string }
+type Key struct {
+	reveal func() string
+	others []Key // secrets that are scrubbed with it
+}
 
 // NewKey wraps a secret; white space around it, such as a file's last newline,
 // is dropped. The zero Key and NewKey("") send no Authorization header.
 func NewKey(secret string) Key {
 	secret = strings.TrimSpace(secret)
-	return Key{func() string { return secret }}
+	return Key{reveal: func() string { return secret }}
 }
 
 func (k Key) secret() string {
@@ -26,6 +30,17 @@ func (k Key) secret() string {
 		return ""
 	}
 	return k.reveal()
+}
+
+// secrets are all that is scrubbed; the longest come first, lest a part of one is left.
+func (k Key) secrets() (all []string) {
+	for _, one := range append([]Key{k}, k.others...) {
+		if s := one.secret(); s != "" {
+			all = append(all, s)
+		}
+	}
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	return all
 }
 
 // Format implements fmt.Formatter for every verb.
@@ -41,7 +56,7 @@ var masked = regexp.MustCompile(`[^\s"']*\*{3,}[^\s"']*`)
 
 // scrub removes the key from a text that will be shown.
 func (k Key) scrub(text string) string {
-	if s := k.secret(); s != "" {
+	for _, s := range k.secrets() {
 		text = strings.ReplaceAll(text, s, redacted)
 	}
 	return masked.ReplaceAllString(text, redacted)
@@ -53,8 +68,10 @@ const minSecret = 16
 
 // scrubAnswer removes the key from an answer, which is kept in artifacts.
 func (k Key) scrubAnswer(text string) string {
-	if s := k.secret(); len(s) >= minSecret {
-		return strings.ReplaceAll(text, s, redacted)
+	for _, s := range k.secrets() {
+		if len(s) >= minSecret {
+			text = strings.ReplaceAll(text, s, redacted)
+		}
 	}
 	return text
 }

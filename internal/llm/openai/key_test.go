@@ -20,8 +20,13 @@ func TestNewRefuses(t *testing.T) {
 		"not a URL": {"http://[" + canary, ""},
 		"two keys":  {"https://example.com", canary + "\n" + canary},
 		"quoted":    {"https://example.com", "“" + canary + "”"},
+		"header":    {"https://example.com", "header " + canary + "\r\nx: y"},
 	} {
-		_, err := New(llm.Model{Name: "m", BaseURL: tt.url}, NewKey(tt.key), NewHTTPClient())
+		shown := Access{Key: NewKey(tt.key)}
+		if value, ok := strings.CutPrefix(tt.key, "header "); ok {
+			shown = Access{Headers: []Header{{"api-key", NewKey(value), true}}}
+		}
+		_, err := New(llm.Model{Name: "m", BaseURL: tt.url}, shown, NewHTTPClient())
 		if err == nil || fault.Code(err) != fault.Config || fault.Hint(err) == "" || strings.Contains(err.Error()+fault.Hint(err), canary) {
 			t.Errorf("%s: got %v", name, err)
 		}
@@ -31,14 +36,15 @@ func TestNewRefuses(t *testing.T) {
 // TestKeyNeverShows prints a key, and what holds one, in every way.
 func TestKeyNeverShows(t *testing.T) {
 	key := NewKey(canary + "\n")
-	c, err := New(llm.Model{Name: "m", BaseURL: "http://localhost"}, key, NewHTTPClient())
+	shown := Access{Key: key, Headers: []Header{{"api-key", key, true}, {"x-title", key, false}}}
+	c, err := New(llm.Model{Name: "m", BaseURL: "http://localhost"}, shown, NewHTTPClient())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out strings.Builder
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "key", key, "in", struct{ Key Key }{key}, "c", c)
 	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "key", key, "in", struct{ Key Key }{key}, "c", c)
-	for _, v := range []any{key, &key, struct{ k Key }{key}, map[string]Key{"k": key}, c, []any{c}} {
+	for _, v := range []any{key, &key, struct{ k Key }{key}, map[string]Key{"k": key}, c, []any{c}, shown, &shown} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%p", "%T"} {
 			fmt.Fprintf(&out, verb, v)
 		}

@@ -19,11 +19,11 @@ import (
 
 // New returns the chatter of a model. client's Timeout bounds each call. New
 // fails only for a model or key that can never be used.
-func New(m llm.Model, key Key, client *http.Client) (llm.Chatter, error) {
-	return newChatter(m, key, client)
+func New(m llm.Model, a Access, client *http.Client) (llm.Chatter, error) {
+	return newChatter(m, a, client)
 }
 
-func newChatter(m llm.Model, key Key, client *http.Client) (*chatter, error) {
+func newChatter(m llm.Model, a Access, client *http.Client) (*chatter, error) {
 	u, err := url.Parse(m.Endpoint())
 	switch {
 	case err != nil, u.Host == "", u.Scheme != "http" && u.Scheme != "https":
@@ -31,15 +31,12 @@ func newChatter(m llm.Model, key Key, client *http.Client) (*chatter, error) {
 			"give the URL up to and including its version, e.g. "+llm.DefaultBaseURL)
 	case u.User != nil || u.RawQuery != "":
 		return nil, fault.New(fault.Config, fmt.Errorf("model %s: baseURL holds a user, password or query", m.Name),
-			"put the key into an environment variable and name it in apiKey")
+			"put the key into an environment variable and name it in apiKey; other parameters go into query")
 	}
-	for _, r := range key.secret() {
-		if r <= ' ' || r > '~' {
-			return nil, fault.New(fault.Config, fmt.Errorf("model %s: the API key holds a character that no HTTP header may carry", m.Name),
-				"set the environment variable of its apiKey to the key alone, without spaces, quotes or line breaks within")
-		}
+	if err := a.check(m.Name); err != nil {
+		return nil, err
 	}
-	sampling, err := samplingJSON(m)
+	members, err := fixed(m)
 	if err != nil {
 		return nil, fault.New(fault.Config, fmt.Errorf("model %s: %w", m.Name, err), "")
 	}
@@ -48,21 +45,21 @@ func newChatter(m llm.Model, key Key, client *http.Client) (*chatter, error) {
 	calls.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	config := openai.DefaultConfig("") // the key is added below the client, which prints what it holds
 	config.BaseURL = m.Endpoint()
-	return &chatter{model: m, key: key, http: &calls, config: config, sampling: sampling}, nil
+	return &chatter{model: m, access: a, key: a.key(), http: &calls, config: config, members: members}, nil
 }
 
 type chatter struct {
-	model    llm.Model
-	key      Key
-	http     *http.Client
-	config   openai.ClientConfig
-	sampling []byte // members of the request's JSON object, or none
+	model   llm.Model
+	access  Access
+	key     Key // removes what is secret in access from what is shown
+	http    *http.Client
+	config  openai.ClientConfig
+	members []byte // of every request's JSON object, or none
 }
 
 func (c *chatter) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
-	wire, msgs := c.request(req)
-	x := &exchange{chatter: c, messages: msgs}
-	return c.complete(ctx, x, x, wire)
+	x := &exchange{chatter: c}
+	return c.complete(ctx, x, x, x.ask(req))
 }
 
 // client returns a client whose calls go through do.

@@ -32,7 +32,7 @@ func dial(t *testing.T, m llm.Model) llm.Chatter {
 	client := NewHTTPClient()
 	client.Timeout = 5 * time.Second
 	t.Cleanup(client.CloseIdleConnections)
-	c, err := New(m, NewKey(canary), client)
+	c, err := New(m, Access{Key: NewKey(canary)}, client)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestNoKeySendsNoHeader(t *testing.T) {
 	client := NewHTTPClient()
 	t.Cleanup(client.CloseIdleConnections)
 	for _, key := range []Key{{}, NewKey(""), NewKey(" \n")} {
-		c, err := New(m, key, client)
+		c, err := New(m, Access{Key: key}, client)
 		if err != nil {
 			t.Fatal(err)
 		}

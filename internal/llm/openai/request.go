@@ -1,39 +1,55 @@
 package openai
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
 	"github.com/sashabaranov/go-openai"
 
+	"github.com/gymline/gymline/internal/canonical"
 	"github.com/gymline/gymline/internal/llm"
 )
 
-// request builds the client's request, less the messages and the sampling
-// parameters, and the messages.
-func (c *chatter) request(req *llm.Request) (openai.ChatCompletionRequest, []llm.Message) {
-	out := openai.ChatCompletionRequest{Model: c.model.Model, Seed: wireSeed(req)}
-	msgs := req.Messages
+// ask takes up a request in the model's dialect: the client's request, less what
+// mend adds to it.
+func (x *exchange) ask(req *llm.Request) openai.ChatCompletionRequest {
+	m := x.model
+	out := openai.ChatCompletionRequest{Model: m.Model}
+	if !m.NoSeed {
+		out.Seed = wireSeed(req)
+	}
+	x.messages = req.Messages
 	if req.Schema != nil {
-		switch c.model.Mode() {
-		case llm.ModeSchema:
-			out.ResponseFormat = &openai.ChatCompletionResponseFormat{
-				Type: openai.ChatCompletionResponseFormatTypeJSONSchema,
-				JSONSchema: &openai.ChatCompletionResponseFormatJSONSchema{
-					Name: req.Schema.Name, Schema: req.Schema.Schema, Strict: true,
-				},
-			}
-		case llm.ModeObject:
-			out.ResponseFormat = &openai.ChatCompletionResponseFormat{Type: openai.ChatCompletionResponseFormatTypeJSONObject}
-			msgs = withSchema(msgs, req.Schema)
-		default:
-			msgs = withSchema(msgs, req.Schema)
+		out.ResponseFormat, x.members = format(m, req.Schema)
+		if m.Mode() != llm.ModeSchema {
+			x.messages = withSchema(x.messages, req.Schema)
 		}
 	}
-	return out, msgs
+	if m.NoSystem {
+		x.messages = fold(x.messages)
+	}
+	return out
+}
+
+// format is how an answer's shape is asked for: the client's field, or a member
+// where that cannot write it.
+func format(m llm.Model, s *llm.Schema) (*openai.ChatCompletionResponseFormat, []byte) {
+	switch {
+	case m.Mode() == llm.ModeObject:
+		return &openai.ChatCompletionResponseFormat{Type: openai.ChatCompletionResponseFormatTypeJSONObject}, nil
+	case m.Mode() != llm.ModeSchema:
+		return nil, nil
+	case m.NoStrict: // the client would send strict: false, which some servers refuse as well
+		out := canonical.AppendString([]byte(`"response_format":{"type":"json_schema","json_schema":{"name":`), s.Name)
+		return nil, append(append(append(out, `,"schema":`...), s.Schema...), "}}"...)
+	}
+	return &openai.ChatCompletionResponseFormat{
+		Type:       openai.ChatCompletionResponseFormatTypeJSONSchema,
+		JSONSchema: &openai.ChatCompletionResponseFormatJSONSchema{Name: s.Name, Schema: s.Schema, Strict: true},
+	}, nil
 }
 
 // withSchema returns msgs with the schema at the end of the last system text,
@@ -50,6 +66,35 @@ func withSchema(msgs []llm.Message, s *llm.Schema) []llm.Message {
 	return append([]llm.Message{{Role: llm.System, Content: ask}}, msgs...)
 }
 
+// fold puts system texts before the text of the user's message that follows, for
+// models that take no system role. What none follows goes to the end of the one
+// before, so that user and assistant still take turns.
+func fold(msgs []llm.Message) []llm.Message {
+	out, system := make([]llm.Message, 0, len(msgs)+1), ""
+	flush := func() {
+		if last := len(out) - 1; system != "" && last >= 0 && out[last].Role == llm.User {
+			out[last].Content += "\n\n" + strings.TrimSuffix(system, "\n\n")
+		} else if system != "" {
+			out = append(out, llm.Message{Role: llm.User, Content: strings.TrimSuffix(system, "\n\n")})
+		}
+		system = ""
+	}
+	for _, m := range msgs {
+		switch m.Role {
+		case llm.System:
+			system += m.Content + "\n\n"
+		case llm.User:
+			out = append(out, llm.Message{Role: llm.User, Content: system + m.Content})
+			system = ""
+		default:
+			flush()
+			out = append(out, m)
+		}
+	}
+	flush()
+	return out
+}
+
 // wireSeed folds the seed into 31 bits, the most that every server takes, and
 // moves it for each replicate, which wants an answer of its own.
 func wireSeed(req *llm.Request) *int {
@@ -60,33 +105,35 @@ func wireSeed(req *llm.Request) *int {
 	return &seed
 }
 
-// samplingJSON returns the sampling parameters that are set, as the members of
-// a JSON object. They are spliced into the body because the client's own fields
-// drop a temperature of 0 and round to float32.
-func samplingJSON(m llm.Model) ([]byte, error) {
+// fixed returns what is the same in every request, as the members of a JSON
+// object: the sampling parameters that are set, and what the config adds. They are
+// spliced into the body because the client's own fields drop a temperature of 0
+// and round to float32.
+func fixed(m llm.Model) ([]byte, error) {
 	p := struct {
 		Temperature         *float64 `json:"temperature,omitempty"`
 		TopP                *float64 `json:"top_p,omitempty"`
 		MaxTokens           int      `json:"max_tokens,omitempty"`
 		MaxCompletionTokens int      `json:"max_completion_tokens,omitempty"`
 	}{Temperature: m.Temperature, TopP: m.TopP}
-	if reasoning(m.Model) {
+	if m.LimitName() == llm.MaxCompletionTokens {
 		p.MaxCompletionTokens = m.MaxTokens
 	} else {
 		p.MaxTokens = m.MaxTokens
 	}
-	data, err := json.Marshal(p)
+	sampling, err := json.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("sampling parameters: %w", err)
 	}
-	return data[1 : len(data)-1], nil
-}
-
-// reasoning reports whether a model takes max_completion_tokens and refuses
-// max_tokens. Every other server known takes max_tokens.
-func reasoning(model string) bool {
-	name := path.Base(model) // "openai/gpt-5" behind a router
-	return slices.ContainsFunc([]string{"o1", "o3", "o4", "gpt-5", "gpt-6"}, func(p string) bool {
-		return name == p || strings.HasPrefix(name, p+"-") || strings.HasPrefix(name, p+".")
-	})
+	var body bytes.Buffer
+	if err := json.Compact(&body, m.Body); len(m.Body) > 0 && err != nil {
+		return nil, fmt.Errorf("body: %w", err)
+	}
+	var members [][]byte
+	for _, object := range [][]byte{sampling, body.Bytes()} {
+		if inner := bytes.TrimSuffix(bytes.TrimPrefix(object, []byte("{")), []byte("}")); len(inner) > 0 {
+			members = append(members, inner)
+		}
+	}
+	return bytes.Join(members, []byte(",")), nil
 }

@@ -30,6 +30,15 @@ func TestWire(t *testing.T) {
 		"json-object":           {llm.Model{Model: "m", Schema: "json_object"}, llm.Request{Messages: talk, Schema: schema}},
 		"text":                  {llm.Model{Model: "m", Schema: "text"}, llm.Request{Messages: talk, Schema: schema}},
 		"text-no-system":        {llm.Model{Model: "m", Schema: "text"}, llm.Request{Messages: talk[1:], Schema: schema}},
+		"fine-tune":             {llm.Model{Model: "ft:o4-mini-2025-04-16:me::id", MaxTokens: 512}, llm.Request{Messages: talk}},
+		"no-seed":               {llm.Model{Model: "m", Dialect: llm.Dialect{NoSeed: true}}, llm.Request{Messages: talk, Seed: 7, Replicate: 1}},
+		"no-strict":             {llm.Model{Model: "m", TopP: ptr(0.5), Dialect: llm.Dialect{NoStrict: true}}, llm.Request{Messages: talk, Schema: schema, Seed: 7}},
+		"no-system":             {llm.Model{Model: "m", Dialect: llm.Dialect{NoSystem: true}}, llm.Request{Messages: talk, Schema: schema}},
+		"no-system-text":        {llm.Model{Model: "m", Schema: "text", Dialect: llm.Dialect{NoSystem: true}}, llm.Request{Messages: talk[1:], Schema: schema}},
+		"no-system-again":       {llm.Model{Model: "m", Dialect: llm.Dialect{NoSystem: true}}, llm.Request{Messages: []llm.Message{talk[0], {Role: llm.System, Content: "And short."}, talk[1], {Role: llm.Assistant, Content: "2"}, talk[1], {Role: llm.System, Content: "Now."}}}},
+		"token-limit":           {llm.Model{Model: "my-deployment", MaxTokens: 512, Dialect: llm.Dialect{TokenLimit: llm.MaxCompletionTokens}}, llm.Request{Messages: talk}},
+		"body":                  {llm.Model{Model: "m", Temperature: ptr(0.5), Dialect: llm.Dialect{Body: json.RawMessage(`{"chat_template_kwargs": {"enable_thinking": false}, "top_k": 1}`)}}, llm.Request{Messages: talk, Schema: schema}},
+		"body-alone":            {llm.Model{Model: "m", Dialect: llm.Dialect{NoStrict: true, NoSeed: true, Body: json.RawMessage(`{}`)}}, llm.Request{Messages: talk, Seed: 1}},
 		"text-two-system":       {llm.Model{Model: "m", Schema: "text"}, llm.Request{Messages: append(talk[:2:2], llm.Message{Role: llm.System, Content: "Again."}, llm.Message{Role: llm.User, Content: "2"}), Schema: schema}},
 		"empty-contents": {llm.Model{Model: "m", MaxTokens: 1}, llm.Request{Messages: []llm.Message{{Role: llm.System}, {Role: llm.User}, {Role: llm.Assistant},
 			{Role: llm.User, Content: `{"role":"user"}`}, {Role: llm.User}}, Schema: &llm.Schema{Name: "s", Schema: json.RawMessage(`{"default":{"role":"user"}}`)}}},
@@ -45,7 +54,8 @@ func TestWire(t *testing.T) {
 				}
 				fmt.Fprint(w, reply("ok"))
 			})
-			m.Model, m.Temperature, m.TopP, m.MaxTokens, m.Schema = tt.model.Model, tt.model.Temperature, tt.model.TopP, tt.model.MaxTokens, tt.model.Schema
+			tt.model.Name, tt.model.BaseURL = m.Name, m.BaseURL
+			m = tt.model
 			before, _ := json.Marshal(tt.req)
 			if _, err := dial(t, m).Chat(t.Context(), &tt.req); err != nil {
 				t.Fatal(err)

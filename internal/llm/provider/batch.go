@@ -41,11 +41,11 @@ func (s *Set) batching(m llm.Model) (batch.API, batch.Options, error) {
 	case access.Batch == nil:
 		return nil, batch.Options{}, fault.New(fault.Config, fmt.Errorf("model %s is not asked in batches", m.Name), "add batch."+m.Name+" to the profile")
 	}
-	key, err := s.key(m, access.KeyEnv)
+	shown, err := s.shown(m, access)
 	if err != nil {
 		return nil, batch.Options{}, err
 	}
-	api, err := openai.NewBatches(m, key, s.client)
+	api, err := openai.NewBatches(m, shown, s.client)
 	if err != nil {
 		return nil, batch.Options{}, err
 	}

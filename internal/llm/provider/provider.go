@@ -145,13 +145,13 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	if access.Batch != nil {
 		return s.batched(ctx, m)
 	}
-	key, err := s.key(m, access.KeyEnv)
+	shown, err := s.shown(m, access)
 	if err != nil {
 		return nil, err
 	}
 	client := *s.client
 	client.Timeout = cmp.Or(access.Timeout, client.Timeout)
-	c, err := openai.New(m, key, &client)
+	c, err := openai.New(m, shown, &client)
 	if err != nil {
 		return nil, err
 	}
@@ -184,20 +184,6 @@ func (s *Set) paid(c llm.Chatter, m llm.Model, wrap func(*budget.Account, llm.Ch
 
 func (s *Set) clock(model string) retry.Clock {
 	return retry.Clock{Sleep: s.opt.Sleep, Jitter: s.jitter("retry", model)}
-}
-
-// key reads the model's API key. A model without one, such as a local
-// server's, sends none.
-func (s *Set) key(m llm.Model, env string) (openai.Key, error) {
-	if env == "" {
-		return openai.Key{}, nil
-	}
-	secret := s.opt.Getenv(env)
-	if secret == "" {
-		return openai.Key{}, fault.New(fault.Config, fmt.Errorf("model %s: the environment variable %s is not set", m.Name, env),
-			"set "+env+" to the API key of "+m.Endpoint()+", or remove apiKey if that server needs none")
-	}
-	return openai.NewKey(secret), nil
 }
 
 func (s *Set) jitter(path ...string) func() float64 {

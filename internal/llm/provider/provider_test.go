@@ -362,7 +362,10 @@ func TestOpenRefuses(t *testing.T) {
 		text   string
 		inHint string
 	}{
-		"no key":            {func(*llm.Model) {}, func(o *Options) { o.Access = map[string]llm.Access{"gpt": {KeyEnv: "MISSING_KEY"}} }, "MISSING_KEY is not set", "set MISSING_KEY"},
+		"no key": {func(*llm.Model) {}, func(o *Options) { o.Access = map[string]llm.Access{"gpt": {KeyEnv: "MISSING_KEY"}} }, "MISSING_KEY is not set", "set MISSING_KEY"},
+		"no header": {func(*llm.Model) {}, func(o *Options) {
+			o.Access = map[string]llm.Access{"gpt": {Headers: map[string]llm.Header{"api-key": {Env: "MISSING_KEY"}}}}
+		}, "MISSING_KEY of the header api-key is not set", "set MISSING_KEY"},
 		"key of two lines":  {func(*llm.Model) {}, func(o *Options) { o.Getenv = func(string) string { return canary + "\nx" } }, "no HTTP header", "key alone"},
 		"bad URL":           {func(m *llm.Model) { m.BaseURL = "localhost:8080" }, nil, "baseURL", "https://"},
 		"unknown provider":  {func(m *llm.Model) { m.Provider = "recorded" }, nil, `unknown provider "recorded"`, "openai"},
