@@ -71,15 +71,24 @@ func answer(ctx context.Context, text []byte) ([]byte, error) {
 	if err := json.Unmarshal(text, &body); err != nil {
 		return nil, err
 	}
+	completion, err := complete(ctx, body.Messages, body.Seed, body.ResponseFormat.JSONSchema.Name)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(completion)
+}
+
+// complete is what a sim says to messages, as a chat completion.
+func complete(ctx context.Context, messages []llm.Message, seed uint64, schema string) (map[string]any, error) {
 	resp, err := sim.New(llm.Model{Name: "m", Provider: llm.Sim, Params: llm.Params{Skill: 0.8}}).Chat(ctx, &llm.Request{
-		Messages: body.Messages, Seed: body.Seed, Schema: &llm.Schema{Name: body.ResponseFormat.JSONSchema.Name},
+		Messages: messages, Seed: seed, Schema: &llm.Schema{Name: schema},
 	})
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(map[string]any{
+	return map[string]any{
 		"model":   "served",
-		"choices": []any{map[string]any{"message": llm.Message{Role: llm.Assistant, Content: resp.Content}, "finish_reason": "stop"}},
+		"choices": []any{map[string]any{"message": map[string]any{"role": llm.Assistant, "content": resp.Content}, "finish_reason": "stop"}},
 		"usage":   map[string]any{"prompt_tokens": resp.Usage.Prompt, "completion_tokens": resp.Usage.Completion},
-	})
+	}, nil
 }
