@@ -49,11 +49,42 @@ var decoders = sync.Pool{New: func() any {
 
 // HasBlob reports whether a blob is stored; it does not read its bytes.
 func (s *Store) HasBlob(ctx context.Context, d Digest) (bool, error) {
-	if !d.Valid() {
-		return false, fmt.Errorf("store: %q is not a digest", string(d))
-	}
-	_, err := s.bucket.Stat(ctx, blobKey(d))
+	_, err := s.statBlob(ctx, d)
 	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (s *Store) statBlob(ctx context.Context, d Digest) (int64, error) {
+	if !d.Valid() {
+		return 0, fmt.Errorf("store: %q is not a digest", string(d))
+	}
+	return s.bucket.Stat(ctx, blobKey(d))
+}
+
+// minBlob is the size of the smallest frame, which holds nothing.
+const minBlob = 9
+
+// WholeBlob reports whether a blob is stored with the size that it had, 0 where
+// that is not known. Its bytes are read only where the size is another one: then
+// another compressor may have written it, or it is damaged.
+func (s *Store) WholeBlob(ctx context.Context, d Digest, stored int64) (bool, error) {
+	size, err := s.statBlob(ctx, d)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	case size >= minBlob && (size == stored || stored == 0):
+		return true, nil
+	}
+	r, err := s.OpenBlob(ctx, d)
+	if err == nil {
+		_, err = io.Copy(io.Discard, r)
+		r.Close()
+	}
+	if errors.Is(err, ErrCorrupt) || errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
 	return err == nil, err

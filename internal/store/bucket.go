@@ -48,6 +48,9 @@ var (
 	ErrExists   = errors.New("already exists")
 	// ErrCorrupt means that stored bytes do not match their digest.
 	ErrCorrupt = errors.New("stored bytes do not match their digest")
+	// ErrUnreadable means that a record is there and says nothing: it is damaged,
+	// another one's, or of a later format.
+	ErrUnreadable = errors.New("the record cannot be read")
 )
 
 // A Kind says what can be done about a bucket's failure.

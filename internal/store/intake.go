@@ -26,7 +26,8 @@ type Intake struct {
 	// Told hears how far it is: of the files to read, and then of those that the
 	// store lacks, done and all. It is called from several goroutines; nil: nobody.
 	Told func(storing bool, done, all int)
-	// Anew asks the store for every file, also where it has the tree already.
+	// Anew stores every file, also those that the store has: what lies there may be
+	// damaged.
 	Anew bool
 }
 
@@ -44,7 +45,7 @@ type Known interface {
 }
 
 // PutTree stores every regular file of fsys that is not stored yet, and the
-// list of them. Names that start with a dot are left out; a link or device is refused.
+// list of them; a list that is damaged is written anew. Names that start with a dot are left out; a link or device is refused.
 // Files are read and stored side by side; of several errors the first by path is returned.
 func (s *Store) PutTree(ctx context.Context, fsys fs.FS, in Intake) (Tree, error) {
 	t, err := in.Digest(ctx, fsys)
@@ -53,7 +54,7 @@ func (s *Store) PutTree(ctx context.Context, fsys fs.FS, in Intake) (Tree, error
 	}
 	there := false
 	if !in.Anew { // a tree is stored after its files: where it is, they are
-		if there, err = s.HasBlob(ctx, t.Digest()); err != nil {
+		if there, err = s.wholeList(ctx, t.Digest()); err != nil {
 			return Tree{}, err
 		}
 	}
@@ -67,6 +68,15 @@ func (s *Store) PutTree(ctx context.Context, fsys fs.FS, in Intake) (Tree, error
 		in.Known.KeepStored(d)
 	}
 	return Tree{Digest: d, Files: len(t.files), Bytes: t.Bytes()}, nil
+}
+
+// wholeList reports whether a tree's list is stored, by reading it: it is small.
+func (s *Store) wholeList(ctx context.Context, d Digest) (bool, error) {
+	_, err := s.ReadBlob(ctx, d)
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrCorrupt) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Digest lists what PutTree would store. The files of such a tree cannot be opened.
@@ -146,7 +156,7 @@ func (in Intake) digest(fsys fs.FS, file dirFile) (TreeFile, error) {
 	return TreeFile{Path: file.path, Digest: d, Bytes: n}, nil
 }
 
-// putFiles stores the files of t that the store lacks, and then their list. A file
+// putFiles stores the files of t that the store lacks, or all, and then their list. A file
 // that changed since its digest was taken goes in, and is listed, as it is now.
 func (s *Store) putFiles(ctx context.Context, fsys fs.FS, t *TreeFS, in Intake) error {
 	have, err := s.stored(ctx, in)
@@ -172,7 +182,10 @@ func (s *Store) putFiles(ctx context.Context, fsys fs.FS, t *TreeFS, in Intake) 
 			slots <- struct{}{}
 			defer func() { <-slots }()
 		}
-		there, err := s.HasBlob(ctx, lacking[n])
+		there, err := false, error(nil)
+		if !in.Anew {
+			there, err = s.HasBlob(ctx, lacking[n])
+		}
 		for _, i := range equal {
 			if err != nil || there {
 				break

@@ -1,11 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -41,11 +43,10 @@ func (s *Store) Publish(ctx context.Context, name string, files []Published) err
 		}
 		seen[f.Name], artifacts[i] = true, f.Artifact
 	}
-	list, err := encode(artifacts)
+	prefix, list, err := export(name, artifacts)
 	if err != nil {
 		return err
 	}
-	prefix := "exports/" + name + "/" + string(DigestOf(list)) + "/"
 	err = SideBySide(ctx, len(files), func(i int) error {
 		body := files[i].Blob.decoded()
 		defer body.free()
@@ -58,6 +59,42 @@ func (s *Store) Publish(ctx context.Context, name string, files []Published) err
 		return err
 	}
 	return s.put(ctx, prefix+publishedList, list)
+}
+
+// export returns where artifacts are published, and their list.
+func export(name string, artifacts []Artifact) (prefix string, list []byte, err error) {
+	list, err = encode(artifacts)
+	return "exports/" + name + "/" + string(DigestOf(list)) + "/", list, err
+}
+
+// WholeExport reports whether artifacts are published under that name: their list
+// is there as it was written, and beside it each file with the size that the list
+// says. Their bytes are not read.
+func (s *Store) WholeExport(ctx context.Context, name string, artifacts []Artifact) (bool, error) {
+	prefix, want, err := export(name, artifacts)
+	if err != nil {
+		return false, err
+	}
+	whole := make([]bool, len(artifacts)+1)
+	err = SideBySide(ctx, len(whole), func(i int) error {
+		if i == len(artifacts) {
+			list, err := s.get(ctx, prefix+publishedList)
+			whole[i] = bytes.Equal(list, want)
+			return present(err)
+		}
+		size, err := s.bucket.Stat(ctx, prefix+artifacts[i].Name)
+		whole[i] = err == nil && size == artifacts[i].Bytes
+		return present(err)
+	})
+	return err == nil && !slices.Contains(whole, false), err
+}
+
+// present takes what is not there for no failure.
+func present(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // decoded reads what a writer was given, as often as it is rewound. Each has its

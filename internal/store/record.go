@@ -71,6 +71,10 @@ type Step struct {
 	Reused  bool       `json:"reused"` // outputs were found by work key, not made
 	Inputs  []Artifact `json:"inputs"`
 	Outputs []Artifact `json:"outputs"`
+	// Stored is how many bytes the outputs' blobs took when they were stored.
+	Stored map[Digest]int64 `json:"stored,omitempty"`
+	// Published is the export that the outputs were written to as plain files, or "".
+	Published string `json:"published,omitempty"`
 	// Started and Finished are RFC 3339, UTC; Usage is free-form accounting.
 	Started  string          `json:"started"`
 	Finished string          `json:"finished"`

@@ -13,8 +13,8 @@ import (
 func (s *Store) Runs(ctx context.Context) ([]RunID, error) {
 	ids, err := s.runs(ctx, "")
 	slices.SortFunc(ids, func(a, b RunID) int {
-		an, ai := splitRun(a)
-		bn, bi := splitRun(b)
+		an, ai := SplitRun(a)
+		bn, bi := SplitRun(b)
 		return cmp.Or(cmp.Compare(an, bn), cmp.Compare(ai, bi), cmp.Compare(a, b))
 	})
 	return ids, err
@@ -25,7 +25,7 @@ func (s *Store) LastRun(ctx context.Context, experiment string) (int, error) {
 	ids, err := s.runs(ctx, experiment+"-")
 	last := 0
 	for _, id := range ids {
-		if name, n := splitRun(id); name == experiment {
+		if name, n := SplitRun(id); name == experiment {
 			last = max(last, n)
 		}
 	}
@@ -45,7 +45,8 @@ func (s *Store) runs(ctx context.Context, prefix string) (ids []RunID, err error
 	return ids, nil
 }
 
-func splitRun(id RunID) (name string, number int) {
+// SplitRun returns the experiment and the number that make a run's ID; 0 is none.
+func SplitRun(id RunID) (name string, number int) {
 	if i := strings.LastIndexByte(string(id), '-'); i >= 0 {
 		if n, err := strconv.Atoi(string(id[i+1:])); err == nil {
 			return string(id[:i]), n

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // A Spend is one entry of an account: dollars set aside for the calls of a
@@ -35,15 +36,20 @@ func (s *Store) ReadSpend(ctx context.Context, account RunID, number int) (Spend
 }
 
 // LastSpend returns the last entry of an account, which has the sum of all;
-// known is an earlier one, or zero. Without an entry it is zero, too.
+// known is an earlier one, or zero. Without an entry it is zero, too. An entry that
+// cannot be read is passed over, because each has the sum of those before it; only
+// where it is the last is what was spent not known, and that is an error.
 func (s *Store) LastSpend(ctx context.Context, account RunID, known Spend) (Spend, error) {
 	// Numbers have no gap: stride ahead until there is none, then halve the gap.
 	last, stride := known, 1
+	var lost error // last cannot be read
 	for up := true; stride > 0; {
 		e, err := s.ReadSpend(ctx, account, last.Number+stride)
 		switch {
 		case err == nil:
-			last = e
+			last, lost = e, nil
+		case errors.Is(err, ErrUnreadable):
+			last, lost = Spend{Account: account, Number: last.Number + stride}, err
 		case errors.Is(err, ErrNotFound):
 			up = false
 		default:
@@ -54,6 +60,9 @@ func (s *Store) LastSpend(ctx context.Context, account RunID, known Spend) (Spen
 		} else {
 			stride /= 2
 		}
+	}
+	if lost != nil {
+		return Spend{}, fmt.Errorf("what was spent from the budget is not known: %w", lost)
 	}
 	return last, nil
 }

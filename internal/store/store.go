@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -159,6 +160,16 @@ func fits(key string, data []byte) error {
 	return nil
 }
 
+// An unreadable record is an ErrUnreadable that says what is wrong with it.
+type unreadable struct {
+	key string
+	err error
+}
+
+func (u *unreadable) Error() string        { return fmt.Sprintf("store: get %s: %v", u.key, u.err) }
+func (u *unreadable) Unwrap() error        { return u.err }
+func (u *unreadable) Is(target error) bool { return target == ErrUnreadable }
+
 // read returns the record at want's key. It refuses one that says it is another,
 // such as a file that was copied to a second place.
 func read[R record](ctx context.Context, s *Store, want R) (got R, err error) {
@@ -166,25 +177,41 @@ func read[R record](ctx context.Context, s *Store, want R) (got R, err error) {
 	if err != nil {
 		return got, err
 	}
-	data, err := s.get(ctx, key)
+	r, err := s.bucket.Get(ctx, key)
 	if err != nil {
 		return got, err
+	}
+	defer r.Close()
+	data, err := io.ReadAll(io.LimitReader(r, maxRecord+1))
+	if err != nil {
+		return got, err
+	}
+	got, err = decode[R](key, data)
+	if err != nil {
+		return got, &unreadable{key, err}
+	}
+	return got, nil
+}
+
+func decode[R record](key string, data []byte) (got R, err error) {
+	if len(data) > maxRecord {
+		return got, fmt.Errorf("a record of more than %d bytes", maxRecord)
 	}
 	// The format first: a later one may decode into nothing that is known here.
 	var head struct {
 		Format int `json:"format"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		return got, fmt.Errorf("store: get %s: damaged record: %w", key, err)
+		return got, fmt.Errorf("damaged record: %w", err)
 	}
 	if head.Format < 1 || head.Format > FormatVersion {
-		return got, fmt.Errorf("store: get %s: format %d, and this gymline reads 1 to %d: use a newer gymline", key, head.Format, FormatVersion)
+		return got, fmt.Errorf("format %d, and this gymline reads 1 to %d: use a newer gymline", head.Format, FormatVersion)
 	}
 	if err := json.Unmarshal(data, &got); err != nil {
-		return got, fmt.Errorf("store: get %s: damaged record: %w", key, err)
+		return got, fmt.Errorf("damaged record: %w", err)
 	}
 	if own, err := got.key(); err != nil || own != key {
-		return got, fmt.Errorf("store: get %s: the record is another one's: it was moved or altered", key)
+		return got, errors.New("the record is another one's: it was moved or altered")
 	}
 	return got, nil
 }

@@ -40,6 +40,7 @@ type BlobWriter struct {
 	feed   chan *chunk   // to the goroutine; nil while there is none
 	done   chan struct{} // closed when the goroutine ends
 	digest Digest        // "" until nothing more can be written
+	stored int64         // size of the blob in the bucket, once committed
 
 	// The goroutine's while there is one.
 	hash  hash.Hash
@@ -151,8 +152,12 @@ func (w *BlobWriter) Commit(ctx context.Context) (Digest, error) {
 	if err != nil {
 		return "", err
 	}
+	w.stored = size
 	return d, w.bucket.Put(ctx, blobKey(d), body, size)
 }
+
+// Stored returns how many bytes the committed blob takes in the bucket.
+func (w *BlobWriter) Stored() int64 { return w.stored }
 
 // Clone returns a writer that was given the same bytes so far.
 func (w *BlobWriter) Clone() (*BlobWriter, error) {
