@@ -39,7 +39,7 @@ func (o *Opened) Ahead(ctx context.Context) ([]Planned, error) {
 		}
 		var known []store.Step
 		for shard := range rows {
-			if memo := memos[rows[shard].WorkKey]; memo != nil {
+			if memo := o.usable(step.Name, memos[rows[shard].WorkKey]); memo != nil {
 				rows[shard].Reused = true
 				known = append(known, *memo)
 			}

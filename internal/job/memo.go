@@ -3,21 +3,26 @@ package job
 import (
 	"context"
 	"errors"
+	"slices"
 
+	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/store"
 )
 
 // Memos are records of finished work by its key; nil where there is none.
 type Memos map[store.WorkKey]*store.Step
 
-// FindMemos looks for finished work whose outputs are all still stored.
+// FindMemos looks for finished work whose outputs are all still stored, as blobs of
+// their size and, where they were published, as files of theirs. A memo that cannot
+// be read is none: the work is done again, and its memo written anew.
 func FindMemos(ctx context.Context, s *store.Store, keys ...store.WorkKey) (Memos, error) {
 	found := make([]*store.Step, len(keys))
 	err := store.SideBySide(ctx, len(keys), func(i int) error {
 		memo, err := s.ReadMemo(ctx, keys[i])
-		if err == nil {
+		switch {
+		case err == nil && wellFormed(&memo):
 			found[i] = &memo
-		} else if errors.Is(err, store.ErrNotFound) {
+		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrUnreadable):
 			err = nil
 		}
 		return err
@@ -25,34 +30,80 @@ func FindMemos(ctx context.Context, s *store.Store, keys ...store.WorkKey) (Memo
 	if err != nil {
 		return nil, err
 	}
-	stored := map[store.Digest]*bool{} // shards may have outputs in common
-	var blobs []store.Digest
+	// Shards may have outputs in common: each blob is asked for once.
+	type blob struct {
+		digest store.Digest
+		size   int64
+		whole  bool
+	}
+	byDigest := map[store.Digest]*blob{}
+	var blobs []*blob
 	for _, memo := range found {
 		if memo == nil {
 			continue
 		}
 		for _, a := range memo.Outputs {
-			if stored[a.Digest] == nil {
-				stored[a.Digest] = new(bool)
-				blobs = append(blobs, a.Digest)
+			if byDigest[a.Digest] == nil {
+				b := &blob{digest: a.Digest, size: memo.Stored[a.Digest]}
+				byDigest[a.Digest], blobs = b, append(blobs, b)
 			}
 		}
 	}
 	err = store.SideBySide(ctx, len(blobs), func(i int) (err error) {
-		*stored[blobs[i]], err = s.HasBlob(ctx, blobs[i])
+		blobs[i].whole, err = s.WholeBlob(ctx, blobs[i].digest, blobs[i].size)
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
 	memos := Memos{}
 	for i, memo := range found {
+		if memo != nil && slices.ContainsFunc(memo.Outputs, func(a store.Artifact) bool { return !byDigest[a.Digest].whole }) {
+			memo = nil
+		}
 		memos[keys[i]] = memo
-		if memo == nil {
+	}
+	return memos, memos.published(ctx, s)
+}
+
+// published leaves out work whose published files are not what was published.
+func (m Memos) published(ctx context.Context, s *store.Store) error {
+	for key, memo := range m {
+		if memo == nil || memo.Published == "" {
 			continue
 		}
-		for _, a := range memo.Outputs {
-			if !*stored[a.Digest] {
-				memos[keys[i]] = nil
-			}
+		whole, err := s.WholeExport(ctx, memo.Published, memo.Outputs)
+		if err != nil {
+			return err
+		}
+		if !whole {
+			m[key] = nil
 		}
 	}
-	return memos, err
+	return nil
+}
+
+// wellFormed reports whether each output of a memo names a blob.
+func wellFormed(memo *store.Step) bool {
+	return !slices.ContainsFunc(memo.Outputs, func(a store.Artifact) bool { return !a.Digest.Valid() })
+}
+
+// usable returns a memo of a step's work if it has all that other steps read of
+// that step, else nil.
+func (o *Opened) usable(name store.StepName, memo *store.Step) *store.Step {
+	if memo == nil {
+		return nil
+	}
+	lacks := func(in plan.Input) bool {
+		_, err := memo.Output(in.Output)
+		return in.Step == name && err != nil
+	}
+	for i := range o.Plan.Steps {
+		step := &o.Plan.Steps[i]
+		if slices.ContainsFunc(step.Inputs, lacks) || slices.ContainsFunc(step.Also, lacks) ||
+			slices.ContainsFunc(step.Each, func(share plan.Share) bool { return slices.ContainsFunc(share.Also, lacks) }) {
+			return nil
+		}
+	}
+	return memo
 }

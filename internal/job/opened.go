@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -50,11 +51,20 @@ func Open(ctx context.Context, s *store.Store, id store.RunID) (*Opened, error) 
 	if err != nil {
 		return nil, err
 	}
-	p, err := plan.Decode(raw)
+	p, err := PlanOf(record, raw)
 	if err != nil {
 		return nil, err
 	}
 	return NewOpened(s, record, p, StoredInputs(s, p)), nil
+}
+
+// PlanOf decodes the plan that a run's record names, and refuses another one.
+func PlanOf(record store.Run, raw []byte) (*plan.Plan, error) {
+	if got := store.DigestOf(raw); record.Plan != "" && got != record.Plan {
+		return nil, fault.New(fault.Permanent, fmt.Errorf("plan of run %s: it was altered or damaged: its digest is %s, and the run's record names %s", record.ID, got, record.Plan),
+			"run the experiment again: a new run has a plan of its own and reuses what is stored")
+	}
+	return plan.Decode(raw)
 }
 
 // step returns the step that has the shard.
@@ -146,7 +156,7 @@ func (o *Opened) look(ctx context.Context, rec store.Step) (there, memo *store.S
 			return nil
 		}
 		memos, err := FindMemos(ctx, o.store, rec.WorkKey)
-		memo = memos[rec.WorkKey]
+		memo = o.usable(rec.Step, memos[rec.WorkKey])
 		return err
 	})
 	return there, memo, err
@@ -155,6 +165,7 @@ func (o *Opened) look(ctx context.Context, rec store.Step) (there, memo *store.S
 // reuse records a shard whose work is known.
 func (o *Opened) reuse(ctx context.Context, rec store.Step, memo *store.Step, now time.Time) (store.Step, error) {
 	rec.Reused, rec.Outputs, rec.Usage, rec.Finished = true, memo.Outputs, memo.Usage, store.Stamp(now)
+	rec.Stored, rec.Published = memo.Stored, memo.Published
 	return o.commit(ctx, rec)
 }
 

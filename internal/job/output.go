@@ -103,10 +103,11 @@ func (o *Output) Document(v any) error {
 // file names, for trainers. It happens after they are committed.
 func (t *Task) Publish(name string) { t.publish = name }
 
-// commit uploads the outputs and returns their artifacts by order of creation.
-func (t *Task) commit(ctx context.Context) ([]store.Artifact, error) {
+// commit uploads the outputs and returns their artifacts by order of creation, and
+// the sizes of their blobs.
+func (t *Task) commit(ctx context.Context) ([]store.Artifact, map[store.Digest]int64, error) {
 	if len(t.outputs) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	out := make([]store.Artifact, len(t.outputs))
 	err := store.SideBySide(ctx, len(out), func(i int) error {
@@ -119,13 +120,15 @@ func (t *Task) commit(ctx context.Context) ([]store.Artifact, error) {
 		}
 		return nil
 	})
+	stored := map[store.Digest]int64{}
 	for i, o := range t.outputs {
 		out[i] = store.Artifact{Name: o.name, Rows: o.rows, MediaType: o.mediaType}
 		if err == nil {
 			out[i].Digest, out[i].Bytes, err = o.Sum()
+			stored[out[i].Digest] = o.writer().Stored()
 		}
 	}
-	return out, err
+	return out, stored, err
 }
 
 // published pairs the artifacts that were committed with what has their bytes.

@@ -69,7 +69,7 @@ func (o *Opened) Do(ctx context.Context, env Env, jobs map[string]Func, which Sh
 	}
 	rec, reads, err := o.pin(ctx, step, which.Shard, env.Now())
 	if err != nil {
-		return rec, err
+		return rec, corrupt(err)
 	}
 	there, memo, err := o.look(ctx, rec)
 	switch {
@@ -96,13 +96,14 @@ func (o *Opened) Do(ctx context.Context, env Env, jobs map[string]Func, which Sh
 	if err := env.Models.Flush(ctx); err != nil {
 		return rec, err
 	}
-	if rec.Outputs, err = t.commit(ctx); err != nil {
+	if rec.Outputs, rec.Stored, err = t.commit(ctx); err != nil {
 		return rec, err
 	}
 	if t.publish != "" {
 		if err := o.store.Publish(ctx, t.publish, t.published(rec.Outputs)); err != nil {
 			return rec, err
 		}
+		rec.Published = t.publish
 	}
 	if rec.Usage, err = json.Marshal(t.meter.usage); err != nil {
 		return rec, err
@@ -116,11 +117,25 @@ func (o *Opened) Do(ctx context.Context, env Env, jobs map[string]Func, which Sh
 
 // damaged says what helps against stored bytes that changed or are gone.
 func damaged(err error) error {
-	if errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrNotFound) {
-		return fault.New(fault.Permanent, err, "run again with --fresh, which writes those bytes anew")
+	if errors.Is(err, store.ErrNotFound) {
+		return fault.New(fault.Permanent, err, anew)
+	}
+	return corrupt(err)
+}
+
+// corrupt says what helps against stored bytes that changed, where what is absent
+// may be what was not made yet.
+func corrupt(err error) error {
+	switch {
+	case errors.Is(err, store.ErrCorrupt) && fault.Hint(err) == "":
+		return fault.New(fault.Permanent, err, anew)
+	case errors.Is(err, store.ErrUnreadable):
+		return fault.New(fault.Permanent, err, "run the experiment again: a new run has records of its own and reuses what is stored")
 	}
 	return err
 }
+
+const anew = "run again with --fresh, which writes those bytes anew"
 
 // work runs the job and reports progress beside it.
 func (t *Task) work(ctx context.Context, fn Func) error {

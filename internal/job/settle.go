@@ -33,7 +33,7 @@ func (o *Opened) Settle(ctx context.Context, step *plan.Step, now func() time.Ti
 	}
 	var due []int
 	for shard, rec := range records {
-		if memos[rec.WorkKey] != nil {
+		if o.usable(step.Name, memos[rec.WorkKey]) != nil {
 			due = append(due, shard)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gymline/gymline/internal/canonical"
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -38,7 +39,7 @@ func DraftOf(ctx context.Context, st *store.Store, r store.Run) (Draft, *plan.Pl
 	if err != nil {
 		return Draft{}, nil, noPlan(r.ID, err)
 	}
-	p, err := plan.Decode(raw)
+	p, err := job.PlanOf(r, raw)
 	return Draft{drafted(r), raw}, p, err
 }
 

@@ -82,10 +82,7 @@ func givingUp(ctx context.Context, st *store.Store, id store.RunID, mine func(st
 				return
 			case <-tick.C:
 			}
-			failures, err := st.Failures(ctx, id)
-			if err != nil {
-				continue // the work itself finds out whether the store is gone
-			}
+			failures, _ := st.Failures(ctx, id) // the work itself finds out whether the store is gone
 			for _, f := range failures {
 				if Lasting(f) && !mine(f) {
 					cancel(fmt.Errorf("%w in %s/%d: %s", errGivenUp, f.Step, f.Shard, f.Cause))

@@ -4,24 +4,32 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/store"
 )
 
-// Unsealed is the state of a run that is under way, or was cut off.
-const Unsealed = "Unsealed"
+// The states of a run that its seal does not tell.
+const (
+	Unsealed   = "Unsealed"   // it is under way, or was cut off
+	Unreadable = "Unreadable" // its record or seal cannot be read
+)
 
 // A Head is a run's record and state.
 type Head struct {
 	store.Run
-	State    string          `json:"state"`              // the seal's, or Unsealed
+	State    string          `json:"state"`              // the seal's, Unsealed or Unreadable
 	Failures []store.Failure `json:"failures,omitempty"` // the seal's
 	Finished string          `json:"-"`                  // when it was sealed, or ""
+	// Unread is why a run that is Unreadable could not be read.
+	Unread error `json:"-"`
 }
 
-// ReadHead returns a run's record and state.
+// ReadHead returns a run's record and state. A seal that cannot be read makes it
+// Unreadable, and is no error: the record says all the rest.
 func ReadHead(ctx context.Context, st *store.Store, id store.RunID) (Head, error) {
 	r, err := st.ReadRun(ctx, id)
 	if err != nil {
@@ -32,32 +40,57 @@ func ReadHead(ctx context.Context, st *store.Store, id store.RunID) (Head, error
 	switch {
 	case err == nil:
 		head.State, head.Failures, head.Finished = seal.State, seal.Failures, seal.Finished
+	case isolated(err):
+		head.State, head.Unread = Unreadable, fmt.Errorf("seal of run %s: %w", id, err)
 	case !errors.Is(err, store.ErrNotFound):
 		return head, fmt.Errorf("seal of run %s: %w", id, err)
 	}
 	return head, nil
 }
 
-// Heads returns those of all runs, by name and number.
+// Heads returns those of all runs, by name and number. A run whose record cannot
+// be read hides no other: it is Unreadable.
 func Heads(ctx context.Context, st *store.Store) ([]Head, error) {
 	ids, err := st.Runs(ctx)
 	if err != nil {
 		return nil, err
 	}
 	heads := make([]Head, len(ids))
-	return heads, store.SideBySide(ctx, len(ids), func(i int) (err error) {
+	err = store.SideBySide(ctx, len(ids), func(i int) (err error) {
 		heads[i], err = ReadHead(ctx, st, ids[i])
+		switch {
+		case isolated(err):
+			heads[i], err = Head{Run: store.Run{ID: ids[i]}, State: Unreadable, Unread: fmt.Errorf("run %s: %w", ids[i], err)}, nil
+		case errors.Is(err, store.ErrNotFound): // what is left of a run without its record
+			err = nil
+		}
 		return err
 	})
+	return slices.DeleteFunc(heads, func(h Head) bool { return h.ID == "" }), err
 }
 
-// ReadPlan returns a run's plan.
+// isolated reports whether what cannot be read is one object, rather than the store.
+func isolated(err error) bool {
+	e, ok := errors.AsType[*store.Error](err)
+	return errors.Is(err, store.ErrUnreadable) || ok && e.Kind != store.Transient
+}
+
+// ReadPlan returns a run's plan, which is the one that its record names.
 func ReadPlan(ctx context.Context, st *store.Store, id store.RunID) (*plan.Plan, error) {
-	raw, err := st.ReadPlan(ctx, id)
+	var record store.Run
+	var raw []byte
+	err := store.SideBySide(ctx, 2, func(i int) (err error) {
+		if i == 0 {
+			record, err = st.ReadRun(ctx, id)
+			return missing(err, fmt.Sprintf("run %s", id), "see 'gymline list'")
+		}
+		raw, err = st.ReadPlan(ctx, id)
+		return noPlan(id, err)
+	})
 	if err != nil {
-		return nil, noPlan(id, err)
+		return nil, err
 	}
-	return plan.Decode(raw)
+	return job.PlanOf(record, raw)
 }
 
 // Record returns a shard's record, nil while it is not done.

@@ -3,11 +3,13 @@ package run
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -49,13 +51,21 @@ func finished(ctx context.Context, st *store.Store, id store.RunID, name store.S
 		first, count = shard, min(max(step.Shards-shard, 0), 1)
 	}
 	records := make([]*store.Step, count)
-	return step, records, store.SideBySide(ctx, count, func(i int) (err error) {
+	err = store.SideBySide(ctx, count, func(i int) (err error) {
 		records[i], err = Record(ctx, st, id, name, first+i)
 		if err == nil && records[i] == nil {
 			err = missing(store.ErrNotFound, fmt.Sprintf("finished %s/%d of run %s", name, first+i, id), see)
 		}
 		return err
 	})
+	if err != nil {
+		return nil, nil, err
+	}
+	byShard := make(map[int]*store.Step, count)
+	for i, rec := range records {
+		byShard[first+i] = rec
+	}
+	return step, records, agreed(ctx, st, p, id, name, byShard)
 }
 
 func names(artifacts []store.Artifact) string {
@@ -66,6 +76,18 @@ func names(artifacts []store.Artifact) string {
 	return strings.Join(list, ", ")
 }
 
+// Damaged says what makes the bytes of a step's output whole again.
+func Damaged(id store.RunID, step store.StepName, err error) error {
+	if !errors.Is(err, store.ErrCorrupt) && !errors.Is(err, store.ErrNotFound) || fault.Hint(err) != "" {
+		return err
+	}
+	hint := "run the experiment again with --fresh, which writes those bytes anew"
+	if name, train := strings.CutPrefix(string(step), plan.JobTrain+"-"); train {
+		hint = fmt.Sprintf("put the same checkpoint again, which writes its files anew: 'gymline checkpoint put %s %s DIR'", id, name)
+	}
+	return fault.New(fault.Permanent, err, hint)
+}
+
 // ReadOutput decodes the JSON output of a step's first shard.
 func ReadOutput(ctx context.Context, st *store.Store, id store.RunID, step store.StepName, output string, into any) error {
 	artifacts, err := Output(ctx, st, id, plan.Ref{Step: step, Output: output})
@@ -74,7 +96,7 @@ func ReadOutput(ctx context.Context, st *store.Store, id store.RunID, step store
 	}
 	data, err := st.ReadBlob(ctx, artifacts[0].Digest)
 	if err != nil {
-		return err
+		return Damaged(id, step, err)
 	}
 	if err := json.Unmarshal(data, into); err != nil {
 		return fmt.Errorf("%s/%s: %w", step, output, err)
@@ -118,7 +140,7 @@ func checkpointFiles(ctx context.Context, st *store.Store, id store.RunID, step 
 	}
 	tree, err := st.OpenTree(ctx, head.Digest)
 	if err != nil {
-		return nil, err
+		return nil, Damaged(id, step, err)
 	}
 	return tree.Files("."), nil
 }

@@ -21,6 +21,9 @@ type Run struct {
 	// Plan is nil of a run that was cut off as it opened; Steps are in its order.
 	Plan  *plan.Plan
 	Steps []Step
+	// Damage is what could not be read of it, or does not agree; nil: nothing. All
+	// else is as it should be.
+	Damage error
 }
 
 // A Step is a step's shards.
@@ -33,12 +36,15 @@ type Step struct {
 type Shard struct {
 	Record  *store.Step
 	Failure *store.Failure
+	unread  bool // it has a record that cannot be read
 }
 
-// StateOf is store.Succeeded, store.Failed or Pending: what failed for a while is
-// tried again as long as the run goes on.
+// StateOf is store.Succeeded, store.Failed, Unreadable or Pending: what failed for
+// a while is tried again as long as the run goes on.
 func (r *Run) StateOf(s Shard) string {
 	switch {
+	case s.unread:
+		return Unreadable
 	case s.Record != nil:
 		return store.Succeeded
 	case s.Failure != nil && (r.State != Unsealed || Lasting(*s.Failure)):
@@ -53,8 +59,11 @@ func Read(ctx context.Context, st *store.Store, id store.RunID) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{Head: head}
-	if r.Failed, err = failed(ctx, st, head); err != nil {
+	r := &Run{Head: head, Damage: head.Unread}
+	if r.Failed, err = failed(ctx, st, head); errors.Is(err, store.ErrUnreadable) {
+		r.Damage, err = errors.Join(r.Damage, err), nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	r.Plan, err = ReadPlan(ctx, st, id)
@@ -71,15 +80,36 @@ func Read(ctx context.Context, st *store.Store, id store.RunID) (*Run, error) {
 		}
 		r.Steps = append(r.Steps, step)
 	}
+	for _, step := range r.Steps {
+		r.Damage = errors.Join(r.Damage, agree(step, func(name store.StepName, shard int) *store.Step {
+			return r.record(name, shard)
+		}))
+	}
 	return r, nil
+}
+
+// record returns the record of a shard, nil where it has none.
+func (r *Run) record(name store.StepName, shard int) *store.Step {
+	for _, step := range r.Steps {
+		if step.Name == name && shard < len(step.Shards) {
+			return step.Shards[shard].Record
+		}
+	}
+	return nil
 }
 
 func (r *Run) read(ctx context.Context, st *store.Store, p *plan.Step) (Step, error) {
 	step := Step{p, make([]Shard, p.Shards)}
+	unread := make([]error, p.Shards)
 	err := store.SideBySide(ctx, p.Shards, func(shard int) (err error) {
-		step.Shards[shard].Record, err = Record(ctx, st, r.ID, p.Name, shard)
+		s := &step.Shards[shard]
+		s.Record, err = Record(ctx, st, r.ID, p.Name, shard)
+		if errors.Is(err, store.ErrUnreadable) {
+			s.Record, s.unread, unread[shard], err = nil, true, err, nil
+		}
 		return err
 	})
+	r.Damage = errors.Join(r.Damage, errors.Join(unread...))
 	for i := range r.Failed {
 		if f := &r.Failed[i]; f.Step == p.Name && f.Shard >= 0 && f.Shard < p.Shards && step.Shards[f.Shard].Record == nil {
 			step.Shards[f.Shard].Failure = f
@@ -93,10 +123,10 @@ func (r *Run) read(ctx context.Context, st *store.Store, p *plan.Step) (Step, er
 func failed(ctx context.Context, st *store.Store, head Head) ([]store.Failure, error) {
 	kept, err := st.Failures(ctx, head.ID)
 	if err != nil {
-		return nil, fmt.Errorf("failures of run %s: %w", head.ID, err)
+		err = fmt.Errorf("failures of run %s: %w", head.ID, err)
 	}
-	if head.State == Unsealed {
-		return kept, nil
+	if head.State == Unsealed || head.State == Unreadable || err != nil && !errors.Is(err, store.ErrUnreadable) {
+		return kept, err
 	}
 	list := append([]store.Failure(nil), head.Failures...)
 	for i := range list {
@@ -106,5 +136,5 @@ func failed(ctx context.Context, st *store.Store, head Head) ([]store.Failure, e
 			}
 		}
 	}
-	return list, nil
+	return list, err
 }

@@ -75,7 +75,7 @@ func (r Registry) SealOf(ctx context.Context, id store.RunID, draft store.Digest
 // than a job failed, that the cluster knows.
 func failuresOf(ctx context.Context, st *store.Store, id store.RunID) ([]store.Failure, error) {
 	list, err := st.Failures(ctx, id)
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrUnreadable) { // what can be read is cause enough
 		return nil, err
 	}
 	// What was being tried again when another shard failed for good is no cause.

@@ -48,11 +48,21 @@ func spent(ctx context.Context, st *store.Store, account store.RunID, budget flo
 
 // accountAfter is the account that the run after another spends from: the same
 // until a run succeeds, so that a budget bounds what it costs to get there. A run
-// that is not in this store changes nothing.
+// that is not in this store changes nothing. Where a record cannot be read, the
+// run counts as what costs its account most: it went on with the one before it,
+// and did not succeed.
 func accountAfter(ctx context.Context, st *store.Store, id, account store.RunID) (store.RunID, error) {
 	before, err := st.ReadRun(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return account, nil
+	}
+	if errors.Is(err, store.ErrUnreadable) {
+		before = store.Run{ID: id, Account: account}
+		if experiment, n := store.SplitRun(id); account == "" && n > 1 {
+			before.Account, err = accountAfter(ctx, st, numbered(experiment, n-1), "")
+		} else {
+			err = nil
+		}
 	}
 	if err != nil {
 		return "", err
@@ -61,7 +71,7 @@ func accountAfter(ctx context.Context, st *store.Store, id, account store.RunID)
 	switch {
 	case err == nil && seal.State == store.Succeeded:
 		return "", nil
-	case err != nil && !errors.Is(err, store.ErrNotFound):
+	case err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrUnreadable):
 		return "", err
 	}
 	return before.Spending(), nil

@@ -24,7 +24,7 @@ func Collect(ctx context.Context, s *store.Store, id store.RunID) (*Run, error) 
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{Run: id, Experiment: stands.Experiment, Digest: stands.Digest, State: stands.State, Created: stands.Created, Finished: stands.Finished, Steps: []Step{}}
+	r := &Run{Run: id, Experiment: stands.Experiment, Digest: stands.Digest, State: stands.State, Created: stands.Created, Finished: stands.Finished, Steps: []Step{}, Damage: stands.Damage}
 	for _, f := range stands.Failed {
 		failure, err := failureOf(f)
 		if err != nil {

@@ -20,9 +20,11 @@ type Run struct {
 	Run        store.RunID  `json:"run"`
 	Experiment string       `json:"experiment"`
 	Digest     store.Digest `json:"experimentDigest"`
-	State      string       `json:"state"` // the seal's, or run.Unsealed
+	State      string       `json:"state"` // the seal's, run.Unsealed or run.Unreadable
 	Created    string       `json:"created"`
 	Finished   string       `json:"finished,omitempty"` // when it was sealed
+	// Damage is what could not be read, and is left out; nil: nothing.
+	Damage error `json:"-"`
 	// Seconds is from the run's opening to its seal, or to the last record.
 	Seconds float64 `json:"seconds"`
 	// Used by this run, and Before by the earlier runs whose work it reused.
