@@ -45,7 +45,7 @@ func newCheckpointPut(edge *cli.Edge) *cobra.Command {
 		Short: "Check a trained model, store it, and tell the run",
 		Long: `Check the folder of a trained model, full or adapter, store it, and record it as
 the checkpoint of the training NAME of a run. A run takes one for each training:
-putting the same again is no error, putting another one is.
+putting the same again writes its files anew, putting another one is an error.
 
 It may be put while the run waits for it. Without --profile the store is the one
 that GYMLINE_STORE_ENDPOINT and its like name, where they are set, as in a
@@ -96,7 +96,16 @@ func runCheckpointPut(ctx context.Context, edge *cli.Edge, o checkpointOptions) 
 		if err != nil {
 			return err
 		}
-		return o.again(edge, facts.Kind, tree.Digest(), *taken)
+		if tree.Digest() != taken.Digest {
+			return o.again(edge, facts.Kind, tree.Digest(), *taken)
+		}
+		// Its files are written anew: the stored ones may be damaged.
+		return openedHere(ctx, edge, o.profile, openProfile, func(st *store.Store) error {
+			if _, err := st.PutTree(ctx, fsys, store.Intake{Anew: true}); err != nil {
+				return err
+			}
+			return o.again(edge, facts.Kind, taken.Digest, *taken)
+		})
 	}
 	return openedHere(ctx, edge, o.profile, openProfile, func(st *store.Store) error {
 		tree, first, err := registry(edge, st).PutCheckpoint(ctx, store.Checkpoint{

@@ -59,7 +59,7 @@ func runFetch(ctx context.Context, edge *cli.Edge, o fetchOptions) error {
 		defer root.Close()
 		for _, f := range files {
 			if err := writeFile(ctx, st, root, f); err != nil {
-				return fmt.Errorf("write %s: %w", filepath.Join(o.dir, f.Path), err)
+				return run.Damaged(o.run, o.step, fmt.Errorf("write %s: %w", filepath.Join(o.dir, f.Path), err))
 			}
 		}
 		return nil

@@ -49,6 +49,6 @@ func runGet(ctx context.Context, edge *cli.Edge, profile string, id store.RunID,
 		r := st.Concat(ctx, artifacts)
 		defer r.Close()
 		_, err = io.Copy(edge.Data(), r)
-		return err
+		return run.Damaged(id, ref.Step, err)
 	})
 }

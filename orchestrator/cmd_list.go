@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +16,9 @@ func newList(edge *cli.Edge) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the runs in the store",
-		Long:  "List the runs in the store. A run without a seal is under way or was cut off: its state is Unsealed.",
+		Long: `List the runs in the store. A run without a seal is under way or was cut off: its
+state is Unsealed. One whose record or seal cannot be read is Unreadable: why is told
+on stderr, and the exit code is 65.`,
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return runList(cmd.Context(), edge, profile, output) },
 	}
@@ -30,13 +33,17 @@ func runList(ctx context.Context, edge *cli.Edge, profile, output string) error 
 		if err != nil {
 			return err
 		}
+		var unread error
+		for _, h := range heads {
+			unread = errors.Join(unread, h.Unread)
+		}
 		if output == "json" {
-			return writeJSON(edge.Stdout, map[string]any{"runs": heads})
+			return errors.Join(writeJSON(edge.Stdout, map[string]any{"runs": heads}), unread)
 		}
 		tw := table(edge.Stdout, "RUN\tSTATE\tCREATED\tEXPERIMENT DIGEST")
 		for _, h := range heads {
 			row(tw, h.ID, h.State, h.Created, short(h.Digest))
 		}
-		return tw.Flush()
+		return errors.Join(tw.Flush(), unread)
 	})
 }

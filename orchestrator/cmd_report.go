@@ -59,7 +59,7 @@ func writeReport(ctx context.Context, st *store.Store, id store.RunID, file stri
 		r := st.Concat(ctx, artifacts)
 		defer r.Close()
 		_, err := io.Copy(w, r)
-		return err
+		return run.Damaged(id, plan.JobReport, err)
 	})
 }
 

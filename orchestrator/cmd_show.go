@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -30,7 +31,7 @@ func newShow(edge *cli.Edge) *cobra.Command {
 type shownStep struct {
 	Step    store.StepName   `json:"step"`
 	Shard   int              `json:"shard"`
-	State   string           `json:"state"` // "Succeeded", "Failed", "Pending"
+	State   string           `json:"state"` // "Succeeded", "Failed", "Pending", "Unreadable"
 	WorkKey store.WorkKey    `json:"workKey,omitempty"`
 	Reused  bool             `json:"reused"`
 	Inputs  []store.Artifact `json:"inputs"`
@@ -53,9 +54,9 @@ func runShow(ctx context.Context, edge *cli.Edge, profile, output string, id sto
 			if spent != nil {
 				doc["spent"] = spent
 			}
-			return writeJSON(edge.Stdout, doc)
+			return errors.Join(writeJSON(edge.Stdout, doc), r.Damage)
 		}
-		return printShow(edge, r.Head, steps, spent)
+		return errors.Join(printShow(edge, r.Head, steps, spent), r.Damage)
 	})
 }
 

@@ -52,7 +52,7 @@ func runStats(ctx context.Context, edge *cli.Edge, id store.RunID, o statsOption
 		}
 		switch o.output {
 		case "json":
-			return writeJSON(edge.Stdout, r)
+			return errors.Join(writeJSON(edge.Stdout, r), r.Damage)
 		case "html":
 			file := o.file
 			if file == "" {
@@ -62,8 +62,8 @@ func runStats(ctx context.Context, edge *cli.Edge, id store.RunID, o statsOption
 				return err
 			}
 			_, err := fmt.Fprintln(edge.Stdout, file)
-			return err
+			return errors.Join(err, r.Damage)
 		}
-		return cli.WriteStatistics(edge.Stdout, r)
+		return errors.Join(cli.WriteStatistics(edge.Stdout, r), r.Damage)
 	})
 }
