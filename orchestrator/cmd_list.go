@@ -19,8 +19,8 @@ func newList(edge *cli.Edge) *cobra.Command {
 		Long: `List the runs in the store. A run without a seal is under way or was cut off: its
 state is Unsealed. One whose record or seal cannot be read is Unreadable: why is told
 on stderr, and the exit code is 65.`,
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return runList(cmd.Context(), edge, profile, output) },
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runList(cmd.Context(), edge, profile, output) },
 	}
 	bindProfile(cmd, &profile)
 	bindOutput(cmd, &output, "table", "json")

@@ -66,7 +66,7 @@ func TestAPlanThatWasAltered(t *testing.T) {
 	w := newWorld(t)
 	id := w.open(Execution{})
 	w.done(id, "make", 0, "part.jsonl", "a")
-	raw, err := w.Store.ReadPlan(t.Context(), id)
+	raw, err := w.ReadPlan(t.Context(), id)
 	w.ok(err)
 	w.put("runs/x-1/plan.json", strings.Replace(string(raw), `"seed":7`, `"seed":8`, 1))
 	record, err := w.ReadRun(t.Context(), id)
