@@ -23,7 +23,7 @@ type detail struct {
 // first. It is empty for a step that calls none.
 func calls(s *stepView, now time.Time) (list []detail) {
 	sum := s.Sum()
-	if sum.Usage.Calls == 0 && sum.InFlight == 0 && sum.Waiting == 0 && sum.Errors == (llm.Errors{}) {
+	if sum.Usage.Calls == 0 && sum.InFlight == 0 && sum.Waiting == 0 && sum.Batches.Open == 0 && sum.Errors == (llm.Errors{}) {
 		return nil
 	}
 	say := func(plain bool, format string, args ...any) {
@@ -37,6 +37,9 @@ func calls(s *stepView, now time.Time) (list []detail) {
 	}
 	if sum.Waiting > 0 {
 		list = append(list, detail{text.Count(sum.Waiting) + " waiting for limits", text.Count(sum.Waiting) + " waiting", true})
+	}
+	if sum.Batches.Open > 0 {
+		list = append(list, detail{batchesOf(sum.Batches), progressOf(sum.Batches), true})
 	}
 	if sum.Errors != (llm.Errors{}) {
 		list = append(list, detail{errorsOf(sum.Errors), text.Count(sum.Errors.Passing()) + " retried", true})
@@ -67,6 +70,29 @@ func fitted(list []detail, width int) string {
 		}
 	}
 	return b.String()
+}
+
+// batchesOf names what is waited for: "waiting for batch b_1 (in_progress), 3 of
+// 40 done". IDs and states are the provider's.
+func batchesOf(b llm.Batches) string {
+	said := func(s string) string { return strings.Join(strings.Fields(clean(s)), " ") }
+	what := "a batch"
+	switch {
+	case b.Oldest != "" && b.Open > 1:
+		what = fmt.Sprintf("%s batches, first %s", text.Count(b.Open), said(b.Oldest))
+	case b.Oldest != "":
+		what = "batch " + said(b.Oldest)
+	case b.Open > 1:
+		what = text.Count(b.Open) + " batches"
+	}
+	if b.State != "" {
+		what += " (" + said(b.State) + ")"
+	}
+	return "waiting for " + what + ", " + progressOf(b)
+}
+
+func progressOf(b llm.Batches) string {
+	return text.Count(b.Done) + " of " + text.Count(b.Requests) + " done"
 }
 
 // errorsOf names failed calls by kind: "23 retried (20 rate-limited, 3 server errors)".

@@ -55,6 +55,9 @@ func (m *meter) event(step string, shard int) progress.Event {
 		Done: m.ended, Total: m.total, Failed: m.failed, Usage: &usage, Simulated: m.simulated,
 		InFlight: now.InFlight, Waiting: now.Waiting,
 	}
+	if now.Batches.Open > 0 {
+		e.Batches = &now.Batches
+	}
 	if failed := now.Errors.Sub(m.before); failed != (llm.Errors{}) {
 		e.Errors = &failed
 	}

@@ -25,6 +25,7 @@ type Error struct {
 	RetryAfter time.Duration // what the server asked for; 0 when it did not
 	Rate       *Rate         // what the server said of its limits; nil when it did not
 	Remedy     string        // what a person can do about a denied call, if known
+	Billed     bool          // a batch was, though the answer was not seen
 	Err        error
 }
 

@@ -6,6 +6,27 @@ type Traffic struct {
 	InFlight int64 // sent, not answered
 	Waiting  int64 // held back by limits
 	Errors   Errors
+	Batches  Batches
+}
+
+// Batches are those that a process waits for.
+type Batches struct {
+	Open     int64 `json:"open"`
+	Requests int64 `json:"requests"` // in them
+	Done     int64 `json:"done"`     // of these, as the provider counts
+	// Oldest is the provider's ID of the one that is waited for longest, "" until it
+	// has one, and State is how that stands.
+	Oldest string `json:"oldest"`
+	State  string `json:"state"`
+}
+
+// Add sums two counts; the oldest is b's, if it has any.
+func (b Batches) Add(c Batches) Batches {
+	sum := Batches{b.Open + c.Open, b.Requests + c.Requests, b.Done + c.Done, b.Oldest, b.State}
+	if b.Open == 0 {
+		sum.Oldest, sum.State = c.Oldest, c.State
+	}
+	return sum
 }
 
 // Errors counts failed calls by kind.

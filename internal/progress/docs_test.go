@@ -21,12 +21,13 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	tables := map[string][]string{
-		"### Events":   {InputRead, InputStored, RunOpened, StepState, Progress, RunEnded},
-		"### States":   {Running, Retrying, Reused, Succeeded, Failed, Cancelled},
-		"### Fields":   fields(reflect.TypeFor[Event]()),
-		"### `usage`":  fields(reflect.TypeFor[llm.Usage]()),
-		"### `errors`": fields(reflect.TypeFor[llm.Errors]()),
-		"### `steps`":  fields(reflect.TypeFor[StepShape]()),
+		"### Events":    {InputRead, InputStored, RunOpened, StepState, Progress, RunEnded},
+		"### States":    {Running, Retrying, Reused, Succeeded, Failed, Cancelled},
+		"### Fields":    fields(reflect.TypeFor[Event]()),
+		"### `usage`":   fields(reflect.TypeFor[llm.Usage]()),
+		"### `errors`":  fields(reflect.TypeFor[llm.Errors]()),
+		"### `batches`": fields(reflect.TypeFor[llm.Batches]()),
+		"### `steps`":   fields(reflect.TypeFor[StepShape]()),
 	}
 	for heading, want := range tables {
 		_, section, ok := strings.Cut(string(page), "\n"+heading+"\n")

@@ -17,7 +17,7 @@ const (
 	InputStored = "input-stored" // Input, Done, Total: of its files that the store lacked
 	RunOpened   = "run-opened"   // Run, Experiment, Steps
 	StepState   = "step-state"   // Step, Shard, State, Attempt, and with Retrying and Failed: Cause, Hint, ExitCode
-	Progress    = "progress"     // Step, Shard, Done, Total, Failed, Usage, Simulated, Errors, InFlight, Waiting
+	Progress    = "progress"     // Step, Shard, Done, Total, Failed, Usage, Simulated, Errors, InFlight, Waiting, Batches
 	RunEnded    = "run-ended"    // Run, State, Report, and unless Succeeded: Cause, Hint, ExitCode
 )
 
@@ -50,6 +50,8 @@ type Event struct {
 	Errors   *llm.Errors `json:"errors,omitempty"`
 	InFlight int64       `json:"inFlight,omitempty"` // calls sent and not answered, now
 	Waiting  int64       `json:"waiting,omitempty"`  // calls held back by limits, now
+	// Batches are those that the process waits for now.
+	Batches *llm.Batches `json:"batches,omitempty"`
 	// Simulated is set when a stand-in answered.
 	Simulated bool        `json:"simulated,omitempty"`
 	ExitCode  int         `json:"exitCode,omitempty"`

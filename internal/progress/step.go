@@ -25,6 +25,7 @@ type Shard struct {
 	usage             llm.Usage
 	errors            llm.Errors
 	inFlight, waiting int64
+	batches           llm.Batches
 }
 
 // A Sum adds up a step's shards.
@@ -34,7 +35,8 @@ type Sum struct {
 	Usage               llm.Usage
 	Errors              llm.Errors
 	InFlight, Waiting   int64 // calls, now
-	Reused              int   // shards
+	Batches             llm.Batches
+	Reused              int // shards
 }
 
 // Grow makes room for so many shards.
@@ -65,11 +67,14 @@ func (s *Step) Take(e Event) {
 			s.spent, s.errors = s.spent.Add(sh.usage), s.errors.Add(sh.errors)
 			*sh = Shard{Most: sh.Most}
 		}
-		sh.State, sh.inFlight, sh.waiting = e.State, 0, 0
+		sh.State, sh.inFlight, sh.waiting, sh.batches = e.State, 0, 0, llm.Batches{}
 	case Progress:
 		sh.Done, sh.Total, sh.Failed = e.Done, e.Total, e.Failed
 		sh.Most.Done, sh.Most.Failed = max(sh.Most.Done, e.Done-e.Failed), max(sh.Most.Failed, e.Failed)
-		sh.inFlight, sh.waiting = e.InFlight, e.Waiting
+		sh.inFlight, sh.waiting, sh.batches = e.InFlight, e.Waiting, llm.Batches{}
+		if e.Batches != nil {
+			sh.batches = *e.Batches
+		}
 		if e.Usage != nil {
 			sh.usage = *e.Usage
 		}
@@ -91,6 +96,7 @@ func (s *Step) Sum() Sum {
 		sum.Usage, sum.Errors = sum.Usage.Add(sh.usage), sum.Errors.Add(sh.errors)
 		sum.InFlight += sh.inFlight
 		sum.Waiting += sh.waiting
+		sum.Batches = sum.Batches.Add(sh.batches)
 		if sh.State == Reused {
 			sum.Reused++
 			continue

@@ -124,7 +124,7 @@ func TestFoundAmongMany(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 250 {
-			if _, err := strangers.Create(t.Context(), file, "another"); err != nil {
+			if _, err := strangers.Create(t.Context(), file.ID, "another"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -168,7 +168,7 @@ type slow struct {
 	upload time.Duration
 }
 
-func (s slow) Upload(ctx context.Context, name string, data []byte) (string, error) {
+func (s slow) Upload(ctx context.Context, name string, data []byte) (llm.File, error) {
 	time.Sleep(s.upload)
 	return s.API.Upload(ctx, name, data)
 }
@@ -176,12 +176,12 @@ func (s slow) Upload(ctx context.Context, name string, data []byte) (string, err
 // A process takes another for gone only after a grace; when it was not, the
 // other's batch is cancelled before it starts, and both wait for the same one.
 func TestSlowUpload(t *testing.T) {
-	for upload, batches := range map[time.Duration]int{poll: 1, 5 * poll: 2} {
+	for upload, batches := range map[time.Duration]int{poll: 1, looks / 2 * poll: 1, 2 * looks * poll: 2} {
 		t.Run(upload.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := newLab(t)
 				l.api.Hold(true)
-				release := time.AfterFunc(8*poll, func() { l.api.Hold(false) })
+				release := time.AfterFunc(3*looks*poll, func() { l.api.Hold(false) })
 				defer release.Stop()
 				a := l.start()
 				a.batcher.api = slow{a.batcher.api, upload}

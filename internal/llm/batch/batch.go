@@ -9,6 +9,20 @@
 // that batch instead; FORMAT.md in package ledger is the layout. Answers are
 // kept by the ledger above, and a batch is closed once the ledger has written
 // all of them.
+//
+// A provider's word may come late, so what it does not show is looked for again,
+// a poll apart, before anything follows from it: a batch that it does not find, an
+// empty list, a file that it is still taking in, an ended batch without its files,
+// a file without its lines. What follows is bounded, and said:
+//
+//   - A batch that was made here and is never shown, or shows nothing of what it
+//     was billed for, ends the run with the provider's words. It stays open, and
+//     the next run looks again.
+//   - Any other answer that a batch may have been billed for and does not show is
+//     asked anew, counted as a try like any other and paid for by itself: see Anew.
+//   - A batch in an unknown state has ended when it names its answers. One that
+//     goes on beyond its deadline is waited for with a word, and not for ever.
+//   - Waiting says at any time what is waited for and how that stands.
 package batch
 
 import (
@@ -45,7 +59,8 @@ type API interface {
 	Line(ctx context.Context, key llm.Key, req *llm.Request) ([]byte, error)
 	Answer(ctx context.Context, status int, body []byte) (*llm.Response, error)
 
-	Upload(ctx context.Context, name string, data []byte) (file string, err error)
+	Upload(ctx context.Context, name string, data []byte) (llm.File, error)
+	File(ctx context.Context, id string) (llm.File, error)
 	Create(ctx context.Context, file, mark string) (llm.Batch, error)
 	Get(ctx context.Context, id string) (llm.Batch, error)
 	Cancel(ctx context.Context, id string) error
@@ -86,6 +101,7 @@ type Batcher struct {
 	closed   bool
 	most     int                  // requests of a batch
 	asks     map[llm.Key]*ask     // not answered yet
+	tries    map[llm.Key]int      // in vain, of requests that are asked anew
 	gathered []*ask               // not in a batch yet
 	bytes    int                  // of gathered
 	timer    *time.Timer          // submits what is gathered
@@ -113,7 +129,7 @@ func New(ctx context.Context, api API, opt Options) (*Batcher, error) {
 	}
 	b := &Batcher{
 		api: api, opt: opt, notes: notes{opt.Bucket, opt.Prefix + folder}, most: opt.Requests,
-		asks: map[llm.Key]*ask{}, entries: map[string]*entry{}, byKey: map[llm.Key][]*entry{},
+		asks: map[llm.Key]*ask{}, tries: map[llm.Key]int{}, entries: map[string]*entry{}, byKey: map[llm.Key][]*entry{},
 	}
 	if err := b.recall(ctx); err != nil {
 		return nil, err
@@ -171,7 +187,7 @@ func (b *Batcher) join(ctx context.Context, req *llm.Request) (*ask, error) {
 	}
 	a := b.asks[key]
 	if a == nil {
-		a = &ask{key: key, req: req, line: line, done: make(chan struct{})}
+		a = &ask{key: key, req: req, line: line, tries: b.tries[key], done: make(chan struct{})}
 		b.asks[key] = a
 		b.place(a)
 	}
@@ -240,6 +256,9 @@ func (b *Batcher) answer(a *ask, resp *llm.Response, err error) {
 		return
 	}
 	delete(b.asks, a.key)
+	if _, lost := errors.AsType[lostError](err); !lost {
+		delete(b.tries, a.key)
+	}
 	for _, e := range b.byKey[a.key] {
 		delete(e.waiting, a.key)
 	}

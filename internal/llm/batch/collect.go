@@ -9,30 +9,98 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 )
 
-// collect answers those who wait for an ended batch now.
-func (b *Batcher) collect(e *entry) error {
-	if e.last.Status == llm.BatchFailed {
-		return b.refused(e)
+// A tally is what a reading of a batch's files found.
+type tally struct {
+	lines   map[llm.Key]bool // requests that have one
+	answers int              // lines that are one
+	missing error            // a file that is named and not there
+}
+
+// collect answers those who wait for an ended batch now. It is to be called
+// again when the batch does not show yet what it should.
+func (b *Batcher) collect(e *entry) (again bool, err error) {
+	if e.last.Status == llm.BatchFailed && e.last.Output == "" {
+		if len(e.last.Problems) == 0 && e.missed < looks {
+			return true, nil
+		}
+		return false, b.refused(e)
 	}
 	b.mu.Lock()
 	left := maps.Clone(e.waiting)
 	b.mu.Unlock()
+	found := tally{lines: map[llm.Key]bool{}}
 	for _, file := range []string{e.last.Output, e.last.Errors} {
 		if file == "" {
 			continue
 		}
-		if err := b.read(e, file, left); err != nil {
-			return err
+		switch err := b.read(e, file, left, &found); {
+		case late(err):
+			found.missing = err
+		case err != nil:
+			return false, refusedCall(b.opt, err)
 		}
 	}
-	b.opt.Log.Info("batch ended", "model", b.opt.Model, "batch", e.id, "status", e.last.Status, "requests", len(e.keys), "unanswered", len(left))
-	rest := b.take(e, left)
-	if e.last.Status == llm.BatchCancelled && e.watched {
-		b.give(rest, b.cancelled(e))
-		return nil
+	if e.missed < e.patience(&found, left) {
+		return true, nil
 	}
-	b.tryAgain(e, rest)
-	return nil
+	b.opt.Log.Info("batch ended", "model", b.opt.Model, "batch", e.id, "status", e.last.Status, "requests", len(e.keys), "unanswered", len(left))
+	billed := e.billed(&found)
+	cancelled := e.last.Status == llm.BatchCancelled && e.watched
+	if billed && len(found.lines) == 0 && len(left) > 0 && !e.adopted && !cancelled {
+		e.missed = 0
+		return false, b.unseen(e, found.missing, fmt.Sprintf("is %s, and none of its answers can be read", e.last.Status))
+	}
+	rest := b.take(e, left)
+	if cancelled {
+		b.give(rest, b.cancelled(e))
+		return false, nil
+	}
+	var lost, unanswered []*ask
+	for _, a := range rest {
+		if billed && !found.lines[a.key] {
+			lost = append(lost, a)
+		} else {
+			unanswered = append(unanswered, a)
+		}
+	}
+	if len(lost) > 0 {
+		b.opt.Log.Warn("a batch does not show answers that it may have been billed for, asking anew", "model", b.opt.Model, "batch", e.id, "requests", len(lost), "err", found.missing)
+	}
+	b.lose(e, lost, "does not show the answer")
+	b.tryAgain(e, unanswered)
+	return false, nil
+}
+
+// patience is how many looks the answers are worth that a batch should have and
+// does not show.
+func (e *entry) patience(found *tally, left map[llm.Key]*ask) int {
+	unseen := false
+	for k := range left {
+		unseen = unseen || !found.lines[k]
+	}
+	owed := e.last.Completed + e.last.Failed
+	if owed == 0 && e.mustAnswer() {
+		owed = len(e.keys)
+	}
+	switch {
+	case !unseen, found.missing == nil && len(found.lines) >= owed:
+		return 0
+	case found.missing == nil && e.last.Output+e.last.Errors == "":
+		return looksCounted
+	}
+	return looks
+}
+
+// mustAnswer reports whether a batch has lines for all its requests, if its state
+// is right.
+func (e *entry) mustAnswer() bool { return e.last.Status == llm.BatchCompleted || !e.last.Known() }
+
+// billed reports whether an ended batch may have answers that it does not show.
+func (e *entry) billed(found *tally) bool {
+	if e.last.Completed+e.last.Failed > 0 {
+		return e.last.Completed > found.answers
+	}
+	return e.mustAnswer() || found.missing != nil
 }
 
 // take returns what is left of those who wait, in the file's order; the entry

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -12,8 +13,8 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 )
 
-// An entry is a batch that is written down and not closed. Its waiting, barren,
-// following and read are under the batcher's mu; the rest is its follower's.
+// An entry is a batch that is written down and not closed. What stands from
+// waiting on is under the batcher's mu; the rest is its follower's.
 type entry struct {
 	mark    string
 	keys    []llm.Key
@@ -22,16 +23,35 @@ type entry struct {
 	id      string // the provider's; "" until it is known
 	void    bool   // given up: there is no such batch
 	last    llm.Batch
-	watched bool // it was made here, or seen before it ended or was cancelled
+	watched bool   // it was made here, or seen before it ended or was cancelled
+	seen    bool   // the provider showed it
+	file    string // of its requests, at the provider, where it was made here
+	missed  int    // looks in a row that did not show it, or all its answers
+	overdue int    // looks beyond its deadline
 
 	waiting   map[llm.Key]*ask
 	barren    map[llm.Key]bool // it has no answer to these that is worth keeping
 	following bool
-	read      bool // its files were, at least once
+	read      bool   // its files were, at least once
+	named     string // id
+	state     string // how it stands, in words
+	done      int    // requests
 }
 
 func newEntry(mark string, keys []llm.Key, created time.Time) *entry {
 	return &entry{mark: mark, keys: keys, created: created, waiting: map[llm.Key]*ask{}, barren: map[llm.Key]bool{}}
+}
+
+// before orders entries by age.
+func (e *entry) before(f *entry) int {
+	return cmp.Or(e.created.Compare(f.created), strings.Compare(e.mark, f.mark))
+}
+
+// name says which batch of the provider's an entry is.
+func (b *Batcher) name(e *entry, id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e.id, e.named = id, id
 }
 
 // keptFor is how long providers keep a batch's files. A batch that nobody asked
@@ -76,12 +96,7 @@ func (b *Batcher) recall(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	slices.SortFunc(found, func(a, b *entry) int {
-		if c := a.created.Compare(b.created); c != 0 {
-			return c
-		}
-		return strings.Compare(a.mark, b.mark)
-	})
+	slices.SortFunc(found, (*entry).before)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, e := range found {

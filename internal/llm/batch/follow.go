@@ -1,8 +1,7 @@
 package batch
 
 import (
-	"errors"
-	"net/http"
+	"time"
 
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/llm/retry"
@@ -44,26 +43,16 @@ func (b *Batcher) watch(e *entry) error {
 		}
 	}
 	for !e.last.Ended() {
-		if e.watched || e.last.ID != "" {
-			if err := retry.Sleep(b.ctx, b.opt.Poll); err != nil {
+		if e.watched || e.seen {
+			if err := b.pause(); err != nil {
 				return err
 			}
 		}
-		err := b.opt.Retry(b.ctx, func() (err error) {
-			e.last, err = b.api.Get(b.ctx, e.id)
+		if over, err := b.look(e); over || err != nil {
 			return err
-		})
-		if gone(err) {
-			b.opt.Log.Warn("the provider knows a batch no more, asking anew", "model", b.opt.Model, "batch", e.id)
-			b.again(b.remove(e))
-			return nil
 		}
-		if err != nil {
-			return refusedCall(b.opt, err)
-		}
-		e.watched = e.watched || !e.last.Ended() && e.last.Status != llm.BatchCancelling
 	}
-	for {
+	for again := false; ; {
 		b.mu.Lock()
 		read := e.read
 		if len(e.waiting) == 0 {
@@ -72,24 +61,25 @@ func (b *Batcher) watch(e *entry) error {
 			return nil
 		}
 		b.mu.Unlock()
-		if e.adopted || read { // those who come one after another share a reading
+		if (e.adopted || read) && !again { // those who come one after another share a reading
 			if err := retry.Sleep(b.ctx, b.opt.Gather); err != nil {
 				return err
 			}
 		}
-		if err := b.collect(e); err != nil {
+		var err error
+		if again, err = b.collect(e); err != nil {
 			return err
+		}
+		if again {
+			if err := b.lookAgain(e); err != nil {
+				return err
+			}
+			continue
 		}
 		b.mu.Lock()
 		e.read = true
 		b.mu.Unlock()
 	}
-}
-
-// gone reports whether the provider does not have what was asked for.
-func gone(err error) bool {
-	e, ok := errors.AsType[*llm.Error](err)
-	return ok && e.Status == http.StatusNotFound
 }
 
 // pollsToStart is how many polls a note has to become a batch before it may be given
@@ -104,9 +94,14 @@ func (b *Batcher) resolve(e *entry) error {
 			return err
 		}
 	}
+	now := b.opt.Now()
+	until := e.created.Add(looks * b.opt.Poll)
+	if until.Before(now.Add(looksTaken * b.opt.Poll)) { // a list may be behind at any time
+		until = now.Add(looksTaken * b.opt.Poll)
+	}
 	var found *llm.Batch
 	err := b.opt.Retry(b.ctx, func() (err error) {
-		found, err = b.find(e)
+		found, err = b.search(e, until)
 		return err
 	})
 	if err != nil {
@@ -116,6 +111,21 @@ func (b *Batcher) resolve(e *entry) error {
 	if found != nil {
 		id = found.ID
 	}
-	e.id, err = b.notes.claim(b.ctx, e.mark, id)
+	id, err = b.notes.claim(b.ctx, e.mark, id)
+	b.name(e, id)
 	return err
+}
+
+// search looks for an entry's batch in the provider's list, which may show it late.
+func (b *Batcher) search(e *entry, until time.Time) (*llm.Batch, error) {
+	b.tell(e, "looked for in the provider's list")
+	for {
+		found, err := b.find(e)
+		if found != nil || err != nil || !b.opt.Now().Before(until) {
+			return found, err
+		}
+		if err := b.pause(); err != nil {
+			return nil, err
+		}
+	}
 }

@@ -115,7 +115,7 @@ func (l *lab) start() *process {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	if p.Chatter, err = p.ledger.Wrap(l.t.Context(), l.model, p.batcher); err != nil {
+	if p.Chatter, err = p.ledger.Wrap(l.t.Context(), l.model, Anew(p.batcher)); err != nil {
 		l.t.Fatal(err)
 	}
 	return p

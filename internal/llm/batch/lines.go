@@ -91,9 +91,10 @@ func trim(line []byte) []byte {
 }
 
 // read answers those of left that a file has a final answer for, and takes them
-// out of left. The order of the lines does not matter; the first for a request holds.
-func (b *Batcher) read(e *entry, file string, left map[llm.Key]*ask) error {
-	err := b.opt.Retry(b.ctx, func() error {
+// out of left. The order of the lines does not matter; the first for a request
+// holds. What lines there are goes into found.
+func (b *Batcher) read(e *entry, file string, left map[llm.Key]*ask, found *tally) error {
+	return b.opt.Retry(b.ctx, func() error {
 		body, err := b.api.Content(b.ctx, file)
 		if err != nil {
 			return err
@@ -119,6 +120,10 @@ func (b *Batcher) read(e *entry, file string, left map[llm.Key]*ask) error {
 				return nil
 			}
 			seen[r.key] = true
+			if !found.lines[r.key] && r.status == http.StatusOK {
+				found.answers++
+			}
+			found.lines[r.key] = true
 			if a := left[r.key]; a != nil && b.decide(e, a, r) {
 				delete(left, r.key)
 			}
@@ -129,14 +134,6 @@ func (b *Batcher) read(e *entry, file string, left map[llm.Key]*ask) error {
 		}
 		return err
 	})
-	if gone(err) {
-		b.opt.Log.Warn("the provider has a batch's file no more, asking anew", "model", b.opt.Model, "batch", e.id, "file", file)
-		return nil
-	}
-	if err != nil {
-		return refusedCall(b.opt, err)
-	}
-	return nil
 }
 
 // decide answers an ask, unless it is to be asked again: after a failure that may

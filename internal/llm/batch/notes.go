@@ -144,7 +144,7 @@ func (n notes) entry(ctx context.Context, mark string, hasClaim bool) (*entry, e
 	if err := n.read(ctx, mark+claimSuffix, &c); err != nil {
 		return nil, err
 	}
-	e.id, e.void = c.ID, c.ID == ""
+	e.id, e.named, e.void = c.ID, c.ID, c.ID == ""
 	return e, nil
 }
 

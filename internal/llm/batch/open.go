@@ -18,9 +18,12 @@ type Open struct {
 	llm.Batch
 }
 
+// notFound is the status of a batch that its provider does not show.
+const notFound = "not found"
+
 // Running reports whether there is something to cancel.
 func (o Open) Running() bool {
-	return o.ID != "" && !o.Ended() && o.Status != llm.BatchCancelling
+	return o.ID != "" && !o.Ended() && o.Status != llm.BatchCancelling && o.Status != notFound
 }
 
 // List returns the open batches of a model, whoever submitted them, oldest first.
@@ -52,7 +55,11 @@ func List(ctx context.Context, api API, opt Options) ([]Open, error) {
 			}
 			return err
 		})
-		if err != nil && !gone(err) {
+		switch {
+		case late(err) && e.id == "": // not started
+		case late(err):
+			o.Batch = llm.Batch{ID: e.id, Status: notFound}
+		case err != nil:
 			return nil, refusedCall(opt, err)
 		}
 		out = append(out, o)

@@ -25,6 +25,12 @@ func (b *Batcher) refused(e *entry) error {
 		b.again(rest)
 	case whole != nil && whole.Code == queueFull:
 		return b.holdBack(e, rest, whole)
+	case whole != nil && b.pending(e):
+		b.opt.Log.Warn("a batch failed because its file was not taken in yet, asking anew", "model", b.opt.Model, "batch", e.id)
+		if err := b.pause(); err != nil {
+			return err
+		}
+		b.tryAgain(e, rest)
 	case whole != nil:
 		b.give(rest, refusedCall(b.opt, whole))
 	case len(bad) == 0:
@@ -41,6 +47,16 @@ func (b *Batcher) refused(e *entry) error {
 		b.again(good)
 	}
 	return nil
+}
+
+// pending reports whether the provider is still taking in the file of a batch
+// that was made here.
+func (b *Batcher) pending(e *entry) bool {
+	if e.file == "" {
+		return false
+	}
+	file, err := b.api.File(b.ctx, e.file)
+	return err == nil && file.State == llm.FilePending
 }
 
 // verdict returns what is wrong with a refused batch as a whole, nil for nothing,

@@ -35,13 +35,57 @@ func (b *Batcher) send(asks []*ask) {
 // open writes a batch down, sends its file and starts it. The entry is nil when
 // no caller is left, or the note was given up by another process meanwhile.
 func (b *Batcher) open(asks []*ask) (*entry, error) {
+	e, file, err := b.prepare(asks)
+	if e == nil || err != nil {
+		return nil, err
+	}
+	started, unclear, err := b.start(e, file)
+	if err != nil {
+		if !unclear {
+			b.giveUp(e)
+		}
+		return nil, b.letGo(e, err)
+	}
+	b.opt.Log.Info("batch submitted", "model", b.opt.Model, "batch", started.ID, "requests", len(e.keys))
+	id, err := b.notes.claim(b.ctx, e.mark, started.ID)
+	if err != nil {
+		return nil, b.letGo(e, err)
+	}
+	b.name(e, id)
+	b.tell(e, started.Status)
+	if e.id == started.ID {
+		return e, nil
+	}
+	// Somebody took this process for gone.
+	if err := b.opt.Retry(b.ctx, func() error { return b.api.Cancel(b.ctx, started.ID) }); err != nil {
+		return nil, b.letGo(e, err)
+	}
+	if e.id != "" {
+		return e, nil
+	}
+	// And asks the same itself.
+	b.upload.Lock()
+	err = b.recall(b.ctx)
+	b.upload.Unlock()
+	if err == nil {
+		err = b.discard(b.ctx, e)
+	}
+	if err != nil {
+		return nil, b.letGo(e, err)
+	}
+	return nil, nil
+}
+
+// prepare writes a batch down and sends its file. The entry is nil when no
+// caller is left.
+func (b *Batcher) prepare(asks []*ask) (*entry, llm.File, error) {
 	b.upload.Lock()
 	defer b.upload.Unlock()
 	if err := b.CloseWritten(b.ctx); err != nil {
-		return nil, err
+		return nil, llm.File{}, err
 	}
 	if asks = b.wanted(asks); len(asks) == 0 {
-		return nil, nil
+		return nil, llm.File{}, nil
 	}
 	keys, size := make([]llm.Key, len(asks)), 0
 	for i, a := range asks {
@@ -50,47 +94,31 @@ func (b *Batcher) open(asks []*ask) (*entry, error) {
 	}
 	e, err := b.notes.write(b.ctx, keys, b.opt.Now())
 	if err != nil {
-		return nil, err
+		return nil, llm.File{}, err
 	}
 	e.watched = true
-	var file bytes.Buffer
-	file.Grow(size)
+	var data bytes.Buffer
+	data.Grow(size)
 	b.mu.Lock()
 	b.track(e)
-	e.following = true
+	e.following, e.state = true, "sending its file"
 	for _, a := range asks {
 		e.waiting[a.key] = a
-		file.Write(a.line)
+		data.Write(a.line)
 		a.line = nil
 	}
 	b.mu.Unlock()
-	started, unclear, err := b.start(e, file.Bytes())
+	var file llm.File
+	err = b.opt.Retry(b.ctx, func() (err error) {
+		file, err = b.api.Upload(b.ctx, "gymline-"+e.mark[:12]+".jsonl", data.Bytes())
+		return err
+	})
 	if err != nil {
-		if !unclear {
-			b.giveUp(e)
-		}
-		return nil, b.letGo(e, err)
+		b.giveUp(e)
+		return nil, llm.File{}, b.letGo(e, err)
 	}
-	b.opt.Log.Info("batch submitted", "model", b.opt.Model, "batch", started.ID, "requests", len(asks), "bytes", file.Len())
-	e.id, err = b.notes.claim(b.ctx, e.mark, started.ID)
-	if err != nil {
-		return nil, b.letGo(e, err)
-	}
-	if e.id != started.ID { // somebody took this process for gone
-		if err := b.opt.Retry(b.ctx, func() error { return b.api.Cancel(b.ctx, started.ID) }); err != nil {
-			return nil, b.letGo(e, err)
-		}
-		if e.id == "" { // and asks the same itself
-			if err := b.recall(b.ctx); err != nil {
-				return nil, b.letGo(e, err)
-			}
-			if err := b.discard(b.ctx, e); err != nil {
-				return nil, b.letGo(e, err)
-			}
-			return nil, nil
-		}
-	}
-	return e, nil
+	e.file = file.ID
+	return e, file, nil
 }
 
 // wanted returns the asks that still have callers, and forgets the others.
@@ -130,36 +158,6 @@ func (b *Batcher) letGo(e *entry, cause error) error {
 	return cause
 }
 
-// start uploads a file and makes the batch of it. When a try leaves open whether
-// the batch was made, the provider's list decides before the next; with an error,
-// unclear says that there may be a batch all the same.
-func (b *Batcher) start(e *entry, file []byte) (out llm.Batch, unclear bool, err error) {
-	var id string
-	err = b.opt.Retry(b.ctx, func() error {
-		id, err = b.api.Upload(b.ctx, "gymline-"+e.mark[:12]+".jsonl", file)
-		return err
-	})
-	if err != nil {
-		return out, false, err
-	}
-	err = b.opt.Retry(b.ctx, func() error {
-		if unclear {
-			found, err := b.find(e)
-			if err != nil {
-				return err
-			}
-			if found != nil {
-				out = *found
-				return nil
-			}
-		}
-		out, err = b.api.Create(b.ctx, id, e.mark)
-		unclear = unclear || err != nil && turnedDown(err) == nil
-		return err
-	})
-	return out, unclear, err
-}
-
 // find looks for an entry's batch at the provider, and cancels what else bears
 // its mark: two creations side by side may both have made one.
 func (b *Batcher) find(e *entry) (*llm.Batch, error) {
@@ -181,24 +179,28 @@ func (b *Batcher) find(e *entry) (*llm.Batch, error) {
 // clocks is how far the provider's clock may be behind this machine's.
 const clocks = 24 * time.Hour
 
-// lookUp looks for an entry's mark among the provider's batches. The oldest that
-// bears it holds; it is nil when none does.
+// lookUp looks for an entry's mark among the provider's batches, or for its file
+// where the provider keeps no marks. The oldest that bears it holds; it is nil
+// when none does.
 func lookUp(ctx context.Context, api API, e *entry) (holds *llm.Batch, others []llm.Batch, err error) {
 	var found []llm.Batch
+	known := map[string]bool{} // a server that does not know pages gives the first one for ever
 	after := ""
 	for {
 		page, more, err := api.List(ctx, after)
 		if err != nil {
 			return nil, nil, err
 		}
+		more = more && len(page) > 0
 		for _, one := range page {
-			if one.Mark == e.mark {
+			if one.Mark == e.mark || one.Mark == "" && e.file != "" && one.Input == e.file {
 				found = append(found, one)
 			}
-			more = more && one.Created.After(e.created.Add(-clocks))
+			more = more && !known[one.ID] && (one.Created.IsZero() || one.Created.After(e.created.Add(-clocks)))
+			known[one.ID] = true
 			after = one.ID
 		}
-		if !more || len(page) == 0 {
+		if !more {
 			break
 		}
 	}

@@ -19,8 +19,8 @@ func (a *Account) Wrap(next llm.Chatter, m llm.Model, price llm.Price) llm.Chatt
 }
 
 // WrapBatched does the same for a model that is asked in batches. A call that
-// gets no answer costs nothing: what its batch did of it is paid for by whoever
-// takes the batch up.
+// gets no answer costs nothing, for what its batch did of it is paid for by whoever
+// takes the batch up; unless the batch was billed and did not show the answer.
 func (a *Account) WrapBatched(next llm.Chatter, m llm.Model, price llm.Price) llm.Chatter {
 	return a.wrap(next, m, price, true)
 }
@@ -64,7 +64,7 @@ func (c *chatter) Chat(ctx context.Context, req *llm.Request) (*llm.Response, er
 			used = llm.Usage{Prompt: prompt, Completion: int64(len(resp.Content)/4 + 1)}
 		}
 		cost = c.price.Cost(used)
-	case !c.batched && mayBeBilled(err):
+	case mayBeBilled(err, c.batched):
 		cost = price
 	}
 	c.account.settle(c, guess, price, cost, err == nil)
@@ -72,12 +72,16 @@ func (c *chatter) Chat(ctx context.Context, req *llm.Request) (*llm.Response, er
 }
 
 // mayBeBilled reports whether a provider may have done the work of a call that
-// failed: it was cut off, took too long, or its answer could not be used.
-func mayBeBilled(err error) bool {
+// failed: it was cut off, took too long, or its answer could not be used. Of a
+// batched call the batcher knows.
+func mayBeBilled(err error, batched bool) bool {
+	e, ok := errors.AsType[*llm.Error](err)
+	if batched {
+		return ok && e.Billed
+	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return true
 	}
-	e, ok := errors.AsType[*llm.Error](err)
 	return ok && (e.Status/100 == 2 || e.Code == "timeout" || e.Code == "damaged_body" || e.Code == "too_large")
 }
 

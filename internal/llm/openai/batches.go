@@ -8,11 +8,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
+	"strings"
 
 	"github.com/sashabaranov/go-openai"
 
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // Batches is the Batch API of a model's endpoint. The requests and answers in
@@ -30,36 +31,6 @@ func NewBatches(m llm.Model, a Access, client *http.Client) (*Batches, error) {
 
 // markField is the member of a batch's metadata that holds its mark.
 const markField = "gymline"
-
-func batchOf(c *chatter, b openai.Batch) llm.Batch {
-	mark, _ := b.Metadata[markField].(string)
-	out := llm.Batch{ID: b.ID, Mark: mark, Status: b.Status, Created: time.Unix(int64(b.CreatedAt), 0), Total: b.RequestCounts.Total, Completed: b.RequestCounts.Completed}
-	if b.OutputFileID != nil {
-		out.Output = *b.OutputFileID
-	}
-	if b.ErrorFileID != nil {
-		out.Errors = *b.ErrorFileID
-	}
-	if b.Errors == nil {
-		return out
-	}
-	for _, e := range b.Errors.Data {
-		x := &exchange{chatter: c, status: http.StatusBadRequest, body: errorBody(e.Code, e.Message)}
-		p := llm.Problem{Err: x.failed()}
-		if e.Line != nil {
-			p.Line = *e.Line
-		}
-		out.Problems = append(out.Problems, p)
-	}
-	return out
-}
-
-// errorBody is the body that a direct call would have had for an error that a
-// batch tells of in its own words.
-func errorBody(code, message string) []byte {
-	data, _ := json.Marshal(map[string]any{"error": map[string]string{"code": code, "message": message}})
-	return data
-}
 
 // Line returns req's line of a batch's file, with key as its custom ID.
 func (b *Batches) Line(ctx context.Context, key llm.Key, req *llm.Request) ([]byte, error) {
@@ -115,7 +86,8 @@ func (r reader) Do(*http.Request) (*http.Response, error) {
 	return r.receive(&http.Response{StatusCode: r.code, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(r.answer))})
 }
 
-// A plain exchange sends what it is given.
+// A plain exchange sends what it is given. What it is answered is read here and
+// not by the client, whose types are OpenAI's alone.
 type plain struct{ *exchange }
 
 func (p plain) Do(req *http.Request) (*http.Response, error) {
@@ -124,77 +96,127 @@ func (p plain) Do(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	return p.receive(resp)
+	if resp, err = p.receive(resp); err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(strings.NewReader("{}"))
+	return resp, nil
 }
 
-// call makes one call of the files or batches API.
-func (b *Batches) call(ctx context.Context, fn func(*openai.Client) error) error {
+// call makes one call of the files or batches API, and returns what it is answered.
+func (b *Batches) call(ctx context.Context, fn func(*openai.Client) error) (*exchange, error) {
 	x := &exchange{chatter: b.chatter}
 	if err := fn(b.client(plain{x})); err != nil {
-		return b.failure(ctx, x, err)
+		return nil, b.failure(ctx, x, err)
 	}
-	return nil
+	return x, nil
 }
 
-// Upload stores a file of requests and returns its ID.
-func (b *Batches) Upload(ctx context.Context, name string, data []byte) (id string, err error) {
-	err = b.call(ctx, func(c *openai.Client) error {
-		f, err := c.CreateFileBytes(ctx, openai.FileBytesRequest{Name: name, Bytes: data, Purpose: openai.PurposeBatch})
-		id = f.ID
+// none is the error for an answer that does not hold what it should: an error in
+// a 2xx answer, or something else altogether.
+func (x *exchange) none(what string) error {
+	if f := object(x.body); f["error"] != nil && string(f["error"]) != "null" {
+		return x.failed()
+	}
+	said := text.ClipBytes(strings.TrimSpace(x.key.scrub(string(x.body))), 200)
+	return &llm.Error{Model: x.model.Name, Status: x.status, Code: "damaged_body", Class: llm.Retryable,
+		Err: fmt.Errorf("the answer is not %s: %q", what, said)}
+}
+
+// oneBatch makes a call that is answered with a batch.
+func (b *Batches) oneBatch(ctx context.Context, fn func(*openai.Client) error) (llm.Batch, error) {
+	x, err := b.call(ctx, fn)
+	if err != nil {
+		return llm.Batch{}, err
+	}
+	out := b.batch(x.body)
+	if out.ID == "" {
+		return llm.Batch{}, x.none("a batch")
+	}
+	return out, nil
+}
+
+// oneFile makes a call that is answered with a file.
+func (b *Batches) oneFile(ctx context.Context, fn func(*openai.Client) error) (llm.File, error) {
+	x, err := b.call(ctx, fn)
+	if err != nil {
+		return llm.File{}, err
+	}
+	out := b.file(x.body)
+	if out.ID == "" {
+		return llm.File{}, x.none("a file")
+	}
+	return out, nil
+}
+
+// Upload stores a file of requests.
+func (b *Batches) Upload(ctx context.Context, name string, data []byte) (llm.File, error) {
+	return b.oneFile(ctx, func(c *openai.Client) error {
+		_, err := c.CreateFileBytes(ctx, openai.FileBytesRequest{Name: name, Bytes: data, Purpose: openai.PurposeBatch})
 		return err
 	})
-	return id, err
+}
+
+// File asks how an uploaded file stands.
+func (b *Batches) File(ctx context.Context, id string) (llm.File, error) {
+	return b.oneFile(ctx, func(c *openai.Client) error {
+		_, err := c.GetFile(ctx, id)
+		return err
+	})
 }
 
 // Create starts a batch of an uploaded file.
-func (b *Batches) Create(ctx context.Context, file, mark string) (out llm.Batch, err error) {
-	err = b.call(ctx, func(c *openai.Client) error {
-		got, err := c.CreateBatch(ctx, openai.CreateBatchRequest{
+func (b *Batches) Create(ctx context.Context, file, mark string) (llm.Batch, error) {
+	return b.oneBatch(ctx, func(c *openai.Client) error {
+		_, err := c.CreateBatch(ctx, openai.CreateBatchRequest{
 			InputFileID: file, Endpoint: openai.BatchEndpointChatCompletions, CompletionWindow: "24h", Metadata: map[string]any{markField: mark},
 		})
-		if err == nil && got.ID == "" {
-			return &llm.Error{Model: b.model.Name, Status: 200, Code: "damaged_body", Class: llm.Retryable, Err: errors.New("the answer to a new batch has no ID")}
-		}
-		out = batchOf(b.chatter, got.Batch)
 		return err
 	})
-	return out, err
 }
 
 // Get asks how a batch stands.
-func (b *Batches) Get(ctx context.Context, id string) (out llm.Batch, err error) {
-	err = b.call(ctx, func(c *openai.Client) error {
-		got, err := c.RetrieveBatch(ctx, id)
-		out = batchOf(b.chatter, got.Batch)
+func (b *Batches) Get(ctx context.Context, id string) (llm.Batch, error) {
+	return b.oneBatch(ctx, func(c *openai.Client) error {
+		_, err := c.RetrieveBatch(ctx, id)
 		return err
 	})
-	return out, err
 }
 
 // Cancel asks for no more answers; those that came stay, and are billed.
 func (b *Batches) Cancel(ctx context.Context, id string) error {
-	return b.call(ctx, func(c *openai.Client) error {
+	_, err := b.call(ctx, func(c *openai.Client) error {
 		_, err := c.CancelBatch(ctx, id)
 		return err
 	})
+	return err
 }
 
 // List returns a page of the account's batches, newest first, that starts after
 // the batch of that ID ("": from the start), and whether there is another page.
 func (b *Batches) List(ctx context.Context, after string) (page []llm.Batch, more bool, err error) {
-	err = b.call(ctx, func(c *openai.Client) error {
+	x, err := b.call(ctx, func(c *openai.Client) error {
 		limit, from := 100, &after
 		if after == "" {
 			from = nil
 		}
-		got, err := c.ListBatch(ctx, from, &limit)
-		for _, one := range got.Data {
-			page = append(page, batchOf(b.chatter, one))
-		}
-		more = got.HasMore
+		_, err := c.ListBatch(ctx, from, &limit)
 		return err
 	})
-	return page, more, err
+	if err != nil {
+		return nil, false, err
+	}
+	f := object(x.body)
+	var all []json.RawMessage
+	if json.Unmarshal(f["data"], &all) != nil && json.Unmarshal(x.body, &all) != nil {
+		return nil, false, x.none("a list of batches")
+	}
+	for _, one := range all {
+		if found := b.batch(one); found.ID != "" {
+			page = append(page, found)
+		}
+	}
+	return page, string(f["has_more"]) == "true", nil
 }
 
 // Content streams a file. Its reader's errors are *llm.Error too.

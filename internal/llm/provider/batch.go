@@ -24,12 +24,14 @@ func (s *Set) batched(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.waits.Lock()
 	s.batches = append(s.batches, b)
+	s.waits.Unlock()
 	c, err := s.paid(b, m, (*budget.Account).WrapBatched)
 	if err != nil {
 		return nil, err
 	}
-	return s.ledger.Wrap(ctx, m, c)
+	return s.ledger.Wrap(ctx, m, batch.Anew(c))
 }
 
 // batching is a model's Batch API, and how it is used.

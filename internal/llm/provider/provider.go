@@ -72,8 +72,10 @@ type Set struct {
 	// traffic counts below retries and ledger.
 	traffic traffic.Counter
 
-	mu      sync.Mutex
-	open    map[string]llm.Chatter // by the model's canonical JSON
+	mu   sync.Mutex
+	open map[string]llm.Chatter // by the model's canonical JSON
+
+	waits   sync.Mutex // of batches alone: opening a model may take long
 	batches []*batch.Batcher
 }
 
@@ -198,7 +200,15 @@ func (s *Set) jitter(path ...string) func() float64 {
 
 // Traffic is what the set's models have under way, and the failures so far; a
 // sim, which answers at once and never fails, has none.
-func (s *Set) Traffic() llm.Traffic { return s.traffic.Now() }
+func (s *Set) Traffic() llm.Traffic {
+	now := s.traffic.Now()
+	s.waits.Lock()
+	defer s.waits.Unlock()
+	for _, b := range s.batches {
+		now.Batches = now.Batches.Add(b.Waiting())
+	}
+	return now
+}
 
 // Flush writes what the ledger holds so far.
 func (s *Set) Flush(ctx context.Context) error {
@@ -212,9 +222,9 @@ func (s *Set) Flush(ctx context.Context) error {
 // ctx bounds how long that may take.
 func (s *Set) Close(ctx context.Context) error {
 	defer s.client.CloseIdleConnections()
-	s.mu.Lock()
+	s.waits.Lock()
 	batches := s.batches
-	s.mu.Unlock()
+	s.waits.Unlock()
 	for _, b := range batches {
 		b.Close()
 	}

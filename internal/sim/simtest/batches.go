@@ -38,6 +38,9 @@ type Batches struct {
 	// Lose says that the answer to a call is lost on its way, though the call was
 	// carried out: "POST /v1/batches", counted from 0 for each kind of call.
 	Lose func(call string, n int) bool
+	// Bend says what becomes of an answer on its way: what a provider of other
+	// manners, or one whose copies do not agree yet, would say instead.
+	Bend func(call string, n, status int, body []byte) (int, []byte)
 
 	mu      sync.Mutex
 	held    bool
@@ -119,10 +122,15 @@ func (s *Batches) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.Lose != nil && s.Lose(call, n) {
 		panic(http.ErrAbortHandler)
 	}
+	status := http.StatusOK
 	if e, ok := errors.AsType[*apiError](err); ok {
-		w.WriteHeader(e.status)
+		status = e.status
 		out, _ = json.Marshal(map[string]any{"error": map[string]any{"message": e.message, "type": "invalid_request_error", "code": nil}})
 	}
+	if s.Bend != nil {
+		status, out = s.Bend(call, n, status, out)
+	}
+	w.WriteHeader(status)
 	_, _ = w.Write(out)
 }
 
@@ -140,6 +148,11 @@ func (s *Batches) serve(r *http.Request, call, id string) ([]byte, error) {
 	case "GET /v1/files/{id}/content":
 		if data, ok := s.files[id]; ok {
 			return data, nil
+		}
+		return nil, &apiError{http.StatusNotFound, "No such File object: " + id}
+	case "GET /v1/files/{id}":
+		if data, ok := s.files[id]; ok {
+			return fileJSON(id, len(data))
 		}
 		return nil, &apiError{http.StatusNotFound, "No such File object: " + id}
 	case "POST /v1/batches":
@@ -163,7 +176,7 @@ func (s *Batches) serve(r *http.Request, call, id string) ([]byte, error) {
 }
 
 func (s *Batches) upload(r *http.Request) ([]byte, error) {
-	file, head, err := r.FormFile("file")
+	file, _, err := r.FormFile("file")
 	if err != nil || r.FormValue("purpose") != "batch" {
 		return nil, &apiError{http.StatusBadRequest, "'file' and 'purpose' are required"}
 	}
@@ -173,8 +186,11 @@ func (s *Batches) upload(r *http.Request) ([]byte, error) {
 	if err != nil || len(data) > maxBytes {
 		return nil, &apiError{http.StatusRequestEntityTooLarge, "File is too large."}
 	}
-	id := s.store(data)
-	return json.Marshal(map[string]any{"id": id, "object": "file", "bytes": len(data), "filename": head.Filename, "purpose": "batch", "status": "processed"})
+	return fileJSON(s.store(data), len(data))
+}
+
+func fileJSON(id string, size int) ([]byte, error) {
+	return json.Marshal(map[string]any{"id": id, "object": "file", "bytes": size, "purpose": "batch", "status": "processed"})
 }
 
 func (s *Batches) store(data []byte) string {
