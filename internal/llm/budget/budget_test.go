@@ -351,6 +351,7 @@ func TestWhatACallCosts(t *testing.T) {
 		"a time-out":                   {failure(&llm.Error{Code: "timeout", Err: errors.New("slow")}), cut, 0},
 		"half an answer":               {failure(&llm.Error{Status: 200, Code: "damaged_body", Err: errors.New("half")}), cut, 0},
 		"too long an answer":           {failure(&llm.Error{Status: 200, Code: "too_large", Class: llm.Refused, Err: errors.New("long")}), cut, 0},
+		"a batch that shows nothing":   {failure(&llm.Error{Code: "answer_lost", Billed: true, Err: errors.New("lost")}), 0, cut},
 		"an answer without a choice":   {failure(&llm.Error{Status: 200, Err: errors.New("nothing")}), cut, 0},
 	} {
 		for batched, want := range map[bool]float64{false: c.want, true: c.batched} {
