@@ -75,18 +75,17 @@ func fitted(list []detail, width int) string {
 // batchesOf names what is waited for: "waiting for batch b_1 (in_progress), 3 of
 // 40 done". IDs and states are the provider's.
 func batchesOf(b llm.Batches) string {
-	said := func(s string) string { return strings.Join(strings.Fields(clean(s)), " ") }
 	what := "a batch"
 	switch {
 	case b.Oldest != "" && b.Open > 1:
-		what = fmt.Sprintf("%s batches, first %s", text.Count(b.Open), said(b.Oldest))
+		what = fmt.Sprintf("%s batches, first %s", text.Count(b.Open), text.Line(b.Oldest))
 	case b.Oldest != "":
-		what = "batch " + said(b.Oldest)
+		what = "batch " + text.Line(b.Oldest)
 	case b.Open > 1:
 		what = text.Count(b.Open) + " batches"
 	}
 	if b.State != "" {
-		what += " (" + said(b.State) + ")"
+		what += " (" + text.Line(b.State) + ")"
 	}
 	return "waiting for " + what + ", " + progressOf(b)
 }

@@ -53,8 +53,10 @@ func (b *Batcher) start(e *entry, file llm.File) (out llm.Batch, unclear bool, e
 
 // mayBeMade reports whether a call to make a batch that ended so may have made it.
 func mayBeMade(err error) bool {
-	e, ok := errors.AsType[*llm.Error](err)
-	return err != nil && !(ok && (turnedDown(err) != nil || late(err) || e.Overload()))
+	if e, ok := errors.AsType[*llm.Error](err); ok {
+		return turnedDown(err) == nil && !late(err) && !e.Overload()
+	}
+	return err != nil
 }
 
 // await waits while a file is being taken in, as far as the provider says so.

