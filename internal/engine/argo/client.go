@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
@@ -14,6 +16,7 @@ import (
 	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -27,11 +30,15 @@ type Client struct {
 	argo      typed.ArgoprojV1alpha1Interface
 	core      rest.Interface    // Kubernetes' own API, for pods
 	names     map[string]string // of pods, by node ID
+	takeUp    time.Duration     // how long the controller may take until it has looked at a Workflow
 }
 
 // requestTimeout bounds one request, so that a connection that hangs is lost and
 // not waited for.
 const requestTimeout = 15 * time.Second
+
+// takeUp is far more than a controller takes that is there and not overwhelmed.
+const takeUp = 10 * time.Second
 
 // Connect finds the cluster as kubectl does: by KUBECONFIG, the file in the home
 // folder, or the service account of a pod. kubeContext is "" for the current one.
@@ -51,7 +58,7 @@ func Connect(namespace, kubeContext string) (*Client, error) {
 	if err != nil {
 		return nil, fault.New(fault.Config, fmt.Errorf("connect to %s: %w", config.Host, err), "")
 	}
-	return &Client{namespace: namespace, argo: argo, core: core, names: map[string]string{}}, nil
+	return &Client{namespace: namespace, argo: argo, core: core, names: map[string]string{}, takeUp: takeUp}, nil
 }
 
 // newCore is a client of Kubernetes' own API. Its requests are not bounded: a log
@@ -81,29 +88,52 @@ func (c *Client) Has(ctx context.Context, id store.RunID) (bool, error) {
 // Submit puts the template, which is named after its content and so is created
 // once, and then creates the Workflow, or creates or replaces the CronWorkflow.
 func (c *Client) Submit(ctx context.Context, m *Manifests) error {
-	if err := c.putTemplate(ctx, m.Template); err != nil {
+	fresh, err := c.putTemplate(ctx, m.Template)
+	if err != nil {
 		return err
 	}
 	if m.Cron != nil {
 		return c.putCron(ctx, m.Cron)
 	}
-	_, err := c.argo.Workflows(c.namespace).Create(ctx, m.Workflow, metav1.CreateOptions{})
-	return c.explain("create workflow "+m.Workflow.Name, err)
+	workflows := c.argo.Workflows(c.namespace)
+	for {
+		wf, err := workflows.Create(ctx, m.Workflow, metav1.CreateOptions{})
+		if err != nil || !fresh || !c.missed(ctx, wf.Name, m.Template.Name) {
+			return c.explain("create workflow "+m.Workflow.Name, err)
+		}
+		same := metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(wf.UID))}
+		if err := workflows.Delete(ctx, wf.Name, same); err != nil && !kerrors.IsNotFound(err) {
+			return c.explain("delete workflow "+wf.Name, err)
+		}
+	}
 }
 
-func (c *Client) putTemplate(ctx context.Context, t *wfv1.WorkflowTemplate) error {
-	_, err := c.argo.WorkflowTemplates(c.namespace).Create(ctx, t, metav1.CreateOptions{})
+// missed reports whether the controller ended a new Workflow because it had not
+// heard yet of the template, which was created just before: it learns of both in
+// ways of their own.
+func (c *Client) missed(ctx context.Context, name, template string) bool {
+	var wf *wfv1.Workflow
+	err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, c.takeUp, false, func(ctx context.Context) (taken bool, err error) {
+		wf, err = c.argo.Workflows(c.namespace).Get(ctx, name, metav1.GetOptions{})
+		return err == nil && wf.Status.Phase != "", nil
+	})
+	return err == nil && wf.Status.Phase == wfv1.WorkflowError && strings.HasSuffix(wf.Status.Message, strconv.Quote(template)+" not found")
+}
+
+// putTemplate reports whether it created the template.
+func (c *Client) putTemplate(ctx context.Context, t *wfv1.WorkflowTemplate) (fresh bool, err error) {
+	_, err = c.argo.WorkflowTemplates(c.namespace).Create(ctx, t, metav1.CreateOptions{})
 	if !kerrors.IsAlreadyExists(err) {
-		return c.explain("create workflow template "+t.Name, err)
+		return true, c.explain("create workflow template "+t.Name, err)
 	}
 	there, err := c.argo.WorkflowTemplates(c.namespace).Get(ctx, t.Name, metav1.GetOptions{})
 	if err != nil {
-		return c.explain("read workflow template "+t.Name, err)
+		return false, c.explain("read workflow template "+t.Name, err)
 	}
 	if !equality.Semantic.DeepEqual(there.Spec, t.Spec) {
-		return fault.New(fault.Config, fmt.Errorf("workflow template %s was altered in the cluster", t.Name), "delete it, and submit again")
+		return false, fault.New(fault.Config, fmt.Errorf("workflow template %s was altered in the cluster", t.Name), "delete it, and submit again")
 	}
-	return nil
+	return false, nil
 }
 
 func (c *Client) putCron(ctx context.Context, cron *wfv1.CronWorkflow) error {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
 	argofake "github.com/argoproj/argo-workflows/v3/pkg/client/clientset/versioned/fake"
@@ -133,6 +134,40 @@ func TestSubmit(t *testing.T) {
 	client, argo = newClient(t, there)
 	refused(t, client.Submit(ctx, m), m.Template.Name+" was altered in the cluster")
 	asked(t, argo, "create workflowtemplates", "get workflowtemplates")
+}
+
+// A busy controller hears of the Workflow before it hears of its new template,
+// and ends it for good.
+func TestSubmitToALateController(t *testing.T) {
+	m := compile(t, shipped(t, "quickstart"), config())
+	m.Name("quickstart-1")
+	status := func(phase wfv1.WorkflowPhase, message string) wfv1.WorkflowStatus {
+		return wfv1.WorkflowStatus{Phase: phase, Message: message}
+	}
+	unknown := status(wfv1.WorkflowError, fmt.Sprintf("workflowtemplates.argoproj.io %q not found", m.Template.Name))
+	look, again := "get workflows", []string{"delete workflows", "create workflows"}
+	for name, c := range map[string]struct {
+		says []wfv1.WorkflowStatus // at each look
+		then []string
+	}{
+		"in time":      {[]wfv1.WorkflowStatus{status("", ""), status(wfv1.WorkflowRunning, "")}, []string{look, look}},
+		"late twice":   {[]wfv1.WorkflowStatus{unknown, status("", ""), unknown, status(wfv1.WorkflowPending, "")}, slices.Concat([]string{look}, again, []string{look, look}, again, []string{look})},
+		"other errors": {[]wfv1.WorkflowStatus{status(wfv1.WorkflowError, "invalid spec")}, []string{look}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, argo := newClient(t)
+			client.takeUp = time.Minute
+			looks := 0
+			argo.PrependReactor("get", "workflows", func(ktesting.Action) (bool, runtime.Object, error) {
+				looks++
+				return true, &wfv1.Workflow{Status: c.says[looks-1]}, nil
+			})
+			if err := client.Submit(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			asked(t, argo, append([]string{"create workflowtemplates", "create workflows"}, c.then...)...)
+		})
+	}
 }
 
 func TestSubmitSchedule(t *testing.T) {

@@ -152,8 +152,8 @@ func TestResumesAsArgoDoes(t *testing.T) {
 		fails  bool
 	}{
 		"plain":      {change: func(*wfv1.Workflow) {}},
-		"one of two": {change: func(wf *wfv1.Workflow) { wait(wf, "train-late") }, step: "train-late"},
-		"both":       {change: func(wf *wfv1.Workflow) { wait(wf, "train-late") }},
+		"one of two": {change: func(wf *wfv1.Workflow) { suspendAt(wf, "train-late") }, step: "train-late"},
+		"both":       {change: func(wf *wfv1.Workflow) { suspendAt(wf, "train-late") }},
 		"whole":      {change: func(wf *wfv1.Workflow) { wf.Spec.Suspend = ptr.To(true) }},
 		"not begun":  {change: func(wf *wfv1.Workflow) { wf.Spec.Suspend, wf.Status = ptr.To(true), wfv1.WorkflowStatus{} }},
 		"acted on": {change: func(wf *wfv1.Workflow) {
@@ -200,8 +200,8 @@ func TestResumesAsArgoDoes(t *testing.T) {
 	}
 }
 
-// wait suspends a Workflow at a step more.
-func wait(wf *wfv1.Workflow, step string) {
+// suspendAt suspends a Workflow at a step more.
+func suspendAt(wf *wfv1.Workflow, step string) {
 	n := wf.Status.Nodes[wf.NodeID("handoff-3."+waitPrefix+step)]
 	n.Phase = wfv1.NodeRunning
 	wf.Status.Nodes[n.ID] = n
