@@ -5,9 +5,10 @@ import "strings"
 // findEmail finds an address whose domain has a dot and ends on letters. An image
 // for dense screens (icon@2x.png), a version (pkg@1.2.0-rc.beta) and the user of
 // a repository's address (git@host:path) are none. %40 stands for @ in URLs.
-func findEmail(text string, from int) (int, int) {
+func findEmail(s *source, from int) (int, int) {
+	text := s.text
 	for {
-		at, width := nextAt(text, from)
+		at, width := s.nextAt(from)
 		if at < 0 {
 			return -1, -1
 		}
@@ -28,20 +29,20 @@ func findEmail(text string, from int) (int, int) {
 }
 
 // nextAt is where the next @ or %40 is, and how long it is.
-func nextAt(text string, from int) (int, int) {
-	rest := text[from:]
-	at, width := strings.IndexByte(rest, '@'), 1
-	before := rest
-	if at >= 0 {
-		before = rest[:at]
+func (s *source) nextAt(from int) (at, width int) {
+	at = -1
+	for i, sign := range [...]string{"@", "%40"} {
+		next, end := s.ats[i].from(from, func(from int) (int, int) {
+			if i := strings.Index(s.text[from:], sign); i >= 0 {
+				return from + i, from + i + len(sign)
+			}
+			return -1, -1
+		})
+		if next >= 0 && (at < 0 || next < at) {
+			at, width = next, end-next
+		}
 	}
-	if i := strings.Index(before, "%40"); i >= 0 {
-		at, width = i, 3
-	}
-	if at < 0 {
-		return -1, 0
-	}
-	return from + at, width
+	return at, width
 }
 
 // domainEnd is where the domain that starts at i ends, or -1.

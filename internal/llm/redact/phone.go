@@ -16,7 +16,8 @@ import (
 //
 // A bare run of digits is one only after a word that says so ("phone: 5551234"):
 // events are full of times, sizes and numbers of orders.
-func findPhone(text string, from int) (int, int) {
+func findPhone(s *source, from int) (int, int) {
+	text := s.text
 	var g groups
 	for i := from; i < len(text); i++ {
 		if !isDigit(text[i]) {

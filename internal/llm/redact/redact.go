@@ -1,10 +1,14 @@
 // Package redact is a chatter that takes personal data and secrets out of a
-// request before it is recorded or sent: e-mail addresses, telephone numbers, keys
-// and the names of users in paths. What it finds becomes [email 1], [phone 1],
-// [key 1] and [user 1], numbered by first appearance in the conversation, so that
+// request before it is recorded or sent: e-mail addresses, telephone numbers, keys,
+// numbers of cards, accounts and persons that can be checked, and the names of
+// users in paths. What it finds becomes [email 1], [phone 1], [key 1], [card 1],
+// [iban 1], [id 1] and [user 1], numbered by first appearance in the conversation, so that
 // a conversation that grows at its end keeps its beginning, and distinct people
 // stay distinct. It rewrites the text of messages and nothing else, never a
 // schema or an answer, and what it wrote it leaves as it is.
+//
+// The time that it takes grows with the text and no faster, whatever the text is,
+// and ends with its context.
 //
 // It knows forms, not people: docs/llm.md says what it does not find.
 package redact
@@ -13,6 +17,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gymline/gymline/internal/llm"
 )
@@ -24,7 +29,10 @@ type redactor struct{ next llm.Chatter }
 
 // Chat implements llm.Chatter.
 func (r redactor) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
-	messages := Messages(req.Messages)
+	messages, err := redact(ctx, req.Messages)
+	if err != nil {
+		return nil, err
+	}
 	if len(messages) == 0 || &messages[0] == &req.Messages[0] {
 		return r.next.Chat(ctx, req)
 	}
@@ -36,11 +44,19 @@ func (r redactor) Chat(ctx context.Context, req *llm.Request) (*llm.Response, er
 // Messages redacts a conversation. It returns list itself when there is nothing
 // to do, and never changes it.
 func Messages(list []llm.Message) []llm.Message {
-	c := conversation{unread: make([]string, 0, len(list))}
+	out, _ := redact(context.Background(), list) // it ends with its context alone
+	return out
+}
+
+func redact(ctx context.Context, list []llm.Message) ([]llm.Message, error) {
+	c := conversation{ctx: ctx, rounds: maxRounds, unread: make([]string, 0, len(list))}
 	out := list
 	for i, m := range list {
 		c.unread = append(c.unread, m.Content)
 		text := c.redact(m.Content)
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		if text == m.Content {
 			continue
 		}
@@ -49,52 +65,69 @@ func Messages(list []llm.Message) []llm.Message {
 		}
 		out[i].Content = text
 	}
-	return out
+	return out, nil
 }
 
 // A kind is what is looked for: its name in a placeholder, and the next value in
 // a text from a place on.
 type kind struct {
 	name string
-	find func(text string, from int) (start, end int)
+	find func(s *source, from int) (start, end int)
 }
 
-// A key may hold what looks like a number, so keys come first.
-var kinds = [...]kind{{"key", findKey}, {"email", findEmail}, {"user", findUser}, {"phone", findPhone}}
+// A key may hold what looks like a number, so keys come first; and the number of a
+// card what looks like a telephone's.
+var kinds = [...]kind{{"key", findKey}, {"card", findCard}, {"iban", findIBAN}, {"id", findID}, {"email", findEmail}, {"user", findUser}, {"phone", findPhone}}
 
 // A conversation is the numbers given so far.
 type conversation struct {
+	ctx     context.Context
+	rounds  int
 	numbers [len(kinds)]map[string]int
 	last    [len(kinds)]int
 	unread  []string // texts whose placeholders are not yet noted
 }
 
+// maxRounds bounds how often a text is read: what is found lets the rest be read
+// otherwise, in texts of people once or twice.
+const maxRounds = 12
+
+// Withheld stands for a text that was made so that there is always more to find.
+const Withheld = "[text withheld: it cannot be redacted in reasonable time]"
+
 // redact rewrites a text until nothing is found any more, so that to do it again
 // changes nothing.
 func (c *conversation) redact(text string) string {
-	for again := true; again; {
-		again = false
+	for range c.rounds {
+		again := false
 		for k := range kinds {
 			if rewritten, found := c.replace(k, text); found {
 				text, again = rewritten, true
 			}
 		}
+		if !again || c.ctx.Err() != nil {
+			return text
+		}
 	}
-	return text
+	return Withheld
 }
 
 func (c *conversation) replace(k int, text string) (string, bool) {
-	start, end := kinds[k].find(text, 0)
+	s := &source{text: text}
+	start, end := kinds[k].find(s, 0)
 	if start < 0 {
 		return text, false
 	}
 	var b strings.Builder
-	at := 0
+	at, n := 0, 0
 	for start >= 0 {
 		b.WriteString(text[at:start])
 		b.WriteString("[" + kinds[k].name + " " + strconv.Itoa(c.number(k, text[start:end])) + "]")
 		at = end
-		start, end = kinds[k].find(text, at)
+		if n++; n%1024 == 0 && c.ctx.Err() != nil {
+			break
+		}
+		start, end = kinds[k].find(s, at)
 	}
 	b.WriteString(text[at:])
 	return b.String(), true
@@ -102,14 +135,16 @@ func (c *conversation) replace(k int, text string) (string, bool) {
 
 // number is a value's, whatever its case; a new one comes after all others.
 func (c *conversation) number(k int, value string) int {
-	if kinds[k].name == "phone" {
+	switch kinds[k].name {
+	case "key":
+	case "phone", "card", "iban", "id": // in whatever groups
 		value = strings.Map(func(r rune) rune {
-			if r == '+' || '0' <= r && r <= '9' {
+			if r == '+' || r < utf8.RuneSelf && isAlnum(byte(r)) {
 				return r
 			}
 			return -1
 		}, value)
-	} else if kinds[k].name != "key" {
+	default:
 		value = strings.ToLower(value)
 	}
 	n, ok := c.numbers[k][value]

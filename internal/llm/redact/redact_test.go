@@ -41,7 +41,7 @@ func TestFinds(t *testing.T) {
 		{"mailto:a@b.de?subject=x", "mailto:[email 1]?subject=x"},
 		{"GET /login?user=jane%40example.com&x=1", "GET /login?user=[email 1]&x=1"},
 		{"联系jane@example.com吧", "联系[email 1]吧"},
-		{"postgres://admin:hunter2@db.example.com:5432/x", "postgres://admin:[email 1]:5432/x"},
+		{"postgres://admin:hunter2@db.example.com:5432/x", "postgres://admin:[key 1]@db.example.com:5432/x"},
 		{"Author: J <12345+jane@users.noreply.example.com>", "Author: J <[email 1]>"},
 		// Telephone numbers.
 		{"Call +49 30 1234567 now", "Call [phone 1] now"},

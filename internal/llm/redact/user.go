@@ -9,43 +9,57 @@ import (
 // findUser finds the name in /home/NAME, /Users/NAME and C:\Users\NAME, also with
 // each backslash written twice, in the path of this machine's files: one that
 // starts at a root, a drive or file://. An URL's path is another matter.
-func findUser(text string, from int) (int, int) {
+func findUser(s *source, from int) (int, int) {
 	best, end := -1, -1
-	for _, f := range folders {
-		for at := from; ; {
-			i := strings.Index(text[at:], f)
-			if i < 0 || best >= 0 && at+i >= best {
-				break
-			}
-			i += at
-			at = i + len(f)
-			if f[0] == '\\' && at < len(text) && text[at] == '\\' {
-				at++
-			}
-			if !ofThisMachine(text[:i], f[0]) {
-				continue
-			}
-			if n := userLen(text[at:], f[0] == '\\'); n > 0 {
-				best, end = at, at+n
-				break
-			}
+	for i := range folders {
+		start, stop := s.users[i].from(from, func(from int) (int, int) { return s.userBelow(folders[i], from) })
+		if start >= 0 && (best < 0 || start < best) {
+			best, end = start, stop
 		}
 	}
 	return best, end
 }
 
+// userBelow finds the next name below one of the folders.
+func (s *source) userBelow(folder string, from int) (int, int) {
+	text := s.text
+	for at := from; ; {
+		i := strings.Index(text[at:], folder)
+		if i < 0 {
+			return -1, -1
+		}
+		i += at
+		at = i + len(folder)
+		if folder[0] == '\\' && at < len(text) && text[at] == '\\' {
+			at++
+		}
+		if !s.ofThisMachine(i, folder[0]) {
+			continue
+		}
+		if n := userLen(text[at:], folder[0] == '\\'); n > 0 {
+			return at, at + n
+		}
+	}
+}
+
 var folders = [...]string{"/home/", "/Users/", `\Users\`, `\users\`}
 
 // ofThisMachine says whether a path that goes on in a folder of users is one of a
-// file system; before is the text up to that folder.
-func ofThisMachine(before string, separator byte) bool {
+// file system; at is where that folder begins.
+func (s *source) ofThisMachine(at int, separator byte) bool {
+	before := s.text[:at]
 	if separator == '\\' {
 		return strings.HasSuffix(strings.TrimSuffix(before, `\`), ":")
 	}
 	i := len(before)
 	for i > 0 && pathBytes[before[i-1]] {
+		if i == s.path.end {
+			i = s.path.start
+			break
+		}
 		i--
 	}
+	s.path = next{start: i, end: len(before)}
 	switch run := before[i:]; {
 	case run == "": // the folder is right under the root, a drive or a host
 		return true
@@ -68,7 +82,7 @@ func userLen(s string, windows bool) int {
 		n += size
 	}
 	if windows { // names may have spaces; then the folder's end tells theirs
-		if end := strings.IndexAny(s, "\\/:*?\"<>|\n\t[]"); end > n && end <= maxName && s[end] == '\\' && n > 0 && s[n] == ' ' {
+		if end := strings.IndexAny(s[:min(len(s), n+maxName+utf8.UTFMax)], "\\/:*?\"<>|\n\t[]"); end > n && end <= maxName && s[end] == '\\' && n > 0 && s[n] == ' ' {
 			n = end
 		}
 	}
