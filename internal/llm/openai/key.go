@@ -57,7 +57,7 @@ var masked = regexp.MustCompile(`[^\s"']*\*{3,}[^\s"']*`)
 // scrub removes the key from a text that will be shown.
 func (k Key) scrub(text string) string {
 	for _, s := range k.secrets() {
-		text = strings.ReplaceAll(text, s, redacted)
+		text = hideEchoes(strings.ReplaceAll(text, s, redacted), s)
 	}
 	return masked.ReplaceAllString(text, redacted)
 }
