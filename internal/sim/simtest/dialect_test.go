@@ -22,8 +22,8 @@ import (
 
 const key = "canary-dialect-not-a-real-key"
 
-// open returns the model that a config with those fields describes.
-func open(t *testing.T, url string, fields []string) llm.Chatter {
+// configured returns the model that a config with those fields describes.
+func configured(t testing.TB, url string, fields []string) experiment.Model {
 	t.Helper()
 	if slices.ContainsFunc(fields, func(f string) bool { return strings.HasPrefix(f, "tokenLimit") }) {
 		fields = append(slices.Clip(fields), "maxTokens: 512") // else no limit is sent
@@ -51,7 +51,12 @@ spec:
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := e.Spec.Models["m"]
+	return e.Spec.Models["m"]
+}
+
+func open(t *testing.T, url string, fields []string) llm.Chatter {
+	t.Helper()
+	m := configured(t, url, fields)
 	models := provider.New(provider.Options{
 		Getenv: func(string) string { return key }, Access: map[string]llm.Access{"m": m.Access()}, Sim: sim.New, Now: time.Now,
 		Retry: retry.Policy{Attempts: 1}, Log: slog.New(slog.DiscardHandler),

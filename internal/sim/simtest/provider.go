@@ -14,8 +14,13 @@ import (
 // A Provider answers chat requests as a sim would, in a dialect.
 type Provider struct {
 	Dialect
-	Key   string
-	Calls atomic.Int64 // that were answered
+	Key string
+	// Fault is what the n-th call meets that is not refused, from 0; nil is a calm
+	// day, and so is an answer of nil.
+	Fault func(n int64) *Fault
+
+	Calls  atomic.Int64 // that were not refused
+	Billed atomic.Int64 // tokens of the answers, as far as they are counted
 }
 
 // ServeHTTP answers one chat request.
@@ -42,13 +47,24 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case refused != "":
 		p.refuse(w, max(p.Refusal, http.StatusBadRequest), refused)
 	default:
-		answered, err := p.answer(r, text, body)
+		completion, err := p.answer(r, text, body)
 		if err != nil {
 			p.refuse(w, http.StatusBadRequest, err.Error())
 			return
 		}
-		p.Calls.Add(1)
-		_, _ = w.Write(answered)
+		n := p.Calls.Add(1) - 1
+		var fault *Fault
+		if p.Fault != nil {
+			fault = p.Fault(n)
+		}
+		if fault == nil || fault.Billed {
+			p.Billed.Add(usage(completion)["prompt_tokens"].(int64) + usage(completion)["completion_tokens"].(int64))
+		}
+		if fault != nil {
+			p.fail(w, *fault, completion)
+			return
+		}
+		write(w, completion)
 	}
 }
 
@@ -103,7 +119,7 @@ func member(v any, path string) (any, bool) {
 }
 
 // answer returns a completion in the dialect's shape.
-func (p *Provider) answer(r *http.Request, text []byte, body map[string]any) ([]byte, error) {
+func (p *Provider) answer(r *http.Request, text []byte, body map[string]any) (map[string]any, error) {
 	var req struct {
 		Messages []llm.Message `json:"messages"`
 		Seed     uint64        `json:"seed"`
@@ -127,7 +143,7 @@ func (p *Provider) answer(r *http.Request, text []byte, body map[string]any) ([]
 	if err != nil {
 		return nil, err
 	}
-	choice := completion["choices"].([]any)[0].(map[string]any)
+	choice := choiceOf(completion)
 	said := message(choice)
 	if name == "" {
 		said["content"] = "I would rather say it in prose."
@@ -140,7 +156,7 @@ func (p *Provider) answer(r *http.Request, text []byte, body map[string]any) ([]
 		said["content"], said["reasoning_content"] = nil, "Let me think about it."
 	}
 	p.Shape(completion, choice)
-	return json.Marshal(completion)
+	return completion, nil
 }
 
 // parts tell which part a schema asks for, by a property that those after it lack.
