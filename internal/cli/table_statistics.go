@@ -29,6 +29,9 @@ func WriteStatistics(w io.Writer, r *statistics.Run) error {
 		t.AppendRow(append(table.Row{"reused, not paid now", "", "", ""}, used(r.Before)...))
 	}
 	b.WriteString(trimmed(t))
+	if n := r.Used.Estimated + r.Before.Estimated; n > 0 {
+		fmt.Fprintf(&b, "! the provider did not count the tokens of %s: they, and the dollars, are estimated\n", text.Plural(n, "call"))
+	}
 	t = plainTable("step", "rows", "accepted", "truncated", "rejected", "failed", "paid/accepted", "tokens/accepted")
 	for _, s := range r.Steps {
 		if s.Rows == nil {

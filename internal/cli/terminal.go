@@ -178,6 +178,9 @@ func (t *Terminal) finish(state string, now time.Time) {
 	if usage.USD > 0 {
 		parts = append(parts, text.Dollars(usage.USD))
 	}
+	if usage.Estimated > 0 {
+		parts = append(parts, text.Plural(usage.Estimated, "call")+" not counted by the provider: estimated")
+	}
 	if failed > 0 && state == progress.Succeeded {
 		parts = append(parts, text.Plural(failed, "row")+" failed: see the report's row ledger")
 	}

@@ -57,6 +57,7 @@ type Task struct {
 	outputs []*Output
 	publish string
 	counts  rows.Counts
+	watches []*Patience
 }
 
 // Models opens models; the process edge supplies it.
@@ -202,6 +203,11 @@ func (t *Task) verdict() error {
 		return nil
 	}
 	cause := slices.MaxFunc(slices.Sorted(maps.Keys(c.Causes)), func(a, b string) int { return cmp.Compare(c.Causes[a], c.Causes[b]) })
-	return fault.New(fault.Permanent, fmt.Errorf("all %d rows failed; most often: %s", c.Planned, cause),
-		"recorded answers are replayed, so change what was asked: the model's schema, maxTokens or temperature, or the seed")
+	shown, hint := "", changeAsked
+	for _, p := range t.watches {
+		if _, ok := p.example[cause]; ok {
+			shown, hint = p.shown(cause)
+		}
+	}
+	return fault.New(fault.Permanent, fmt.Errorf("all %d rows failed; most often: %s%s", c.Planned, cause, shown), hint)
 }

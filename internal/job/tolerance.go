@@ -55,6 +55,7 @@ func (t *Task) Patience(rows int) *Patience {
 		p.bears = usual
 	}
 	p.bears.Window = min(p.bears.Window, max(rows, fewest))
+	t.watches = append(t.watches, p)
 	return p
 }
 
@@ -64,12 +65,7 @@ func (t *Task) Patience(rows int) *Patience {
 func (p *Patience) Ended(n int, id, cause string, err error) error {
 	e := ending{id: id, cause: cause}
 	if cause != "" {
-		e.hint = fault.Hint(err)
-		if m, ok := errors.AsType[*llm.Malformed](err); ok {
-			e.raw = text.ClipBytes(m.Raw, 2000)
-		} else if r, ok := errors.AsType[*llm.Error](err); ok {
-			e.raw = text.ClipBytes(r.Error(), 2000)
-		}
+		e.raw, e.hint = example(err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -83,6 +79,27 @@ func (p *Patience) Ended(n int, id, cause string, err error) error {
 		p.take(e)
 	}
 	return p.out
+}
+
+// What a person can do about rows that failed, where the error does not say.
+const (
+	changeAsked = "recorded answers are replayed, so change what was asked: the model's schema, maxTokens or temperature, or the seed"
+	askAgain    = "the next run asks for them again: mend what the provider names first"
+)
+
+// example is what a failed row shows of its kind, and what to do about it.
+func example(err error) (raw, hint string) {
+	hint = fault.Hint(err)
+	if m, ok := errors.AsType[*llm.Malformed](err); ok {
+		raw = m.Raw
+		if strings.TrimSpace(raw) == "" {
+			raw = m.Error()
+		}
+		hint = cmp.Or(hint, changeAsked)
+	} else if r, ok := errors.AsType[*llm.Error](err); ok {
+		raw, hint = r.Error(), cmp.Or(hint, askAgain)
+	}
+	return text.ClipBytes(raw, 2000), hint
 }
 
 // take counts the next row.
@@ -134,14 +151,19 @@ func (p *Patience) verdict() error {
 	}
 	reason := fmt.Sprintf("%d of the last %d rows failed, more than the %s %% that are borne; most often: %s", p.failed, p.bears.Window,
 		strconv.FormatFloat(100*p.bears.Rate, 'g', 4, 64), strings.Join(most, ", "))
-	// One example of the commonest cause; there is none past maxExamples causes.
-	e := p.example[causes[0]]
-	if e.raw != "" {
-		reason += fmt.Sprintf("; row %s, for example: %q", e.id, text.ClipBytes(e.raw, 200))
+	shown, hint := p.shown(causes[0])
+	return fault.New(fault.Permanent, errors.New(reason+shown), hint+"; or raise rate or window under failures to bear more")
+}
+
+// shown is an example of a cause in words, and what to do about it; there is none
+// past maxExamples causes.
+func (p *Patience) shown(cause string) (example, hint string) {
+	e, ok := p.example[cause]
+	if !ok || e.hint == "" {
+		e.hint = changeAsked
 	}
-	hint := "recorded answers are replayed, so change what was asked: the model's schema, maxTokens or temperature, or the seed; or raise rate or window under failures to bear more"
-	if e.hint != "" {
-		hint = e.hint + "; raise rate or window under failures to bear more"
+	if e.raw == "" {
+		return "", e.hint
 	}
-	return fault.New(fault.Permanent, errors.New(reason), hint)
+	return fmt.Sprintf("; row %s, for example: %q", e.id, text.ClipBytes(e.raw, 400)), e.hint
 }

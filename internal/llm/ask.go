@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -16,12 +17,17 @@ type Malformed struct {
 	Schema string
 	Raw    string // the last answer
 	Err    error  // what was wrong with it
+	Remedy string // what a person can do about it, if known
 }
 
 func (e *Malformed) Error() string {
 	return fmt.Sprintf("answer is not a valid %s: %v", e.Schema, e.Err)
 }
 func (e *Malformed) Unwrap() error { return e.Err }
+func (e *Malformed) Hint() string  { return e.Remedy }
+
+// untangle is what helps where a server puts answers beside their place.
+const untangle = "raise maxTokens if the model thinks longer than that; else start its server without a parser of reasoning or tools, or set the model's schema to text"
 
 // Unusable opens the message that sends an answer back.
 const Unusable = "That answer cannot be used"
@@ -29,12 +35,18 @@ const Unusable = "That answer cannot be used"
 // Ask sends req, which must have a schema, and decodes the JSON answer into T.
 // An answer that does not decode, or that check refuses, is sent back with the
 // reason, in conversation, at most repairs times; then the error is a *Malformed.
+// So it is at once for one without a text whose provider put something elsewhere:
+// asking again does not mend a server.
 // req is not modified, and no repair is left in the caller's history.
 func Ask[T any](ctx context.Context, c Chatter, req *Request, repairs int, check func(*T) error) (*T, error) {
 	for try := 0; ; try++ {
 		resp, err := c.Chat(ctx, req)
 		if err != nil {
 			return nil, err
+		}
+		if resp.Elsewhere != "" && strings.TrimSpace(resp.Content) == "" {
+			err := fmt.Errorf("its text is empty, and what was said stands in %s (finish reason %q)", resp.Elsewhere, resp.FinishReason)
+			return nil, &Malformed{Schema: req.Schema.Name, Raw: resp.Content, Err: err, Remedy: untangle}
 		}
 		v, err := read(resp, check)
 		if err == nil {
@@ -57,44 +69,49 @@ func Ask[T any](ctx context.Context, c Chatter, req *Request, repairs int, check
 
 // read finds the JSON object in an answer, which a model without constrained
 // decoding may have wrapped in prose, a code fence or reasoning, or given twice:
-// the first object that decodes and that check accepts. The error is what is
-// wrong with the first object, or else with what looks like one.
+// the one that decodes and that check accepts. Two that differ are none, for one
+// of them is a draft. The error is what is wrong with the first object, or else
+// with what looks like one.
 func read[T any](resp *Response, check func(*T) error) (*T, error) {
-	if resp.FinishReason == "length" {
-		return nil, errors.New("it was cut off at the token limit")
-	}
+	text, cut := spoken(resp.Content), resp.FinishReason == Length
 	reason := errors.New("it holds no JSON object")
 	first := true
-	for object := range objects(afterReasoning(resp.Content)) {
+	var found *T
+	for object := range objects(text) {
 		v := new(T)
 		err := decode(object, v)
 		if err == nil && check != nil {
 			err = check(v)
 		}
-		if err == nil {
-			return v, nil
+		if err == nil && cut && !outermost(text, object) {
+			continue
 		}
-		if first {
-			first, reason = false, err
+		switch {
+		case err == nil && found != nil && !reflect.DeepEqual(v, found):
+			return nil, errors.New("it holds two answers that differ")
+		case err == nil:
+			found = v
+		case first:
+			reason = err
 		}
+		first = false
+	}
+	switch {
+	case found != nil:
+		return found, nil
+	case cut:
+		return nil, errors.New("it was cut off at the token limit")
 	}
 	return nil, reason
 }
 
-// afterReasoning leaves out the reasoning block that some models put before
-// their answer. Its opening tag may be missing: templates put it into the prompt.
-func afterReasoning(text string) string {
-	const open, end = "<think>", "</think>"
-	if strings.HasPrefix(strings.TrimSpace(text), "{") {
-		return text // an answer may speak of tags
-	}
-	if i := strings.LastIndex(text, end); i >= 0 && strings.Contains(text[i:], "{") {
-		return text[i+len(end):]
-	}
-	if strings.HasPrefix(strings.TrimSpace(text), open) {
-		return "" // thought without an answer
-	}
-	return text
+// outermost reports whether an object stands at the beginning or the end of a
+// text. In one that was cut off, any other may be thought before an answer that
+// never came.
+func outermost(text, object string) bool {
+	const fence = " \t\r\n`"
+	begin := strings.TrimLeft(strings.TrimPrefix(strings.TrimLeft(text, fence), "json"), fence)
+	return strings.HasPrefix(begin, object) || strings.HasSuffix(strings.TrimRight(text, fence), object)
 }
 
 // objects yields what looks like a JSON object, in order, none within another.

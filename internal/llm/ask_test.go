@@ -59,21 +59,36 @@ func TestAskDecodes(t *testing.T) {
 		"prose":  `I think {"accepted":true} fits.`,
 		"more":   `{"accepted":true,"extra":{"a":[1,{}]}}`,
 
-		"twice":                  `{"accepted":true}{"accepted":true}`,
-		"twice, with a line":     "{\"accepted\":true}\n\n{\"accepted\":true}\n",
-		"in a list":              `[{"accepted":true}]`,
-		"byte order mark":        "\ufeff{\"accepted\":true}",
-		"braces before":          `Given {x} and {y: {z}}, and {}: {"accepted":true}`,
-		"an open brace before":   `Objects start with {. Mine: {"accepted":true}`,
-		"the shape before":       `You want {"accepted": bool}, so {"accepted":true}`,
-		"another object before":  `For {"event":"x"} I say {"accepted":true}`,
-		"braces after":           "```json\n{\"accepted\":true}\n```\nHere {accepted} means {\"yes\": 1}, not {}.",
-		"a brace after":          `{"accepted":true} :-}`,
-		"braces in strings":      `{"reasons":["}{","\"}"],"accepted":true}`,
-		"reasoning":              "<think>Is {\"accepted\":false} right? {</think>\n{\"accepted\":true}",
-		"reasoning, tag missing": "So {\"accepted\":false}?\n</think>\n\n```json\n{\"accepted\":true}```",
-		"a tag in the answer":    `{"reasons":["</think> {x}"],"accepted":true}`,
-		"a tag after it":         `Well: {"accepted":true} </think>`,
+		"twice":                   `{"accepted":true}{"accepted":true}`,
+		"twice, with a line":      "{\"accepted\":true}\n\n{\"accepted\":true}\n",
+		"in a list":               `[{"accepted":true}]`,
+		"byte order mark":         "\ufeff{\"accepted\":true}",
+		"braces before":           `Given {x} and {y: {z}}, and {}: {"accepted":true}`,
+		"an open brace before":    `Objects start with {. Mine: {"accepted":true}`,
+		"the shape before":        `You want {"accepted": bool}, so {"accepted":true}`,
+		"another object before":   `For {"event":"x"} I say {"accepted":true}`,
+		"braces after":            "```json\n{\"accepted\":true}\n```\nHere {accepted} means {\"yes\": 1}, not {}.",
+		"a brace after":           `{"accepted":true} :-}`,
+		"braces in strings":       `{"reasons":["}{","\"}"],"accepted":true}`,
+		"reasoning":               "<think>Is {\"accepted\":false} right? {</think>\n{\"accepted\":true}",
+		"reasoning, tag missing":  "So {\"accepted\":false}?\n</think>\n\n```json\n{\"accepted\":true}```",
+		"a tag in the answer":     `{"reasons":["</think> {x}"],"accepted":true}`,
+		"a tag within one of two": `Well: {"reasons":["</think>"],"accepted":true} or {"accepted":true,"reasons":["</think>"]}`,
+
+		"thinking":               `<thinking>{"accepted":false}</thinking>{"accepted":true}`,
+		"thought amid prose":     `Well. <reasoning> {"accepted":false}, {"x"</reasoning> So {"accepted":true}`,
+		"two thoughts":           `<think>{"accepted":false}</think><reflection>{"a":1}</reflection>{"accepted":true}`,
+		"thought after it":       `{"accepted":true} <think>or {"accepted":false}?</think>`,
+		"a draft without a tag":  `{"accepted":false}? No.</think>{"accepted":true}`,
+		"thought by Mistral":     `[THINK]{"accepted":false}[/THINK]{"accepted":true}`,
+		"a label":                `[Reasoning] It fits. [Answer] {"accepted":true}`,
+		"thought by Kimi":        `◁think▷{"accepted":false}◁/think▷{"accepted":true}`,
+		"thought by Cohere":      `<|START_THINKING|>{"accepted":false}<|END_THINKING|><|START_RESPONSE|>{"accepted":true}<|END_RESPONSE|>`,
+		"thought by Seed":        `<seed:think>{"accepted":false}</seed:think>{"accepted":true}`,
+		"begun and ended":        `<|begin_of_thought|>{"accepted":false}<|end_of_thought|><|begin_of_solution|>{"accepted":true}`,
+		"channels":               `<|channel|>analysis<|message|>{"accepted":false}<|end|><|start|>assistant<|channel|>commentary<|message|>{"accepted":false}<|end|><|start|>assistant<|channel|>final <|constrain|>json<|message|>{"accepted":true}<|return|>`,
+		"channels, first opened": `analysis<|message|>{"accepted":false}<|end|><|start|>assistant<|channel|>final<|message|>{"accepted":true}`,
+		"channels, marks lost":   `analysisFirst {"accepted":false}, but no.assistantfinal{"accepted":true}`,
 	} {
 		c := &talker{answers: say(text)}
 		v, err := Ask(t.Context(), c, question(), 0, (*verdict).check)
@@ -85,7 +100,8 @@ func TestAskDecodes(t *testing.T) {
 
 // TestAskRepairs: each kind of unusable answer is sent back with its reason.
 func TestAskRepairs(t *testing.T) {
-	cut := Response{Content: `{"accepted":true}`, FinishReason: "length"}
+	cut := Response{Content: `{"accepted":tr`, FinishReason: Length}
+	draft := Response{Content: `First I think {"accepted":true}, but then`, FinishReason: Length}
 	tests := map[string]struct {
 		answer Response
 		reason string
@@ -94,6 +110,11 @@ func TestAskRepairs(t *testing.T) {
 		"backwards":                    {say("} {")[0], "it holds no JSON object"},
 		"list":                         {say("[true]")[0], "it holds no JSON object"},
 		"cut off":                      {cut, "it was cut off at the token limit"},
+		"cut off after a draft":        {draft, "it was cut off at the token limit"},
+		"two that differ":              {say(`First {"accepted":true}, but no: {"accepted":false}`)[0], "it holds two answers that differ"},
+		"thought without an end":       {say(`So. <thinking>{"accepted":true}`)[0], "it holds no JSON object"},
+		"thought, opened in a prompt":  {say(`So {"accepted":true}.</think> Done.`)[0], "it holds no JSON object"},
+		"channels without an answer":   {say(`<|channel|>analysis<|message|>{"accepted":true}<|end|>`)[0], "it holds no JSON object"},
 		"not closed":                   {say(`{"accepted":true,"x":{"y":1}`)[0], "its JSON object is not closed"},
 		"broken":                       {say(`{"accepted":yes}`)[0], "its JSON is broken at byte 13"},
 		"wrong type":                   {say(`{"accepted":"yes"}`)[0], `"accepted" must not be a JSON string`},
@@ -133,6 +154,42 @@ func TestAskRepairs(t *testing.T) {
 	}
 }
 
+// TestWholeAnswerCountsAtTheLimit: what was cut off is not what is needed.
+func TestWholeAnswerCountsAtTheLimit(t *testing.T) {
+	for _, text := range []string{
+		`{"accepted":true}`, "{\"accepted\":true}" + strings.Repeat("\n", 500), `{"accepted":true} That is bec`, "```json\n{\"accepted\":true}\n```\nI sa",
+		"Here it is: {\"accepted\":true}\n\n", `<think>{"accepted":false}</think>{"accepted":true} And {"acc`,
+	} {
+		c := &talker{answers: []Response{{Content: text, FinishReason: Length}}}
+		if v, err := Ask(t.Context(), c, question(), 0, (*verdict).check); err != nil || !*v.Accepted {
+			t.Errorf("%q: %+v, %v", text, v, err)
+		}
+	}
+}
+
+// TestAskNamesWhereAnAnswerStands: a server that puts it beside its place is not
+// asked again for the same.
+func TestAskNamesWhereAnAnswerStands(t *testing.T) {
+	c := &talker{answers: []Response{{Content: " ", FinishReason: Length, Elsewhere: "reasoning_content"}}}
+	_, err := Ask(t.Context(), c, question(), 2, (*verdict).check)
+	m, ok := errors.AsType[*Malformed](err)
+	if !ok || len(c.asked) != 1 || !strings.Contains(err.Error(), `reasoning_content (finish reason "length")`) || !strings.Contains(m.Hint(), "parser") {
+		t.Errorf("%d calls, %v", len(c.asked), err)
+	}
+	c = &talker{answers: []Response{{Content: `{"accepted":true}`, Elsewhere: "reasoning_content"}}}
+	if _, err := Ask(t.Context(), c, question(), 0, (*verdict).check); err != nil {
+		t.Errorf("an answer beside its reasoning: %v", err)
+	}
+}
+
+// TestReasoningIsReadOnce: no text takes a time that grows with its square. It
+// would be minutes.
+func TestReasoningIsReadOnce(t *testing.T) {
+	for _, part := range []string{"<think>", "</think>", "[THINK]", "[/THINK]", `{"`, `{"a":1}</think>`, "<|channel|>final<|message|>", "[", "◁", "<", "{\"</think>", "◁think▷{"} {
+		_, _ = read[verdict](&Response{Content: strings.Repeat(part, 50_000)}, nil)
+	}
+}
+
 func TestAskGivesUp(t *testing.T) {
 	for repairs := range 3 {
 		c := &talker{answers: say("a", "b", "c", "d")}
@@ -158,7 +215,7 @@ func TestAskPassesFailuresOn(t *testing.T) {
 // FuzzAsk: whatever a model answers, Ask decodes it or gives a reason that can be sent.
 func FuzzAsk(f *testing.F) {
 	for _, text := range []string{`{"accepted":true}`, "```json\n{}\n```", `{`, `}{`, `{"accepted":1e999}`, `{"reasons":["\ud800"]}`, "{\xff}", `{"a":{"a":{"a":[`, `{"ACCEPTED":null}{}`,
-		`{x} {"accepted":true}`, `{"a`, `{"accepted":true}{"accepted":true}`, "<think>{</think>{\"accepted\":true}", `[{"a":"\`, `{{}}`, `{ "}`} {
+		`{x} {"accepted":true}`, `<|channel|>final<|message|>{"accepted":true}<|end|>`, `[THINK]{[/THINK]{"accepted":true}`, `{"accepted":true}{"accepted":false}`, `{"a`, `{"accepted":true}{"accepted":true}`, "<think>{</think>{\"accepted\":true}", `[{"a":"\`, `{{}}`, `{ "}`} {
 		f.Add(text, "stop")
 	}
 	f.Add(`{"accepted":true}`, "length")

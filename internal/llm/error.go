@@ -24,7 +24,8 @@ type Error struct {
 	Class      Class
 	RetryAfter time.Duration // what the server asked for; 0 when it did not
 	Rate       *Rate         // what the server said of its limits; nil when it did not
-	Remedy     string        // what a person can do about a denied call, if known
+	Setup      bool          // it may be about what all requests have in common; see package setup
+	Remedy     string        // what a person can do about it, if known
 	Billed     bool          // a batch was, though the answer was not seen
 	Err        error
 }
@@ -49,15 +50,22 @@ func (e *Error) Overload() bool {
 }
 
 func (e *Error) Hint() string {
+	const again = ", then run again: finished work is kept"
 	switch {
-	case e.Class == Denied && e.Remedy != "":
-		return e.Remedy + ", then run again: finished work is kept"
+	case e.Remedy != "":
+		return e.Remedy + again
 	case e.Class == Denied:
-		return "check the API key's environment variable, the account's credit and the model's name, then run again: finished work is kept"
+		return "check the API key's environment variable, the account's credit and the model's name" + again
 	case e.Class == Retryable && e.Status == 0:
-		return "check that baseURL is right and answers, then run again: finished work is kept"
+		return "check that baseURL is right and answers" + again
 	case e.Class == Refused && (e.Status == 400 || e.Status == 422):
 		return "if the server does not take response_format, set the model's schema to json_object or text; else mend what it names"
 	}
 	return ""
+}
+
+// Silent reports whether a refusal is one in name alone: the provider did not say
+// no, but gave no answer however often it was asked; see package retry.
+func (e *Error) Silent() bool {
+	return e.Class == Refused && (e.Status < 400 || e.Status >= 500) && e.Code != "too_large" && e.Code != "content_filter"
 }

@@ -54,12 +54,18 @@ type Request struct {
 	Seed uint64 `json:"seed,omitempty"`
 }
 
+// Length is the finish reason of an answer that ran into the token limit.
+const Length = "length"
+
 // A Response is a model's answer.
 type Response struct {
 	Content      string `json:"content"`
-	FinishReason string `json:"finishReason"` // "stop", "length", …
-	Model        string `json:"model"`        // what the provider says answered
-	Usage        Usage  `json:"usage"`
+	FinishReason string `json:"finishReason"` // "stop", Length, …
+	// Elsewhere names what the provider filled in place of an empty content, such
+	// as its field for reasoning.
+	Elsewhere string `json:"elsewhere,omitempty"`
+	Model     string `json:"model"` // what the provider says answered
+	Usage     Usage  `json:"usage"`
 	// Rate is what the provider said of its limits beside the answer; nil when
 	// it said nothing. It is never recorded.
 	Rate *Rate `json:"-"`
@@ -83,6 +89,10 @@ type Usage struct {
 	Completion int64 `json:"completionTokens"`
 	// Replayed counts the calls among Calls that the ledger answered.
 	Replayed int64 `json:"replayedCalls"`
+	// Estimated counts the calls among Calls whose tokens the provider did not
+	// count, wholly or in part, or counted as cannot be: they are a quarter of the
+	// bytes.
+	Estimated int64 `json:"estimatedCalls,omitempty"`
 	// USD is the price of what was not replayed, where the config has prices.
 	USD float64 `json:"usd"`
 }
@@ -91,7 +101,7 @@ type Usage struct {
 func (u Usage) Add(v Usage) Usage {
 	return Usage{
 		Calls: u.Calls + v.Calls, Prompt: u.Prompt + v.Prompt, Cached: u.Cached + v.Cached,
-		Completion: u.Completion + v.Completion, Replayed: u.Replayed + v.Replayed, USD: u.USD + v.USD,
+		Completion: u.Completion + v.Completion, Replayed: u.Replayed + v.Replayed, Estimated: u.Estimated + v.Estimated, USD: u.USD + v.USD,
 	}
 }
 

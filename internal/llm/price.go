@@ -13,9 +13,11 @@ func (a Access) Paid() *Price {
 	return &Price{Prompt: part * a.Price.Prompt, Cached: part * a.Price.Cached, Completion: part * a.Price.Completion}
 }
 
-// Cost is the price of tokens, in US dollars.
+// Cost is the price of tokens, in US dollars. It is never below 0, whatever the counts.
 func (p Price) Cost(u Usage) float64 {
-	return (float64(u.Prompt-u.Cached)*p.Prompt + float64(u.Cached)*p.Cached + float64(u.Completion)*p.Completion) / 1e6
+	prompt, completion := max(u.Prompt, 0), max(u.Completion, 0)
+	cached := min(max(u.Cached, 0), prompt)
+	return (float64(prompt-cached)*p.Prompt + float64(cached)*p.Cached + float64(completion)*p.Completion) / 1e6
 }
 
 // Free reports whether no token costs anything.

@@ -33,7 +33,7 @@ func runTiles(r *statistics.Run) []tile {
 		note = strings.TrimPrefix(note+", "+text.Count(r.Used.Replayed)+" replayed", ", ")
 	}
 	list = append(list, tile{"Calls", text.Count(r.Used.Calls), note},
-		tile{"Tokens", text.Short(r.Used.Prompt + r.Used.Completion), cachedNote(r.Used)})
+		tile{"Tokens", text.Short(r.Used.Prompt + r.Used.Completion), tokensNote(r.Used)})
 	if all.USD > 0 {
 		paid := tile{"Paid", text.Dollars(r.Used.USD), ""}
 		if r.Before.USD > 0 {
@@ -44,11 +44,15 @@ func runTiles(r *statistics.Run) []tile {
 	return list
 }
 
-func cachedNote(u llm.Usage) string {
-	if u.Prompt == 0 {
-		return ""
+func tokensNote(u llm.Usage) string {
+	var notes []string
+	if u.Prompt > 0 {
+		notes = append(notes, shareOf(u.Cached, u.Prompt)+" of the prompt from the cache")
 	}
-	return shareOf(u.Cached, u.Prompt) + " of the prompt from the cache"
+	if u.Estimated > 0 {
+		notes = append(notes, "of "+text.Plural(u.Estimated, "call")+" estimated, for the provider did not count")
+	}
+	return strings.Join(notes, ", ")
 }
 
 func rowBars(r *statistics.Run) []bar {

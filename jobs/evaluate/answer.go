@@ -70,7 +70,7 @@ func (p *prediction) answer(ctx context.Context, chat llm.Chatter, schema *llm.S
 		Messages: prompt.AgentHistory(turns, 0, j, k), Schema: schema, Seed: p.seed("agent", i, j),
 	}, p.params.Repairs, func(r *prompt.AgentReply) error { return r.Check(k) })
 	if err != nil {
-		if cause = unusable(err, causeMalformed, causeRefused); cause != "" {
+		if cause = unusable(err, causeMalformed, causeRefused, causeSilent); cause != "" {
 			p.fail(i, j, "candidate", cause, err)
 			p.ends[i][j].unusable = true
 		}
@@ -81,11 +81,14 @@ func (p *prediction) answer(ctx context.Context, chat llm.Chatter, schema *llm.S
 }
 
 // unusable returns the cause of an error that ends a row and not the step, or "".
-func unusable(err error, malformed, refused string) string {
+func unusable(err error, malformed, refused, silent string) string {
 	if _, ok := errors.AsType[*llm.Malformed](err); ok {
 		return malformed
 	}
 	if e, ok := errors.AsType[*llm.Error](err); ok && e.Class == llm.Refused {
+		if e.Silent() {
+			return silent
+		}
 		return refused
 	}
 	return ""

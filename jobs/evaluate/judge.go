@@ -75,7 +75,7 @@ func (p *prediction) judgeTurn(ctx context.Context, by judge, i, j int, history 
 			return "", nil
 		}
 		if err != nil {
-			if cause = unusable(err, causeJudge, causeJudgeCall); cause != "" {
+			if cause = unusable(err, causeJudge, causeJudgeCall, causeJudgeSilent); cause != "" {
 				p.fail(i, j, "judge", cause, err)
 			}
 			return cause, err

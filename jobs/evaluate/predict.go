@@ -26,12 +26,14 @@ const (
 
 // Causes in predict's row ledger.
 const (
-	causeUnanswered = "no recorded answer: counted as silence"
-	causeMalformed  = "malformed answer: counted as silence"
-	causeRefused    = "the model's provider refused the request: counted as silence"
-	causeNoVerdict  = "no recorded verdict: not scored"
-	causeJudge      = "malformed verdict: not scored"
-	causeJudgeCall  = "the judge's provider refused the request: not scored"
+	causeUnanswered  = "no recorded answer: counted as silence"
+	causeMalformed   = "malformed answer: counted as silence"
+	causeRefused     = "the model's provider refused the request: counted as silence"
+	causeSilent      = "the model's provider gave no answer: counted as silence"
+	causeNoVerdict   = "no recorded verdict: not scored"
+	causeJudge       = "malformed verdict: not scored"
+	causeJudgeCall   = "the judge's provider refused the request: not scored"
+	causeJudgeSilent = "the judge's provider gave no answer: not scored"
 )
 
 // Predict is the job predict. A shard is one candidate; its outputs are

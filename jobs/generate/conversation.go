@@ -84,7 +84,11 @@ func (c *conversation) failed(schema string, err error) error {
 		return &failure{rows.Failure{Role: c.role, Schema: schema, Cause: cause, Detail: m.Err.Error(), Raw: m.Raw}, err}
 	}
 	if e, ok := errors.AsType[*llm.Error](err); ok && e.Class == llm.Refused {
-		cause := strings.TrimSpace(fmt.Sprintf("%s: the request was refused: HTTP %d %s", c.role, e.Status, e.Code))
+		what := "the request was refused"
+		if e.Silent() {
+			what = "no answer"
+		}
+		cause := strings.TrimSpace(fmt.Sprintf("%s: %s: HTTP %d %s", c.role, what, e.Status, e.Code))
 		return &failure{rows.Failure{Role: c.role, Schema: schema, Cause: cause, Detail: err.Error()}, err}
 	}
 	return fmt.Errorf("%s: %w", c.role, err)

@@ -342,17 +342,16 @@ func TestWhatACallCosts(t *testing.T) {
 		next          llm.ChatFunc
 		want, batched float64
 	}{
-		"an answer":                    {answer(llm.Usage{Prompt: 10, Completion: 3}), 3, 3},
-		"a server that counts nothing": {answer(llm.Usage{}), 5, 5}, // a quarter of its bytes
-		"a refusal":                    {failure(&llm.Error{Status: 429, Err: errors.New("no")}), 0, 0},
-		"a server's failure":           {failure(&llm.Error{Status: 500, Err: errors.New("no")}), 0, 0},
-		"no connection":                {failure(&llm.Error{Code: "no_answer", Err: errors.New("no")}), 0, 0},
-		"a call that is cut off":       {failure(context.Canceled), cut, 0},
-		"a time-out":                   {failure(&llm.Error{Code: "timeout", Err: errors.New("slow")}), cut, 0},
-		"half an answer":               {failure(&llm.Error{Status: 200, Code: "damaged_body", Err: errors.New("half")}), cut, 0},
-		"too long an answer":           {failure(&llm.Error{Status: 200, Code: "too_large", Class: llm.Refused, Err: errors.New("long")}), cut, 0},
-		"a batch that shows nothing":   {failure(&llm.Error{Code: "answer_lost", Billed: true, Err: errors.New("lost")}), 0, cut},
-		"an answer without a choice":   {failure(&llm.Error{Status: 200, Err: errors.New("nothing")}), cut, 0},
+		"an answer":                  {answer(llm.Usage{Prompt: 10, Completion: 3}), 3, 3},
+		"a refusal":                  {failure(&llm.Error{Status: 429, Err: errors.New("no")}), 0, 0},
+		"a server's failure":         {failure(&llm.Error{Status: 500, Err: errors.New("no")}), 0, 0},
+		"no connection":              {failure(&llm.Error{Code: "no_answer", Err: errors.New("no")}), 0, 0},
+		"a call that is cut off":     {failure(context.Canceled), cut, 0},
+		"a time-out":                 {failure(&llm.Error{Code: "timeout", Err: errors.New("slow")}), cut, 0},
+		"half an answer":             {failure(&llm.Error{Status: 200, Code: "damaged_body", Err: errors.New("half")}), cut, 0},
+		"too long an answer":         {failure(&llm.Error{Status: 200, Code: "too_large", Class: llm.Refused, Err: errors.New("long")}), cut, 0},
+		"a batch that shows nothing": {failure(&llm.Error{Code: "answer_lost", Billed: true, Err: errors.New("lost")}), 0, cut},
+		"an answer without a choice": {failure(&llm.Error{Status: 200, Err: errors.New("nothing")}), cut, 0},
 	} {
 		for batched, want := range map[bool]float64{false: c.want, true: c.batched} {
 			st := store.New(store.NewMem())

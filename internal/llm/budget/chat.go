@@ -13,7 +13,8 @@ import (
 const answerTokens = 512
 
 // Wrap returns next with its calls paid from the account. It goes where a call
-// is really made: below ledger, retries and limits.
+// is really made: below ledger, retries and limits. The tokens of an answer must
+// have been counted.
 func (a *Account) Wrap(next llm.Chatter, m llm.Model, price llm.Price) llm.Chatter {
 	return a.wrap(next, m, price, false)
 }
@@ -49,8 +50,7 @@ type chatter struct {
 }
 
 func (c *chatter) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
-	prompt := int64(limit.Estimate(req))
-	guess := c.price.Cost(llm.Usage{Prompt: prompt, Completion: c.answer})
+	guess := c.price.Cost(llm.Usage{Prompt: int64(limit.Estimate(req)), Completion: c.answer})
 	price, err := c.account.admit(ctx, c, guess)
 	if err != nil {
 		return nil, err
@@ -59,11 +59,7 @@ func (c *chatter) Chat(ctx context.Context, req *llm.Request) (*llm.Response, er
 	cost := 0.
 	switch {
 	case err == nil:
-		used := resp.Usage
-		if used.Prompt+used.Completion == 0 { // some servers do not count
-			used = llm.Usage{Prompt: prompt, Completion: int64(len(resp.Content)/4 + 1)}
-		}
-		cost = c.price.Cost(used)
+		cost = c.price.Cost(resp.Usage)
 	case mayBeBilled(err, c.batched):
 		cost = price
 	}

@@ -106,8 +106,8 @@ func (c *chatter) problem(f fields) llm.Problem {
 // told what a batch tells in its own words.
 func (c *chatter) refusal(code, message string) *llm.Error {
 	body, _ := json.Marshal(map[string]any{"error": map[string]string{"code": code, "message": message}})
-	x := &exchange{chatter: c, status: http.StatusBadRequest, body: body}
-	return x.failed()
+	x := &exchange{chatter: c, status: http.StatusBadRequest}
+	return x.failed(describe(body))
 }
 
 // batchStates are the words that providers have for a batch's state, as squeeze

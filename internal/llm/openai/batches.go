@@ -83,7 +83,7 @@ type reader struct {
 }
 
 func (r reader) Do(*http.Request) (*http.Response, error) {
-	return r.receive(&http.Response{StatusCode: r.code, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(r.answer))})
+	return r.keep(&http.Response{StatusCode: r.code, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(r.answer))})
 }
 
 // A plain exchange sends what it is given. What it is answered is read here and
@@ -116,7 +116,7 @@ func (b *Batches) call(ctx context.Context, fn func(*openai.Client) error) (*exc
 // a 2xx answer, or something else altogether.
 func (x *exchange) none(what string) error {
 	if f := object(x.body); f["error"] != nil && string(f["error"]) != "null" {
-		return x.failed()
+		return x.failed(describe(x.body))
 	}
 	said := text.ClipBytes(strings.TrimSpace(x.key.scrub(string(x.body))), 200)
 	return &llm.Error{Model: x.model.Name, Status: x.status, Code: "damaged_body", Class: llm.Retryable,

@@ -15,11 +15,12 @@ func NewHTTPClient() *http.Client {
 	return &http.Client{
 		Timeout: Timeout,
 		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ExpectContinueTimeout: time.Second,
-			ForceAttemptHTTP2:     true,
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+			TLSHandshakeTimeout:    10 * time.Second,
+			ExpectContinueTimeout:  time.Second,
+			OnProxyConnectResponse: connected,
+			ForceAttemptHTTP2:      true,
 			// net/http keeps 2 idle connections a host by default, and would
 			// dial anew for almost every call.
 			MaxIdleConnsPerHost: 4096,

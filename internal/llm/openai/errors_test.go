@@ -56,7 +56,7 @@ func TestErrors(t *testing.T) {
 		"ollama":                {answer{500, nil, `{"error":"out of memory"}`}, llm.Error{Status: 500, Class: llm.Retryable}, "out of memory"},
 		"redirect":              {answer{307, map[string]string{"Location": "https://example.invalid/v1?key=" + canary}, ``}, llm.Error{Status: 307, Class: llm.Denied}, "set baseURL"},
 		"half JSON":             {answer{200, nil, `{"choices":[{"message":{"content":"x`}, llm.Error{Status: 200, Code: "damaged_body", Class: llm.Retryable}, "not the JSON"},
-		"empty body":            {answer{200, nil, ``}, llm.Error{Status: 200, Code: "damaged_body", Class: llm.Retryable}, "not the JSON"},
+		"empty body":            {answer{200, nil, ``}, llm.Error{Status: 200, Code: "damaged_body", Class: llm.Retryable}, "empty"},
 		"wrong types":           {answer{200, nil, `{"choices":"` + canary + `"}`}, llm.Error{Status: 200, Code: "damaged_body", Class: llm.Retryable}, ""},
 		"cut body":              {answer{200, map[string]string{"Content-Length": "5000"}, `{"choices":[`}, llm.Error{Status: 200, Code: "damaged_body", Class: llm.Retryable}, "unexpected EOF"},
 		"no choices":            {answer{200, nil, `{"id":"x","choices":[]}`}, llm.Error{Status: 200, Class: llm.Retryable}, "no choice"},
@@ -66,7 +66,7 @@ func TestErrors(t *testing.T) {
 		"too large":             {answer{200, nil, strings.Repeat(" ", maxAnswer+1)}, llm.Error{Status: 200, Code: "too_large", Class: llm.Refused}, "larger"},
 		"key echoed":            {answer{401, nil, `{"error":{"message":"Bearer ` + canary + ` is wrong","code":"` + canary + `"}}`}, llm.Error{Status: 401, Code: redacted, Class: llm.Denied}, "is wrong"},
 		"key echoed, escaped":   {answer{400, nil, `{"error":{"message":"` + strings.ReplaceAll(canary, "/", `\/`) + `"}}`}, llm.Error{Status: 400, Class: llm.Refused}, redacted},
-		"key echoed, plain":     {answer{500, nil, strings.Repeat("x", 480) + canary}, llm.Error{Status: 500, Class: llm.Retryable}, "xxx"},
+		"key echoed, plain":     {answer{500, nil, strings.Repeat("x", 480) + " " + canary}, llm.Error{Status: 500, Class: llm.Retryable}, "xxx"},
 		"key echoed, masked":    {answer{401, nil, `{"error":{"message":"Incorrect API key provided: sk-proj-CANARY****************cdef."}}`}, llm.Error{Status: 401, Class: llm.Denied}, "provided: " + redacted},
 	}
 	for name, tt := range tests {
@@ -84,7 +84,7 @@ func TestErrors(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 			got := *e
-			got.Err, got.Model, got.Remedy = nil, "", ""
+			got.Err, got.Model, got.Remedy, got.Setup = nil, "", "", false
 			if hint := e.Hint(); e.Class == llm.Denied && !strings.Contains(hint, "run again") {
 				t.Errorf("the hint does not say what to do: %q", hint)
 			}

@@ -2,18 +2,14 @@ package openai
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/gymline/gymline/internal/canonical"
 	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/text"
 )
 
 // What is read of a body, in bytes.
@@ -51,7 +47,17 @@ func (x *exchange) Do(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	return x.receive(resp)
+	return x.keep(resp)
+}
+
+// keep receives an answer, of which the client sees nothing: its types are too
+// strict for what servers send. complete reads it.
+func (x *exchange) keep(resp *http.Response) (*http.Response, error) {
+	resp, err := x.receive(resp)
+	if err == nil {
+		resp.Body = io.NopCloser(strings.NewReader("{}"))
+	}
+	return resp, err
 }
 
 // send adds what lets the call in, and makes it.
@@ -77,7 +83,7 @@ func (x *exchange) receive(resp *http.Response) (_ *http.Response, err error) {
 	_, err = buf.ReadFrom(io.LimitReader(resp.Body, int64(limit)+1))
 	x.body = buf.Bytes()
 	if !ok {
-		return nil, x.failed()
+		return nil, x.failed(describe(x.body))
 	}
 	if err != nil {
 		return nil, x.unreachable(err)
@@ -120,52 +126,4 @@ func (x *exchange) mend(body []byte) ([]byte, error) {
 		}
 	}
 	return out, nil
-}
-
-// unreachable is the error for a call that got no whole answer.
-func (x *exchange) unreachable(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = u.Err // leaves the URL out
-	}
-	code := "no_answer"
-	if x.status != 0 {
-		code = "damaged_body"
-	}
-	var timeout interface{ Timeout() bool }
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		code = "no_answer" // whatever kept it: nothing was asked
-	} else if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
-		code = "timeout"
-	}
-	return &llm.Error{Model: x.model.Name, Status: x.status, Code: code, Class: llm.Retryable,
-		Err: fmt.Errorf("call %s: %s", x.host(), x.key.scrub(err.Error()))}
-}
-
-func (x *exchange) host() string {
-	if u, err := url.Parse(x.config.BaseURL); err == nil {
-		return u.Host
-	}
-	return ""
-}
-
-// failed is the error that an answer describes.
-func (x *exchange) failed() *llm.Error {
-	e := &llm.Error{Model: x.model.Name, Status: x.status, RetryAfter: retryAfter(x.header), Rate: rates(x.header)}
-	d := describe(x.body)
-	if x.status < 300 && d.status != 0 {
-		e.Status = d.status // an error in a 2xx answer
-	}
-	e.Code = x.key.scrub(d.code)
-	e.Class, e.Remedy = classify(e.Status, d.code, d.kind)
-	message := strings.TrimSpace(x.key.scrub(d.message))
-	switch {
-	case x.status >= 300 && x.status < 400:
-		message = "the server redirects elsewhere; set baseURL to the address that answers"
-	case message == "" && x.status < 300:
-		message = "the answer holds no choice"
-	case message == "":
-		message = http.StatusText(e.Status)
-	}
-	e.Err = errors.New(text.ClipBytes(message, 500))
-	return e
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/sashabaranov/go-openai"
 
@@ -71,40 +70,10 @@ func (c *chatter) client(do openai.HTTPDoer) *openai.Client {
 
 // complete makes a chat call through do, which keeps in x what came of it.
 func (c *chatter) complete(ctx context.Context, x *exchange, do openai.HTTPDoer, wire openai.ChatCompletionRequest) (*llm.Response, error) {
-	resp, err := c.client(do).CreateChatCompletion(ctx, wire)
-	if err != nil {
+	if _, err := c.client(do).CreateChatCompletion(ctx, wire); err != nil {
 		return nil, c.failure(ctx, x, err)
 	}
-	if len(resp.Choices) == 0 {
-		return nil, x.failed() // some proxies send an error with status 200
-	}
-	out := &llm.Response{
-		Content:      c.key.scrubAnswer(said(resp.Choices[0].Message)),
-		FinishReason: string(resp.Choices[0].FinishReason),
-		Model:        resp.Model,
-		Usage:        llm.Usage{Calls: 1, Prompt: int64(resp.Usage.PromptTokens), Completion: int64(resp.Usage.CompletionTokens)},
-		Rate:         rates(x.header),
-	}
-	if d := resp.Usage.PromptTokensDetails; d != nil {
-		out.Usage.Cached = int64(d.CachedTokens)
-	}
-	return out, nil
-}
-
-// said returns what a message says, in whichever field the provider put it. A
-// refusal is an answer: the caller's check sends it back or fails the row.
-func said(m openai.ChatCompletionMessage) string {
-	if m.Content != "" {
-		return m.Content
-	}
-	var b strings.Builder
-	for _, part := range m.MultiContent {
-		b.WriteString(part.Text)
-	}
-	if b.Len() == 0 {
-		return m.Refusal
-	}
-	return b.String()
+	return x.answer()
 }
 
 // failure turns what the client returned into the contract's errors.
@@ -118,6 +87,6 @@ func (c *chatter) failure(ctx context.Context, x *exchange, err error) error {
 	if x.status == 0 {
 		return fmt.Errorf("model %s: build request: %w", c.model.Name, err)
 	}
-	return &llm.Error{Model: c.model.Name, Status: x.status, Code: "damaged_body", Class: llm.Retryable,
-		Err: fmt.Errorf("the answer is not the JSON of a chat completion: %s", c.key.scrub(err.Error()))}
+	return &llm.Error{Model: c.model.Name, Status: x.status, Code: damagedBody, Class: llm.Retryable,
+		Err: fmt.Errorf("the answer is not the JSON that was asked for: %s", c.key.scrub(err.Error()))}
 }

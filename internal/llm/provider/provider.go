@@ -23,6 +23,7 @@ import (
 	"github.com/gymline/gymline/internal/llm/openai"
 	"github.com/gymline/gymline/internal/llm/redact"
 	"github.com/gymline/gymline/internal/llm/retry"
+	"github.com/gymline/gymline/internal/llm/setup"
 	"github.com/gymline/gymline/internal/llm/traffic"
 	"github.com/gymline/gymline/internal/seed"
 	"github.com/gymline/gymline/internal/store"
@@ -163,6 +164,7 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	if c, err = s.paid(c, m, (*budget.Account).Wrap); err != nil {
 		return nil, err
 	}
+	c = setup.Wrap(c)
 	c = limit.Wrap(c, access.Limits, limit.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep, Jitter: s.jitter("limit", m.Name)})
 	c = s.traffic.Asked(c)
 	c = retry.Wrap(c, s.opt.Retry, s.clock(m.Name), s.opt.Log)
@@ -172,8 +174,9 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	return s.ledger.Wrap(ctx, m, c)
 }
 
-// paid has calls made while the budget lasts, as wrap does.
+// paid has calls counted, and made while the budget lasts, as wrap does.
 func (s *Set) paid(c llm.Chatter, m llm.Model, wrap func(*budget.Account, llm.Chatter, llm.Model, llm.Price) llm.Chatter) (llm.Chatter, error) {
+	c = counted(c, m.Name, s.opt.Log)
 	if s.opt.Budget == nil {
 		return c, nil
 	}

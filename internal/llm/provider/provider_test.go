@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,6 +38,7 @@ const canary = "sk-proj-CANARY0123456789abcdef"
 type server struct {
 	*httptest.Server
 	calls, inFlight, most atomic.Int64
+	down                  string        // when set, how every call fails
 	gate                  chan struct{} // when set, a call waits for it
 	waiting               chan struct{} // and this tells of each that does
 
@@ -79,7 +81,8 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	var how string
 	var fails int
-	if _, err := fmt.Sscanf(text, "%s %d", &how, &fails); err == nil && try <= fails {
+	if _, err := fmt.Sscanf(text, "%s %d", &how, &fails); err == nil && try <= fails || s.down != "" {
+		how = cmp.Or(s.down, how)
 		failure, ok := map[string]struct {
 			status int
 			code   string
@@ -261,17 +264,18 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	}
 }
 
-// TestStillFailing: what the job gets is temporary, comes after the waits of one
-// and not of both, and shows no key.
+// TestStillFailing: what the job gets of a provider that is down is temporary, comes
+// after the waits of one and not of both, and shows no key.
 func TestStillFailing(t *testing.T) {
 	for text, tt := range map[string]struct {
 		least, most int64 // calls
 		log         string
 	}{
-		"fail 999":  {15, 45, ""}, // a pause of 7 s, for 5 minutes
-		"break 999": {8, 8, "attempt=1"},
+		"fail":  {15, 45, ""},        // a pause of 7 s, for 5 minutes
+		"break": {9, 9, "attempt=1"}, // and another request, to see whether it is down
 	} {
 		srv, clock := newServer(t), &sleeper{}
+		srv.down = text
 		var logs strings.Builder
 		s := newSet(t, store.NewMem(), func(o *Options) {
 			o.Now, o.Sleep = clock.now, clock.sleep
@@ -287,6 +291,49 @@ func TestStillFailing(t *testing.T) {
 		if shown := logs.String() + fmt.Sprintf("%v %+v %#v", err, err, s); strings.Contains(shown, "CANARY") || !strings.Contains(shown, tt.log) {
 			t.Errorf("shows the key or does not log: %s", shown)
 		}
+	}
+}
+
+// TestOneRequestThatIsNeverAnswered is refused, and recorded as such: the run goes
+// on without it, and only a replay takes the record for an answer.
+func TestOneRequestThatIsNeverAnswered(t *testing.T) {
+	srv, clock, bucket := newServer(t), &sleeper{}, store.NewMem()
+	waits := func(o *Options) { o.Now, o.Sleep = clock.now, clock.sleep }
+	var calls int64
+	for range 2 {
+		s := newSet(t, bucket, waits)
+		_, err := openModel(t, s, srv.model()).Chat(t.Context(), ask("break 999"))
+		if e, ok := errors.AsType[*llm.Error](err); !ok || e.Class != llm.Refused || !e.Silent() {
+			t.Errorf("%#v", err)
+		}
+		if n := srv.calls.Load(); n != calls+9 {
+			t.Errorf("%d calls after %d", n, calls)
+		}
+		calls = srv.calls.Load()
+		if err := s.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestSetUpThatCannotWork: a provider that refuses whatever it is asked ends the
+// run with its own words, and is not asked on.
+func TestSetUpThatCannotWork(t *testing.T) {
+	var calls atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		calls.Add(1)
+		w.WriteHeader(400)
+		fmt.Fprint(w, `{"error":{"message":"the key is not one of ours","code":400}}`)
+	}))
+	defer srv.Close()
+	s := newSet(t, store.NewMem())
+	c := openModel(t, s, llm.Model{Name: "gpt", Provider: llm.OpenAI, BaseURL: srv.URL, Model: "m"})
+	var err error
+	for i := range 6 {
+		_, err = c.Chat(t.Context(), ask(fmt.Sprint("request ", i)))
+	}
+	if fault.Code(err) != fault.Config || calls.Load() != 3 || !strings.Contains(err.Error(), "not one of ours") || !strings.Contains(fault.Hint(err), "key") {
+		t.Errorf("%d calls, %v, %q", calls.Load(), err, fault.Hint(err))
 	}
 }
 

@@ -6,6 +6,11 @@
 // again, and what it gives up on is final here. So an overload is no attempt,
 // and the waits of the two do not multiply. Nor does the time in the limiter's
 // queue count: a long queue leaves a call as many attempts as a short one.
+//
+// A request that is given up, not for an overload, may be one that can never be answered, or the first
+// to meet an outage. To tell, the first request that the model answered in this
+// process is sent once more: if it is answered again, only the one fails
+// (llm.Refused), and else the provider (llm.Retryable).
 package retry
 
 import (
@@ -56,8 +61,9 @@ type retrier struct {
 	policy    Policy
 	clock     Clock
 	log       *slog.Logger
-	overloads bool        // are tried again, too
-	told      atomic.Bool // of the first failure; the others are for debugging
+	overloads bool                        // are tried again, too
+	told      atomic.Bool                 // of the first failure; the others are for debugging
+	answered  atomic.Pointer[llm.Request] // the first that was
 }
 
 func (r *retrier) Chat(ctx context.Context, req *llm.Request) (resp *llm.Response, err error) {
@@ -66,7 +72,10 @@ func (r *retrier) Chat(ctx context.Context, req *llm.Request) (resp *llm.Respons
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, r.verdict(ctx, err)
+	}
+	if r.answered.Load() == nil {
+		r.answered.Store(req)
 	}
 	return resp, nil
 }

@@ -55,13 +55,13 @@ func TestRetry(t *testing.T) {
 	again, s := failure(llm.Retryable, 0), time.Second
 	tests := map[string]struct {
 		errs   []error
-		calls  int
+		calls  int             // the last of which, after a request is given up, is of another one
 		sleeps []time.Duration // with a jitter of one half
 		fails  bool
 	}{
 		"at once":                  {nil, 1, nil, false},
 		"doubles up to the most":   {repeat(again, 5), 6, []time.Duration{s / 2, s, 2 * s, 2 * s, 2 * s}, false},
-		"gives up":                 {repeat(again, 6), 6, []time.Duration{s / 2, s, 2 * s, 2 * s, 2 * s}, true},
+		"gives up":                 {repeat(again, 7), 7, []time.Duration{s / 2, s, 2 * s, 2 * s, 2 * s}, true},
 		"refused":                  {[]error{failure(llm.Refused, 0)}, 1, nil, true},
 		"denied, then no more":     {[]error{again, failure(llm.Denied, 0)}, 2, []time.Duration{s / 2}, true},
 		"overload":                 {[]error{overload}, 1, nil, true},
@@ -69,7 +69,7 @@ func TestRetry(t *testing.T) {
 		"another error":            {[]error{errors.New("defect")}, 1, nil, true},
 		"server's wait and jitter": {[]error{failure(llm.Retryable, 20*s)}, 2, []time.Duration{20*s + s/2}, false},
 		"server's wait too long":   {[]error{failure(llm.Retryable, time.Hour)}, 1, nil, true},
-		"time runs out":            {repeat(failure(llm.Retryable, 25*s), 6), 3, []time.Duration{25*s + s/2, 26 * s}, true},
+		"time runs out":            {repeat(failure(llm.Retryable, 25*s), 6), 4, []time.Duration{25*s + s/2, 26 * s}, true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
