@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/job/jobtest"
 	"github.com/gymline/gymline/internal/llm"
@@ -221,20 +222,27 @@ func TestPredictRepairsAndFails(t *testing.T) {
 }
 
 func TestPredictRefusedAndBrokenCalls(t *testing.T) {
-	failing := func(class llm.Class) llm.Chatter {
+	failing := func(status int, class llm.Class, of string) llm.Chatter {
 		return llm.ChatFunc(func(_ context.Context, req *llm.Request) (*llm.Response, error) {
-			if strings.Contains(last(req), "Types") {
-				return nil, &llm.Error{Model: "agent", Status: 400, Class: class, Err: errors.New("no")}
+			if strings.Contains(last(req), of) {
+				return nil, &llm.Error{Model: "agent", Status: status, Class: class, Err: errors.New("we have no such field")}
 			}
 			return &llm.Response{Content: `{"tasks":[]}`}, nil
 		})
 	}
-	judged, ledger := predicted(t, aCase(failing(llm.Refused), &script{answer: agreeing}))
-	if !slices.Equal(judged[1].Failed, []int{1}) || ledger[4].State != rows.Failed || ledger[4].Cause != causeRefused {
-		t.Errorf("refused: %v, %+v", judged[1].Failed, ledger[4])
+	for status, cause := range map[int]string{400: causeRefused, 200: causeSilent, 500: causeSilent, 0: causeSilent} {
+		judged, ledger := predicted(t, aCase(failing(status, llm.Refused, "Types"), &script{answer: agreeing}))
+		if !slices.Equal(judged[1].Failed, []int{1}) || ledger[4].State != rows.Failed || ledger[4].Cause != cause {
+			t.Errorf("refused: %v, %+v", judged[1].Failed, ledger[4])
+		}
+	}
+	// Where all fail, the provider has the last word.
+	_, err := jobtest.Run(t, aCase(failing(418, llm.Refused, ""), &script{answer: agreeing}))
+	if fault.Code(err) != fault.Permanent || !strings.Contains(err.Error(), "HTTP 418: we have no such field") || !strings.Contains(fault.Hint(err), "asks for them again") {
+		t.Errorf("all refused: %v, %q", err, fault.Hint(err))
 	}
 	for _, class := range []llm.Class{llm.Retryable, llm.Denied} {
-		_, err := jobtest.Run(t, aCase(failing(class), &script{answer: agreeing}))
+		_, err := jobtest.Run(t, aCase(failing(400, class, "Types"), &script{answer: agreeing}))
 		e, ok := errors.AsType[*llm.Error](err)
 		if !ok || e.Class != class || !strings.Contains(err.Error(), "candidate careful: writing_1/1") {
 			t.Errorf("class %v: %v", class, err)

@@ -117,6 +117,7 @@ func TestProviderErrors(t *testing.T) {
 		code int
 	}{
 		{"refused", refused, "agent: the request was refused: HTTP 400 content_filter", 0},
+		{"never answered", &llm.Error{Model: "m", Status: 500, Class: llm.Refused, Err: errors.New("boom")}, "agent: no answer: HTTP 500", 0},
 		{"retryable", &llm.Error{Model: "m", Status: 503, Class: llm.Retryable, Err: errors.New("busy")}, "", fault.Temporary},
 		{"denied", &llm.Error{Model: "m", Status: 401, Class: llm.Denied, Err: errors.New("who?")}, "", fault.Config},
 		{"cancelled", context.Canceled, "", fault.Interrupted},
