@@ -65,7 +65,10 @@ func (r *rehearsal) predict(step *plan.Step, strata *int) error {
 // traces takes traces of a benchmark into the sample, and returns what one of
 // them stands for.
 func (r *rehearsal) traces(folder plan.File) (weight float64, err error) {
-	files := trace.BenchmarkFiles(r.opt.Trees[folder.Input], folder.Path)
+	files, err := trace.BenchmarkFiles(r.opt.Trees[folder.Input], folder.Path)
+	if err != nil {
+		return 0, err
+	}
 	events, taken := 0, 0
 	for _, i := range seed.New(r.plan.Seed, "estimate", "traces").Perm(len(files)) {
 		if events >= sampleEvents {

@@ -21,6 +21,14 @@ func (d osFiles) Open(_ context.Context, path string) (io.ReadCloser, error) {
 	return os.Open(filepath.Join(string(d), path))
 }
 
+func (d osFiles) List(dir string) (paths []string) {
+	entries, _ := os.ReadDir(filepath.Join(string(d), dir))
+	for _, e := range entries {
+		paths = append(paths, filepath.Join(dir, e.Name()))
+	}
+	return paths
+}
+
 // proactiveBench reads the real reward data, or skips where it is not.
 func proactiveBench(t *testing.T) []trace.Judged {
 	t.Helper()

@@ -1,14 +1,12 @@
 package trace
 
 import (
-	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
-	"path"
 	"slices"
 	"strings"
 
@@ -45,108 +43,104 @@ type JudgeTraining struct {
 	Seen int `json:"seen"`
 }
 
-// splitsFile lies beside ProactiveBench's traces and is none.
-const splitsFile = "splits.json"
-
 // benchmarkDomains maps a file name's prefix to the domain's name, where they differ.
 var benchmarkDomains = map[string]string{"code": "coding"}
-
-// A Folder reads files of a named input.
-type Folder interface {
-	// List returns the paths of the files right in dir, sorted.
-	List(dir string) []string
-	// ReadAhead yields each file's bytes, or its error, in the order of paths; an
-	// absent file's wraps fs.ErrNotExist.
-	ReadAhead(ctx context.Context, paths []string) iter.Seq2[[]byte, error]
-}
-
-// BenchmarkFiles returns the paths of the traces right in dir: *.json, without splits.json.
-func BenchmarkFiles(files Folder, dir string) []string {
-	return slices.DeleteFunc(files.List(dir), func(p string) bool {
-		return path.Ext(p) != ".json" || path.Base(p) == splitsFile
-	})
-}
 
 // ReadBenchmark reads the traces right in dir, in the layout of ProactiveBench's
 // test_data: each file a JSON list of {"observation": {"time", "event"}}; what else
 // its entries hold is ignored. A trace's ID is its file's name without ".json", and
 // its domain what comes before the first "_" there. Traces come in the order of
-// their files' names, with neither proposals nor judgements.
+// their files' names, with neither proposals nor judgements. A trace that is there
+// twice is refused, because it would count twice.
 func ReadBenchmark(ctx context.Context, files Folder, dir string) ([]Trace, error) {
-	paths := BenchmarkFiles(files, dir)
+	paths, err := BenchmarkFiles(files, dir)
+	if err != nil {
+		return nil, fmt.Errorf("benchmark: %w", err)
+	}
 	if len(paths) == 0 {
 		return nil, fault.New(fault.Permanent, errors.New("benchmark: the folder holds no trace (*.json)"),
 			"name the folder that holds the trace files themselves, such as test_data")
 	}
 	var traces []Trace
+	content := map[[sha256.Size]byte]string{}
 	for data, err := range files.ReadAhead(ctx, paths) {
 		if err != nil {
 			return nil, fmt.Errorf("benchmark: %w", err)
 		}
-		t, err := readBenchmarkTrace(paths[len(traces)], data)
+		p := paths[len(traces)]
+		t, err := readBenchmarkTrace(p, data)
 		if err != nil {
 			return nil, fmt.Errorf("benchmark: %w", err)
 		}
+		sum := contentOf(&t)
+		if first, twice := content[sum]; twice {
+			return nil, fault.New(fault.Permanent, fmt.Errorf("benchmark: %s is a copy of %s: both hold the same events", p, first),
+				"remove one of them: a trace that is there twice counts twice")
+		}
+		content[sum] = p
 		traces = append(traces, t)
 	}
 	return traces, nil
 }
 
 func readBenchmarkTrace(p string, data []byte) (Trace, error) {
-	t := Trace{ID: strings.TrimSuffix(path.Base(p), ".json")}
+	t := Trace{ID: traceID(p)}
 	if prefix, _, ok := strings.Cut(t.ID, "_"); ok {
 		t.Domain = cmp.Or(benchmarkDomains[prefix], prefix)
 	}
-	var entries []struct {
-		Observation *Event `json:"observation"`
-	}
-	if err := decodeFile(p, data, &entries); err != nil {
+	entries, err := readList(p, data)
+	if err != nil {
 		return t, err
 	}
 	if len(entries) == 0 {
 		return t, fmt.Errorf("%s: no events", p)
 	}
+	var times clock
 	t.Turns = make([]Turn, 0, len(entries))
 	for i, e := range entries {
-		if err := checkObservation(e.Observation); err != nil {
-			return t, fmt.Errorf("%s: entry %d: %w", p, i, err)
+		f, err := fields(e.raw, "observation")
+		var event Event
+		if err == nil {
+			event, _, err = times.observation(f)
 		}
-		e.Observation.Text = OneLine(e.Observation.Text)
-		t.Turns = append(t.Turns, Turn{Event: *e.Observation, Proposals: []string{}})
+		if err != nil {
+			return t, entryError(p, i, e, err)
+		}
+		t.Turns = append(t.Turns, Turn{Event: event, Proposals: []string{}})
+	}
+	if n := len(t.Turns) / 2; n > 1 && len(t.Turns)%2 == 0 && slices.EqualFunc(t.Turns[:n], t.Turns[n:], sameEvent) {
+		return t, fault.New(fault.Permanent, fmt.Errorf("%s:%d: from entry %d on, the events of the file are there a second time", p, entries[n].line, n),
+			"remove one half: events that are there twice count twice")
 	}
 	return t, nil
 }
 
-func checkObservation(e *Event) error {
-	if e == nil {
-		return errors.New("observation: missing; want {time, event}")
+func sameEvent(a, b Turn) bool { return a.Event == b.Event }
+
+// contentOf tells traces apart by their events alone.
+func contentOf(t *Trace) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	for _, turn := range t.Turns {
+		fmt.Fprintf(h, "%q%q", turn.Event.Time, turn.Event.Text)
 	}
-	if strings.TrimSpace(e.Text) == "" {
-		return errors.New("observation.event: missing or empty")
-	}
-	if _, _, err := ParseTime(e.Time); err != nil {
-		return fmt.Errorf("observation.time: %w", err)
-	}
-	return nil
+	h.Sum(sum[:0])
+	return sum
 }
 
-// decodeFile decodes a file that is one JSON document. What is wrong with it is
-// reported as file:line.
-func decodeFile(p string, data []byte, into any) error {
-	data = plainText(data)
-	err := json.Unmarshal(data, into)
-	if err == nil {
-		return nil
+// entryError says which entry of a file is wrong.
+func entryError(p string, i int, e element, err error) error {
+	return fault.New(fault.Permanent, fmt.Errorf("%s:%d: entry %d: %w", p, e.line, i, err), mend)
+}
+
+// observation reads the field of that name.
+func (c *clock) observation(f map[string]json.RawMessage) (Event, moment, error) {
+	raw := f["observation"]
+	if raw == nil || string(raw) == "null" {
+		return Event{}, moment{}, errors.New("observation: missing; want {time, event}")
 	}
-	offset := int64(-1)
-	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
-		offset = e.Offset
-	} else if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		offset = e.Offset
+	e, t, err := c.event(raw)
+	if err != nil {
+		return e, t, fmt.Errorf("observation%w", err)
 	}
-	line := 1
-	if offset > 0 {
-		line += bytes.Count(bytes.TrimRight(data[:min(offset, int64(len(data)))], "\n"), []byte("\n"))
-	}
-	return fault.New(fault.Permanent, fmt.Errorf("%s:%d: %w", p, line, err), "mend the file or fetch it again; nothing was changed")
+	return e, t, nil
 }

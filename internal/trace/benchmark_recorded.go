@@ -2,6 +2,7 @@ package trace
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,7 +33,7 @@ type Answer struct {
 }
 
 // ReadRecorded reads a model's recorded answers from dir, which holds a file
-// of each benchmark trace's name, and returns answers[i][j] to the event of
+// of each benchmark trace's name, whatever the case of its ending, and returns answers[i][j] to the event of
 // benchmark[i].Turns[j]. Files of other traces are passed over.
 //
 // A file is a JSON list of {"observation", "agent_response", "judgement"}.
@@ -47,9 +48,17 @@ type Answer struct {
 // belongs to none is an error, and so is a missing file; an event without an
 // entry, or whose entry lacks agent_response, is unanswered.
 func ReadRecorded(ctx context.Context, files Folder, dir string, benchmark []Trace) ([][]Answer, error) {
+	there, err := BenchmarkFiles(files, dir)
+	if err != nil {
+		return nil, fmt.Errorf("recorded answers: %w", err)
+	}
+	named := map[string]string{}
+	for _, p := range there {
+		named[traceID(p)] = p
+	}
 	var paths []string
 	for i := range benchmark {
-		paths = append(paths, path.Join(dir, benchmark[i].ID+".json"))
+		paths = append(paths, cmp.Or(named[benchmark[i].ID], path.Join(dir, benchmark[i].ID+".json")))
 	}
 	var answers [][]Answer
 	for data, err := range files.ReadAhead(ctx, paths) {
@@ -71,68 +80,78 @@ func ReadRecorded(ctx context.Context, files Folder, dir string, benchmark []Tra
 }
 
 type recordedEntry struct {
-	Observation *Event          `json:"observation"`
-	Response    json.RawMessage `json:"agent_response"`
-	Judgement   json.RawMessage `json:"judgement"`
+	element
+	event     Event
+	at        moment
+	response  json.RawMessage
+	judgement json.RawMessage
 }
 
 func readRecordedTrace(p string, data []byte, turns []Turn) ([]Answer, error) {
-	var entries []recordedEntry
-	if err := decodeFile(p, data, &entries); err != nil {
+	list, err := readList(p, data)
+	if err != nil {
 		return nil, err
 	}
-	for i, e := range entries {
-		if e.Observation == nil {
-			return nil, fmt.Errorf("%s: entry %d: observation: missing; want {time, event}", p, i)
+	entries := make([]recordedEntry, len(list))
+	var times clock
+	for i, e := range list {
+		f, err := fields(e.raw, "observation", "agent_response", "judgement")
+		if err != nil {
+			return nil, entryError(p, i, e, err)
 		}
-		e.Observation.Text = OneLine(e.Observation.Text)
+		entries[i] = recordedEntry{element: e, response: f["agent_response"], judgement: f["judgement"]}
+		if entries[i].event, entries[i].at, err = times.observation(f); err != nil {
+			return nil, entryError(p, i, e, err)
+		}
 	}
-	places, err := align(entries, turns)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", p, err)
+	places := align(entries, turns)
+	if i := slices.Index(places, -1); i >= 0 {
+		e := entries[i]
+		return nil, entryError(p, i, e.element, fmt.Errorf("the benchmark trace has no event at %s left for it (%q)", e.event.Time, e.event.Text))
 	}
 	answers := make([]Answer, len(turns))
 	for i, e := range entries {
 		a, err := e.answer()
 		if err != nil {
-			return nil, fmt.Errorf("%s: entry %d: %w", p, i, err)
+			return nil, entryError(p, i, e.element, err)
 		}
 		answers[places[i]] = a
 	}
 	return answers, nil
 }
 
-// align finds the turn that each entry belongs to. Equal texts go first, so
-// that of several events at one time the missing one is told from the others.
-func align(entries []recordedEntry, turns []Turn) ([]int, error) {
+// align finds the turn that each entry belongs to; -1 where there is none. Equal
+// texts go first, so that of several events at one time the missing one is told
+// from the others.
+func align(entries []recordedEntry, turns []Turn) []int {
 	places := slices.Repeat([]int{-1}, len(entries))
-	taken := make([]bool, len(turns))
+	at, taken := make([]moment, len(turns)), make([]bool, len(turns))
+	for j := range turns {
+		at[j], _ = readTime(turns[j].Event.Time)
+	}
 	for _, sameText := range []bool{true, false} {
 		for i, e := range entries {
 			if places[i] >= 0 {
 				continue
 			}
 			for j, t := range turns {
-				if !taken[j] && t.Event.Time == e.Observation.Time && (!sameText || t.Event.Text == e.Observation.Text) {
+				if !taken[j] && at[j].same(e.at) && (!sameText || t.Event.Text == e.event.Text) {
 					places[i], taken[j] = j, true
 					break
 				}
 			}
 		}
 	}
-	if i := slices.Index(places, -1); i >= 0 {
-		return nil, fmt.Errorf("entry %d: the benchmark trace has no event at %s left for it (%q)", i, entries[i].Observation.Time, entries[i].Observation.Text)
-	}
-	return places, nil
+	return places
 }
 
 func (e *recordedEntry) answer() (Answer, error) {
-	if e.Response == nil {
+	if e.response == nil {
 		return Answer{}, nil
 	}
 	var response []*string
-	if err := json.Unmarshal(e.Response, &response); err != nil {
-		return Answer{}, errors.New("agent_response: want a list of tasks, or null")
+	if err := json.Unmarshal(e.response, &response); err != nil {
+		return Answer{}, fmt.Errorf("agent_response: want a list of tasks, or null%s", oddText(e.response))
 	}
 	verdicts, err := e.verdicts()
 	if err != nil {
@@ -162,25 +181,29 @@ func (e *recordedEntry) answer() (Answer, error) {
 
 // verdicts reads an entry's judgement; nil when there is none.
 func (e *recordedEntry) verdicts() ([]Verdict, error) {
-	if e.Judgement == nil {
+	if e.judgement == nil {
 		return nil, nil
 	}
 	var list []json.RawMessage
-	if err := json.Unmarshal(e.Judgement, &list); err != nil {
-		return nil, errors.New("judgement: want a list of verdicts")
+	if err := json.Unmarshal(e.judgement, &list); err != nil {
+		return nil, fmt.Errorf("judgement: want a list of verdicts, found %s", found(e.judgement))
 	}
 	var verdicts []Verdict
 	for i, raw := range list {
 		var v Verdict
 		if json.Unmarshal(raw, &v.Accepted) != nil || bytes.Equal(raw, []byte("null")) {
-			var object struct {
-				Accepted *bool  `json:"accepted"`
-				Reason   string `json:"reason"`
+			f, err := fields(raw, "accepted", "reason")
+			var accepted *bool
+			if err == nil && (json.Unmarshal(f["accepted"], &accepted) != nil || accepted == nil) {
+				err = errors.New("no verdict in it")
 			}
-			if json.Unmarshal(raw, &object) != nil || object.Accepted == nil {
-				return nil, fmt.Errorf(`judgement[%d]: want true, false or {"accepted": true or false, "reason": text}`, i)
+			if err == nil && f["reason"] != nil {
+				err = json.Unmarshal(f["reason"], &v.Reason)
 			}
-			v = Verdict{*object.Accepted, object.Reason}
+			if err != nil {
+				return nil, fmt.Errorf(`judgement[%d]: want true, false or {"accepted": true or false, "reason": text}, found %s`, i, found(raw))
+			}
+			v.Accepted = *accepted
 		}
 		verdicts = append(verdicts, v)
 	}
@@ -195,4 +218,19 @@ func Silence(task string) bool {
 		return true
 	}
 	return false
+}
+
+// oddText says which element of a list is no text.
+func oddText(raw []byte) string {
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) != nil {
+		return ", found " + found(raw)
+	}
+	for i, element := range list {
+		var task *string
+		if json.Unmarshal(element, &task) != nil {
+			return fmt.Sprintf(", found %s as element %d", found(element), i)
+		}
+	}
+	return ""
 }

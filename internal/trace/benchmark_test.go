@@ -49,13 +49,16 @@ func TestReadBenchmarkErrors(t *testing.T) {
 	}{
 		{"no trace", fakeFiles{"splits.json": "{}"}, "holds no trace"},
 		{"a file cut in half", fakeFiles{"a.json": "[\n" + entry("1", "Moves.", "") + ",\n{\"obser"}, "a.json:3: unexpected end of JSON input"},
-		{"not a list", fakeFiles{"a.json": "\n{}"}, "a.json:2: "},
-		{"a wrong type", fakeFiles{"a.json": "[\n{\"observation\":\n{\"time\":5}}]"}, "a.json:3: "},
+		{"not a list", fakeFiles{"a.json": "\n{}"}, "a.json:2: want a list of entries, found an object"},
+		{"a wrong type", fakeFiles{"a.json": "[\n{\"observation\":\n{\"time\":true,\"event\":\"Moves.\"}}]"}, "a.json:2: entry 0: observation.time: found true; want unix seconds"},
+		{"a text for an object", fakeFiles{"a.json": `[{"observation":"Moves."}]`}, "a.json:1: entry 0: observation: want {time, event}, found a text"},
+		{"a number for an entry", fakeFiles{"a.json": "[\n\n7]"}, "a.json:3: entry 0: want {observation}, found a number"},
+		{"a text that is a list", fakeFiles{"a.json": `[{"observation":{"time":"1","event":[]}}]`}, "observation.event: want a text, found a list"},
 		{"text after the list", fakeFiles{"a.json": good + "\n\nx"}, "a.json:3: invalid character 'x' after top-level value"},
 		{"no events", fakeFiles{"a.json": "[]"}, "a.json: no events"},
-		{"no observation", fakeFiles{"a.json": `[{"event":"x"}]`}, "a.json: entry 0: observation: missing"},
+		{"no observation", fakeFiles{"a.json": `[{"event":"x"}]`}, "a.json:1: entry 0: observation: missing"},
 		{"no text", fakeFiles{"a.json": "[" + entry("1", "Moves.", "") + "," + entry("2", " ", "") + "]"}, "entry 1: observation.event: missing"},
-		{"no time", fakeFiles{"a.json": "[" + entry("noon", "Moves.", "") + "]"}, `entry 0: observation.time: time "noon"`},
+		{"no time", fakeFiles{"a.json": "[" + entry("noon", "Moves.", "") + "]"}, `entry 0: observation.time: "noon" is no time: want unix seconds`},
 		{"nothing", fakeFiles{}, "holds no trace"},
 	} {
 		_, err := ReadBenchmark(context.Background(), c.files, ".")
@@ -145,11 +148,11 @@ func TestReadRecordedAligns(t *testing.T) {
 
 func TestReadRecordedErrors(t *testing.T) {
 	for _, c := range []struct{ name, recorded, want string }{
-		{"an event of another trace", "[" + entry("1", "Opens a file.", "") + "," + entry("77", "Elsewhere.", "") + "]", `m/t.json: entry 1: the benchmark trace has no event at 77 left for it ("Elsewhere.")`},
-		{"an event too often", "[" + entry("2", "a", "") + "," + entry("2", "b", "") + "," + entry("2", "c", "") + "]", "m/t.json: entry 2: "},
-		{"no observation", "[" + entry("1", "Opens a file.", "") + ",{}]", "m/t.json: entry 1: observation: missing"},
+		{"an event of another trace", "[" + entry("1", "Opens a file.", "") + "," + entry("77", "Elsewhere.", "") + "]", `m/t.json:1: entry 1: the benchmark trace has no event at 77 left for it ("Elsewhere.")`},
+		{"an event too often", "[" + entry("2", "a", "") + "," + entry("2", "b", "") + "," + entry("2", "c", "") + "]", "m/t.json:1: entry 2: "},
+		{"no observation", "[" + entry("1", "Opens a file.", "") + ",{}]", "m/t.json:1: entry 1: observation: missing"},
 		{"cut in half", "[\n" + entry("1", "Opens a file.", "") + ",\n\n{", "m/t.json:4: unexpected end of JSON input"},
-		{"a task that is a number", "[" + entry("1", "Opens a file.", `,"agent_response":[1]`) + "]", "m/t.json: entry 0: agent_response: want a list of tasks, or null"},
+		{"a task that is a number", "[" + entry("1", "Opens a file.", `,"agent_response":[1]`) + "]", "m/t.json:1: entry 0: agent_response: want a list of tasks, or null, found a number as element 0"},
 		{"a response that is an object", "[" + entry("1", "Opens a file.", `,"agent_response":{"candidate_task":[]}`) + "]", "entry 0: agent_response: want a list"},
 		{"too few verdicts", "[" + entry("1", "Opens a file.", `,"agent_response":["A","B"],"judgement":[true]`) + "]", "entry 0: judgement: the number of verdicts is 1, want 2"},
 		{"too many for silence", "[" + entry("1", "Opens a file.", `,"agent_response":[],"judgement":[true,true]`) + "]", "entry 0: judgement: the number of verdicts is 2, want 1"},

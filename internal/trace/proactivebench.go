@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/gymline/gymline/internal/fault"
@@ -23,6 +24,8 @@ const maxRewardLine = 64 << 20
 // An Opener opens files of a named input; an absent file's error wraps fs.ErrNotExist.
 type Opener interface {
 	Open(ctx context.Context, path string) (io.ReadCloser, error)
+	// List returns the paths of the files right in dir, sorted.
+	List(dir string) []string
 }
 
 // A RewardRow is one line of ProactiveBench's reward data: a usable row, or
@@ -40,13 +43,22 @@ type RewardRow struct {
 // of the ProactiveBench folder dir into fn, line by line. A row whose fields
 // are missing or wrong comes with its cause. A line that is not a whole JSON
 // object, such as one cut in half, is a permanent error that names file:line,
-// because the file was damaged and nothing says what else it lost. One of the
-// two files may be absent; without train rows a file of test rows is all there is.
+// because the file was damaged and nothing says what else it lost; so is a row that
+// is there twice, because it would count twice. One of the two files may be absent;
+// without train rows a file of test rows is all there is. Absent is what has no
+// file: one under a name that is nearly right is refused.
 func ReadRewardData(ctx context.Context, files Opener, dir string, fn func(RewardRow) error) error {
-	found := false
+	listed := files.List(path.Join(dir, "reward_data"))
+	for _, p := range listed {
+		if like := rewardFileLike(path.Base(p)); like != "" && !slices.Contains(listed, path.Join(path.Dir(p), like)) {
+			return fault.New(fault.Permanent, fmt.Errorf("reward data: %s is not read, and there is no %s", p, like),
+				"unpack or rename it, so that it is "+like)
+		}
+	}
+	found, r := false, rewardReader{fn: fn, seen: map[[sha256.Size]byte]string{}}
 	for _, split := range []string{"train", "test"} {
 		name := split + "_data.jsonl"
-		r, err := files.Open(ctx, path.Join(dir, "reward_data", name))
+		file, err := files.Open(ctx, path.Join(dir, "reward_data", name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -54,8 +66,8 @@ func ReadRewardData(ctx context.Context, files Opener, dir string, fn func(Rewar
 			return fmt.Errorf("reward data: %w", err)
 		}
 		found = true
-		err = readRewardFile(r, name, split, fn)
-		r.Close()
+		err = r.read(file, name, split)
+		file.Close()
 		if err != nil {
 			return err
 		}
@@ -67,29 +79,58 @@ func ReadRewardData(ctx context.Context, files Opener, dir string, fn func(Rewar
 	return nil
 }
 
-// readRewardFile reads one file; split is given to every row.
-func readRewardFile(r io.Reader, name, split string, fn func(RewardRow) error) error {
+// rewardFileLike is the file of reward data that a name comes near to; "" where none.
+func rewardFileLike(name string) string {
+	bare := strings.ToLower(name)
+	for slices.Contains(packed, path.Ext(bare)) {
+		bare = strings.TrimSuffix(bare, path.Ext(bare))
+	}
+	for _, like := range []string{"train_data", "test_data"} {
+		if ext, ok := strings.CutPrefix(bare, like); ok && name != like+".jsonl" && slices.Contains([]string{".jsonl", ".ndjson", ".json"}, ext) {
+			return like + ".jsonl"
+		}
+	}
+	return ""
+}
+
+// A rewardReader reads the files one after another.
+type rewardReader struct {
+	fn   func(RewardRow) error
+	seen map[[sha256.Size]byte]string // the row's ID, by its content
+}
+
+// read reads one file; split is given to every row.
+func (d *rewardReader) read(r io.Reader, name, split string) error {
 	sc := bufio.NewScanner(r)
 	sc.Buffer(make([]byte, 0, 64<<10), maxRewardLine)
 	line := 0
 	for sc.Scan() {
 		line++
-		data := plainText(sc.Bytes())
+		data, err := plainText(name, line, sc.Bytes())
+		if err != nil {
+			return fmt.Errorf("reward data %w", err)
+		}
 		if len(bytes.TrimSpace(data)) == 0 {
 			continue
 		}
 		row := RewardRow{ID: fmt.Sprintf("%s:%d", name, line)}
 		var raw map[string]json.RawMessage
 		if err := json.Unmarshal(data, &raw); err != nil {
-			return fault.New(fault.Permanent, fmt.Errorf("reward data %s: not a whole JSON row: %w", row.ID, err),
+			return fault.New(fault.Permanent, fmt.Errorf("reward data %s: not a whole JSON row: %w", row.ID, notObject(data, err)),
 				"fetch the file again, or mend or remove that line; nothing was changed")
 		}
-		var err error
-		if row.Judged, err = rewardRow(raw); err != nil {
+		if _, flaw := scanJSON(data); flaw != nil {
+			return fault.New(fault.Permanent, fmt.Errorf("reward data %s: %s", row.ID, flaw.message), flaw.fix)
+		}
+		row.Judged, err = rewardRow(data)
+		if err != nil {
 			row.Cause = err.Error()
+		} else if first := d.first(&row); first != row.ID {
+			return fault.New(fault.Permanent, fmt.Errorf("reward data %s: the row is a copy of %s", row.ID, first),
+				"remove one of them: a row that is there twice counts twice")
 		}
 		row.Judged.ID, row.Judged.Split = row.ID, split
-		if err := fn(row); err != nil {
+		if err := d.fn(row); err != nil {
 			return err
 		}
 	}
@@ -103,23 +144,45 @@ func readRewardFile(r io.Reader, name, split string, fn func(RewardRow) error) e
 	return nil
 }
 
+// notObject puts what a row is in place of the decoder's words for it.
+func notObject(data []byte, err error) error {
+	if json.Valid(data) {
+		return fmt.Errorf("want an object, found %s", found(data))
+	}
+	return err
+}
+
+// first is the ID of the first row with the content of this one.
+func (d *rewardReader) first(row *RewardRow) string {
+	content, _ := json.Marshal(row.Judged) // without ID and split
+	sum := sha256.Sum256(content)
+	if _, twice := d.seen[sum]; !twice {
+		d.seen[sum] = row.ID
+	}
+	return d.seen[sum]
+}
+
 // rewardRow checks one row field by field. Its error is a row's cause.
-func rewardRow(raw map[string]json.RawMessage) (Judged, error) {
+func rewardRow(data []byte) (Judged, error) {
 	j := Judged{Source: ProactiveBench}
-	if err := field(raw, "obs", "a list of {time, event}", &j.History); err != nil {
+	raw, err := fields(data, "obs", "pred_task", "valid", "help_needed", "annotation")
+	if err != nil {
 		return j, err
 	}
-	if len(j.History) == 0 {
+	var observed []json.RawMessage
+	if err := field(raw, "obs", "a list of {time, event}", &observed); err != nil {
+		return j, err
+	}
+	if len(observed) == 0 {
 		return j, errors.New("field obs: empty; want at least one event")
 	}
-	for i, e := range j.History {
-		j.History[i].Text = OneLine(e.Text)
-		if j.History[i].Text == "" {
-			return j, fmt.Errorf("field obs[%d].event: missing or empty", i)
+	times := clock{quiet: true} // causes are counted by their words
+	for i, o := range observed {
+		e, _, err := times.event(o)
+		if err != nil {
+			return j, fmt.Errorf("field obs[%d]%w", i, err)
 		}
-		if _, _, err := ParseTime(e.Time); err != nil {
-			return j, fmt.Errorf("field obs[%d].time: want unix seconds or \"Day N, hh:mm AM\"", i)
-		}
+		j.History = append(j.History, e)
 	}
 	if _, ok := raw["pred_task"]; !ok {
 		return j, errors.New("field pred_task: missing; want a task or null")

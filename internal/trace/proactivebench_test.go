@@ -52,6 +52,8 @@ func (f fakeFiles) ReadAhead(ctx context.Context, paths []string) iter.Seq2[[]by
 const goodRow = `{"obs":[{"time":"Day 1, 11:58 PM","event":"The user opens notes.md."},{"time":"Day 2, 12:01 AM","event":"用户搜索“火车票”。"}],` +
 	`"pred_task":"Look up trains","valid":true,"help_needed":true,"annotation":[true,false],"category":"x"}`
 
+var otherRow = strings.ReplaceAll(goodRow, "trains", "buses")
+
 func readRows(t *testing.T, files fakeFiles) ([]RewardRow, error) {
 	t.Helper()
 	var rows []RewardRow
@@ -104,7 +106,11 @@ func TestReadRewardDataCauses(t *testing.T) {
 		{`{"pred_task":null,"valid":true}`, "field obs: missing; want a list of {time, event}"},
 		{`{"obs":[],"pred_task":null,"valid":true}`, "field obs: empty; want at least one event"},
 		{`{"obs":{},"pred_task":null,"valid":true}`, "field obs: want a list of {time, event}"},
-		{`{"obs":[{"time":"1","event":"e"},{"time":"soon","event":"e"}],"pred_task":null,"valid":true}`, `field obs[1].time: want unix seconds or "Day N, hh:mm AM"`},
+		{`{"obs":[{"time":"1","event":"e"},{"time":"soon","event":"e"}],"pred_task":null,"valid":true}`, `field obs[1].time: is no time: ` + wantTime},
+		{`{"obs":[{"time":"1736240400","event":"e"},{"time":1736240400000,"event":"e"}],"pred_task":null,"valid":true}`, "field obs[1].time: is in milliseconds, and the trace begins in unix seconds: use one form of time in a trace"},
+		{`{"obs":[{"time":null,"event":"e"}],"pred_task":null,"valid":true}`, "field obs[0].time: missing; " + wantTime},
+		{`{"obs":["e"],"pred_task":null,"valid":true}`, "field obs[0]: want {time, event}, found a text"},
+		{`{` + obs + `,"pred_task":null,"Valid":true}`, `"Valid": write the key as "valid"`},
 		{`{"obs":[{"time":"1"}],"pred_task":null,"valid":true}`, "field obs[0].event: missing or empty"},
 		{`{` + obs + `,"valid":true}`, "field pred_task: missing; want a task or null"},
 		{`{` + obs + `,"pred_task":7,"valid":true}`, "field pred_task: want a task or null"},
@@ -115,7 +121,7 @@ func TestReadRewardDataCauses(t *testing.T) {
 		{`{` + obs + `,"pred_task":null,"valid":true,"help_needed":1}`, "field help_needed: want true or false"},
 		{`{` + obs + `,"pred_task":"t","valid":true,"annotation":"all"}`, "field annotation: want a list of true or false"},
 	} {
-		rows, err := readRows(t, fakeFiles{"pb/reward_data/train_data.jsonl": goodRow + "\n" + c.row + "\n" + goodRow})
+		rows, err := readRows(t, fakeFiles{"pb/reward_data/train_data.jsonl": goodRow + "\n" + c.row + "\n" + otherRow})
 		if err != nil {
 			t.Fatalf("%s: %v", c.row, err)
 		}
@@ -134,10 +140,15 @@ func TestReadRewardDataRefuses(t *testing.T) {
 		files fakeFiles
 		want  string
 	}{
-		"a row cut in half":    {fakeFiles{"pb/reward_data/test_data.jsonl": goodRow + "\n" + goodRow[:len(goodRow)/2]}, "test_data.jsonl:2"},
-		"a row that is a list": {fakeFiles{"pb/reward_data/train_data.jsonl": "[]"}, "train_data.jsonl:1"},
-		"two rows on a line":   {fakeFiles{"pb/reward_data/train_data.jsonl": goodRow + goodRow}, "train_data.jsonl:1"},
-		"no files":             {fakeFiles{}, "reward_data/train_data.jsonl"},
+		"a row cut in half":         {fakeFiles{"pb/reward_data/test_data.jsonl": goodRow + "\n" + goodRow[:len(goodRow)/2]}, "test_data.jsonl:2"},
+		"a row that is a list":      {fakeFiles{"pb/reward_data/train_data.jsonl": "[]"}, "train_data.jsonl:1"},
+		"two rows on a line":        {fakeFiles{"pb/reward_data/train_data.jsonl": goodRow + goodRow}, "train_data.jsonl:1"},
+		"a row that is there twice": {fakeFiles{"pb/reward_data/train_data.jsonl": goodRow + "\n" + otherRow, "pb/reward_data/test_data.jsonl": "\n" + goodRow}, "test_data.jsonl:2: the row is a copy of train_data.jsonl:1"},
+		"a compressed file":         {fakeFiles{"pb/reward_data/train_data.jsonl.gz": "", "pb/reward_data/test_data.jsonl": goodRow}, "pb/reward_data/train_data.jsonl.gz is not read, and there is no train_data.jsonl"},
+		"an ending in capitals":     {fakeFiles{"pb/reward_data/test_data.JSONL": ""}, "pb/reward_data/test_data.JSONL is not read"},
+		"another ending":            {fakeFiles{"pb/reward_data/test_data.json": ""}, "pb/reward_data/test_data.json is not read"},
+		"a key that is given twice": {fakeFiles{"pb/reward_data/train_data.jsonl": goodRow + "\n" + strings.Replace(otherRow, `"event":`, `"event":"x","event":`, 1)}, "train_data.jsonl:2: obs[0].event is given twice"},
+		"no files":                  {fakeFiles{}, "reward_data/train_data.jsonl"},
 	} {
 		_, err := readRows(t, c.files)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -28,11 +28,20 @@ func ReadScenes(name string, data []byte) ([]Scene, error) {
 		return nil, err
 	}
 	var out []Scene
+	lines := map[string]int{}
 	for _, e := range file {
 		s, err := e.scene(name)
 		if err != nil {
 			return nil, err
 		}
+		content, err := json.Marshal(s)
+		if err != nil {
+			return nil, err
+		}
+		if first, twice := lines[string(content)]; twice {
+			return nil, complain(name, e.pos, fmt.Sprintf("the scene of line %d stands here a second time", first))
+		}
+		lines[string(content)] = e.pos.Line
 		out = append(out, s)
 	}
 	if len(out) == 0 {
@@ -155,30 +164,19 @@ type operation text
 func (o *operation) UnmarshalYAML(node ast.Node) error {
 	o.pos = node.GetToken().Position
 	if _, ok := node.(ast.MapNode); !ok {
-		return yaml.NodeToValue(node, &o.Text)
+		return (*text)(o).UnmarshalYAML(node)
 	}
 	var m struct {
-		Action      string `yaml:"action"`
-		Description string `yaml:"description"`
-		Parameters  any    `yaml:"parameters"` // a list of names, or a mapping from names to types
+		Action      text       `yaml:"action"`
+		Description text       `yaml:"description"`
+		Parameters  parameters `yaml:"parameters"`
 	}
-	if err := yaml.NodeToValue(node, &m, yaml.UseOrderedMap()); err != nil {
+	if err := yaml.NodeToValue(node, &m); err != nil {
 		return err
 	}
-	var params []string
-	switch list := m.Parameters.(type) {
-	case []any:
-		for _, p := range list {
-			params = append(params, fmt.Sprint(p))
-		}
-	case yaml.MapSlice:
-		for _, p := range list {
-			params = append(params, fmt.Sprint(p.Key))
-		}
-	}
-	o.Text = fmt.Sprintf("%s(%s)", m.Action, strings.Join(params, ", "))
-	if m.Description != "" {
-		o.Text += ": " + m.Description
+	o.Text = fmt.Sprintf("%s(%s)", m.Action.Text, strings.Join(m.Parameters, ", "))
+	if m.Description.Text != "" {
+		o.Text += ": " + m.Description.Text
 	}
 	return nil
 }

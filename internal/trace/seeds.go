@@ -1,14 +1,11 @@
 package trace
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
 
 	"github.com/gymline/gymline/internal/fault"
 )
@@ -98,82 +95,6 @@ func (f *seedFile) UnmarshalYAML(node ast.Node) error {
 		*f = append(*f, e)
 	}
 	return nil
-}
-
-// A text is a YAML string that knows where it stood.
-type text struct {
-	Text string
-	pos  *token.Position
-}
-
-// UnmarshalYAML implements yaml.NodeUnmarshaler.
-func (t *text) UnmarshalYAML(node ast.Node) error {
-	if err := yaml.NodeToValue(node, &t.Text); err != nil {
-		return err
-	}
-	t.pos = node.GetToken().Position
-	return nil
-}
-
-// errorf says what is wrong with the text; one that was absent stands at 1:1.
-func (t text) errorf(file, format string, args ...any) error {
-	return complain(file, t.pos, fmt.Sprintf(format, args...))
-}
-
-// readYAML decodes the one document of a file, strictly.
-func readYAML(name string, data []byte, into any) error {
-	file, err := parser.ParseBytes(plainText(data), 0)
-	if err != nil {
-		return located(name, err)
-	}
-	if len(file.Docs) > 1 {
-		return complain(name, file.Docs[1].Start.Position, "the file holds a second document")
-	}
-	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
-		return complain(name, nil, "the file is empty")
-	}
-	var only plain
-	ast.Walk(&only, file.Docs[0].Body)
-	if only.odd != nil {
-		return complain(name, only.odd.Position, fmt.Sprintf("%q: tags, anchors, aliases and merges have no use here", only.odd.Value))
-	}
-	if err := yaml.NodeToValue(file.Docs[0].Body, into, yaml.Strict()); err != nil {
-		return located(name, err)
-	}
-	return nil
-}
-
-// plain finds the first node that is no plain data. The YAML package panics on
-// some of them, and aliases can blow a small file up.
-type plain struct{ odd *token.Token }
-
-// Visit implements ast.Visitor.
-func (p *plain) Visit(node ast.Node) ast.Visitor {
-	switch node.(type) {
-	case *ast.TagNode, *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode:
-		p.odd = node.GetToken()
-	}
-	if p.odd != nil {
-		return nil
-	}
-	return p
-}
-
-// located turns an error of the YAML package into file:line:column.
-func located(name string, err error) error {
-	var at yaml.Error
-	if errors.As(err, &at) && at.GetToken() != nil {
-		return complain(name, at.GetToken().Position, at.GetMessage())
-	}
-	return complain(name, nil, err.Error())
-}
-
-func complain(file string, pos *token.Position, message string) error {
-	line, column := 1, 1
-	if pos != nil {
-		line, column = pos.Line, pos.Column
-	}
-	return fault.New(fault.Permanent, fmt.Errorf("%s:%d:%d: %s", file, line, column, message), "mend that line of the file")
 }
 
 func texts(in []text) []string {

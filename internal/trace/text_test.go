@@ -22,7 +22,7 @@ func TestLineEndsAndMarksMeanNothing(t *testing.T) {
 	seeds := twoDomains + "kitchen:\n  tasks:\n  - |\n    Bake\n    a cake.\n  sample_events:\n  - >-\n    The oven\n    beeps.\n"
 	bench := "[\n" + entry("1", "Opens a file.", "") + ",\n" + entry("2", "Searches.", "") + ",\n" + entry("2", "Clicks.", "") + ",\n" + entry("1", "Closes it.", "") + "\n]\n"
 	recorded := strings.ReplaceAll(bench, "}}", `},"agent_response":["Look"],"judgement":[true]}`)
-	rewards := goodRow + "\n\n" + goodRow + "\n"
+	rewards := goodRow + "\n\n" + otherRow + "\n"
 	for name, read := range map[string]func(edit func(string) string) (any, error){
 		"seeds":  func(edit func(string) string) (any, error) { return ReadSeeds("s.yaml", []byte(edit(seeds))) },
 		"scenes": func(edit func(string) string) (any, error) { return ReadScenes("s.yaml", []byte(edit(oneScene))) },

@@ -1,0 +1,237 @@
+package trace
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gymline/gymline/internal/fault"
+)
+
+// mend is the hint where a file is not what it should be.
+const mend = "mend the file or fetch it again; nothing was changed"
+
+// An element is one element of a file that is a JSON list.
+type element struct {
+	line int
+	raw  []byte
+}
+
+// readList reads a file that is one JSON list. What is wrong with it is reported as
+// file:line, and as the element and its field.
+func readList(p string, data []byte) ([]element, error) {
+	data, err := plainText(p, 1, data)
+	if err != nil {
+		return nil, err
+	}
+	var whole json.RawMessage
+	if err := json.Unmarshal(data, &whole); err != nil {
+		return nil, fault.New(fault.Permanent, fmt.Errorf("%s:%d: %w", p, lineOf(data, syntaxOffset(err)), err), mend)
+	}
+	if whole[0] != '[' {
+		return nil, fault.New(fault.Permanent, fmt.Errorf("%s:%d: want a list of entries, found %s", p, lineOf(data, startOf(data, 0)+1), found(whole)), mend)
+	}
+	spans, flaw := scanJSON(data)
+	if flaw != nil {
+		return nil, fault.New(fault.Permanent, fmt.Errorf("%s:%d: %s", p, lineOf(data, flaw.offset+1), flaw.message), flaw.fix)
+	}
+	list := make([]element, len(spans))
+	line, counted := 1, 0
+	for i, s := range spans {
+		from := startOf(data, s.from)
+		line, counted = line+bytes.Count(data[counted:from], []byte("\n")), from
+		list[i] = element{line, data[from:s.to]}
+	}
+	return list, nil
+}
+
+// startOf is where the value after offset begins.
+func startOf(data []byte, offset int) int {
+	return len(data) - len(bytes.TrimLeft(data[offset:], " \t\r\n"))
+}
+
+func syntaxOffset(err error) int {
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return int(e.Offset)
+	}
+	return 0
+}
+
+// lineOf is the line that the first n bytes end in.
+func lineOf(data []byte, n int) int {
+	if n <= 0 {
+		return 1
+	}
+	return 1 + bytes.Count(bytes.TrimRight(data[:min(n, len(data))], "\n"), []byte("\n"))
+}
+
+// fields are an object's, by their exact names: Go's own decoder takes "Event" for
+// "event", and other readers do not.
+func fields(raw []byte, known ...string) (map[string]json.RawMessage, error) {
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &m); err != nil || m == nil {
+		return nil, fmt.Errorf("want {%s}, found %s", strings.Join(known, ", "), found(raw))
+	}
+	for _, name := range known {
+		if _, exact := m[name]; exact {
+			continue
+		}
+		var like []string
+		for key := range m {
+			if strings.EqualFold(key, name) {
+				like = append(like, key)
+			}
+		}
+		if len(like) > 0 {
+			return nil, fmt.Errorf("%q: write the key as %q", slices.Min(like), name)
+		}
+	}
+	return m, nil
+}
+
+// found names a JSON value for people.
+func found(raw []byte) string {
+	switch raw = bytes.TrimSpace(raw); {
+	case len(raw) == 0:
+		return "nothing"
+	case raw[0] == '{':
+		return "an object"
+	case raw[0] == '[':
+		return "a list"
+	case raw[0] == '"':
+		return "a text"
+	case raw[0] == 't', raw[0] == 'f', raw[0] == 'n':
+		return string(raw)
+	}
+	return "a number"
+}
+
+// A jsonFlaw is what readers of one JSON text would read differently.
+type jsonFlaw struct {
+	offset       int
+	message, fix string
+}
+
+type span struct{ from, to int }
+
+// A level is an object or list that is open while JSON is scanned.
+type level struct {
+	list  bool
+	index int
+	key   string
+	keys  map[string]bool
+}
+
+// scanJSON looks for what makes a text of sound syntax ambiguous: a key that is given
+// twice, and an escape that is half a character. It returns where the elements of
+// the outermost list are.
+func scanJSON(data []byte) (elements []span, flaw *jsonFlaw) {
+	var open []level
+	from, key := 0, false
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '{', '[':
+			open = append(open, level{list: data[i] == '['})
+			key = data[i] == '{'
+			if len(open) == 1 {
+				from = i + 1
+			}
+		case '}', ']':
+			if len(open) == 1 && startOf(data[:i], from) < i {
+				elements = append(elements, span{from, i})
+			}
+			open = open[:len(open)-1]
+		case ',':
+			top := &open[len(open)-1]
+			top.index, key = top.index+1, !top.list
+			if len(open) == 1 {
+				elements, from = append(elements, span{from, i}), i+1
+			}
+		case ':':
+			key = false
+		case '"':
+			start := i
+			for i++; data[i] != '"'; i++ {
+				if data[i] == '\\' {
+					i++
+				}
+			}
+			text := data[start : i+1]
+			if key && !open[len(open)-1].take(text) {
+				return nil, &jsonFlaw{start, pathOf(open) + " is given twice", "keep one of the two: readers differ in which they take"}
+			}
+			if half := loneSurrogate(text); half != "" {
+				return nil, &jsonFlaw{start, fmt.Sprintf("%s: %s is half of a character", pathOf(open), half), "write the character whole, or fetch the file again"}
+			}
+		}
+	}
+	return elements, nil
+}
+
+// take notes a key, and reports whether it is new.
+func (l *level) take(quoted []byte) bool {
+	l.key = string(quoted[1 : len(quoted)-1])
+	if strings.Contains(l.key, `\`) {
+		_ = json.Unmarshal(quoted, &l.key)
+	}
+	if l.keys[l.key] {
+		return false
+	}
+	if l.keys == nil {
+		l.keys = make(map[string]bool, 4)
+	}
+	l.keys[l.key] = true
+	return true
+}
+
+// pathOf names a place: "entry 3: observation.event", or "obs[3].event".
+func pathOf(open []level) string {
+	var b strings.Builder
+	for i, l := range open {
+		switch {
+		case l.list && i == 0:
+			fmt.Fprintf(&b, "entry %d", l.index)
+		case l.list:
+			fmt.Fprintf(&b, "[%d]", l.index)
+		case i == 0:
+			b.WriteString(l.key)
+		case i == 1 && open[0].list:
+			b.WriteString(": " + l.key)
+		default:
+			b.WriteString("." + l.key)
+		}
+	}
+	return b.String()
+}
+
+// loneSurrogate finds an escape such as \ud83d without its other half.
+func loneSurrogate(quoted []byte) string {
+	if !bytes.Contains(quoted, []byte(`\u`)) {
+		return ""
+	}
+	unit := func(i int) uint64 { // of the escape at i; 0 where there is none
+		if i+6 > len(quoted) || quoted[i] != '\\' || quoted[i+1] != 'u' {
+			return 0
+		}
+		n, _ := strconv.ParseUint(string(quoted[i+2:i+6]), 16, 16)
+		return n
+	}
+	for i := 0; i < len(quoted); i++ {
+		if quoted[i] != '\\' {
+			continue
+		}
+		switch n := unit(i); {
+		case n>>10 == 0xD800>>10 && unit(i+6)>>10 == 0xDC00>>10:
+			i += 11
+		case n>>11 == 0xD800>>11:
+			return string(quoted[i : i+6])
+		default:
+			i++
+		}
+	}
+	return ""
+}
