@@ -60,8 +60,7 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 	if err != nil {
 		return err
 	}
-	inputs := job.NewInputs(func(_ context.Context, name string) (*store.TreeFS, error) { return files[name], nil })
-	shards, err := job.NewOpened(st.Store, store.Run{}, p.plan, inputs).Ahead(ctx)
+	shards, err := job.NewOpened(st.Store, store.Run{}, p.plan, p.inputs).Ahead(ctx)
 	var ahead *run.Spending
 	if err == nil {
 		ahead, err = run.SpendingAhead(ctx, st.Store, p.plan.Experiment, p.how)

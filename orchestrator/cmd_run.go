@@ -76,7 +76,7 @@ func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (en
 		return ended, err
 	}
 	p.how.ReplayOnly = o.replayOnly
-	opened := job.NewOpened(st.Store, store.Run{Fresh: p.fresh}, p.plan, job.StoredInputs(st.Store, p.plan))
+	opened := job.NewOpened(st.Store, store.Run{Fresh: p.fresh}, p.plan, p.inputs)
 	if err := p.checkKeys(ctx, edge, opened); err != nil {
 		return ended, err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -54,9 +55,11 @@ func readConfig(file string) ([]byte, error) {
 	return data, fault.New(fault.Config, err, "give the path of a YAML file")
 }
 
-// inputsOf are the experiment's inputs; events hears how far they are.
-func inputsOf(edge *cli.Edge, e *experiment.Experiment, events progress.Sink) input.Inputs {
+// inputsOf are the experiment's inputs; events hears how far they are, and leftOut
+// gets what is hidden in them.
+func inputsOf(edge *cli.Edge, e *experiment.Experiment, events progress.Sink, leftOut map[string][]string) input.Inputs {
 	in := input.Inputs{Folders: map[string]string{}, Now: edge.Now, Events: events}
+	in.LeftOut = func(name, path string) { leftOut[name] = append(leftOut[name], strings.ToValidUTF8(path, "?")) }
 	if dir := edge.CacheDir(); dir != "" {
 		in.Memory = filepath.Join(dir, "inputs")
 	}

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +31,8 @@ type prepared struct {
 	fresh   bool
 	began   time.Time             // when its inputs began to be put
 	trees   map[string]store.Tree // of the inputs
+	inputs  *job.Inputs           // the same, to be read
+	leftOut map[string][]string   // what is hidden in them
 	plan    *plan.Plan
 }
 
@@ -48,7 +52,7 @@ func (f *configFlags) prepare(engine string) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &prepared{Experiment: e, profile: profile, how: execution(e, profile), fresh: f.fresh}, nil
+	return &prepared{Experiment: e, profile: profile, how: execution(e, profile), fresh: f.fresh, leftOut: map[string][]string{}}, nil
 }
 
 // load reads the experiment.
@@ -71,17 +75,21 @@ func (f *configFlags) load() (*experiment.Experiment, error) {
 // put stores the inputs and plans; events hears how far they are.
 func (p *prepared) put(ctx context.Context, edge *cli.Edge, st *store.Store, events progress.Sink) (err error) {
 	p.began = edge.Now()
-	if p.trees, err = inputsOf(edge, p.Experiment, events).Put(ctx, st, p.fresh); err != nil {
+	if p.trees, err = inputsOf(edge, p.Experiment, events, p.leftOut).Put(ctx, st, p.fresh); err != nil {
 		return err
 	}
-	return p.lay()
+	if err := p.lay(); err != nil {
+		return err
+	}
+	p.inputs = job.StoredInputs(st, p.plan)
+	return p.tellUnread(ctx, events)
 }
 
 // list plans without storing anything, and returns the inputs' files.
 func (p *prepared) list(ctx context.Context, edge *cli.Edge) (map[string]*store.TreeFS, error) {
 	shown := newTerminal(edge)
 	defer shown.Close()
-	files, err := inputsOf(edge, p.Experiment, shown).Digest(ctx)
+	files, err := inputsOf(edge, p.Experiment, shown, p.leftOut).Digest(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +97,26 @@ func (p *prepared) list(ctx context.Context, edge *cli.Edge) (map[string]*store.
 	for name, t := range files {
 		p.trees[name] = store.Tree{Digest: t.Digest(), Files: len(t.Files(".")), Bytes: t.Bytes()}
 	}
-	return files, p.lay()
+	if err := p.lay(); err != nil {
+		return files, err
+	}
+	p.inputs = job.NewInputs(func(_ context.Context, name string) (*store.TreeFS, error) { return files[name], nil })
+	return files, p.tellUnread(ctx, shown)
+}
+
+// tellUnread lists, for each input, the files that no step reads.
+func (p *prepared) tellUnread(ctx context.Context, events progress.Sink) error {
+	for _, name := range slices.Sorted(maps.Keys(p.trees)) {
+		files, err := p.inputs.Unread(ctx, p.plan, name)
+		if err != nil {
+			return err
+		}
+		if files = append(files, p.leftOut[name]...); len(files) > 0 {
+			slices.Sort(files)
+			events.Emit(progress.Event{Type: progress.InputUnread, Input: name, Files: files})
+		}
+	}
+	return nil
 }
 
 // lay lays out the steps.

@@ -108,6 +108,8 @@ func (t *Terminal) Emit(e progress.Event) {
 	switch e.Type {
 	case progress.InputRead, progress.InputStored:
 		t.input = t.input.take(e, now)
+	case progress.InputUnread:
+		t.print(unreadLine(e))
 	case progress.RunOpened:
 		t.input = nil
 		for _, s := range e.Steps {

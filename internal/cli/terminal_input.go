@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gymline/gymline/internal/progress"
@@ -48,4 +49,18 @@ func (v *inputView) plainLine(now time.Time) string {
 
 func (v *inputView) files() string {
 	return fmt.Sprintf("%s/%s files %s", text.Count(v.Done), text.Count(v.Total), v.verb())
+}
+
+// unreadLine names files that no step reads, as many as a line takes.
+func unreadLine(e progress.Event) string {
+	const most = 5
+	names := make([]string, 0, most)
+	for _, f := range e.Files[:min(most, len(e.Files))] {
+		names = append(names, text.Line(f))
+	}
+	more := ""
+	if n := len(e.Files) - len(names); n > 0 {
+		more = fmt.Sprintf(" and %s more", text.Count(n))
+	}
+	return fmt.Sprintf("input %s: no step reads %s%s\n", text.Line(e.Input), strings.Join(names, ", "), more)
 }

@@ -373,3 +373,18 @@ func BenchmarkTerminalEmit(b *testing.B) {
 		term.Emit(counts("generate", int(n%64), n/64, n, 0, n))
 	}
 }
+
+// TestUnreadFilesAreListedOnce: in a line that has an end, and is clean.
+func TestUnreadFilesAreListedOnce(t *testing.T) {
+	for want, files := range map[string][]string{
+		"input s: no step reads LICENSE, b/notes.txt\n":     {"LICENSE", "b/notes.txt"},
+		"input s: no step reads a, b, c, d, e and 2 more\n": {"a", "b", "c", "d", "e", "f", "g"},
+	} {
+		if got := unreadLine(progress.Event{Type: progress.InputUnread, Input: "s", Files: files}); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := unreadLine(progress.Event{Input: "s", Files: []string{"a\x1b[2Jb"}}); strings.Contains(got, "\x1b") {
+		t.Errorf("%q", got)
+	}
+}

@@ -29,6 +29,8 @@ type Inputs struct {
 	Memory string
 	Now    func() time.Time
 	Events progress.Sink // of how far it is; nil: nobody listens
+	// LeftOut hears of hidden files and folders, which are left out; nil: nobody.
+	LeftOut func(name, path string)
 }
 
 // Digest lists the inputs' files without storing them.
@@ -61,6 +63,9 @@ func (in Inputs) each(fn func(name string, fsys fs.FS, intake store.Intake) erro
 		}
 		if in.Events != nil {
 			intake.Told = in.teller(name)
+		}
+		if in.LeftOut != nil {
+			intake.LeftOut = func(path string) { in.LeftOut(name, path) }
 		}
 		err := fn(name, os.DirFS(folder), intake)
 		m.save(err == nil)

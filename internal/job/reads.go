@@ -49,13 +49,9 @@ func (in *Inputs) part(ctx context.Context, f plan.File) (part, error) {
 	if p, ok := in.parts[f]; ok {
 		return p, nil
 	}
-	tree := in.trees[f.Input]
-	if tree == nil {
-		var err error
-		if tree, err = in.open(ctx, f.Input); err != nil {
-			return part{}, fmt.Errorf("input %s: %w", f.Input, err)
-		}
-		in.trees[f.Input] = tree
+	tree, err := in.opened(ctx, f.Input)
+	if err != nil {
+		return part{}, err
 	}
 	p := part{tree: tree.Part(f.Path)}
 	if len(p.tree.Files(".")) == 0 {
@@ -65,6 +61,26 @@ func (in *Inputs) part(ctx context.Context, f plan.File) (part, error) {
 	p.artifact = store.Artifact{Name: f.Input + "/" + f.Path, Digest: p.tree.Digest(), Bytes: p.tree.Bytes(), MediaType: TreeType}
 	in.parts[f] = p
 	return p, nil
+}
+
+// tree returns a whole input.
+func (in *Inputs) tree(ctx context.Context, name string) (*store.TreeFS, error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.opened(ctx, name)
+}
+
+// opened returns a whole input; the caller holds the lock.
+func (in *Inputs) opened(ctx context.Context, name string) (*store.TreeFS, error) {
+	if tree := in.trees[name]; tree != nil {
+		return tree, nil
+	}
+	tree, err := in.open(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("input %s: %w", name, err)
+	}
+	in.trees[name] = tree
+	return tree, nil
 }
 
 // Steps returns the records of all shards of a finished step.

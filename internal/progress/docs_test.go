@@ -21,7 +21,7 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	tables := map[string][]string{
-		"### Events":    {InputRead, InputStored, RunOpened, StepState, Progress, RunEnded},
+		"### Events":    {InputRead, InputStored, InputUnread, RunOpened, StepState, Progress, RunEnded},
 		"### States":    {Running, Retrying, Reused, Succeeded, Failed, Cancelled},
 		"### Fields":    fields(reflect.TypeFor[Event]()),
 		"### `usage`":   fields(reflect.TypeFor[llm.Usage]()),

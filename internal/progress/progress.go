@@ -15,6 +15,7 @@ import (
 const (
 	InputRead   = "input-read"   // Input, Done, Total: of its files
 	InputStored = "input-stored" // Input, Done, Total: of its files that the store lacked
+	InputUnread = "input-unread" // Input, Files: of its files, and hidden folders, that no step reads
 	RunOpened   = "run-opened"   // Run, Experiment, Steps
 	StepState   = "step-state"   // Step, Shard, State, Attempt, and with Retrying and Failed: Cause, Hint, ExitCode
 	Progress    = "progress"     // Step, Shard, Done, Total, Failed, Usage, Simulated, Errors, InFlight, Waiting, Batches
@@ -38,6 +39,7 @@ type Event struct {
 	Run        string     `json:"run,omitempty"`
 	Experiment string     `json:"experiment,omitempty"` // its name
 	Input      string     `json:"input,omitempty"`      // a named input of the experiment
+	Files      []string   `json:"files,omitempty"`      // paths in it
 	Step       string     `json:"step,omitempty"`
 	Shard      int        `json:"shard,omitempty"`
 	State      string     `json:"state,omitempty"`

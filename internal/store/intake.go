@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 )
 
 // Files above large bytes are stored abreastLarge at once: writers of large files hold
@@ -29,6 +30,8 @@ type Intake struct {
 	// Anew stores every file, also those that the store has: what lies there may be
 	// damaged.
 	Anew bool
+	// LeftOut hears of files and folders that are left out; nil: nobody.
+	LeftOut func(path string)
 }
 
 // Known remembers digests of a folder's files. It is safe for concurrent use.
@@ -87,10 +90,16 @@ func (in Intake) Digest(ctx context.Context, fsys fs.FS) (*TreeFS, error) {
 			return err
 		}
 		if path != "." && strings.HasPrefix(d.Name(), ".") {
+			if in.LeftOut != nil {
+				in.LeftOut(path)
+			}
 			if d.IsDir() {
 				return fs.SkipDir
 			}
 			return nil
+		}
+		if !utf8.ValidString(path) {
+			return fmt.Errorf("the name %q is not UTF-8 text: rename it", path)
 		}
 		if d.IsDir() {
 			return ctx.Err()

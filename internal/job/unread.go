@@ -1,0 +1,85 @@
+package job
+
+import (
+	"context"
+	"encoding/json"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/trace"
+)
+
+// Unread returns the files of a named input that no step of the plan reads, sorted: what
+// somebody put there for nothing, or under a name that it is not found by.
+func (in *Inputs) Unread(ctx context.Context, p *plan.Plan, name string) ([]string, error) {
+	tree, err := in.tree(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	read := map[string]bool{}
+	for i := range p.Steps {
+		step := &p.Steps[i]
+		for shard := range step.Shards {
+			share := step.Of(shard)
+			var predict plan.Predict
+			if step.Job == plan.JobPredict {
+				if err := json.Unmarshal(share.Params, &predict); err != nil {
+					return nil, err
+				}
+			}
+			for _, source := range share.Sources {
+				if source.Input != name {
+					continue
+				}
+				var traces []string // whose answers the folder is read for; nil: any
+				if recorded := predict.Candidate.Recorded; recorded != nil && *recorded == source {
+					traces = append(in.traces(ctx, predict.Benchmark), "")
+				}
+				for _, f := range tree.Files(path.Clean(source.Path)) {
+					read[f.Path] = read[f.Path] || reads(source, f.Path, traces)
+				}
+			}
+			if step.Each == nil {
+				break // all shards read the same
+			}
+		}
+	}
+	var unread []string
+	for _, f := range tree.Files(".") {
+		if !read[f.Path] && !trace.IsSplits(f.Path) {
+			unread = append(unread, f.Path)
+		}
+	}
+	return unread, nil
+}
+
+// traces names the traces of a benchmark.
+func (in *Inputs) traces(ctx context.Context, benchmark plan.File) (names []string) {
+	tree, err := in.tree(ctx, benchmark.Input)
+	if err != nil {
+		return nil
+	}
+	for _, p := range tree.List(benchmark.Path) {
+		if trace.IsTrace(p) {
+			names = append(names, stem(p))
+		}
+	}
+	return names
+}
+
+func stem(p string) string { return strings.TrimSuffix(path.Base(p), path.Ext(p)) }
+
+// reads reports whether a file is read from a source that holds it: it is the source, or
+// a trace right in it, or of reward data.
+func reads(source plan.File, p string, traces []string) bool {
+	dir := path.Clean(source.Path)
+	switch {
+	case p == dir:
+		return true
+	case path.Dir(p) == dir && trace.IsTrace(p):
+		return traces == nil || slices.Contains(traces, stem(p))
+	}
+	return p == path.Join(dir, "reward_data", "train_data.jsonl") || p == path.Join(dir, "reward_data", "test_data.jsonl")
+}
