@@ -92,7 +92,7 @@ func (l *loader) experiment(root *node, opts Options) (*Experiment, error) {
 		return nil, l.err()
 	}
 	l.override(root, opts.Set)
-	l.secrets(root, "")
+	l.secrets(root, "", "")
 	if !l.reads(root, KindExperiment) {
 		return nil, l.err()
 	}
@@ -110,7 +110,7 @@ func (l *loader) profile(root *node) (*Profile, error) {
 	if root == nil {
 		return nil, l.err()
 	}
-	l.secrets(root, "")
+	l.secrets(root, "", "")
 	if !l.reads(root, KindProfile) {
 		return nil, l.err()
 	}

@@ -1,7 +1,9 @@
 package experiment
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -25,13 +27,15 @@ var knownSecrets = lazily(strings.Join([]string{
 	`\beyJ[A-Za-z0-9_-]{16,}[A-Za-z0-9_.-]*`,      // JSON web token
 	`(?i)\bbearer\s+[A-Za-z0-9_.~+/=-]{8,}`,
 	`(?i)\bbasic\s+[A-Za-z_.~+/=-]*[0-9][A-Za-z0-9_.~+/=-]{4,}`,
-	`\b[0-9A-Fa-f]{32,}\b`, // hexadecimal keys, whatever they are of
 	`-----BEGIN [A-Z ]*PRIVATE KEY[^\n]*`,
 	`://[^/\s@]+@`, // credentials in a URL
 }, "|"))
 
+// hexadecimal is a key of any issuer, or a digest or commit; see digests.
+var hexadecimal = lazily(`\b[0-9A-Fa-f]{32,}\b`)
+
 // wordlike is what a random secret of no known issuer would be a piece of.
-var wordlike = lazily(imageDigest + `\b|[A-Za-z0-9+/=]{20,}`)
+var wordlike = lazily(`[A-Za-z0-9+/=]{20,}`)
 
 func isImageDigest(match string) bool { return strings.HasPrefix(match, "@sha256:") }
 
@@ -61,45 +65,86 @@ func looksRandom(s string) bool {
 	return digits > 0 && digits < len(s) && changes*10 >= len(s)*3
 }
 
+// secretsIn returns where a text holds what looks like a secret, in order.
+func secretsIn(s string) (found [][]int) {
+	rest := []byte(s) // without what is told by its marks, and without digests
+	for _, at := range knownSecrets().FindAllStringIndex(s, -1) {
+		if !isImageDigest(s[at[0]:at[1]]) {
+			found = append(found, at)
+		}
+		blank(rest, at)
+	}
+	for _, at := range digests(s) {
+		blank(rest, at)
+	}
+	for _, at := range hexadecimal().FindAllIndex(rest, -1) {
+		found = append(found, at)
+		blank(rest, at)
+	}
+	for _, at := range wordlike().FindAllIndex(rest, -1) {
+		if looksRandom(s[at[0]:at[1]]) {
+			found = append(found, at)
+		}
+	}
+	slices.SortFunc(found, func(a, b []int) int { return cmp.Compare(a[0], b[0]) })
+	return found
+}
+
+func blank(text []byte, at []int) {
+	for i := at[0]; i < at[1]; i++ {
+		text[i] = 0
+	}
+}
+
 // elide replaces what looks like a secret. Every text that came from a file
 // passes through it before it is shown.
 func elide(s string) string {
-	s = knownSecrets().ReplaceAllStringFunc(s, func(w string) string {
-		if isImageDigest(w) {
-			return w
-		}
-		return "[secret]"
-	})
-	return wordlike().ReplaceAllStringFunc(s, func(w string) string {
-		if !isImageDigest(w) && looksRandom(w) {
-			return "[secret]"
-		}
-		return w
-	})
+	var b strings.Builder
+	done := 0
+	for _, at := range secretsIn(s) {
+		b.WriteString(s[done:at[0]] + "[secret]")
+		done = at[1]
+	}
+	return b.String() + s[done:]
 }
 
-func holdsSecret(s string) bool { return elide(s) != s }
+func holdsSecret(s string) bool { return len(secretsIn(s)) > 0 }
 
-const secretFix = "take it out, revoke it if anyone has seen the file, and refer to it as {env: NAME}"
+const (
+	secretFix = "take it out, revoke it if anyone has seen the file, and refer to it as {env: NAME}"
+	digestFix = ", or say what it is if it is no secret: commit …, sha256:…, uuid …"
+)
 
-// secrets finds what looks like a secret below n, in keys and values alike.
-func (l *loader) secrets(n *node, path string) {
-	if holdsSecret(n.text) {
-		l.addSecret(n.at, path)
+// secrets finds what looks like a secret below n, in keys and values alike. key is
+// what n is the value of: "revision" tells that a value is a commit.
+func (l *loader) secrets(n *node, path, key string) {
+	known := len(key) + 2
+	if found := secretsIn(key + ": " + n.text); n.text != "" && slices.ContainsFunc(found, func(at []int) bool { return at[1] > known }) {
+		l.addSecret(n.at, path, n.text)
 	}
 	for i, item := range n.items {
-		l.secrets(item, fmt.Sprintf("%s[%d]", path, i))
+		l.secrets(item, fmt.Sprintf("%s[%d]", path, i), key)
 	}
 	for _, e := range n.entries {
 		below := join(path, e.key)
 		if holdsSecret(e.key) {
-			l.addSecret(e.at, below)
+			l.addSecret(e.at, below, e.key)
 		}
-		l.secrets(e.value, below)
+		l.secrets(e.value, below, e.key)
 	}
 }
 
-func (l *loader) addSecret(at place, path string) {
-	l.add(at, path, "holds what looks like a secret", secretFix)
+func (l *loader) addSecret(at place, path, text string) {
+	l.add(at, path, "holds what looks like a secret", secretFixOf(text))
 	l.secret[path] = true
+}
+
+// secretFixOf says what to do about the secrets in a text.
+func secretFixOf(text string) string {
+	for _, at := range secretsIn(text) {
+		if hexadecimal().MatchString(text[at[0]:at[1]]) {
+			return secretFix + digestFix
+		}
+	}
+	return secretFix
 }
