@@ -42,6 +42,9 @@ func (l *loader) checkExperiment(e *Experiment) {
 	if e.Spec.Evaluate != nil {
 		l.checkEvaluate(&e.Spec)
 	}
+	if e.Spec.Schedule != nil {
+		l.checkSchedule(e.Spec.Schedule)
+	}
 }
 
 func (l *loader) checkReferences(s *Spec) {

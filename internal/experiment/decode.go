@@ -284,7 +284,13 @@ func (l *loader) text(n *node, v reflect.Value, path string, f *field) {
 		if name == "url" || name == "endpoint" || name == "env" || name == "headerValue" { // may hold credentials of any form
 			message = "is not valid here"
 		}
-		l.add(n.at, path, message, "use "+rules[name].want)
+		fix := "use " + rules[name].want
+		if fault := faults[name]; fault != nil {
+			if what, how := fault(n.text); what != "" {
+				message, fix = strconv.Quote(clip(n.text))+": "+what, how
+			}
+		}
+		l.add(n.at, path, message, fix)
 		return
 	}
 	if kind := f.tag.Get("ref"); kind != "" {
@@ -313,45 +319,6 @@ func (l *loader) boolean(n *node, v reflect.Value, path string, f *field) {
 		return
 	}
 	v.SetBool(b)
-}
-
-func (l *loader) number(n *node, v reflect.Value, path string, f *field) {
-	want := "a whole number"
-	if v.CanFloat() {
-		want = "a number"
-	}
-	var x float64
-	switch value := n.value.(type) {
-	case int64:
-		x = float64(value)
-	case uint64:
-		x = float64(value)
-	case float64:
-		x = value
-	default:
-		fix := "give " + f.interval()
-		if n.kind == stringNode {
-			fix += ", without quotes or unit"
-		}
-		l.wrongType(n, path, want, fix)
-		return
-	}
-	if !f.contains(x) {
-		l.add(n.at, path, clip(n.text)+" is out of range", "give "+f.interval())
-		return
-	}
-	if n.kind == floatNode && !v.CanFloat() {
-		l.wrongType(n, path, want, "write it without a fraction or exponent")
-		return
-	}
-	switch {
-	case v.CanFloat():
-		v.SetFloat(x)
-	case v.CanUint():
-		v.SetUint(uint64(x)) // bounds keep whole numbers within ±2^53, where float64 is exact
-	default:
-		v.SetInt(int64(x))
-	}
 }
 
 func (l *loader) duration(n *node, v reflect.Value, path string, f *field) {

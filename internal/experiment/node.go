@@ -201,7 +201,7 @@ func (p *treeParser) plain(tokens token.Tokens) bool {
 			refuse(t, "YAML directives are not supported", "remove the line, or put the value in quotes if it is text")
 		case token.CommentType:
 			if holdsSecret(t.Value) {
-				p.add(p.token(t), p.path, "the comment holds what looks like a secret", secretFix)
+				p.add(p.token(t), p.path, "the comment holds what looks like a secret", secretFixOf(t.Value))
 			}
 		case token.MappingStartType, token.SequenceStartType:
 			flow++

@@ -34,7 +34,9 @@ reports every problem at once, each as ` + "`file:line:column: path: what is wro
 - A file is one YAML document of at most 64 KiB. Unknown and repeated keys are errors. Anchors,
   aliases, merge keys, tags and directives are not supported, so each value stands where it is used.
 - Secrets are references, ` + "`{env: NAME}`" + `. What looks like a secret is refused wherever it stands, in
-  comments too, and no message shows it.
+  comments too, and no message shows it. Hexadecimal digits are none where they say what they are:
+  ` + "`commit …`, `sha256:…`, `uuid …`" + `, a folder of a path, a revision after ` + "`@`" + `.
+- A number is written so that every YAML reads the same: ` + "`010`" + ` and ` + "`1_000`" + ` are refused.
 - ` + "`--set PATH=VALUE`" + ` overrides a field of an experiment by its path under ` + "`spec`" + `, and is part of its
   digest. VALUE is YAML: ` + "`--set generate.shards=16`" + `, ` + "`--set 'export.sets=[agent]'`" + `,
   ` + "`--set evaluate.candidates.0.model=sim`" + `. The value ` + "`null`" + ` removes the field, so

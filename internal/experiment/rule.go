@@ -6,9 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"time"
 
-	"github.com/robfig/cron/v3"
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
@@ -23,6 +21,9 @@ type rule struct {
 func (r rule) holds(s string) bool {
 	return r.pattern().MatchString(s) && (r.ok == nil || r.ok(s))
 }
+
+// faults say what is wrong with a text where a rule has more to say than what to use.
+var faults = map[string]func(s string) (message, fix string){"cron": cronFault, "timezone": zoneFault}
 
 // lazily compiles a pattern when it is first asked for: most processes ask for none.
 func lazily(pattern string) func() *regexp.Regexp {
@@ -70,17 +71,14 @@ func isURL(s string) bool {
 	return err == nil && u.Hostname() != "" && !strings.Contains(u.Path, "..")
 }
 
-// isCron reports whether s is an expression that Argo reads, and a time that comes:
-// February 30 never does. The pattern has kept @daily and TZ= out before.
 func isCron(s string) bool {
-	schedule, err := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow).Parse(s)
-	return err == nil && !schedule.Next(time.Date(2024, time.January, 1, 0, 0, 0, 0, time.UTC)).IsZero()
+	message, _ := cronFault(s)
+	return message == ""
 }
 
-// isTimezone refuses Local, which is another zone on every machine.
 func isTimezone(s string) bool {
-	_, err := time.LoadLocation(s)
-	return err == nil && s != "Local"
+	message, _ := zoneFault(s)
+	return message == ""
 }
 
 func isSecretKey(s string) bool { return s != "." && !strings.HasPrefix(s, "..") }
