@@ -41,6 +41,7 @@ type Edge struct {
 	Shown bool
 
 	data, screen io.Writer // Stdout and Stderr as they are
+	out          *stdout   // what Stdout is, in a process
 }
 
 // guard lets text.Safe see everything that is written to the streams, whatever
@@ -70,9 +71,9 @@ func (e *Edge) Screen() io.Writer {
 
 // System returns the real edge.
 func System() *Edge {
-	fd := int(os.Stderr.Fd())
+	fd, out := int(os.Stderr.Fd()), &stdout{f: os.Stdout}
 	return &Edge{
-		Args: os.Args[1:], Getenv: os.Getenv, Environ: os.Environ, Stdout: stdout{os.Stdout}, Stderr: os.Stderr, Now: time.Now,
+		Args: os.Args[1:], Getenv: os.Getenv, Environ: os.Environ, Stdout: out, out: out, Stderr: os.Stderr, Now: time.Now,
 		Executable: executable,
 		Shown:      term.IsTerminal(int(os.Stdout.Fd())),
 		Terminal:   term.IsTerminal(fd) && os.Getenv("TERM") != "dumb",
@@ -98,19 +99,28 @@ func (e *Edge) CacheDir() string {
 }
 
 // Main runs a command until it ends or a signal asks it to, prints its error,
-// and returns the exit code. A second signal ends the process at once.
+// and returns the exit code. A second signal ends the process at once; but a hang-up
+// may come twice, from the terminal and from its shell.
 func (e *Edge) Main(run func(ctx context.Context) error) int {
 	e.guard()
 	// A reader that leaves, such as head, must not end a run: the write fails instead.
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
-	go func() {
-		<-ctx.Done()
+	unheeded := context.AfterFunc(ctx, func() {
+		signal.Ignore(syscall.SIGHUP)
 		stop()
-	}()
+	})
 	err := run(ctx)
-	if err == nil {
+	unheeded()
+	if err == nil && e.out != nil {
+		err = e.out.failure()
+	}
+	if err == nil || readerLeft(err) {
 		return fault.OK
 	}
 	interrupted := ctx.Err() != nil && errors.Is(err, context.Canceled)
@@ -125,17 +135,6 @@ func (e *Edge) Main(run func(ctx context.Context) error) int {
 		return fault.Interrupted
 	}
 	return fault.Code(err)
-}
-
-// stdout makes a failed write what it is: no verdict on the work.
-type stdout struct{ f *os.File }
-
-func (s stdout) Write(p []byte) (int, error) {
-	n, err := s.f.Write(p)
-	if errors.Is(err, syscall.EPIPE) {
-		return n, Shown(fault.New(fault.Temporary, err, "")) // the reader left because it had seen enough
-	}
-	return n, fault.New(fault.Temporary, err, "free space, or give the output a place that takes it")
 }
 
 // executable names the running binary so that children are started from the

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"syscall"
 	"testing"
 
@@ -32,7 +34,10 @@ func TestMainPrintsTheErrorAndItsHint(t *testing.T) {
 }
 
 func TestMainHandsSignalsOn(t *testing.T) {
-	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+	t.Cleanup(func() { signal.Reset(syscall.SIGHUP) })
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // or it may be ignored, as under nohup
+	// The hang-up is first: after a signal, Main is deaf to it.
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM} {
 		var stderr bytes.Buffer
 		e := &Edge{Stderr: &stderr}
 		code := e.Main(func(ctx context.Context) error {
@@ -45,6 +50,24 @@ func TestMainHandsSignalsOn(t *testing.T) {
 		if code != fault.Interrupted || !bytes.Contains(stderr.Bytes(), []byte("interrupted")) {
 			t.Errorf("%v: exit code %d, %q", sig, code, stderr.String())
 		}
+	}
+}
+
+// TestNohup: what was started to outlive its terminal does.
+func TestNohup(t *testing.T) {
+	signal.Ignore(syscall.SIGHUP)
+	t.Cleanup(func() { signal.Reset(syscall.SIGHUP) })
+	e := &Edge{Stderr: &bytes.Buffer{}}
+	code := e.Main(func(ctx context.Context) error {
+		for range 3 {
+			if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil {
+				return err
+			}
+		}
+		return ctx.Err()
+	})
+	if code != fault.OK {
+		t.Errorf("exit code %d", code)
 	}
 }
 

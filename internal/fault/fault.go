@@ -16,7 +16,7 @@ const (
 	Budget      = 69
 	Temporary   = 75 // an engine retries, with backoff
 	Config      = 78
-	Interrupted = 130 // SIGINT or SIGTERM
+	Interrupted = 130 // SIGINT, SIGTERM or SIGHUP
 )
 
 // An Error is an error with an exit code and, where one is known, a hint that
