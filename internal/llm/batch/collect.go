@@ -7,6 +7,7 @@ import (
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // A tally is what a reading of a batch's files found.
@@ -48,7 +49,7 @@ func (b *Batcher) collect(e *entry) (again bool, err error) {
 	cancelled := e.last.Status == llm.BatchCancelled && e.watched
 	if billed && len(found.lines) == 0 && len(left) > 0 && !e.adopted && !cancelled {
 		e.missed = 0
-		return false, b.unseen(e, found.missing, fmt.Sprintf("is %s, and none of its answers can be read", e.last.Status))
+		return false, b.unseen(e, found.missing, "is "+e.last.Status+", and "+e.shows(&found))
 	}
 	rest := b.take(e, left)
 	if cancelled {
@@ -95,6 +96,21 @@ func (e *entry) patience(found *tally, left map[llm.Key]*ask) int {
 // is right.
 func (e *entry) mustAnswer() bool { return e.last.Status == llm.BatchCompleted || !e.last.Known() }
 
+// shows says in words what an ended batch shows instead of answers.
+func (e *entry) shows(found *tally) string {
+	of := ""
+	if e.last.Completed > 0 {
+		of = fmt.Sprintf("with %s answered ", text.Plural(e.last.Completed, "request"))
+	}
+	switch {
+	case found.missing != nil:
+		return of + "its file cannot be read"
+	case e.last.Output+e.last.Errors == "":
+		return of + "it names no file of answers"
+	}
+	return of + "its files hold none of its answers"
+}
+
 // billed reports whether an ended batch may have answers that it does not show.
 func (e *entry) billed(found *tally) bool {
 	if e.last.Completed+e.last.Failed > 0 {
@@ -128,13 +144,23 @@ func (b *Batcher) tryAgain(e *entry, rest []*ask) {
 			continue
 		}
 		last, ok := errors.AsType[*llm.Error](a.failure)
-		if !ok {
+		switch {
+		case ok:
+		case e.last.Status == llm.BatchFailed:
+			last = &llm.Error{Code: "no_answer", Err: errors.New("the provider does not say why")}
+		default:
 			last = &llm.Error{Code: "no_answer", Err: errors.New("the batch's files do not hold it")}
 		}
-		b.answer(a, nil, &llm.Error{Model: b.opt.Model, Status: last.Status, Code: last.Code, Class: llm.Retryable,
-			Err: fmt.Errorf("no answer from %d batches, the last of them %s (%s): %w", a.tries, e.id, e.last.Status, last.Err)})
+		b.answer(a, nil, b.enough(a, e, last))
 	}
 	b.again(more)
+}
+
+// enough is the end of a request that was asked as often as may be.
+func (b *Batcher) enough(a *ask, e *entry, last *llm.Error) error {
+	return fault.New(fault.Temporary, &llm.Error{Model: b.opt.Model, Status: last.Status, Code: last.Code, Class: llm.Retryable, Billed: last.Billed,
+		Err: fmt.Errorf("no answer from %d batches, the last of them %s (%s): %w", a.tries, e.id, e.last.Status, last.Err)},
+		"see at the provider what became of these batches, then run again: finished work is kept")
 }
 
 // cancelled is what becomes of the requests that a batch had not answered when

@@ -90,8 +90,8 @@ func TestNeverSeen(t *testing.T) {
 		"the batch is refused":   {map[string]bend{getBatch: refuses(always, 400)}, fault.Config, "nothing of the kind here"},
 		"the file is not found":  {map[string]bend{getContent: refuses(always, 404)}, fault.Config, "nothing of the kind here"},
 		"the file is not ready":  {map[string]bend{getContent: refuses(always, 409)}, fault.Temporary, "nothing of the kind here"},
-		"no file is named":       {map[string]bend{getBatch: ended(always, noFiles)}, fault.Temporary, "none of its answers can be read"},
-		"the file is a page":     {map[string]bend{getContent: instead(always, "<html>")}, fault.Temporary, "none of its answers can be read"},
+		"no file is named":       {map[string]bend{getBatch: ended(always, noFiles)}, fault.Temporary, "answered it names no file"},
+		"the file is a page":     {map[string]bend{getContent: instead(always, "<html>")}, fault.Temporary, "hold none of its answers"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -33,10 +33,9 @@ func (a anew) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error)
 // number of times, as after any other failure.
 func (b *Batcher) lose(e *entry, asks []*ask, how string) {
 	for _, a := range asks {
-		err := &llm.Error{Model: b.opt.Model, Code: "answer_lost", Class: llm.Retryable, Billed: true, Err: fmt.Errorf("batch %s %s", e.id, how)}
+		err := &llm.Error{Model: b.opt.Model, Code: "answer_lost", Class: llm.Retryable, Billed: true, Err: fmt.Errorf("it %s", how)}
 		if a.tries++; a.tries >= maxTries {
-			err.Err = fmt.Errorf("no answer from %d batches: %w", a.tries, err.Err)
-			b.answer(a, nil, err)
+			b.answer(a, nil, b.enough(a, e, err))
 			continue
 		}
 		b.mu.Lock()
