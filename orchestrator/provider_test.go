@@ -43,7 +43,7 @@ metadata: {name: paid}
 spec:
   inputs: {samples: {}}
   models:
-    m: {provider: openai, baseURL: %s/v1, model: m, apiKey: {env: PAID_KEY}, price: {prompt: 1, completion: 2}}
+    m: {provider: openai, baseURL: %s/v1, model: m, apiKey: {env: PAID_KEY}, headers: {x-team-key: {env: PAID_KEY}}, price: {prompt: 1, completion: 2}}
   generate:
     scenes: {seeds: {input: samples, path: seeds.yaml}, model: m, count: 4}
     shards: 2

@@ -122,6 +122,21 @@ func TestWrongKey(t *testing.T) {
 	}
 }
 
+// TestExample: the config at the end of docs/providers.md is one.
+func TestExample(t *testing.T) {
+	data, err := os.ReadFile("../../../docs/providers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(data), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	text := "apiVersion: gymline/v1alpha1\nkind: Experiment\nmetadata: {name: x}\nspec:\n  inputs: {data: {}}\n" +
+		"  reward: {data: {proactivebench: {input: data, path: .}}}\n  " + strings.ReplaceAll(example, "\n", "\n  ")
+	if _, err := experiment.Load("x.yaml", []byte(text), experiment.Options{}); err != nil {
+		t.Errorf("%v in\n%s", err, text)
+	}
+}
+
 // TestDocs: docs/providers.md has a row for each dialect, with what it needs.
 func TestDocs(t *testing.T) {
 	data, err := os.ReadFile("../../../docs/providers.md")
