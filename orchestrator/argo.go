@@ -24,11 +24,17 @@ import (
 // argoConfig is how a profile and a run's execution lay a plan out for Argo.
 func argoConfig(profile *experiment.Profile, how run.Execution, draft store.Digest) argo.Config {
 	s, a := profile.Spec, profile.Spec.Argo
+	token := "" // what holds the store's session token
+	if ref := s.Store.S3.SessionToken; ref != nil {
+		token = ref.Env
+	} else if _, there := a.Secrets[envSessionToken]; there {
+		token = envSessionToken
+	}
 	c := argo.Config{
 		Namespace: a.Namespace, Image: a.Image, PullPolicy: a.PullPolicy,
 		ServiceAccount: a.ServiceAccount, ExecutorServiceAccount: a.ExecutorServiceAccount,
 		Env: func(step *plan.Step) []engine.Variable {
-			vars := storeVariables(s.Store.S3, a.StoreEndpoint)
+			vars := storeVariables(s.Store.S3, a.StoreEndpoint, token)
 			if step == nil {
 				return vars
 			}

@@ -30,8 +30,8 @@ func newJob(edge *cli.Edge) *cobra.Command {
 		Long: `Do one shard of one step of an open run, as an engine or a pod does, and with
 --stride every N-th one after it: the plan and all inputs come from the store
 that GYMLINE_STORE_FOLDER names, or GYMLINE_STORE_ENDPOINT, GYMLINE_STORE_BUCKET,
-GYMLINE_STORE_PREFIX, GYMLINE_STORE_REGION, AWS_ACCESS_KEY_ID and
-AWS_SECRET_ACCESS_KEY. Events are JSON lines on stdout, logs go to stderr.
+GYMLINE_STORE_PREFIX, GYMLINE_STORE_REGION, AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. Events are JSON lines on stdout, logs go to stderr.
 
 ` + fault.Help(),
 		Args: cobra.ExactArgs(1),

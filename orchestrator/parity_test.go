@@ -89,7 +89,7 @@ func parity(t *testing.T, name string) {
 	}
 
 	// What the local engine starts.
-	engine, err := p.childConfig(edge, &openStore{env: storeVariables(p.profile.Spec.Store.S3, "")})
+	engine, err := p.childConfig(edge, &openStore{env: storeVariables(p.profile.Spec.Store.S3, "", "")})
 	if err != nil {
 		t.Fatal(err)
 	}

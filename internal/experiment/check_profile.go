@@ -15,12 +15,29 @@ func (l *loader) checkProfile(p *Profile) {
 	} else if s.Embedded != nil {
 		s.Folder, s.Embedded = s.Embedded, nil
 	}
+	if s3 := p.Spec.Store.S3; s3 != nil {
+		l.checkStoreKeys(s3)
+	}
 	r := p.Spec.Retries
 	if path := "spec.retries.maxBackoff"; !l.bad[path] && !l.bad["spec.retries.backoff"] && r.MaxBackoff < r.Backoff {
 		l.wrong(path, fmt.Sprintf("%s is less than backoff, %s", r.MaxBackoff, r.Backoff), "raise maxBackoff or lower backoff")
 	}
 	if p.Spec.Engine == EngineArgo && p.Spec.Argo != nil && !l.bad["spec.argo"] {
 		l.checkArgo(p)
+	}
+}
+
+// checkStoreKeys holds that what belongs together is given together.
+func (l *loader) checkStoreKeys(s *S3) {
+	const path = "spec.store.s3"
+	const both = "give accessKey and secretKey, or neither, so that the keys are found where S3 clients look"
+	switch {
+	case s.AccessKey == nil && s.SecretKey != nil && !l.bad[path+".accessKey"]:
+		l.wrong(path+".accessKey", "is missing, and secretKey is given", both)
+	case s.AccessKey != nil && s.SecretKey == nil && !l.bad[path+".secretKey"]:
+		l.wrong(path+".secretKey", "is missing, and accessKey is given", both)
+	case s.AccessKey == nil && s.SessionToken != nil:
+		l.wrong(path+".sessionToken", "belongs to keys that are not given", both)
 	}
 }
 
@@ -31,9 +48,10 @@ func (l *loader) checkArgo(p *Profile) {
 	}
 	if s3 := p.Spec.Store.S3; s3 != nil {
 		l.checkKeyOfStore(a, s3.AccessKey, "spec.store.s3.accessKey")
-		if s3.SecretKey != s3.AccessKey {
+		if s3.AccessKey == nil || s3.SecretKey == nil || *s3.SecretKey != *s3.AccessKey {
 			l.checkKeyOfStore(a, s3.SecretKey, "spec.store.s3.secretKey")
 		}
+		l.checkKeyOfStore(a, s3.SessionToken, "spec.store.s3.sessionToken")
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Secrets)) {
 		if path := "spec.argo.secrets." + name; strings.HasPrefix(name, "GYMLINE_") || name == "PATH" || name == "HOME" {
@@ -46,8 +64,11 @@ func (l *loader) checkArgo(p *Profile) {
 }
 
 // checkKeyOfStore holds that pods find the key that the store wants.
-func (l *loader) checkKeyOfStore(a *Argo, key SecretRef, from string) {
+func (l *loader) checkKeyOfStore(a *Argo, key *SecretRef, from string) {
 	const path = "spec.argo.secrets"
+	if key == nil {
+		return
+	}
 	if _, there := a.Secrets[key.Env]; !there && !l.bad[path] && l.ok(from+".env") {
 		l.wrong(path+"."+key.Env, "is missing, and "+from+" names it", secretEntry)
 	}

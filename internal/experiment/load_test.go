@@ -161,7 +161,7 @@ func TestProfile(t *testing.T) {
 	want := ProfileSpec{
 		Store: Storage{S3: &S3{
 			Endpoint: "https://minio.example.com:9000/", Bucket: "gym.line-1", Prefix: "team/a", Region: "eu-central-1",
-			AccessKey: SecretRef{Env: "MINIO_ACCESS_KEY"}, SecretKey: SecretRef{Env: "MINIO_SECRET_KEY"},
+			AccessKey: &SecretRef{Env: "MINIO_ACCESS_KEY"}, SecretKey: &SecretRef{Env: "MINIO_SECRET_KEY"},
 		}},
 		Engine:      "local",
 		Parallelism: Parallelism{Shards: 8, InFlight: 1000},

@@ -50,13 +50,14 @@ type Folder struct {
 
 // S3 addresses a bucket.
 type S3 struct {
-	_         struct{}  `doc:"A bucket of an S3 server."`
-	Endpoint  string    `json:"endpoint" required:"true" rule:"endpoint" doc:"URL of the server, without a path."`
-	Bucket    string    `json:"bucket" required:"true" rule:"bucket" doc:"Name of the bucket."`
-	Prefix    string    `json:"prefix" default:"" rule:"prefix" doc:"Put before every key, so that a bucket can be shared."`
-	Region    string    `json:"region" default:"us-east-1" rule:"text" doc:"The server's region."`
-	AccessKey SecretRef `json:"accessKey" required:"true" doc:"The access key's ID, by reference."`
-	SecretKey SecretRef `json:"secretKey" required:"true" doc:"The secret key, by reference."`
+	_            struct{}   `doc:"A bucket of an S3 server."`
+	Endpoint     string     `json:"endpoint" required:"true" rule:"endpoint" doc:"URL of the server, without a path."`
+	Bucket       string     `json:"bucket" required:"true" rule:"bucket" doc:"Name of the bucket."`
+	Prefix       string     `json:"prefix" default:"" rule:"prefix" doc:"Put before every key, so that a bucket can be shared."`
+	Region       string     `json:"region" default:"us-east-1" rule:"text" doc:"The server's region."`
+	AccessKey    *SecretRef `json:"accessKey,omitempty" doc:"The access key's ID, by reference. Without both keys they are found where S3 clients look: AWS_ACCESS_KEY_ID and its like, the credentials file, the web identity or role of the machine or pod."`
+	SecretKey    *SecretRef `json:"secretKey,omitempty" doc:"The secret key, by reference."`
+	SessionToken *SecretRef `json:"sessionToken,omitempty" doc:"The session token of temporary keys, by reference; AWS_SESSION_TOKEN unless given, where AWS_ACCESS_KEY_ID is not another key's."`
 }
 
 // Argo is a namespace of a Kubernetes cluster with Argo Workflows.

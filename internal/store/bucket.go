@@ -66,7 +66,7 @@ const (
 // An Error is a bucket operation that failed for a reason other than
 // ErrNotFound or ErrExists.
 type Error struct {
-	Op   string // "put", "create", "get", "stat", "list", "open"
+	Op   string // "put", "create", "get", "stat", "list", "open", "make", "ask"
 	Key  string
 	Kind Kind
 	Fix  string // what to do next, or ""

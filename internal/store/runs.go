@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,8 +33,26 @@ func (s *Store) LastRun(ctx context.Context, experiment string) (int, error) {
 	return last, err
 }
 
-// runs returns the IDs of runs that start with prefix.
+// A Folders bucket can list what lies right below a prefix: folders, as keys with a
+// slash at their end, and objects. What is in the folders costs nothing then.
+type Folders interface {
+	Folders(ctx context.Context, prefix string) iter.Seq2[string, error]
+}
+
+// runs returns the IDs of runs that start with prefix; where the bucket lists folders,
+// also of what is left of a run without its record.
 func (s *Store) runs(ctx context.Context, prefix string) (ids []RunID, err error) {
+	if b, ok := s.bucket.(Folders); ok {
+		for key, err := range b.Folders(ctx, "runs/"+prefix) {
+			if err != nil {
+				return nil, err
+			}
+			if id, ok := strings.CutSuffix(strings.TrimPrefix(key, "runs/"), "/"); ok && checkName("run", id) == nil {
+				ids = append(ids, RunID(id))
+			}
+		}
+		return ids, nil
+	}
 	for key, err := range s.bucket.List(ctx, "runs/"+prefix) {
 		if err != nil {
 			return nil, err

@@ -110,16 +110,49 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, erro
 	}
 }
 
+// Folders implements store.Folders.
+func (b *Bucket) Folders(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		above := prefix[:strings.LastIndexByte(prefix, '/')+1]
+		if !fs.ValidPath(above + "x") {
+			return
+		}
+		keys, ok := b.entries(ctx, above, prefix, yield)
+		for i := 0; ok && i < len(keys); i++ {
+			ok = yield(keys[i], nil)
+		}
+	}
+}
+
 // walk yields the keys below a folder, "" or one with a slash at its end, that
 // start with prefix. It returns false when it is to be the last.
 func (b *Bucket) walk(ctx context.Context, folder, prefix string, yield func(string, error) bool) bool {
+	keys, ok := b.entries(ctx, folder, prefix, yield)
+	if !ok {
+		return false
+	}
+	for _, key := range keys {
+		if strings.HasSuffix(key, "/") {
+			if !b.walk(ctx, key, prefix, yield) {
+				return false
+			}
+		} else if !yield(key, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// entries returns what is right in a folder and starts with prefix, a slash at the
+// end of what is a folder itself; it yields an error and returns false.
+func (b *Bucket) entries(ctx context.Context, folder, prefix string, yield func(string, error) bool) ([]string, bool) {
 	entries, err := fs.ReadDir(b.root.FS(), path.Join(objects, folder))
 	if absent(err) {
-		return true
+		return nil, true
 	}
 	if err = errors.Join(ctx.Err(), err); err != nil {
 		yield("", b.failure(ctx, "list", prefix, err))
-		return false
+		return nil, false
 	}
 	// In the order of keys: a folder "a" stands where "a/" does, behind "a-b".
 	var keys []string
@@ -133,14 +166,5 @@ func (b *Bucket) walk(ctx context.Context, folder, prefix string, yield func(str
 		}
 	}
 	slices.Sort(keys)
-	for _, key := range keys {
-		if strings.HasSuffix(key, "/") {
-			if !b.walk(ctx, key, prefix, yield) {
-				return false
-			}
-		} else if !yield(key, nil) {
-			return false
-		}
-	}
-	return true
+	return keys, true
 }

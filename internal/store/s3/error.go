@@ -38,7 +38,7 @@ func (b *Bucket) failure(ctx context.Context, op, key string, err error) error {
 	if bad, ok := errors.AsType[refusal](err); ok {
 		e.Kind, e.Err = store.Refused, bad.error
 	} else if answer, ok := errors.AsType[minio.ErrorResponse](err); ok {
-		e.Kind, e.Fix = b.answered(answer)
+		e.Kind, e.Fix = b.answered(op, answer)
 		e.Err = fmt.Errorf("%s (HTTP status %d): %w", answer.Code, answer.StatusCode, err)
 	} else {
 		e.Kind, e.Fix = b.unanswered(err)
@@ -52,12 +52,16 @@ type refusal struct{ error }
 func (r refusal) Unwrap() error { return r.error }
 
 // answered classifies a server's answer by its code, then by its status.
-func (b *Bucket) answered(e minio.ErrorResponse) (store.Kind, string) {
+func (b *Bucket) answered(op string, e minio.ErrorResponse) (store.Kind, string) {
 	switch e.Code {
-	case minio.AccessDenied, "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidTokenId", "ExpiredToken",
+	case minio.AccessDenied:
+		return store.Misconfigured, b.lacking(op)
+	case "ExpiredToken", "ExpiredTokenException":
+		return store.Misconfigured, "the store's temporary keys have expired: get new ones, with their session token, and run again; what was done is kept"
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidTokenId",
 		"AccountProblem", "AllAccessDisabled", "UnauthorizedAccess", "NotSignedUp",
 		"XAdminUserNotFound": // versitygw's InvalidAccessKeyId
-		return store.Misconfigured, fmt.Sprintf("check the store's access key and secret key, and that they may read and write bucket %q at %s", b.name, b.endpoint)
+		return store.Misconfigured, fmt.Sprintf("check the store's access key and secret key for bucket %q at %s, and, where they are temporary, the session token that belongs to them", b.name, b.endpoint)
 	case minio.NoSuchBucket, "InvalidBucketName", "BucketAlreadyExists", "PermanentRedirect", "AuthorizationHeaderMalformed", "InvalidRegion", "IllegalLocationConstraintException":
 		return store.Misconfigured, fmt.Sprintf("check the name and region of bucket %q at %s, or make it first", b.name, b.endpoint)
 	case "RequestTimeTooSkewed", "XMinioClockSkew":
@@ -71,11 +75,31 @@ func (b *Bucket) answered(e minio.ErrorResponse) (store.Kind, string) {
 	case e.StatusCode == http.StatusInsufficientStorage:
 		return store.Transient, fmt.Sprintf("the disk of the store at %s is full: free space there and run again; what was committed is kept", b.endpoint)
 	case e.StatusCode == http.StatusUnauthorized, e.StatusCode == http.StatusForbidden:
-		return store.Misconfigured, fmt.Sprintf("check the store's access key and secret key for %s", b.endpoint)
+		return store.Misconfigured, b.lacking(op)
 	case e.StatusCode >= 500, e.StatusCode == http.StatusTooManyRequests, e.StatusCode == http.StatusRequestTimeout, e.StatusCode == http.StatusConflict:
 		return store.Transient, fmt.Sprintf("the server at %s failed or is overloaded: look at its log, and run again", b.endpoint)
 	}
 	return store.Refused, ""
+}
+
+// lacking names the right that an operation needs.
+func (b *Bucket) lacking(op string) string {
+	objects := fmt.Sprintf("%s/%s*", b.name, b.prefix)
+	listing := fmt.Sprintf("s3:ListBucket on %s", b.name)
+	if b.prefix != "" {
+		listing += fmt.Sprintf(" for the prefix %s*", b.prefix)
+	}
+	switch op {
+	case "put", "create":
+		return fmt.Sprintf("check the store's access key and secret key, and that they may s3:PutObject on %s", objects)
+	case "list":
+		return fmt.Sprintf("check the store's access key and secret key, and that they may %s", listing)
+	case "get", "stat": // a server says the same of what is absent, unless one may list
+		return fmt.Sprintf("check the store's access key and secret key, and that they may s3:GetObject on %s and %s", objects, listing)
+	case "make":
+		return fmt.Sprintf("there is no bucket %q at %s, and the store's keys may not make it: make it, or correct its name", b.name, b.endpoint)
+	}
+	return fmt.Sprintf("check the store's access key and secret key for bucket %q at %s", b.name, b.endpoint)
 }
 
 // unanswered classifies a request that got no answer, or half of one.

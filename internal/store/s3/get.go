@@ -30,16 +30,20 @@ func (b *Bucket) GetRange(ctx context.Context, key string, offset, length int64)
 }
 
 func (b *Bucket) get(ctx context.Context, key string, opt minio.GetObjectOptions) (io.ReadCloser, error) {
-	body, _, _, err := b.client.GetObject(ctx, b.name, b.prefix+key, opt)
+	within, c := calling(ctx)
+	body, _, _, err := b.client.GetObject(within, b.name, b.prefix+key, opt)
 	if err != nil {
-		return nil, b.failure(ctx, "get", key, err)
+		err = b.failure(ctx, "get", key, c.failed(err))
+		c.end(nil)
+		return nil, err
 	}
-	return &reader{ctx: ctx, bucket: b, key: key, body: body}, nil
+	return &reader{ctx: ctx, call: c, bucket: b, key: key, body: body}, nil
 }
 
 // reader classifies what goes wrong while a body is read.
 type reader struct {
 	ctx    context.Context // of the Get that opened the stream; it lives no longer
+	call   *call
 	bucket *Bucket
 	key    string
 	body   io.ReadCloser
@@ -53,22 +57,42 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (r *reader) Close() error { return r.body.Close() }
+func (r *reader) Close() error {
+	defer r.call.end(nil)
+	return r.body.Close()
+}
 
 // Stat returns an object's size in bytes.
 func (b *Bucket) Stat(ctx context.Context, key string) (int64, error) {
-	info, err := b.client.StatObject(ctx, b.name, b.prefix+key, minio.StatObjectOptions{})
-	return info.Size, b.failure(ctx, "stat", key, err)
+	within, c := calling(ctx)
+	defer c.end(nil)
+	info, err := b.client.StatObject(within, b.name, b.prefix+key, minio.StatObjectOptions{})
+	return info.Size, b.failure(ctx, "stat", key, c.failed(err))
 }
 
 // List yields the keys that start with prefix, a page of 1,000 at a time.
 func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return b.ListPages(ctx, prefix, 0)
+}
+
+// ListPages is List with so many keys a page; 0 leaves it to the server.
+func (b *Bucket) ListPages(ctx context.Context, prefix string, page int) iter.Seq2[string, error] {
+	return b.list(ctx, prefix, minio.ListObjectsOptions{Recursive: true, MaxKeys: page})
+}
+
+// Folders implements store.Folders.
+func (b *Bucket) Folders(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return b.list(ctx, prefix, minio.ListObjectsOptions{})
+}
+
+func (b *Bucket) list(ctx context.Context, prefix string, opts minio.ListObjectsOptions) iter.Seq2[string, error] {
+	opts.Prefix = b.prefix + prefix
 	return func(yield func(string, error) bool) {
 		// The client's iterator leaves a request behind unless its context ends.
-		pages, cancel := context.WithCancel(ctx)
-		defer cancel()
-		for object := range b.client.ListObjectsIter(pages, b.name, minio.ListObjectsOptions{Prefix: b.prefix + prefix, Recursive: true}) {
-			if err := cmp.Or(ctx.Err(), object.Err); err != nil {
+		pages, c := calling(ctx)
+		defer c.end(nil)
+		for object := range b.client.ListObjectsIter(pages, b.name, opts) {
+			if err := cmp.Or(ctx.Err(), c.failed(object.Err)); err != nil {
 				yield("", b.failure(ctx, "list", prefix, err))
 				return
 			}
@@ -76,7 +100,7 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, erro
 				return
 			}
 		}
-		if err := ctx.Err(); err != nil {
+		if err := c.failed(pages.Err()); err != nil {
 			yield("", b.failure(ctx, "list", prefix, err))
 		}
 	}

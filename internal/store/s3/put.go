@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"sync/atomic"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -22,7 +21,9 @@ const maxSinglePut = 5 << 30
 
 // Put stores an object, in place of one that may be there.
 func (b *Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, size int64) error {
-	return b.failure(ctx, "put", key, b.put(ctx, key, body, size, minio.PutObjectOptions{ContentType: "application/octet-stream"}))
+	within, c := calling(ctx)
+	defer c.end(nil)
+	return b.failure(ctx, "put", key, c.failed(b.put(within, key, body, size, minio.PutObjectOptions{ContentType: "application/octet-stream"})))
 }
 
 // Create stores an object unless the key is taken.
@@ -34,11 +35,12 @@ func (b *Bucket) Create(ctx context.Context, key string, body []byte) error {
 	opts := minio.PutObjectOptions{ContentType: "application/json"}
 	opts.SetMatchETagExcept("*")
 	for attempt := 1; ; attempt++ {
-		var sent atomic.Int32
-		err := b.put(context.WithValue(ctx, sentKey{}, &sent), key, bytes.NewReader(body), int64(len(body)), opts)
+		within, c := calling(ctx)
+		err := c.failed(b.put(within, key, bytes.NewReader(body), int64(len(body)), opts))
+		c.end(nil)
 		switch code(err) {
 		case minio.PreconditionFailed:
-			if sent.Load() > 1 {
+			if c.puts.Load() > 1 {
 				if same, err := b.holds(ctx, key, body); same || err != nil {
 					return err
 				}
@@ -97,6 +99,11 @@ func (b *Bucket) put(ctx context.Context, key string, body io.ReadSeeker, size i
 	opts.DisableContentSha256 = true // in chunks
 	_, err = b.client.PutObject(ctx, b.name, b.prefix+key, body, size, base64.StdEncoding.EncodeToString(check.Sum(nil)), digest, opts)
 	return err
+}
+
+func md5Of(s string) string {
+	sum := md5.Sum([]byte(s))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // holds reports whether an object holds exactly these bytes.

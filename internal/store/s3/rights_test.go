@@ -1,0 +1,162 @@
+package s3_test
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/store/miniotest"
+	"github.com/gymline/gymline/internal/store/s3"
+	"github.com/gymline/gymline/internal/store/storetest"
+)
+
+// Who only reads makes no bucket, and is told that there is none.
+func TestReadingMakesNoBucket(t *testing.T) {
+	srv := miniotest.Start(t)
+	for range 2 {
+		_, err := s3.OpenExisting(t.Context(), srv.Config("absent"))
+		storetest.WantError(t, err, store.Misconfigured, `"absent"`)
+	}
+	open(t, srv.Config("there"))
+	b, err := s3.OpenExisting(t.Context(), srv.Config("there"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+}
+
+// Rights on a prefix are enough; what they lack is named.
+func TestRightsOnAPrefix(t *testing.T) {
+	srv := miniotest.Start(t)
+	open(t, srv.Config("shared"))
+	var denied atomic.Value
+	denied.Store("")
+	c := srv.Config("shared")
+	c.Prefix = "team-a"
+	b := through(t, c, func(next http.Handler) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			of := r.URL.Query().Get("prefix")
+			bucket := strings.Trim(r.URL.Path, "/") == "shared"
+			if bucket && !strings.HasPrefix(of, "team-a/") || !bucket && !strings.HasPrefix(r.URL.Path, "/shared/team-a/") || r.Method == denied.Load() {
+				answer(w, http.StatusForbidden, "AccessDenied")
+				return
+			}
+			next.ServeHTTP(w, r)
+		}
+	})
+	if err := b.Create(t.Context(), "k", []byte("x")); err != nil {
+		t.Error(err)
+	}
+	for key, err := range b.List(t.Context(), "") {
+		if err != nil || key != "k" {
+			t.Errorf("%q, %v", key, err)
+		}
+	}
+	denied.Store(http.MethodPut)
+	storetest.WantError(t, b.Put(t.Context(), "k", bytes.NewReader(nil), 0), store.Misconfigured, "s3:PutObject on shared/team-a/*")
+	denied.Store(http.MethodGet)
+	_, err := b.Get(t.Context(), "k")
+	storetest.WantError(t, err, store.Misconfigured, "s3:GetObject on shared/team-a/* and s3:ListBucket on shared for the prefix team-a/*")
+	for _, err = range b.List(t.Context(), "") {
+	}
+	storetest.WantError(t, err, store.Misconfigured, "s3:ListBucket on shared for the prefix team-a/*")
+}
+
+// A bucket that is absent, and that one may not make.
+func TestABucketThatMayNotBeMade(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			answer(w, http.StatusForbidden, "AccessDenied")
+			return
+		}
+		answer(w, http.StatusNotFound, "NoSuchBucket")
+	}))
+	t.Cleanup(srv.Close)
+	_, err := s3.Open(t.Context(), s3.Config{Endpoint: srv.URL, Bucket: "b-1", Region: "us-east-1", AccessKey: "a", SecretKey: "b"})
+	storetest.WantError(t, err, store.Misconfigured, "may not make it")
+}
+
+// Temporary keys work with the token that belongs to them, and not without it.
+func TestTemporaryKeys(t *testing.T) {
+	srv := miniotest.Start(t)
+	sts, err := credentials.NewSTSAssumeRole(srv.Endpoint, credentials.STSAssumeRoleOptions{AccessKey: srv.AccessKey, SecretKey: string(srv.SecretKey)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := sts.GetWithContext(&credentials.CredContext{Client: http.DefaultClient})
+	for err != nil && strings.Contains(err.Error(), "not initialized") { // a server that has just begun
+		select {
+		case <-t.Context().Done():
+			t.Fatal(err)
+		case <-time.After(50 * time.Millisecond):
+		}
+		keys, err = sts.GetWithContext(&credentials.CredContext{Client: http.DefaultClient})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := srv.Config("temporary")
+	c.AccessKey, c.SecretKey, c.SessionToken = keys.AccessKeyID, s3.Secret(keys.SecretAccessKey), s3.Secret(keys.SessionToken)
+	if err := open(t, c).Put(t.Context(), "k", bytes.NewReader(nil), 0); err != nil {
+		t.Error(err)
+	}
+	c.SessionToken = "another"
+	_, err = s3.Open(t.Context(), c)
+	storetest.WantError(t, err, store.Misconfigured, "session token")
+}
+
+// A pod's web identity is changed for keys, where no keys are given.
+func TestWebIdentity(t *testing.T) {
+	srv := miniotest.Start(t)
+	token := t.TempDir() + "/token"
+	if err := os.WriteFile(token, []byte("who I am"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("WebIdentityToken") != "who I am" || r.FormValue("RoleArn") != "arn:aws:iam::1:role/r" {
+			t.Errorf("asked with %v", r.Form)
+		}
+		w.Header().Set("Content-Type", "application/xml")
+		_, _ = w.Write([]byte(`<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>` +
+			srv.AccessKey + `</AccessKeyId><SecretAccessKey>` + string(srv.SecretKey) + `</SecretAccessKey><Expiration>` +
+			time.Now().Add(time.Hour).UTC().Format(time.RFC3339) + `</Expiration></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`))
+	}))
+	t.Cleanup(sts.Close)
+	t.Setenv("HOME", t.TempDir())
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", token)
+	t.Setenv("AWS_ROLE_ARN", "arn:aws:iam::1:role/r")
+	c := srv.Config("web-identity")
+	c.AccessKey, c.SecretKey, c.STS = "", "", sts.URL
+	if err := open(t, c).Put(t.Context(), "k", bytes.NewReader(nil), 0); err != nil {
+		t.Error(err)
+	}
+}
+
+// A real server says what it is, and notices damage on the way.
+func TestWhatAServerSays(t *testing.T) {
+	b := open(t, miniotest.Start(t).Config("says"))
+	versioned, err := b.Versioned(t.Context())
+	if err != nil || versioned {
+		t.Errorf("versioned: %v, %v", versioned, err)
+	}
+	if lock, err := b.Locked(t.Context()); err != nil || lock != "" {
+		t.Errorf("locked: %q, %v", lock, err)
+	}
+	if noticed, err := b.PutAltered(t.Context(), "k"); err != nil || !noticed {
+		t.Errorf("damage: %v, %v", noticed, err)
+	}
+	if at := b.Date(); time.Since(at).Abs() > time.Minute {
+		t.Errorf("its clock: %v", at)
+	}
+}
