@@ -101,7 +101,7 @@ type Batcher struct {
 	closed   bool
 	most     int                  // requests of a batch
 	asks     map[llm.Key]*ask     // not answered yet
-	tries    map[llm.Key]int      // in vain, of requests that are asked anew
+	vain     map[llm.Key]tries    // of requests that are asked anew
 	gathered []*ask               // not in a batch yet
 	bytes    int                  // of gathered
 	timer    *time.Timer          // submits what is gathered
@@ -115,11 +115,17 @@ type ask struct {
 	req     *llm.Request
 	line    []byte // of the file, until it is sent
 	callers int
-	tries   int           // batches that ended without its answer
+	tries   tries
 	failure error         // of the last try, if it was told
 	done    chan struct{} // closed with resp or err set
 	resp    *llm.Response
 	err     error
+}
+
+// Tries are batches that ended without a request's answer.
+type tries struct {
+	number int
+	beside bool // another request of one of them was answered
 }
 
 // New returns the batcher of a model, with the batches that were left open.
@@ -129,7 +135,7 @@ func New(ctx context.Context, api API, opt Options) (*Batcher, error) {
 	}
 	b := &Batcher{
 		api: api, opt: opt, notes: notes{opt.Bucket, opt.Prefix + folder}, most: opt.Requests,
-		asks: map[llm.Key]*ask{}, tries: map[llm.Key]int{}, entries: map[string]*entry{}, byKey: map[llm.Key][]*entry{},
+		asks: map[llm.Key]*ask{}, vain: map[llm.Key]tries{}, entries: map[string]*entry{}, byKey: map[llm.Key][]*entry{},
 	}
 	if err := b.recall(ctx); err != nil {
 		return nil, err
@@ -187,7 +193,7 @@ func (b *Batcher) join(ctx context.Context, req *llm.Request) (*ask, error) {
 	}
 	a := b.asks[key]
 	if a == nil {
-		a = &ask{key: key, req: req, line: line, tries: b.tries[key], done: make(chan struct{})}
+		a = &ask{key: key, req: req, line: line, tries: b.vain[key], done: make(chan struct{})}
 		b.asks[key] = a
 		b.place(a)
 	}
@@ -257,7 +263,7 @@ func (b *Batcher) answer(a *ask, resp *llm.Response, err error) {
 	}
 	delete(b.asks, a.key)
 	if _, lost := errors.AsType[lostError](err); !lost {
-		delete(b.tries, a.key)
+		delete(b.vain, a.key)
 	}
 	for _, e := range b.byKey[a.key] {
 		delete(e.waiting, a.key)

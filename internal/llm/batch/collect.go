@@ -13,7 +13,7 @@ import (
 // A tally is what a reading of a batch's files found.
 type tally struct {
 	lines   map[llm.Key]bool // requests that have one
-	answers int              // lines that are one
+	answers int              // lines that are one, by their status
 	missing error            // a file that is named and not there
 }
 
@@ -58,6 +58,7 @@ func (b *Batcher) collect(e *entry) (again bool, err error) {
 	}
 	var lost, unanswered []*ask
 	for _, a := range rest {
+		a.tries.beside = a.tries.beside || e.given
 		if billed && !found.lines[a.key] {
 			lost = append(lost, a)
 		} else {
@@ -139,7 +140,7 @@ func (b *Batcher) take(e *entry, left map[llm.Key]*ask) []*ask {
 func (b *Batcher) tryAgain(e *entry, rest []*ask) {
 	var more []*ask
 	for _, a := range rest {
-		if a.tries++; a.tries < maxTries {
+		if a.tries.number++; a.tries.number < maxTries {
 			more = append(more, a)
 			continue
 		}
@@ -156,11 +157,17 @@ func (b *Batcher) tryAgain(e *entry, rest []*ask) {
 	b.again(more)
 }
 
-// enough is the end of a request that was asked as often as may be.
+// enough is the end of a request that was asked as often as may be. Where others
+// were answered beside it only the one fails, unless the provider is overloaded;
+// else the provider does.
 func (b *Batcher) enough(a *ask, e *entry, last *llm.Error) error {
-	return fault.New(fault.Temporary, &llm.Error{Model: b.opt.Model, Status: last.Status, Code: last.Code, Class: llm.Retryable, Billed: last.Billed,
-		Err: fmt.Errorf("no answer from %d batches, the last of them %s (%s): %w", a.tries, e.id, e.last.Status, last.Err)},
-		"see at the provider what became of these batches, then run again: finished work is kept")
+	out := &llm.Error{Model: b.opt.Model, Status: last.Status, Code: last.Code, Class: llm.Retryable, Billed: last.Billed,
+		Err: fmt.Errorf("no answer from %d batches, the last of them %s (%s): %w", a.tries.number, e.id, e.last.Status, last.Err)}
+	if alone := (last.Status < 400 || last.Status >= 500) && !last.Overload(); alone && a.tries.beside {
+		out.Class, out.Err = llm.Refused, fmt.Errorf("%w, while other requests were answered", out.Err)
+		return out
+	}
+	return fault.New(fault.Temporary, out, "see at the provider what became of these batches, then run again: finished work is kept")
 }
 
 // cancelled is what becomes of the requests that a batch had not answered when

@@ -72,6 +72,36 @@ func TestNeverAnswered(t *testing.T) {
 	})
 }
 
+// A request that never has an answer while others do fails alone, and ends no run.
+func TestNeverAnsweredAlone(t *testing.T) {
+	for fate, silent := range map[string]bool{"503": true, "500": true, "429": false} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLab(t)
+			l.api.Fate = func(batch, i int) string {
+				if batch > 0 || i == 0 {
+					return fate
+				}
+				return ""
+			}
+			p := l.start()
+			failed := 0
+			for _, err := range p.all(t.Context(), t, "q", 3) {
+				if err == nil {
+					continue
+				}
+				failed++
+				if e, ok := errors.AsType[*llm.Error](err); !ok || e.Silent() != silent || !silent && fault.Code(err) != fault.Temporary {
+					t.Errorf("%s: %v", fate, err)
+				}
+			}
+			p.stop(t)
+			if failed != 1 || l.api.Count() != maxTries {
+				t.Errorf("%s: %d failed, in %d batches", fate, failed, l.api.Count())
+			}
+		})
+	}
+}
+
 // A line that was denied ends the run that waited for it. One that comes later
 // asks that line anew, and uses the others.
 func TestDeniedLine(t *testing.T) {

@@ -28,6 +28,7 @@ type entry struct {
 	file    string // of its requests, at the provider, where it was made here
 	missed  int    // looks in a row that did not show it, or all its answers
 	overdue int    // looks beyond its deadline
+	given   bool   // somebody was answered from it
 
 	waiting   map[llm.Key]*ask
 	barren    map[llm.Key]bool // it has no answer to these that is worth keeping

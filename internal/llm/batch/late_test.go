@@ -211,7 +211,7 @@ func TestLineNeverShows(t *testing.T) {
 		beside()
 		_, err := p.Chat(t.Context(), question("q 0"))
 		wg.Wait()
-		if fault.Code(err) != fault.Temporary || paid != maxTries || asked != maxTries {
+		if e, ok := errors.AsType[*llm.Error](err); !ok || !e.Silent() || paid != maxTries || asked != maxTries {
 			t.Errorf("asked in %d batches, paid for %d times, want %d: %v", asked, paid, maxTries, err)
 		}
 		p.stop(t)

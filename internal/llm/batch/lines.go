@@ -124,8 +124,12 @@ func (b *Batcher) read(e *entry, file string, left map[llm.Key]*ask, found *tall
 				found.answers++
 			}
 			found.lines[r.key] = true
-			if a := left[r.key]; a != nil && b.decide(e, a, r) {
-				delete(left, r.key)
+			if a := left[r.key]; a != nil {
+				answered, done := b.decide(e, a, r)
+				e.given = e.given || answered
+				if done {
+					delete(left, r.key)
+				}
 			}
 			return b.ctx.Err()
 		})
@@ -138,17 +142,17 @@ func (b *Batcher) read(e *entry, file string, left map[llm.Key]*ask, found *tall
 
 // decide answers an ask, unless it is to be asked again: after a failure that may
 // pass, or one that a person may have mended since, such as a want of credit.
-func (b *Batcher) decide(e *entry, a *ask, r result) bool {
+func (b *Batcher) decide(e *entry, a *ask, r result) (answered, done bool) {
 	resp, err := b.api.Answer(b.ctx, r.status, r.body)
 	if err != nil {
 		if f := turnedDown(err); f == nil || f.Class == llm.Denied && !e.watched {
 			a.failure = err
-			return false
+			return false, false
 		}
 		b.mu.Lock()
 		b.drop(e, []llm.Key{a.key}) // nothing of it is billed
 		b.mu.Unlock()
 	}
 	b.answer(a, resp, err)
-	return true
+	return err == nil, true
 }

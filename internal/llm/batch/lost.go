@@ -34,12 +34,12 @@ func (a anew) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error)
 func (b *Batcher) lose(e *entry, asks []*ask, how string) {
 	for _, a := range asks {
 		err := &llm.Error{Model: b.opt.Model, Code: "answer_lost", Class: llm.Retryable, Billed: true, Err: fmt.Errorf("it %s", how)}
-		if a.tries++; a.tries >= maxTries {
+		if a.tries.number++; a.tries.number >= maxTries {
 			b.answer(a, nil, b.enough(a, e, err))
 			continue
 		}
 		b.mu.Lock()
-		b.tries[a.key] = a.tries
+		b.vain[a.key] = a.tries
 		b.mu.Unlock()
 		b.answer(a, nil, lostError{err})
 	}
