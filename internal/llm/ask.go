@@ -53,6 +53,9 @@ func Ask[T any](ctx context.Context, c Chatter, req *Request, repairs int, check
 			return v, nil
 		}
 		if try >= repairs {
+			if why := resp.FinishReason; why != "" && why != "stop" && why != Length {
+				err = fmt.Errorf("%w (finish reason %q)", err, why)
+			}
 			return nil, &Malformed{Schema: req.Schema.Name, Raw: resp.Content, Err: err}
 		}
 		said := resp.Content

@@ -182,11 +182,10 @@ func TestAskNamesWhereAnAnswerStands(t *testing.T) {
 	}
 }
 
-// TestReasoningIsReadOnce: no text takes a time that grows with its square. It
-// would be minutes.
+// TestReasoningIsReadOnce: no text takes a time that grows with its square.
 func TestReasoningIsReadOnce(t *testing.T) {
 	for _, part := range []string{"<think>", "</think>", "[THINK]", "[/THINK]", `{"`, `{"a":1}</think>`, "<|channel|>final<|message|>", "[", "◁", "<", "{\"</think>", "◁think▷{"} {
-		_, _ = read[verdict](&Response{Content: strings.Repeat(part, 50_000)}, nil)
+		_, _ = read[verdict](&Response{Content: strings.Repeat(part, 20_000)}, nil)
 	}
 }
 
@@ -201,6 +200,17 @@ func TestAskGivesUp(t *testing.T) {
 		if n := len(c.asked[repairs].Messages); n != 2+2*repairs {
 			t.Errorf("%d repairs: the last request has %d messages", repairs, n)
 		}
+	}
+}
+
+// TestAskTellsAnOddFinish, in the error alone: a repair is the same whatever the
+// provider says.
+func TestAskTellsAnOddFinish(t *testing.T) {
+	odd := Response{Content: "none", FinishReason: "tool_calls"}
+	c := &talker{answers: []Response{odd, odd}}
+	_, err := Ask[verdict](t.Context(), c, question(), 1, nil)
+	if err == nil || !strings.Contains(err.Error(), `no JSON object (finish reason "tool_calls")`) || strings.Contains(c.asked[1].Messages[3].Content, "tool_calls") {
+		t.Errorf("%v, asked %q", err, c.asked[1].Messages[3].Content)
 	}
 }
 

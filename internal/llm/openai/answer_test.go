@@ -206,13 +206,13 @@ func FuzzAnswer(f *testing.F) {
 		f.Add(200, body)
 		f.Add(400, body)
 	}
+	b, err := NewBatches(llm.Model{Name: "gpt", BaseURL: "http://localhost/v1", Model: "m"}, Access{Key: NewKey(canary)}, NewHTTPClient())
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		if status < 200 || status > 599 {
 			return
-		}
-		b, err := NewBatches(llm.Model{Name: "gpt", BaseURL: "http://localhost/v1", Model: "m"}, Access{Key: NewKey(canary)}, NewHTTPClient())
-		if err != nil {
-			t.Fatal(err)
 		}
 		resp, err := b.Answer(t.Context(), status, []byte(body+canary))
 		if err == nil {
