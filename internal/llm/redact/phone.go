@@ -177,6 +177,7 @@ var forms = sync.OnceValue(func() []form { // few commands need them
 
 // phone is the longest beginning of the groups that is a number.
 func (g *groups) phone() (int, int) {
+	named := g.named()
 	for n := g.n; n > 0; n-- {
 		if !mayFollow(g.text[g.to[n-1]:]) {
 			continue
@@ -185,7 +186,7 @@ func (g *groups) phone() (int, int) {
 		for i := range n {
 			digits += g.to[i] - g.from[i]
 		}
-		if g.formed(n, digits) || digits >= minNumber && g.named() {
+		if g.formed(n, digits) || digits >= minNumber && named {
 			start, end := g.start, g.to[n-1]
 			if g.text[start] == '(' && strings.IndexByte(g.text[start:end], ')') < 0 {
 				start++ // a parenthesis around all of it
@@ -200,7 +201,9 @@ func (g *groups) phone() (int, int) {
 func (g *groups) formed(n, digits int) bool {
 	number := g.text[g.start:g.to[n-1]]
 	lead := strings.TrimLeft(number, "(")[0]
-	for _, f := range forms() {
+	list := forms()
+	for i := range list {
+		f := &list[i]
 		if digits >= f.least && digits <= f.most && strings.IndexByte(f.lead, lead) >= 0 && f.shape.MatchString(number) && (f.unless == nil || !f.unless.MatchString(number)) {
 			return !f.pairs || !g.ofBytes(n)
 		}
