@@ -14,7 +14,7 @@ const Timeout = 10 * time.Minute
 func NewHTTPClient() *http.Client {
 	return &http.Client{
 		Timeout: Timeout,
-		Transport: &http.Transport{
+		Transport: patient{silence: Silence, Transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
 			DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 			TLSHandshakeTimeout:    10 * time.Second,
@@ -25,6 +25,6 @@ func NewHTTPClient() *http.Client {
 			// dial anew for almost every call.
 			MaxIdleConnsPerHost: 4096,
 			IdleConnTimeout:     90 * time.Second,
-		},
+		}},
 	}
 }

@@ -43,7 +43,7 @@ func TestWhatKeepsACallFromItsServer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			client := NewHTTPClient()
 			defer client.CloseIdleConnections()
-			client.Transport.(*http.Transport).Proxy = func(*http.Request) (*url.URL, error) {
+			client.Transport.(patient).Proxy = func(*http.Request) (*url.URL, error) {
 				if tt.proxy == "" {
 					return nil, nil
 				}
