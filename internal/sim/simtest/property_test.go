@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -149,6 +150,17 @@ func FuzzProviders(f *testing.F) {
 	f.Fuzz(func(t *testing.T, dialect uint8, sequence []byte, tokens uint16) {
 		d := simtest.Dialects[int(dialect)%len(simtest.Dialects)]
 		p := &simtest.Provider{Dialect: d, Key: key}
+		var faulty atomic.Bool
+		p.Fault = func(n int64) *simtest.Fault { // half of them answer, or else one for ever
+			if len(sequence) == 0 || !faulty.Load() {
+				return nil
+			}
+			k := int(sequence[n%int64(len(sequence))])
+			if len(sequence) > 1 && k >= 128 {
+				return nil
+			}
+			return &simtest.Faults[k%len(simtest.Faults)]
+		}
 		s := httptest.NewServer(p)
 		defer s.Close()
 
@@ -159,16 +171,7 @@ func FuzzProviders(f *testing.F) {
 		want, planned := outputs(t, calm)
 		p.Calls.Store(0)
 		p.Billed.Store(0)
-		p.Fault = func(n int64) *simtest.Fault { // half of them answer, or else one for ever
-			if len(sequence) == 0 {
-				return nil
-			}
-			k := int(sequence[n%int64(len(sequence))])
-			if len(sequence) > 1 && k >= 128 {
-				return nil
-			}
-			return &simtest.Faults[k%len(simtest.Faults)]
-		}
+		faulty.Store(true)
 		b := newBench(t, d, s.URL)
 		res, err := b.run(t, float64(tokens))
 		switch code := fault.Code(err); {
@@ -189,7 +192,7 @@ func FuzzProviders(f *testing.F) {
 		if billed := float64(p.Billed.Load()); tokens > 0 && billed > float64(tokens)+inFlight*most {
 			t.Errorf("%s: %v tokens are billed, and the budget is %d", d.Name, billed, tokens)
 		}
-		p.Fault = nil
+		faulty.Store(false)
 		res, err = b.run(t, 0)
 		if err != nil {
 			t.Fatalf("%s, after the faults: %v", d.Name, err)
