@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/dataset"
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
@@ -54,7 +55,23 @@ type textPrinter struct {
 	scores *metrics.Evaluation
 }
 
+// exportWarnings adds to a run's end what must be known of its export.
+func exportWarnings(ctx context.Context, st *store.Store, p *plan.Plan, ended *progress.Event) error {
+	if p.Step(plan.JobExport) == nil {
+		return nil
+	}
+	var m dataset.Manifest
+	if err := run.ReadOutput(ctx, st, store.RunID(ended.Run), plan.JobExport, plan.ManifestOutput, &m); err != nil {
+		return err
+	}
+	ended.Warnings = m.Warnings()
+	return nil
+}
+
 func (t *textPrinter) results(ctx context.Context, st *store.Store, p *plan.Plan, ended *progress.Event) error {
+	if err := exportWarnings(ctx, st, p, ended); err != nil {
+		return err
+	}
 	if p.Step(plan.JobEvaluate) != nil {
 		t.scores = new(metrics.Evaluation)
 		if err := run.ReadOutput(ctx, st, store.RunID(ended.Run), plan.JobEvaluate, plan.MetricsOutput, t.scores); err != nil {
@@ -80,6 +97,12 @@ func (t *textPrinter) end(ctx context.Context, ended progress.Event, err error) 
 		fmt.Fprintln(t.edge.Stdout)
 		cli.WriteF1Table(t.edge.Stdout, t.scores)
 	}
+	if len(ended.Warnings) > 0 {
+		fmt.Fprintln(t.edge.Stdout)
+	}
+	for _, warning := range ended.Warnings {
+		fmt.Fprintf(t.edge.Stdout, "! %s\n", warning)
+	}
 	_, writeErr := fmt.Fprintf(t.edge.Stdout, "\nrun     %s\n", ended.Run)
 	if ended.Report != "" && writeErr == nil {
 		_, writeErr = fmt.Fprintf(t.edge.Stdout, "report  %s\n", ended.Report)
@@ -94,7 +117,10 @@ type jsonPrinter struct {
 	edge *cli.Edge
 }
 
-func (j *jsonPrinter) results(ctx context.Context, st *store.Store, _ *plan.Plan, ended *progress.Event) error {
+func (j *jsonPrinter) results(ctx context.Context, st *store.Store, p *plan.Plan, ended *progress.Event) error {
+	if err := exportWarnings(ctx, st, p, ended); err != nil {
+		return err
+	}
 	saveReport(ctx, j.edge, st, ended)
 	return nil
 }

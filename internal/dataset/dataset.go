@@ -3,8 +3,11 @@
 package dataset
 
 import (
+	"fmt"
+
 	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // A Manifest describes an export; docs/export.md explains its fields. Lineage
@@ -77,6 +80,27 @@ type Tokens struct {
 	Cutoff   int            `json:"cutoff"`   // tokens, as the recipes set it
 	Longest  int            `json:"longest"`  // estimated tokens of the longest row
 	Over     map[string]int `json:"over"`     // rows expected above the cutoff, by split
+}
+
+// Warnings say in plain words what a trainer would do to the rows.
+func (m *Manifest) Warnings() []string {
+	var list []string
+	for _, s := range m.Sets {
+		over, all := 0, 0
+		for _, n := range s.Tokens.Over {
+			over += n
+		}
+		for _, bySplit := range s.Classes {
+			for _, n := range bySplit {
+				all += n
+			}
+		}
+		if over > 0 {
+			list = append(list, fmt.Sprintf("%s: %s of %s are longer than the %s tokens that the recipes allow (the longest has about %s), and trainers cut or drop them: raise cutoff_len and max_length, or set export.maxHistory or export.overlong",
+				s.Name, text.Count(over), text.Plural(all, "row"), text.Count(s.Tokens.Cutoff), text.Count(s.Tokens.Longest)))
+		}
+	}
+	return list
 }
 
 // A File describes one file.

@@ -171,6 +171,7 @@ type Export struct {
 	Sets       []string `json:"sets" default:"agent,reward" enum:"agent,reward" doc:"agent teaches proposing tasks, reward teaches judging them."`
 	Validation float64  `json:"validation" default:"0.1" min:"0" below:"1" doc:"Share of the traces that is held out for validation."`
 	MaxHistory int      `json:"maxHistory" default:"0" min:"0" max:"100000" doc:"Newest events that a prompt keeps; 0 keeps all."`
+	Overlong   string   `json:"overlong,omitempty" enum:"keep,drop,fail" doc:"What is done with rows that are longer than the recipes allow (4096 tokens), which trainers cut or drop: keep, the default, writes them and warns; drop leaves them out; fail ends the step."`
 }
 
 // Train configures one hand-off of the export to a trainer.

@@ -37,10 +37,11 @@ const Unusable = "That answer cannot be used"
 // reason, in conversation, at most repairs times; then the error is a *Malformed.
 // So it is at once for one without a text whose provider put something elsewhere:
 // asking again does not mend a server.
+// Control tokens of chat templates are taken apart in all that is sent.
 // req is not modified, and no repair is left in the caller's history.
 func Ask[T any](ctx context.Context, c Chatter, req *Request, repairs int, check func(*T) error) (*T, error) {
 	for try := 0; ; try++ {
-		resp, err := c.Chat(ctx, req)
+		resp, err := c.Chat(ctx, withoutControl(req))
 		if err != nil {
 			return nil, err
 		}

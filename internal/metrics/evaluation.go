@@ -80,6 +80,9 @@ type Candidate struct {
 	// Failed is how many answers stayed malformed after every repair: no
 	// proposal reached the user, so they count as silence too.
 	Failed int `json:"failed"`
+	// Control is how many proposals and events hold control tokens of chat
+	// templates, which models were sent taken apart.
+	Control int `json:"controlTokens,omitempty"`
 	// Proposals is how many single proposals the judge ruled on, and Acceptance
 	// the share that it accepted. Of several after one event it rules on those up
 	// to the first that it accepts, so with one task a turn this is the precision.

@@ -137,6 +137,9 @@ type Export struct {
 	Validation float64 `json:"validation"`
 	// MaxHistory bounds the events of a prompt; older ones are left out and the row counts as truncated. 0: no bound.
 	MaxHistory int `json:"maxHistory"`
+	// Overlong is what is done with rows that are longer than the recipes allow:
+	// "drop" or "fail"; "" keeps them.
+	Overlong string `json:"overlong,omitempty"`
 	// Candidates is how many tasks the agent's prompt allows, as in Generate.
 	Candidates int `json:"candidates"`
 }

@@ -189,6 +189,9 @@ func (b *builder) export(x *experiment.Export) {
 	if g := b.e.Spec.Generate; g != nil && x.Data.Gym {
 		p.Candidates = g.Candidates
 	}
+	if x.Overlong != "keep" {
+		p.Overlong = x.Overlong
+	}
 	b.step(plan.JobExport, 1, b.share(p, []*plan.File{p.ProactiveBench, p.Benchmark}), b.episodes(x.Data)...)
 }
 

@@ -60,7 +60,8 @@ type Event struct {
 	Cause     string      `json:"cause,omitempty"`
 	Hint      string      `json:"hint,omitempty"`
 	Steps     []StepShape `json:"steps,omitempty"`
-	Report    string      `json:"report,omitempty"` // with RunEnded: the HTML report's path
+	Warnings  []string    `json:"warnings,omitempty"` // with RunEnded: what its results do not say by themselves
+	Report    string      `json:"report,omitempty"`   // with RunEnded: the HTML report's path
 }
 
 // Because returns the event with why what it tells of came to be.

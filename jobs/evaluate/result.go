@@ -3,6 +3,7 @@ package evaluate
 import (
 	"crypto/sha256"
 
+	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/trace"
 )
@@ -22,6 +23,7 @@ type scored struct {
 	simulated           bool
 	unanswered, failed  int
 	proposals, accepted int // that the judge ruled on, and accepted
+	control             int // proposals and events with a control token
 	training            *trace.JudgeTraining
 	events              []identity // the zero one: not judged
 }
@@ -46,6 +48,11 @@ func (r *result) add(line *trace.JudgedTrace) {
 		if len(turn.Proposals) > 0 {
 			rows, yes := turn.Rows()
 			s.proposals, s.accepted = s.proposals+rows, s.accepted+yes
+		}
+		for _, text := range append([]string{turn.Event.Text}, turn.Proposals...) {
+			if llm.HasControl(text) {
+				s.control++
+			}
 		}
 		if turn.Judgement != nil {
 			s.events[i] = identify(turn.Event)

@@ -48,6 +48,7 @@ func candidate(t *job.Task, params plan.Evaluate, r result) metrics.Candidate {
 		c.Simulated = c.Simulated || tr.simulated
 		c.Unanswered += tr.unanswered
 		c.Failed += tr.failed
+		c.Control += tr.control
 		c.Proposals += tr.proposals
 		accepted += tr.accepted
 		domain := cmp.Or(tr.domain, noDomain)

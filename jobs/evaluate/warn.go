@@ -17,26 +17,32 @@ func warnings(e *metrics.Evaluation) []string {
 	if e.Unjudged > 0 {
 		list = append(list, fmt.Sprintf("%d of %d events have no verdict and nobody is scored on them", e.Unjudged, e.Unjudged+e.Events))
 	}
-	var unanswered, failed []string
-	for _, c := range e.Candidates {
-		if c.Unanswered > 0 {
-			unanswered = append(unanswered, fmt.Sprintf("%s %d", c.Name, c.Unanswered))
-		}
-		if c.Failed > 0 {
-			failed = append(failed, fmt.Sprintf("%s %d", c.Name, c.Failed))
-		}
+	if unanswered := perCandidate(e, func(c metrics.Candidate) int { return c.Unanswered }); unanswered != "" {
+		list = append(list, fmt.Sprintf("events without a recorded answer count as silence: %s of %d", unanswered, e.Events+e.Unjudged))
 	}
-	if unanswered != nil {
-		list = append(list, fmt.Sprintf("events without a recorded answer count as silence: %s of %d", strings.Join(unanswered, ", "), e.Events+e.Unjudged))
+	if failed := perCandidate(e, func(c metrics.Candidate) int { return c.Failed }); failed != "" {
+		list = append(list, fmt.Sprintf("events with an answer that could not be used count as silence: %s of %d", failed, e.Events+e.Unjudged))
 	}
-	if failed != nil {
-		list = append(list, fmt.Sprintf("events with an answer that could not be used count as silence: %s of %d", strings.Join(failed, ", "), e.Events+e.Unjudged))
+	if control := perCandidate(e, func(c metrics.Candidate) int { return c.Control }); control != "" {
+		list = append(list, "proposals or events hold control tokens of chat templates, and were sent with them taken apart: "+control)
 	}
 	list = append(list, aboutJudge(e)...)
 	if e.Simulated {
 		list = append(list, "simulated: a stand-in answered or judged, so the scores say nothing about any real model")
 	}
 	return list
+}
+
+// perCandidate lists the candidates that have some of what is counted; "" when
+// none has.
+func perCandidate(e *metrics.Evaluation, count func(metrics.Candidate) int) string {
+	var list []string
+	for _, c := range e.Candidates {
+		if n := count(c); n > 0 {
+			list = append(list, fmt.Sprintf("%s %d", c.Name, n))
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 // farApart is a difference of acceptance rates that sampling does not explain.

@@ -21,7 +21,7 @@ import (
 
 // Format is the version of this job's outputs, whose rows are made of the
 // project's prompts.
-const Format = 10*prompt.Formats + prompt.Version
+const Format = 11*prompt.Formats + prompt.Version
 
 // The causes of rows that are left out, beside those of trace.Turn.Unjudged;
 // docs/export.md explains each.
@@ -32,6 +32,15 @@ const (
 	causeSameTurn  = "its turn is exported from another row"
 	causeDuplicate = "duplicate of an earlier row"
 	causeControl   = "its text holds a control token of a chat template"
+)
+
+// causeOverlong is why export.overlong: drop leaves out a row.
+var causeOverlong = fmt.Sprintf("longer than the %d tokens that the recipes allow, as estimated", cutoff)
+
+// What is done with rows that the recipes' trainers would cut.
+const (
+	overlongDrop = "drop" // they are left out
+	overlongFail = "fail" // the step fails
 )
 
 // controlToken matches what tokenizers of both families read as structure
@@ -125,6 +134,8 @@ func newExporter(t *job.Task, p plan.Export) (*exporter, error) {
 		return nil, configuration(errors.New("no set is asked for"))
 	case p.Validation < 0 || p.Validation >= 1:
 		return nil, configuration(fmt.Errorf("validation %g: want a share of at least 0 and below 1", p.Validation))
+	case p.Overlong != "" && p.Overlong != overlongDrop && p.Overlong != overlongFail:
+		return nil, configuration(fmt.Errorf("overlong %q: want %s or %s", p.Overlong, overlongDrop, overlongFail))
 	case p.Candidates < 1 || p.MaxHistory < 0:
 		return nil, configuration(fmt.Errorf("candidates %d, maxHistory %d: want at least 1 and 0", p.Candidates, p.MaxHistory))
 	}
@@ -223,6 +234,8 @@ func (e *exporter) settle(set *set, split string, o outcome) (int, error) {
 			row.Cause = causeControl
 		case e.seen[digest]:
 			row.Cause = causeDuplicate
+		case e.params.Overlong == overlongDrop && tokens(o.messages) > cutoff:
+			row.Cause = causeOverlong
 		default:
 			e.seen[digest] = true
 			row.State, row.Yields = rows.Accepted, 1

@@ -2,9 +2,11 @@ package finetuneexport
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/gymline/gymline/internal/dataset"
 	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/store"
 )
 
 // files are the outputs in order of creation.
@@ -100,6 +102,17 @@ func (l *files) begin(targets []target, set, split string) []*file {
 		list[i] = l.add(f)
 	}
 	return list
+}
+
+// digest ends the writing of a file and returns the digest of its bytes.
+func (l *files) digest(path string) (store.Digest, error) {
+	for _, f := range l.list {
+		if f.info.Path == path {
+			digest, _, err := f.out.Sum()
+			return digest, err
+		}
+	}
+	return "", fmt.Errorf("output %s: it was not written", path)
 }
 
 // infos describes the files written so far, and ends the writing of them.

@@ -43,17 +43,23 @@ func (e *exporter) finish() error {
 				"generate more sessions, add data, or lower export.validation")
 		}
 	}
+	m := e.manifest()
+	if over := m.Warnings(); len(over) > 0 && e.params.Overlong == overlongFail {
+		return fault.New(fault.Permanent, fmt.Errorf("finetune-export: %s", strings.Join(over, "; ")), "export.overlong is fail: drop leaves such rows out, keep leaves them to the trainer")
+	}
 	for _, to := range e.targets {
 		if err := e.recipes(to); err != nil {
 			return err
 		}
 	}
-	m := e.manifest()
 	card := e.files.create(cardFile, markdown)
-	if err := cards().ExecuteTemplate(card, "export", e.card(m)); err != nil {
+	about, err := e.card(m)
+	if err != nil {
+		return err
+	}
+	if err := cards().ExecuteTemplate(card, "export", about); err != nil {
 		return fmt.Errorf("output %s: %w", cardFile, err)
 	}
-	var err error
 	if m.Files, err = e.files.infos(); err != nil {
 		return err
 	}
@@ -87,24 +93,36 @@ func (e *exporter) recipes(to target) error {
 	}
 	f := e.files.create(to.folder()+"/"+to.trainer.index, to.trainer.indexType)
 	f.info.Trainer, f.info.Family = to.trainer.name, to.family.name
-	if err := to.trainer.writeIndex(f, e.dataFiles(to)); err != nil {
+	list, err := e.dataFiles(to)
+	if err != nil {
+		return err
+	}
+	if err := to.trainer.writeIndex(f, list); err != nil {
 		return fmt.Errorf("output %s: %w", f.info.Path, err)
 	}
 	return nil
 }
 
-func (e *exporter) dataFiles(to target) []dataSet {
+func (e *exporter) dataFiles(to target) ([]dataSet, error) {
 	var list []dataSet
 	for _, s := range e.sets {
 		d := dataSet{Name: s.Name}
+		var digests []string
 		for _, split := range []string{train, validation} {
-			if written(s.Set, split) > 0 {
-				d.Files = append(d.Files, dataFile{split, to.dataFile(s.Name, split)})
+			if written(s.Set, split) == 0 {
+				continue
 			}
+			digest, err := e.files.digest(to.dataPath(s.Name, split))
+			if err != nil {
+				return nil, err
+			}
+			digests = append(digests, split+" sha256:"+string(digest))
+			d.Files = append(d.Files, dataFile{split, to.dataFile(s.Name, split)})
 		}
+		d.Content = strings.Join(digests, ", ")
 		list = append(list, d)
 	}
-	return list
+	return list, nil
 }
 
 func (e *exporter) manifest() *dataset.Manifest {
@@ -141,7 +159,7 @@ type card struct {
 	Commands []string // each starts one training
 }
 
-func (e *exporter) card(m *dataset.Manifest) card {
+func (e *exporter) card(m *dataset.Manifest) (card, error) {
 	c := card{Manifest: m}
 	n := 0
 	for _, s := range e.sets {
@@ -149,7 +167,11 @@ func (e *exporter) card(m *dataset.Manifest) card {
 	}
 	c.Size = sizeClass(n)
 	for _, to := range e.targets {
-		for _, d := range e.dataFiles(to) {
+		list, err := e.dataFiles(to)
+		if err != nil {
+			return c, err
+		}
+		for _, d := range list {
 			c.Commands = append(c.Commands, to.trainer.command+" "+to.recipePath(d.Name))
 			d.Name = to.label() + "-" + d.Name
 			for i := range d.Files {
@@ -158,7 +180,7 @@ func (e *exporter) card(m *dataset.Manifest) card {
 			c.Configs = append(c.Configs, d)
 		}
 	}
-	return c
+	return c, nil
 }
 
 // sizeClass is the tag that Hugging Face lists a data set of n rows under.

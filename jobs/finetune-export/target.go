@@ -59,6 +59,9 @@ type trainer struct {
 type dataSet struct {
 	Name  string
 	Files []dataFile
+	// Content tells the files by their digests. Hugging Face's loader keeps what it
+	// has prepared by what a card says, not by what its files hold.
+	Content string
 }
 
 // A dataFile holds one split of a set.

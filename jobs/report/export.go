@@ -44,6 +44,9 @@ func export(ctx context.Context, t *job.Task, d *page.Data) error {
 			fact(set+" in benchmark", "%s kept", text.Count(b.Kept[set]))
 		}
 	}
+	for _, warning := range m.Warnings() {
+		fact("too long", "%s", warning)
+	}
 	var trainers, families []string
 	for _, f := range m.Files {
 		trainers, families = add(trainers, f.Trainer), add(families, f.Family)
