@@ -284,7 +284,7 @@ func (l *lab) refuseFirst() {
 	l.t.Helper()
 	l.api.Fate = func(batch, _ int) string {
 		if batch == 0 {
-			return "400"
+			return "413"
 		}
 		return ""
 	}

@@ -102,6 +102,8 @@ type Batcher struct {
 	most     int                  // requests of a batch
 	asks     map[llm.Key]*ask     // not answered yet
 	vain     map[llm.Key]tries    // of requests that are asked anew
+	answered bool                 // some request was
+	refusals int                  // before that, for what may be wrong with all requests
 	gathered []*ask               // not in a batch yet
 	bytes    int                  // of gathered
 	timer    *time.Timer          // submits what is gathered
@@ -271,6 +273,7 @@ func (b *Batcher) answer(a *ask, resp *llm.Response, err error) {
 	if e, ok := errors.AsType[*llm.Error](err); a.callers > 0 && (resp != nil || ok && e.Class == llm.Refused) {
 		delete(b.byKey, a.key) // the ledger has it from here on
 	}
+	b.answered = b.answered || resp != nil
 	a.resp, a.err = resp, err
 	close(a.done)
 }

@@ -15,6 +15,7 @@ type tally struct {
 	lines   map[llm.Key]bool // requests that have one
 	answers int              // lines that are one, by their status
 	missing error            // a file that is named and not there
+	refused map[llm.Key]*llm.Error
 }
 
 // collect answers those who wait for an ended batch now. It is to be called
@@ -29,7 +30,7 @@ func (b *Batcher) collect(e *entry) (again bool, err error) {
 	b.mu.Lock()
 	left := maps.Clone(e.waiting)
 	b.mu.Unlock()
-	found := tally{lines: map[llm.Key]bool{}}
+	found := tally{lines: map[llm.Key]bool{}, refused: map[llm.Key]*llm.Error{}}
 	for _, file := range []string{e.last.Output, e.last.Errors} {
 		if file == "" {
 			continue
@@ -45,6 +46,7 @@ func (b *Batcher) collect(e *entry) (again bool, err error) {
 		return true, nil
 	}
 	b.opt.Log.Info("batch ended", "model", b.opt.Model, "batch", e.id, "status", e.last.Status, "requests", len(e.keys), "unanswered", len(left))
+	b.turnDown(e, left, found.refused)
 	billed := e.billed(&found)
 	cancelled := e.last.Status == llm.BatchCancelled && e.watched
 	if billed && len(found.lines) == 0 && len(left) > 0 && !e.adopted && !cancelled {

@@ -72,6 +72,41 @@ func TestNeverAnswered(t *testing.T) {
 	})
 }
 
+// When nothing was ever answered, what is refused for no text of its own is the
+// set-up's fault, and ends the run; once something was, it is a row's.
+func TestRefusedAll(t *testing.T) {
+	for name, c := range map[string]struct{ answered, rows, code int }{
+		"all": {0, 5, fault.Config}, "too few to tell": {0, 2, fault.Permanent}, "all but one": {1, 5, fault.Permanent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(t)
+				l.api.Fate = func(_, i int) string {
+					if i < c.answered {
+						return ""
+					}
+					return "400"
+				}
+				p := l.start()
+				failed := 0
+				for _, err := range p.all(t.Context(), t, "q", c.rows) {
+					if err != nil {
+						failed++
+						if fault.Code(err) != c.code {
+							t.Errorf("exit code %d, want %d: %v", fault.Code(err), c.code, err)
+						}
+					}
+				}
+				if failed != c.rows-c.answered {
+					t.Errorf("%d failed", failed)
+				}
+				p.stop(t)
+				l.batches(1, 0)
+			})
+		})
+	}
+}
+
 // A request that never has an answer while others do fails alone, and ends no run.
 func TestNeverAnsweredAlone(t *testing.T) {
 	for fate, silent := range map[string]bool{"503": true, "500": true, "429": false} {
@@ -140,7 +175,7 @@ func TestRefusedTwice(t *testing.T) {
 		l := newLab(t)
 		l.api.Fate = func(batch, _ int) string {
 			if batch < 2 {
-				return "400"
+				return "413"
 			}
 			return ""
 		}

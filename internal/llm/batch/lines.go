@@ -125,7 +125,7 @@ func (b *Batcher) read(e *entry, file string, left map[llm.Key]*ask, found *tall
 			}
 			found.lines[r.key] = true
 			if a := left[r.key]; a != nil {
-				answered, done := b.decide(e, a, r)
+				answered, done := b.decide(e, a, r, found)
 				e.given = e.given || answered
 				if done {
 					delete(left, r.key)
@@ -142,17 +142,21 @@ func (b *Batcher) read(e *entry, file string, left map[llm.Key]*ask, found *tall
 
 // decide answers an ask, unless it is to be asked again: after a failure that may
 // pass, or one that a person may have mended since, such as a want of credit.
-func (b *Batcher) decide(e *entry, a *ask, r result) (answered, done bool) {
+// A refusal that may be about all requests alike is put off until all are read.
+func (b *Batcher) decide(e *entry, a *ask, r result, found *tally) (answered, done bool) {
 	resp, err := b.api.Answer(b.ctx, r.status, r.body)
 	if err != nil {
-		if f := turnedDown(err); f == nil || f.Class == llm.Denied && !e.watched {
+		switch f := turnedDown(err); {
+		case f == nil || f.Class == llm.Denied && !e.watched:
 			a.failure = err
 			return false, false
+		case f.Setup && e.watched:
+			found.refused[a.key] = f
+			return false, false
 		}
-		b.mu.Lock()
-		b.drop(e, []llm.Key{a.key}) // nothing of it is billed
-		b.mu.Unlock()
+		b.fail(e, a, err)
+		return false, true
 	}
-	b.answer(a, resp, err)
-	return err == nil, true
+	b.answer(a, resp, nil)
+	return true, true
 }

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/llm/retry"
 )
@@ -57,6 +58,40 @@ func (b *Batcher) pending(e *entry) bool {
 	}
 	file, err := b.api.File(b.ctx, e.file)
 	return err == nil && file.State == llm.FilePending
+}
+
+// fail answers an ask that its batch refused: nothing of it is billed.
+func (b *Batcher) fail(e *entry, a *ask, err error) {
+	b.mu.Lock()
+	b.drop(e, []llm.Key{a.key})
+	b.mu.Unlock()
+	b.answer(a, nil, err)
+}
+
+// enoughRefused is how many refusals tell, without one answer, that none will
+// come; package setup has the same for direct calls.
+const enoughRefused = 3
+
+// turnDown answers those whom a batch refused for what may be wrong with all
+// requests alike, and takes them out of left. When nothing was ever answered, it is.
+func (b *Batcher) turnDown(e *entry, left map[llm.Key]*ask, refused map[llm.Key]*llm.Error) {
+	b.mu.Lock()
+	if !b.answered {
+		b.refusals += len(refused)
+	}
+	all := !b.answered && b.refusals >= enoughRefused
+	b.mu.Unlock()
+	for k, why := range refused {
+		a := left[k]
+		delete(left, k)
+		if !all {
+			b.fail(e, a, why)
+			continue
+		}
+		denied := *why
+		denied.Class = llm.Denied
+		b.fail(e, a, fault.New(fault.Config, &denied, "mend what the provider names: the model's name, or a setting that it does not take (it is asked without response_format when the model's schema is text); then run again"))
+	}
 }
 
 // verdict returns what is wrong with a refused batch as a whole, nil for nothing,
