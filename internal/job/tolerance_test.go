@@ -152,7 +152,7 @@ func TestPatienceTellsWhy(t *testing.T) {
 	// A refusal's own hint comes first.
 	p = patience(Tolerance{0.1, 1}, &log)
 	err = p.Ended(0, "a", "agent: refused", fmt.Errorf("row: %w", &llm.Error{Status: 400, Class: llm.Refused, Err: errors.New("no")}))
-	if !strings.HasPrefix(fault.Hint(err), "if the server does not take response_format") {
+	if !strings.HasPrefix(fault.Hint(err), "if the server does not take a field") {
 		t.Errorf("hint %q", fault.Hint(err))
 	}
 }

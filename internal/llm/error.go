@@ -59,7 +59,7 @@ func (e *Error) Hint() string {
 	case e.Class == Retryable && e.Status == 0:
 		return "check that baseURL is right and answers" + again
 	case e.Class == Refused && (e.Status == 400 || e.Status == 422):
-		return "if the server does not take response_format, set the model's schema to json_object or text; else mend what it names"
+		return "if the server does not take a field that it names, leave it out with the model's seed, system, strict, tokenLimit or schema (docs/providers.md); else mend what it names"
 	}
 	return ""
 }

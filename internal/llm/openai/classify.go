@@ -10,7 +10,7 @@ import (
 // What a person can do about a call that no other try helps.
 const (
 	addCredit = "add credit at the provider or raise the account's spending limit"
-	mendKey   = "set the environment variable of the model's apiKey to a key that the provider accepts"
+	mendKey   = "set the environment variable of the model's apiKey, or of the header that holds it, to a key that the provider accepts"
 	getAccess = "give the key's account access to this model at the provider, or use another key"
 	mendName  = "check baseURL and the model's name"
 	mendURL   = "check baseURL: it ends before /chat/completions, with most servers in /v1, and must be the API's address"
