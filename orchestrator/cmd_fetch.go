@@ -66,9 +66,9 @@ func runFetch(ctx context.Context, edge *cli.Edge, o fetchOptions) error {
 	})
 }
 
-// emptyFolder opens a folder that is empty, or makes it.
+// emptyFolder opens a folder that is empty, or makes it, for its owner alone.
 func emptyFolder(dir string) (*os.Root, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fault.New(fault.Usage, err, "give a folder that this user may write to")
 	}
 	entries, err := os.ReadDir(dir)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -63,10 +64,15 @@ func writeReport(ctx context.Context, st *store.Store, id store.RunID, file stri
 	})
 }
 
-// writePage writes a page to a file: all of it, or none.
+// writePage writes a page to a file: all of it, or none. It quotes traces, so it is
+// its owner's alone; a page that its owner has opened to others stays so.
 func writePage(file string, write func(io.Writer) error) (err error) {
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return fileError(err)
+	}
+	mode := fs.FileMode(0o600)
+	if old, err := os.Stat(file); err == nil && old.Mode().IsRegular() {
+		mode = old.Mode().Perm()
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(file), ".report-*")
 	if err != nil {
@@ -81,7 +87,7 @@ func writePage(file string, write func(io.Writer) error) (err error) {
 	if err := write(tmp); err != nil {
 		return fmt.Errorf("write %s: %w", file, err)
 	}
-	if err := errors.Join(tmp.Chmod(0o644), tmp.Close()); err != nil {
+	if err := errors.Join(tmp.Chmod(mode), tmp.Close()); err != nil {
 		return fileError(err)
 	}
 	return fileError(os.Rename(tmp.Name(), file))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -72,6 +73,7 @@ func scripts(t *testing.T, dir string, vars map[string]string) {
 			"exits":      exits,
 			"readme":     readme(root),
 			"grow":       grow,
+			"private":    private,
 			"until":      until,
 			"smalldisk":  smallDisk(t),
 		},
@@ -177,6 +179,29 @@ func smallDisk(t *testing.T) func(ts *testscript.TestScript, neg bool, args []st
 			t.Skipf("mounting a small disk is not allowed here: %s", out)
 		}
 		ts.Defer(func() { _ = exec.Command("umount", "-l", dir).Run() })
+	}
+}
+
+// private PATH… checks that nothing there is open to anybody but its owner.
+func private(ts *testscript.TestScript, neg bool, args []string) {
+	for _, arg := range args {
+		files := 0
+		ts.Check(filepath.WalkDir(ts.MkAbs(arg), func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := d.Info()
+			if err == nil && info.Mode().Perm()&0o077 != 0 {
+				err = fmt.Errorf("%s: %v", path, info.Mode())
+			}
+			if !d.IsDir() {
+				files++
+			}
+			return err
+		}))
+		if files == 0 {
+			ts.Fatalf("%s is empty", arg)
+		}
 	}
 }
 

@@ -84,12 +84,13 @@ func noRoom(err error) error {
 		"free space in the temporary directory, or point TMPDIR at a larger disk")
 }
 
-// Create makes a file of a folder, and the folders that lead to it.
+// Create makes a file of a folder, and the folders that lead to it, for their
+// owner alone.
 func Create(root *os.Root, name string) (*os.File, error) {
-	if err := root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o755); err != nil {
+	if err := root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o700); err != nil {
 		return nil, err
 	}
-	return root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	return root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
 // env is the environment of the job, without what opens the store and the models.
