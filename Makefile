@@ -2,16 +2,23 @@
 CACHE    := $(CURDIR)/.cache
 MINIO    := $(CACHE)/minio
 LINTER   := $(CACHE)/golangci-lint
+GOVULNCHECK := $(CACHE)/govulncheck
 KUBERNETES := $(CACHE)/kubernetes/kubelet
 ARGO     := $(CACHE)/argo/workflow-controller
 GOTEST   := go test -race -timeout 30m -parallel 6
 IMAGE    ?= gymline:dev
 export GYMLINE_MINIO := $(MINIO)
 
-.PHONY: build test lint portable bench bench-peers fuzz docs minio kubernetes argo image e2e clean
+# The commit that 'gymline version' names. Go's own stamp has the nearest tag too,
+# which not every clone has; this one is equal for equal commits.
+COMMIT = $(shell git rev-parse HEAD 2>/dev/null)$(shell test -z "$$(git status --porcelain 2>/dev/null)" || echo +dirty)
+STAMP  = -X main.commit=$(COMMIT)
+PAPERS := -sbom bin/gymline.cdx.json -licences bin/gymline.licences.txt
+
+.PHONY: vulnerabilities licences build test lint portable bench bench-peers fuzz docs minio kubernetes argo image e2e clean
 
 build: ## the gymline binary
-	go build -o bin/gymline ./orchestrator
+	go build -ldflags "$(STAMP)" -o bin/gymline ./orchestrator
 
 # The commands' tests wait for processes and servers much of their time: they
 # begin first, several at once, and the others fill the processors.
@@ -22,6 +29,9 @@ lint: $(LINTER) ## vet, golangci-lint with the arrows of the design, tidy module
 	go vet ./...
 	$(LINTER) run ./...
 	go mod tidy -diff
+
+vulnerabilities: $(GOVULNCHECK) ## known vulnerabilities that gymline calls, where their database can be reached
+	tools/vulnerabilities.sh $(GOVULNCHECK)
 
 portable: ## the same digests from a binary that fuses multiplication and addition
 	tools/portable.sh
@@ -54,13 +64,20 @@ argo: $(ARGO) ## Argo's controller and executor that tests run
 clean:
 	rm -rf bin $(CACHE)
 
-image: ## gymline's image, as an OCI archive; the same digest each time
-	CGO_ENABLED=0 GOOS=linux go build -trimpath -buildvcs=false -ldflags "-s -w -buildid=" -o bin/linux/gymline ./orchestrator
-	go run ./tools/image -binary bin/linux/gymline -name $(IMAGE) -o bin/gymline.oci.tar
+bin/linux/gymline: FORCE
+	CGO_ENABLED=0 GOOS=linux go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= $(STAMP)" -o $@ ./orchestrator
+
+licences: bin/linux/gymline ## which modules are linked, as CycloneDX JSON, with their licences; fails on one that is not allowed
+	go run ./tools/sbom -binary bin/linux/gymline -version "$(COMMIT)" -o bin/gymline.cdx.json -licences bin/gymline.licences.txt
+
+image: licences ## gymline's image, as an OCI archive; the same digest each time for a commit
+	go run ./tools/image -binary bin/linux/gymline $(PAPERS) -name $(IMAGE) -o bin/gymline.oci.tar
+
+FORCE:
 
 # In namespaces of its own: whatever it starts ends with it, and no packet leaves.
 e2e: image $(MINIO) $(KUBERNETES) $(ARGO) ## a real Kubernetes, Argo and MinIO on this machine; needs root and Debian's packages
-	go run ./tools/image -binary bin/linux/gymline -name local.test/gymline:dev -o bin/e2e.oci.tar
+	go run ./tools/image -binary bin/linux/gymline $(PAPERS) -name local.test/gymline:dev -o bin/e2e.oci.tar
 	go test -tags e2e -race -c -o bin/e2e.test ./test/e2e
 	cd test/e2e && GYMLINE_E2E_NAMESPACE=1 unshare --pid --net --mount --fork --kill-child --mount-proc -- \
 		sh -c '../../bin/e2e.test -test.v -test.timeout 40m -test.parallel 4 $(E2EFLAGS); exit $$?'
@@ -88,3 +105,6 @@ $(ARGO): tools/argo/go.mod
 
 $(LINTER): tools/golangci-lint/go.mod
 	cd tools/golangci-lint && go build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(GOVULNCHECK): tools/govulncheck/go.mod
+	cd tools/govulncheck && go build -o $@ golang.org/x/vuln/cmd/govulncheck

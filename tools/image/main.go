@@ -17,6 +17,8 @@ func main() {
 	var o options
 	flag.StringVar(&o.binary, "binary", "", "static linux `file` that becomes /gymline")
 	flag.StringVar(&o.certs, "certs", "/etc/ssl/certs/ca-certificates.crt", "PEM `file` of the certificate authorities to trust")
+	flag.StringVar(&o.sbom, "sbom", "", "`file` that lists the binary's modules, CycloneDX JSON")
+	flag.StringVar(&o.licences, "licences", "", "`file` with the texts of their licences")
 	flag.StringVar(&o.name, "name", "gymline:dev", "`reference` that the archive is imported under")
 	flag.StringVar(&o.arch, "arch", runtime.GOARCH, "amd64 or arm64")
 	flag.StringVar(&o.out, "o", "", "archive to write, a `file`")
@@ -33,7 +35,7 @@ func main() {
 }
 
 // options are the command line.
-type options struct{ binary, certs, name, arch, out string }
+type options struct{ binary, certs, sbom, licences, name, arch, out string }
 
 // run writes the archive whole or not at all, and returns the manifest's digest.
 func run(o options) (Digest, error) {
@@ -51,7 +53,16 @@ func run(o options) (Digest, error) {
 	if err := checkCerts(certs); err != nil {
 		return "", fmt.Errorf("%s: %w", o.certs, err)
 	}
-	archive, digest, err := build(image{name: o.name, arch: o.arch, binary: binary, certs: certs})
+	im := image{name: o.name, arch: o.arch, binary: binary, certs: certs}
+	for file, data := range map[string]*[]byte{o.sbom: &im.sbom, o.licences: &im.licences} {
+		if file == "" {
+			continue
+		}
+		if *data, err = os.ReadFile(file); err != nil {
+			return "", err
+		}
+	}
+	archive, digest, err := build(im)
 	if err != nil {
 		return "", err
 	}
@@ -64,6 +75,7 @@ func run(o options) (Digest, error) {
 		temp.Close()
 		return "", err
 	}
+	// An image is for others, and holds nothing of a run.
 	if err := temp.Chmod(0o644); err != nil {
 		temp.Close()
 		return "", err

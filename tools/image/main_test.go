@@ -124,6 +124,12 @@ func unpack(t *testing.T, archive io.Reader) (map[string]*tar.Header, map[string
 func TestContents(t *testing.T) {
 	program, certs := static(t, elf.EM_X86_64), authority(t)
 	o := inputs(t, program, certs, time.Now())
+	o.sbom, o.licences = filepath.Join(t.TempDir(), "sbom"), filepath.Join(t.TempDir(), "licences")
+	for _, file := range []string{o.sbom, o.licences} {
+		if err := os.WriteFile(file, []byte(filepath.Base(file)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	digest, err := run(o)
 	if err != nil {
 		t.Fatal(err)
@@ -197,6 +203,14 @@ func TestContents(t *testing.T) {
 				if !bytes.Equal(contents[name], certs) {
 					t.Error("the certificates are others")
 				}
+			case "usr/share/doc/gymline/sbom.cdx.json":
+				if string(contents[name]) != "sbom" {
+					t.Errorf("the list of modules: %s", contents[name])
+				}
+			case "usr/share/doc/gymline/licences.txt":
+				if string(contents[name]) != "licences" {
+					t.Errorf("the licences: %s", contents[name])
+				}
 			case "etc/passwd":
 				if !strings.Contains(string(contents[name]), ":65532:65532:") {
 					t.Errorf("passwd: %s", contents[name])
@@ -207,6 +221,8 @@ func TestContents(t *testing.T) {
 	wantModes := map[string]int64{
 		"etc/": 0o755, "etc/group": 0o644, "etc/passwd": 0o644, "etc/ssl/": 0o755, "etc/ssl/certs/": 0o755,
 		"etc/ssl/certs/ca-certificates.crt": 0o644, "gymline": 0o755, "tmp/": 0o1777,
+		"usr/": 0o755, "usr/share/": 0o755, "usr/share/doc/": 0o755, "usr/share/doc/gymline/": 0o755,
+		"usr/share/doc/gymline/licences.txt": 0o644, "usr/share/doc/gymline/sbom.cdx.json": 0o644,
 	}
 	if !reflect.DeepEqual(modes, wantModes) {
 		t.Errorf("files and modes %v, want %v", modes, wantModes)

@@ -21,8 +21,9 @@ var epoch = time.Unix(0, 0).UTC()
 
 // image is what an archive is made from.
 type image struct {
-	name, arch    string
-	binary, certs []byte
+	name, arch     string
+	binary, certs  []byte
+	sbom, licences []byte // of the binary; nil: not in the image
 }
 
 // The types of https://github.com/opencontainers/image-spec, as far as they are used.
@@ -92,9 +93,9 @@ func build(im image) ([]byte, Digest, error) {
 		{"etc/ssl/certs/", 0o755, nil},
 		{"etc/ssl/certs/ca-certificates.crt", 0o644, im.certs},
 		{"tmp/", 0o1777, nil},
-	}, {
+	}, append([]entry{
 		{"gymline", 0o755, im.binary},
-	}}
+	}, im.papers()...)}
 	on := platform{Architecture: im.arch, OS: "linux"}
 	c := config{
 		Created:  epoch,
@@ -146,6 +147,21 @@ func build(im image) ([]byte, Digest, error) {
 	}
 	archive, err := tarOf(append(entries, blobs...))
 	return archive, top.Digest, err
+}
+
+// papers go with the binary, where scanners and lawyers look for them.
+func (im image) papers() []entry {
+	if im.sbom == nil && im.licences == nil {
+		return nil
+	}
+	list := []entry{{"usr/", 0o755, nil}, {"usr/share/", 0o755, nil}, {"usr/share/doc/", 0o755, nil}, {"usr/share/doc/gymline/", 0o755, nil}}
+	if im.licences != nil {
+		list = append(list, entry{"usr/share/doc/gymline/licences.txt", 0o644, im.licences})
+	}
+	if im.sbom != nil {
+		list = append(list, entry{"usr/share/doc/gymline/sbom.cdx.json", 0o644, im.sbom})
+	}
+	return list
 }
 
 // blobs are the content-addressed files of an archive.
