@@ -41,6 +41,9 @@ func estimateOf(ctx context.Context, edge *cli.Edge, p *prepared, files map[stri
 
 // printEstimate shows what the calls that are left come to.
 func printEstimate(edge *cli.Edge, e *estimate.Estimate, ahead *run.Spending) error {
+	for _, warning := range e.Warnings {
+		fmt.Fprintf(edge.Stdout, "\nwarning: %s\n", warning)
+	}
 	if len(e.Models) > 0 {
 		tw := table(edge.Stdout, "\nMODEL\tCALLS\tPROMPT TOKENS\tCOMPLETION TOKENS\tUSD: LOW\tLIKELY\tHIGH")
 		unpriced := false

@@ -9,6 +9,7 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/seed"
+	"github.com/gymline/gymline/internal/text"
 	"github.com/gymline/gymline/internal/trace"
 )
 
@@ -31,6 +32,11 @@ func (r *rehearsal) predict(step *plan.Step, strata *int) error {
 		weight, err := r.traces(params.Benchmark)
 		if err != nil {
 			return err
+		}
+		if m := params.Candidate.Model; m != nil && !m.Simulated() && params.History == 0 {
+			if err := r.warnOfLong(params.Benchmark); err != nil {
+				return err
+			}
 		}
 		if from := params.Candidate.Recorded; from != nil {
 			for _, f := range r.opt.Trees[from.Input].Files(path.Clean(from.Path)) {
@@ -58,6 +64,53 @@ func (r *rehearsal) predict(step *plan.Step, strata *int) error {
 	}
 	if rehearsed.Shards > 0 {
 		r.small.Steps = append(r.small.Steps, rehearsed)
+	}
+	return nil
+}
+
+// longTrace is the events of a trace from which it is warned of, and longFile the
+// bytes of a file that may hold one.
+const longTrace, longFile = 200, 16 << 10
+
+// warnOfLong warns of traces that cost with the square of their events, since a
+// candidate is sent all events before each.
+func (r *rehearsal) warnOfLong(folder plan.File) error {
+	if r.warned[folder] {
+		return nil
+	}
+	if r.warned == nil {
+		r.warned = map[plan.File]bool{}
+	}
+	r.warned[folder] = true
+	tree := r.opt.Trees[folder.Input]
+	n, longest, name := 0, 0, ""
+	files, err := trace.BenchmarkFiles(tree, folder.Path)
+	if err != nil {
+		return err
+	}
+	sizes := map[string]int64{}
+	for _, f := range tree.Files(folder.Path) {
+		sizes[f.Path] = f.Bytes
+	}
+	for _, file := range files {
+		if sizes[file] < longFile {
+			continue
+		}
+		data, err := r.read(folder.Input, file)
+		if err != nil {
+			return err
+		}
+		var list []json.RawMessage
+		if json.Unmarshal(data, &list) != nil || len(list) < longTrace {
+			continue
+		}
+		if n++; len(list) > longest {
+			longest, name = len(list), file
+		}
+	}
+	if n > 0 {
+		r.warnings = append(r.warnings, fmt.Sprintf("%s of the benchmark with %d and more events (%s has %s): each event is sent with all before it, so tokens grow with the square; evaluate.history bounds them",
+			text.Plural(n, "trace"), longTrace, path.Join(folder.Input, name), text.Count(longest)))
 	}
 	return nil
 }

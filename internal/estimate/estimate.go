@@ -41,6 +41,8 @@ type Estimate struct {
 	Models []Model `json:"models"` // those that are called, by name
 	// USD is the sum over the models that have a price.
 	USD Range `json:"usd"`
+	// Warnings say what makes it dearer than it need be.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // A Model is what one model's part comes to.
@@ -108,6 +110,7 @@ func Of(ctx context.Context, p *plan.Plan, opt Options) (*Estimate, error) {
 		}
 		return usd
 	})}
+	e.Warnings = r.warnings
 	for _, name := range names {
 		of := func(value func(usage) float64) Range {
 			return between(func(t totals) float64 { return value(t[name]) })

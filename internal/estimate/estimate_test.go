@@ -1,6 +1,7 @@
 package estimate
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -54,12 +55,16 @@ func asker(ctx context.Context, t *job.Task) error {
 	return nil
 }
 
-// bench is a benchmark of so many traces of ten events, and a plan over it.
-func bench(t *testing.T, traces int) (*plan.Plan, Options, *int) {
+// bench is a benchmark of so many traces of ten events, and of one of each other
+// length, and a plan over it.
+func bench(t *testing.T, traces int, lengths ...int) (*plan.Plan, Options, *int) {
 	t.Helper()
 	files := fstest.MapFS{"traces/splits.json": {Data: []byte(`{}`)}}
 	for i := range traces {
 		files[fmt.Sprintf("traces/t%04d.json", i)] = &fstest.MapFile{Data: []byte("[" + strings.Repeat(`{"Text":"eventeventevent."},`, 9) + `{"Text":"eventeventevent."}]`)}
+	}
+	for _, n := range lengths {
+		files[fmt.Sprintf("traces/of%d.json", n)] = &fstest.MapFile{Data: []byte("[" + strings.Repeat(`{"Text":"`+strings.Repeat("long ", 20)+`."},`, n-1) + `{"Text":"."}]`)}
 	}
 	tree, err := store.Intake{}.Digest(t.Context(), files)
 	if err != nil {
@@ -118,6 +123,21 @@ func TestSampleOfABenchmark(t *testing.T) {
 				t.Errorf("%d traces: %s %+v, want %+v", traces, c.what, c.of, c.want)
 			}
 		}
+	}
+}
+
+// A trace whose tokens grow with the square of its events is warned of, unless the
+// experiment bounds what is sent.
+func TestLongTracesAreWarnedOf(t *testing.T) {
+	p, opt, _ := bench(t, 2, 199, 300, 1000)
+	e, err := Of(t.Context(), p, opt)
+	if err != nil || len(e.Warnings) != 1 || !strings.Contains(e.Warnings[0], "2 traces of the benchmark with 200 and more events (bench/traces/of1000.json has 1,000)") || !strings.Contains(e.Warnings[0], "evaluate.history") {
+		t.Fatalf("%+v, %v", e, err)
+	}
+	predict := p.Step("predict")
+	predict.Each[0].Params = bytes.Replace(predict.Each[0].Params, []byte(`"tasks":`), []byte(`"history":20,"tasks":`), 1)
+	if e, err := Of(t.Context(), p, opt); err != nil || e.Warnings != nil {
+		t.Errorf("%+v, %v", e, err)
 	}
 }
 

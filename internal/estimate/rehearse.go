@@ -27,6 +27,9 @@ type rehearsal struct {
 	small plan.Plan // what is rehearsed
 	files map[string]map[string][]byte
 	tasks []task
+
+	warned   map[plan.File]bool // benchmarks that were looked at for long traces
+	warnings []string
 }
 
 // A task is one shard of the small plan, and what becomes of its count.

@@ -92,6 +92,12 @@ type Generate struct {
 	History      *History  `json:"history,omitempty" doc:"How much of a conversation is sent again with each question; all of it unless given."`
 }
 
+// Window bounds what a candidate is sent of a trace.
+type Window struct {
+	_         struct{} `doc:"Bounds a candidate's conversation as the gym does with keep: window. Once it has twice as many exchanges, the older half goes."`
+	Exchanges int      `json:"exchanges" default:"20" min:"2" max:"10000" doc:"Events with their answers that are kept at a cut."`
+}
+
 // History bounds the conversations of a session.
 type History struct {
 	_         struct{} `doc:"Bounds a role's conversation. Once it has twice as many exchanges, the older half goes, so that the text between two cuts only grows at its end."`
@@ -216,6 +222,7 @@ type Evaluate struct {
 	Candidates []Candidate `json:"candidates" required:"true" doc:"Who is scored, on the same events."`
 	Judge      Judge       `json:"judge" required:"true" doc:"Who accepts or rejects their proposals."`
 	Tasks      int         `json:"tasks" default:"1" min:"1" max:"10" doc:"Tasks that a model may propose after an event."`
+	History    *Window     `json:"history,omitempty" doc:"How much of a trace a model is sent with each event; all of it unless given, so that its tokens grow with the square of its events."`
 	Repairs    int         `json:"repairs" default:"2" min:"0" max:"10" doc:"Times that a malformed answer is sent back before its row fails."`
 }
 

@@ -83,6 +83,9 @@ type Candidate struct {
 	// Control is how many proposals and events hold control tokens of chat
 	// templates, which models were sent taken apart.
 	Control int `json:"controlTokens,omitempty"`
+	// Alike is how many proposals end on the same five words, where that is half of
+	// them and more: what pleases a judge whatever was proposed.
+	Alike int `json:"alike,omitempty"`
 	// Proposals is how many single proposals the judge ruled on, and Acceptance
 	// the share that it accepted. Of several after one event it rules on those up
 	// to the first that it accepts, so with one task a turn this is the precision.

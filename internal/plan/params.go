@@ -192,6 +192,9 @@ type Predict struct {
 	// Tasks is how many tasks a model may propose a turn.
 	Tasks   int `json:"tasks"`
 	Repairs int `json:"repairs"`
+	// History bounds the events that a model is sent: at twice as many, the older
+	// half goes. 0: no bound.
+	History int `json:"history,omitempty"`
 }
 
 // A Candidate is a model, or the recorded answers of one.

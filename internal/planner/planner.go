@@ -219,6 +219,9 @@ func (b *builder) train(name string, t experiment.Train) {
 // evaluate, which compares them.
 func (b *builder) evaluate(v *experiment.Evaluate) {
 	p := plan.Predict{Benchmark: *file(&v.Benchmark), Tasks: v.Tasks, Repairs: v.Repairs}
+	if v.History != nil {
+		p.History = v.History.Exchanges
+	}
 	var inputs []plan.Input
 	switch {
 	case v.Judge.RewardModel:

@@ -67,7 +67,7 @@ func (p *prediction) ask(ctx context.Context) error {
 func (p *prediction) answer(ctx context.Context, chat llm.Chatter, schema *llm.Schema, i, j, k int) (cause string, err error) {
 	turns := p.traces[i].Turns
 	reply, err := llm.Ask(ctx, chat, &llm.Request{
-		Messages: prompt.AgentHistory(turns, 0, j, k), Schema: schema, Seed: p.seed("agent", i, j),
+		Messages: prompt.AgentHistory(turns, firstTurn(j, p.params.History), j, k), Schema: schema, Seed: p.seed("agent", i, j),
 	}, p.params.Repairs, func(r *prompt.AgentReply) error { return r.Check(k) })
 	if err != nil {
 		if cause = unusable(err, causeMalformed, causeRefused, causeSilent); cause != "" {
@@ -78,6 +78,16 @@ func (p *prediction) answer(ctx context.Context, chat llm.Chatter, schema *llm.S
 	}
 	turns[j].Proposals = reply.Proposals()
 	return "", nil
+}
+
+// firstTurn is where the conversation on turn j starts that keeps at least exchanges
+// turns before it: cut like the gym's, so that between two cuts it only grows at
+// its end. 0 keeps all.
+func firstTurn(j, exchanges int) int {
+	if exchanges == 0 || j < 2*exchanges {
+		return 0
+	}
+	return (j/exchanges - 1) * exchanges
 }
 
 // unusable returns the cause of an error that ends a row and not the step, or "".

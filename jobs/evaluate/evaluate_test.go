@@ -283,3 +283,17 @@ func TestRunPairsTracesByID(t *testing.T) {
 		t.Errorf("traces in another order: %v", err)
 	}
 }
+
+// A suffix that most proposals share is told of: it may please a judge whatever
+// was proposed.
+func TestRunTellsOfProposalsThatEndAlike(t *testing.T) {
+	a, b := outcomes("a", "PPPPPP"), outcomes("b", "PPPPPP")
+	for i := range 6 {
+		a[0].Trace.Turns[i].Proposals = []string{fmt.Sprintf("Open file %d so that the user can go on", i)}
+		b[0].Trace.Turns[i].Proposals = []string{fmt.Sprintf("Open the file that is number %d", i)}
+	}
+	e := evaluated(t, []string{"a", "b"}, append(a, b...))
+	if all := strings.Join(e.Warnings, "\n"); !strings.Contains(all, "end with the same words, and such a suffix can please a judge whatever was proposed: a 6") || e.Candidates[1].Alike != 0 {
+		t.Errorf("%+v\n%s", e.Candidates, all)
+	}
+}

@@ -114,6 +114,26 @@ func decode[T any](t *testing.T, data []byte) []T {
 func quiet(*llm.Request) string    { return `{"tasks":[]}` }
 func agreeing(*llm.Request) string { return `{"accepted":true,"reason":"fits"}` }
 
+// A bounded conversation is cut like the gym's: at twice what is kept, to what is
+// kept, and not again before it has twice as many.
+func TestFirstTurnOfABoundedConversation(t *testing.T) {
+	for exchanges, want := range map[int][]int{
+		0: {0, 0, 0, 0, 0, 0, 0, 0, 0},
+		2: {0, 0, 0, 0, 2, 2, 4, 4, 6},
+		3: {0, 0, 0, 0, 0, 0, 3, 3, 3},
+	} {
+		first := 0
+		for j := range want {
+			if exchanges > 0 && j-first >= 2*exchanges { // as the gym cuts
+				first = j - exchanges
+			}
+			if got := firstTurn(j, exchanges); got != want[j] || got != first {
+				t.Errorf("%d exchanges, turn %d: from %d, want %d", exchanges, j, got, want[j])
+			}
+		}
+	}
+}
+
 func TestPredictIsMultiTurn(t *testing.T) {
 	agent := &script{answer: func(req *llm.Request) string {
 		if strings.Contains(last(req), "Searches") {

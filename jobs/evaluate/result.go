@@ -2,6 +2,8 @@ package evaluate
 
 import (
 	"crypto/sha256"
+	"hash/fnv"
+	"strings"
 
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/metrics"
@@ -12,8 +14,21 @@ import (
 // no text of an event or answer, so that it grows by 16 bytes an event.
 type result struct {
 	name   string
+	ends   map[uint64]int // proposals by their last words
 	traces []scored
 	counts []metrics.Counts // by trace
+}
+
+// endWords are as many last words as two proposals on different things seldom share.
+const endWords = 5
+
+// alike is how many proposals end on the same words, of the ending that most have.
+func (r *result) alike() int {
+	most := 0
+	for _, n := range r.ends {
+		most = max(most, n)
+	}
+	return most
 }
 
 // A scored trace is what scores and their checks need of a trace.JudgedTrace.
@@ -45,6 +60,18 @@ func (r *result) add(line *trace.JudgedTrace) {
 	var c metrics.Counts
 	for i := range line.Trace.Turns {
 		turn := &line.Trace.Turns[i]
+		for _, task := range turn.Proposals {
+			if words := strings.Fields(task); len(words) > endWords {
+				if r.ends == nil {
+					r.ends = map[uint64]int{}
+				}
+				h := fnv.New64a()
+				for _, word := range words[len(words)-endWords:] {
+					_, _ = h.Write([]byte(word + " ")) // it never fails
+				}
+				r.ends[h.Sum64()]++
+			}
+		}
 		if len(turn.Proposals) > 0 {
 			rows, yes := turn.Rows()
 			s.proposals, s.accepted = s.proposals+rows, s.accepted+yes

@@ -55,6 +55,9 @@ func candidate(t *job.Task, params plan.Evaluate, r result) metrics.Candidate {
 		domains[domain] = domains[domain].Add(r.counts[i])
 		c.ByTrace = append(c.ByTrace, metrics.Group{Name: tr.id, Domain: domain, Score: metrics.ScoreOf(r.counts[i])})
 	}
+	if n := r.alike(); n >= 5 && 2*n >= c.Proposals {
+		c.Alike = n
+	}
 	if c.Proposals > 0 {
 		c.Acceptance = float64(accepted) / float64(c.Proposals)
 	}

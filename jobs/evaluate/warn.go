@@ -26,6 +26,9 @@ func warnings(e *metrics.Evaluation) []string {
 	if control := perCandidate(e, func(c metrics.Candidate) int { return c.Control }); control != "" {
 		list = append(list, "proposals or events hold control tokens of chat templates, and were sent with them taken apart: "+control)
 	}
+	if alike := perCandidate(e, func(c metrics.Candidate) int { return c.Alike }); alike != "" {
+		list = append(list, "most proposals end with the same words, and such a suffix can please a judge whatever was proposed: "+alike)
+	}
 	list = append(list, aboutJudge(e)...)
 	if e.Simulated {
 		list = append(list, "simulated: a stand-in answered or judged, so the scores say nothing about any real model")
