@@ -182,6 +182,18 @@ func (b *book) written(keys []llm.Key, since int64) bool {
 	return true
 }
 
+// answered reports whether the bucket holds a response.
+func (b *book) answered() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range b.index {
+		if !b.segs[p.seg].hasFailed(p.row) {
+			return true
+		}
+	}
+	return false
+}
+
 // read returns a stored answer.
 func (b *book) read(ctx context.Context, key llm.Key, f found) ([]byte, error) {
 	if f.seg.journal != "" {

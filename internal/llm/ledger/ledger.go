@@ -213,6 +213,15 @@ func (l *Ledger) Written(ctx context.Context, m llm.Model, keys []llm.Key, since
 	return b.written(keys, since.UnixMicro()), nil
 }
 
+// Answered reports whether m has ever answered a request.
+func (l *Ledger) Answered(ctx context.Context, m llm.Model) (bool, error) {
+	b, err := l.book(ctx, m)
+	if err != nil {
+		return false, err
+	}
+	return b.answered(), nil
+}
+
 // book returns the exchanges of m's identity, opened once.
 func (l *Ledger) book(ctx context.Context, m llm.Model) (*book, error) {
 	id := IdentityOf(m)

@@ -22,6 +22,8 @@
 //     doubling up to 10 s while nothing succeeds. Pauses have jitter, and calls
 //     come back one by one, at the pace.
 //   - Waiting calls go in order of arrival; one that was refused keeps its place.
+//   - A call that alone has more tokens than the provider's limit of a minute, and
+//     was turned away with 429, is refused: it can never go.
 //   - After a failure that only a person can mend (class llm.Denied) no further
 //     call is sent: those that wait and those to come get the same error.
 //
@@ -184,10 +186,21 @@ func (l *Limiter) leave(c *call, resp *llm.Response, err error) (_ error, again 
 	switch {
 	case e.Class == llm.Denied:
 		l.denied = err // each that waits wakes the next as it leaves
+	case beyond(c, e):
+		alone := *e
+		alone.Class = llm.Refused
+		alone.Err = fmt.Errorf("%w (the request has about %.0f tokens, and a minute's limit is %d)", e.Err, c.tokens, e.Rate.Tokens.Limit)
+		return &alone, false
 	case e.Overload():
 		return l.overloaded(now, c, e)
 	}
 	return err, false
+}
+
+// beyond reports whether a call was turned away that alone has more tokens than
+// the provider lets through in a minute.
+func beyond(c *call, e *llm.Error) bool {
+	return e.Status == tooMany && e.Overload() && e.Rate != nil && e.Rate.Tokens.Limit > 0 && c.tokens > float64(e.Rate.Tokens.Limit)
 }
 
 // learn takes in what the provider said of its limits beside an answer.

@@ -164,7 +164,13 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	if c, err = s.paid(c, m, (*budget.Account).Wrap); err != nil {
 		return nil, err
 	}
-	c = setup.Wrap(c)
+	before := false
+	if s.ledger != nil {
+		if before, err = s.ledger.Answered(ctx, m); err != nil {
+			return nil, err
+		}
+	}
+	c = setup.Wrap(c, before)
 	c = limit.Wrap(c, access.Limits, limit.Clock{Now: s.opt.Now, Sleep: s.opt.Sleep, Jitter: s.jitter("limit", m.Name)})
 	c = s.traffic.Asked(c)
 	c = retry.Wrap(c, s.opt.Retry, s.clock(m.Name), s.opt.Log)

@@ -30,18 +30,21 @@ func TestThirdFailureBeforeTheFirstAnswerIsDenied(t *testing.T) {
 	passing := failure(llm.Retryable, true)
 	for name, tt := range map[string]struct {
 		calls  script
-		denied int // the call that is, from 1; 0: none
+		denied int  // the call that is, from 1; 0: none
+		before bool // others were answered
 	}{
-		"refusals":             {script{refused, refused, refused}, 3},
-		"failures of no kind":  {script{passing, refused, passing}, 3},
-		"of one row's text":    {script{plain, plain, plain, plain}, 0},
-		"others between":       {script{refused, plain, errors.New("cut off"), refused, plain, refused}, 6},
-		"after an answer":      {script{refused, refused, nil, refused, refused, refused, refused}, 0},
-		"after the very first": {script{nil, passing, passing, passing, passing}, 0},
+		"refusals":                  {script{refused, refused, refused}, 3, false},
+		"refusals, answered before": {script{refused, refused, refused}, 3, true},
+		"failures, answered before": {script{passing, passing, passing, passing}, 0, true},
+		"failures of both kinds":    {script{passing, refused, passing}, 3, false},
+		"of one row's text":         {script{plain, plain, plain, plain}, 0, false},
+		"others between":            {script{refused, plain, errors.New("cut off"), refused, plain, refused}, 6, false},
+		"after an answer":           {script{refused, refused, nil, refused, refused, refused, refused}, 0, false},
+		"after the very first":      {script{nil, passing, passing, passing, passing}, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := len(tt.calls)
-			c := Wrap(&tt.calls)
+			c := Wrap(&tt.calls, tt.before)
 			for call := 1; call <= n; call++ {
 				_, err := c.Chat(t.Context(), &llm.Request{})
 				if denied := fault.Code(err) == fault.Config; denied != (call == tt.denied) {
@@ -60,7 +63,7 @@ func TestThirdFailureBeforeTheFirstAnswerIsDenied(t *testing.T) {
 func TestTheProvidersRemedyStays(t *testing.T) {
 	e := failure(llm.Retryable, true)
 	e.Remedy = "check baseURL"
-	c := Wrap(&script{e, e, e})
+	c := Wrap(&script{e, e, e}, false)
 	var err error
 	for range 3 {
 		_, err = c.Chat(t.Context(), &llm.Request{})
