@@ -110,7 +110,7 @@ func (f cronField) days(item string) (values []int, message, fix string) {
 			high = low
 		}
 		if low > high && ranged {
-			return nil, fmt.Sprintf("%s runs backwards", clip(span)), fmt.Sprintf("write it as two ranges, %s-%d,%d-%s", from, f.high, f.low, to)
+			return nil, fmt.Sprintf("%s runs backwards", clip(span)), fmt.Sprintf("write it as two, %s,%s", part(from, strconv.Itoa(f.high), low == f.high), part(strconv.Itoa(f.low), to, high == f.low))
 		}
 		high = max(low, high) // 7/2 begins, and ends, at Sunday
 	}
@@ -118,6 +118,14 @@ func (f cronField) days(item string) (values []int, message, fix string) {
 		values = append(values, n)
 	}
 	return values, "", ""
+}
+
+// part is a range, or what it holds when that is one value.
+func part(from, to string, one bool) string {
+	if one {
+		return from
+	}
+	return from + "-" + to
 }
 
 // value reads a number or a name. As a day of the week, 7 is Sunday.

@@ -22,7 +22,7 @@ func TestEveryCronMistakeHasItsMessage(t *testing.T) {
 		"0 3 0 * *": "day of month: 0 is out of range; use 1 to 31", "0 3 32 * *": "day of month: 32 is out of range", "0 3 * 13 *": "month: 13 is out of range; use 1 to 12, or JAN to DEC",
 		"0 3 * * 8": "day of week: 8 is out of range; use 0 (Sunday) to 6", "0 3 * * someday": `"someday" is no day of week`, "0 3 * * Monday": `"Monday" is no day of week`,
 		"0 3 * MON *": `"MON" is no month`, "-5 3 * * *": "a range lacks its beginning", "5- 3 * * *": "a range lacks its beginning or end", "+5 3 * * *": `"+5" is no minute`,
-		"0 22-2 * * *": "hour: 22-2 runs backwards; write it as two ranges, 22-23,0-2", "0 3 * * FRI-MON": "FRI-MON runs backwards; write it as two ranges, FRI-6,0-MON",
+		"0 22-2 * * *": "hour: 22-2 runs backwards; write it as two, 22-23,0-2", "0 3 * * FRI-MON": "FRI-MON runs backwards; write it as two, FRI-6,0-MON", "0 3 * * MON-SUN": "MON-SUN runs backwards; write it as two, MON-6,0", "0 3 * * SAT-1": "write it as two, SAT,0-1",
 		"*/0 * * * *": `the step "0" is no number above 0`, "*/x * * * *": `the step "x" is no number`, "*/ * * * *": `the step "" is no number`, "*/90 * * * *": "a step of 90 is longer than the field",
 		"1,,2 3 * * *": "is empty between commas", "0 3 * * ,": "day of week: is empty between commas", "*-5 3 * * *": "nothing can follow * but a step",
 		"0 3 L * *": "day of month: \"L\": L, W, # and H are of other dialects", "0 3 15W * *": "other dialects", "0 3 * * 1#2": "other dialects", "H 3 * * *": "other dialects",

@@ -12,7 +12,8 @@ import (
 )
 
 // Unread returns the files of a named input that no step of the plan reads, sorted: what
-// somebody put there for nothing, or under a name that it is not found by.
+// somebody put there for nothing, or under a name that it is not found by. A folder
+// of which no file is read stands for all of them, with a "/" at its end.
 func (in *Inputs) Unread(ctx context.Context, p *plan.Plan, name string) ([]string, error) {
 	tree, err := in.tree(ctx, name)
 	if err != nil {
@@ -46,13 +47,25 @@ func (in *Inputs) Unread(ctx context.Context, p *plan.Plan, name string) ([]stri
 			}
 		}
 	}
-	var unread []string
+	lively := map[string]bool{} // folders of which something is read
 	for _, f := range tree.Files(".") {
-		if !read[f.Path] && !trace.IsSplits(f.Path) {
-			unread = append(unread, f.Path)
+		for dir := path.Dir(f.Path); read[f.Path] && dir != "." && !lively[dir]; dir = path.Dir(dir) {
+			lively[dir] = true
 		}
 	}
-	return unread, nil
+	var unread []string
+	for _, f := range tree.Files(".") {
+		if read[f.Path] || trace.IsSplits(f.Path) {
+			continue
+		}
+		name := f.Path
+		for dir := path.Dir(f.Path); dir != "." && !lively[dir]; dir = path.Dir(dir) {
+			name = dir + "/"
+		}
+		unread = append(unread, name)
+	}
+	slices.Sort(unread)
+	return slices.Compact(unread), nil
 }
 
 // traces names the traces of a benchmark.

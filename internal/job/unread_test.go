@@ -17,7 +17,7 @@ func TestUnread(t *testing.T) {
 	files := fstest.MapFS{}
 	for _, p := range []string{
 		"b/t.json", "b/u.JSON", "b/splits.json", "b/notes.txt", "b/more/v.json", "m/t.json", "m/U.json", "m/u.Json", "m/other.json", "m/t (1).json",
-		"pb/reward_data/train_data.jsonl", "pb/reward_data/old.jsonl", "scenes.yaml", "LICENSE",
+		"pb/reward_data/train_data.jsonl", "pb/reward_data/old.jsonl", "scenes.yaml", "LICENSE", "old/x/1.json", "old/2.json",
 	} {
 		files[p] = &fstest.MapFile{Data: []byte(p)}
 	}
@@ -38,7 +38,7 @@ func TestUnread(t *testing.T) {
 	}}
 	inputs := job.NewInputs(func(context.Context, string) (*store.TreeFS, error) { return tree, nil })
 	got, err := inputs.Unread(t.Context(), p, "s")
-	want := []string{"LICENSE", "b/more/v.json", "b/notes.txt", "m/U.json", "m/other.json", "m/t (1).json", "pb/reward_data/old.jsonl"}
+	want := []string{"LICENSE", "b/more/", "b/notes.txt", "m/U.json", "m/other.json", "m/t (1).json", "old/", "pb/reward_data/old.jsonl"}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q, %v\nwant %q", got, err, want)
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/gymline/gymline/internal/fault"
@@ -98,24 +97,48 @@ func readBenchmarkTrace(p string, data []byte) (Trace, error) {
 	var times clock
 	t.Turns = make([]Turn, 0, len(entries))
 	for i, e := range entries {
-		f, err := fields(e.raw, "observation")
-		var event Event
-		if err == nil {
-			event, _, err = times.observation(f)
+		var plain struct {
+			Observation plainEvent `json:"observation"`
 		}
-		if err != nil {
-			return t, entryError(p, i, e, err)
+		event, ok := Event{}, e.exact && json.Unmarshal(e.raw, &plain) == nil
+		if ok {
+			event, ok = times.plain(plain.Observation)
+		}
+		if !ok {
+			f, err := fields(e.raw, "observation")
+			if err == nil {
+				event, _, err = times.observation(f)
+			}
+			if err != nil {
+				return t, entryError(p, i, e, err)
+			}
 		}
 		t.Turns = append(t.Turns, Turn{Event: event, Proposals: []string{}})
 	}
-	if n := len(t.Turns) / 2; n > 1 && len(t.Turns)%2 == 0 && slices.EqualFunc(t.Turns[:n], t.Turns[n:], sameEvent) {
-		return t, fault.New(fault.Permanent, fmt.Errorf("%s:%d: from entry %d on, the events of the file are there a second time", p, entries[n].line, n),
-			"remove one half: events that are there twice count twice")
+	if i, first := repeated(t.Turns); i > 0 {
+		return t, fault.New(fault.Permanent, fmt.Errorf("%s:%d: from entry %d on, events are there a second time, first from entry %d", p, entries[i].line, i, first),
+			"remove them: events that are there twice count twice")
 	}
 	return t, nil
 }
 
-func sameEvent(a, b Turn) bool { return a.Event == b.Event }
+// repeated finds where a trace repeats itself: two events in a row, of the same times
+// and texts as two before them. One alone may have happened twice; so may two within
+// a minute, where times are no finer.
+func repeated(turns []Turn) (from, first int) {
+	type pair struct{ one, two Event }
+	seen := map[pair]int{}
+	for i := 1; i < len(turns); i++ {
+		p := pair{turns[i-1].Event, turns[i].Event}
+		before, twice := seen[p]
+		if !twice {
+			seen[p] = i - 1
+		} else if before < i-2 && p.one != p.two && (!strings.HasPrefix(p.one.Time, "Day ") || before == 0 && 2*(i-1) == len(turns)) {
+			return i - 1, before
+		}
+	}
+	return 0, 0
+}
 
 // contentOf tells traces apart by their events alone.
 func contentOf(t *Trace) (sum [sha256.Size]byte) {

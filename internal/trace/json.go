@@ -19,6 +19,9 @@ const mend = "mend the file or fetch it again; nothing was changed"
 type element struct {
 	line int
 	raw  []byte
+	// exact tells that no key of the file is a name that is read here in other
+	// letters, so that Go's decoder, which takes "Event" for "event", reads it right.
+	exact bool
 }
 
 // readList reads a file that is one JSON list. What is wrong with it is reported as
@@ -35,7 +38,7 @@ func readList(p string, data []byte) ([]element, error) {
 	if whole[0] != '[' {
 		return nil, fault.New(fault.Permanent, fmt.Errorf("%s:%d: want a list of entries, found %s", p, lineOf(data, startOf(data, 0)+1), found(whole)), mend)
 	}
-	spans, flaw := scanJSON(data)
+	spans, exact, flaw := scanJSON(data)
 	if flaw != nil {
 		return nil, fault.New(fault.Permanent, fmt.Errorf("%s:%d: %s", p, lineOf(data, flaw.offset+1), flaw.message), flaw.fix)
 	}
@@ -44,7 +47,7 @@ func readList(p string, data []byte) ([]element, error) {
 	for i, s := range spans {
 		from := startOf(data, s.from)
 		line, counted = line+bytes.Count(data[counted:from], []byte("\n")), from
-		list[i] = element{line, data[from:s.to]}
+		list[i] = element{line, data[from:s.to], exact}
 	}
 	return list, nil
 }
@@ -122,21 +125,36 @@ type span struct{ from, to int }
 type level struct {
 	list  bool
 	index int
-	key   string
-	keys  map[string]bool
+	key   []byte
+	keys  [][]byte        // the first of them
+	more  map[string]bool // those after
+}
+
+// fewKeys are looked through one by one.
+const fewKeys = 16
+
+// read are the names of all fields that are read.
+var read = [][]byte{
+	[]byte("observation"), []byte("time"), []byte("event"), []byte("agent_response"), []byte("judgement"), []byte("accepted"), []byte("reason"),
+	[]byte("obs"), []byte("pred_task"), []byte("valid"), []byte("help_needed"), []byte("annotation"),
 }
 
 // scanJSON looks for what makes a text of sound syntax ambiguous: a key that is given
 // twice, and an escape that is half a character. It returns where the elements of
-// the outermost list are.
-func scanJSON(data []byte) (elements []span, flaw *jsonFlaw) {
+// the outermost list are, and whether every name that is read is spelt exactly.
+func scanJSON(data []byte) (elements []span, exact bool, flaw *jsonFlaw) {
 	var open []level
-	from, key := 0, false
+	from, key, exact := 0, false, true
 	for i := 0; i < len(data); i++ {
 		switch data[i] {
 		case '{', '[':
-			open = append(open, level{list: data[i] == '['})
+			if len(open) < cap(open) {
+				open = open[:len(open)+1]
+			} else {
+				open = append(open, level{})
+			}
 			key = data[i] == '{'
+			open[len(open)-1].begin(!key)
 			if len(open) == 1 {
 				from = i + 1
 			}
@@ -155,36 +173,65 @@ func scanJSON(data []byte) (elements []span, flaw *jsonFlaw) {
 			key = false
 		case '"':
 			start := i
+			escaped := false
 			for i++; data[i] != '"'; i++ {
 				if data[i] == '\\' {
 					i++
+					escaped = true
 				}
 			}
 			text := data[start : i+1]
-			if key && !open[len(open)-1].take(text) {
-				return nil, &jsonFlaw{start, pathOf(open) + " is given twice", "keep one of the two: readers differ in which they take"}
+			if key {
+				top := &open[len(open)-1]
+				if !top.take(text, escaped) {
+					return nil, false, &jsonFlaw{start, pathOf(open) + " is given twice", "keep one of the two: readers differ in which they take"}
+				}
+				exact = exact && !nearly(top.key)
 			}
-			if half := loneSurrogate(text); half != "" {
-				return nil, &jsonFlaw{start, fmt.Sprintf("%s: %s is half of a character", pathOf(open), half), "write the character whole, or fetch the file again"}
+			if half := loneSurrogate(text); escaped && half != "" {
+				return nil, false, &jsonFlaw{start, fmt.Sprintf("%s: %s is half of a character", pathOf(open), half), "write the character whole, or fetch the file again"}
 			}
 		}
 	}
-	return elements, nil
+	return elements, exact, nil
 }
 
-// take notes a key, and reports whether it is new.
-func (l *level) take(quoted []byte) bool {
-	l.key = string(quoted[1 : len(quoted)-1])
-	if strings.Contains(l.key, `\`) {
-		_ = json.Unmarshal(quoted, &l.key)
+// nearly reports whether a key is a name that is read, in other letters.
+func nearly(key []byte) bool {
+	for _, name := range read {
+		if len(key) >= len(name) && bytes.EqualFold(key, name) {
+			return !bytes.Equal(key, name)
+		}
 	}
-	if l.keys[l.key] {
+	return false
+}
+
+func (l *level) begin(list bool) { *l = level{list: list, keys: l.keys[:0]} }
+
+// take notes a key, and reports whether it is new.
+func (l *level) take(quoted []byte, escaped bool) bool {
+	l.key = quoted[1 : len(quoted)-1]
+	if escaped {
+		var plain string
+		_ = json.Unmarshal(quoted, &plain)
+		l.key = []byte(plain)
+	}
+	for _, k := range l.keys {
+		if bytes.Equal(k, l.key) {
+			return false
+		}
+	}
+	if len(l.keys) < fewKeys {
+		l.keys = append(l.keys, l.key)
+		return true
+	}
+	if l.more[string(l.key)] {
 		return false
 	}
-	if l.keys == nil {
-		l.keys = make(map[string]bool, 4)
+	if l.more == nil {
+		l.more = map[string]bool{}
 	}
-	l.keys[l.key] = true
+	l.more[string(l.key)] = true
 	return true
 }
 
@@ -198,11 +245,11 @@ func pathOf(open []level) string {
 		case l.list:
 			fmt.Fprintf(&b, "[%d]", l.index)
 		case i == 0:
-			b.WriteString(l.key)
+			b.Write(l.key)
 		case i == 1 && open[0].list:
-			b.WriteString(": " + l.key)
+			b.WriteString(": " + string(l.key))
 		default:
-			b.WriteString("." + l.key)
+			b.WriteString("." + string(l.key))
 		}
 	}
 	return b.String()

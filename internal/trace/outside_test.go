@@ -177,10 +177,16 @@ func TestCopiesAreNamed(t *testing.T) {
 		{fakeFiles{"b/t.json": "[" + one + "]", "b/t (1).json": "[" + one + "]"}, []string{"b/t (1).json", "b/t.json", "copy"}},
 		{fakeFiles{"b/t.json": "[" + one + "," + two + "]", "b/u.JSON": "[\n" + one + ",\n" + strings.Replace(two, "}}", `},"more":1}`, 1) + "]"}, []string{"b/u.JSON is a copy of b/t.json"}},
 		{fakeFiles{"b/t.json": "[" + one + "]", "b/t.JSON": "[" + two + "]"}, []string{"b/t.JSON and b/t.json", `"t"`}},
-		{fakeFiles{"b/t.json": "[" + one + ",\n" + two + ",\n" + one + "," + two + "]"}, []string{"b/t.json:3: from entry 2 on", "second time"}},
+		{fakeFiles{"b/t.json": "[" + one + ",\n" + two + ",\n" + one + "," + two + "]"}, []string{"b/t.json:3: from entry 2 on", "second time", "first from entry 0"}},
+		{fakeFiles{"b/t.json": "[" + two + "," + one + "," + two + "," + entry("3", "x", "") + "," + one + "," + two + "]"}, []string{"from entry 4 on", "first from entry 1"}},
 	} {
 		_, err := ReadBenchmark(ctx, c.files, "b")
 		refused(t, fmt.Sprint(c.files), err, c.want...)
+	}
+	for _, often := range []string{one + "," + one + "," + two + "," + one, one + "," + one + "," + one + "," + one, strings.Repeat(entry("Day 1, 1:00 PM", "Scrolls.", "")+","+entry("Day 1, 1:00 PM", "Clicks.", "")+",", 2) + entry("Day 1, 1:01 PM", "x", "")} {
+		if _, err := ReadBenchmark(ctx, fakeFiles{"b/t.json": "[" + often + "]"}, "b"); err != nil {
+			t.Errorf("what may have happened twice: %v", err)
+		}
 	}
 	scene := strings.TrimSpace(oneScene) + "\n"
 	_, err := ReadScenes("s.yaml", []byte(scene+scene))

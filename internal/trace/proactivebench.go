@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -97,6 +98,7 @@ func rewardFileLike(name string) string {
 type rewardReader struct {
 	fn   func(RewardRow) error
 	seen map[[sha256.Size]byte]string // the row's ID, by its content
+	text []byte                       // of the last one's content
 }
 
 // read reads one file; split is given to every row.
@@ -119,10 +121,11 @@ func (d *rewardReader) read(r io.Reader, name, split string) error {
 			return fault.New(fault.Permanent, fmt.Errorf("reward data %s: not a whole JSON row: %w", row.ID, notObject(data, err)),
 				"fetch the file again, or mend or remove that line; nothing was changed")
 		}
-		if _, flaw := scanJSON(data); flaw != nil {
+		_, exact, flaw := scanJSON(data)
+		if flaw != nil {
 			return fault.New(fault.Permanent, fmt.Errorf("reward data %s: %s", row.ID, flaw.message), flaw.fix)
 		}
-		row.Judged, err = rewardRow(data)
+		row.Judged, err = rewardRow(data, exact)
 		if err != nil {
 			row.Cause = err.Error()
 		} else if first := d.first(&row); first != row.ID {
@@ -154,35 +157,33 @@ func notObject(data []byte, err error) error {
 
 // first is the ID of the first row with the content of this one.
 func (d *rewardReader) first(row *RewardRow) string {
-	content, _ := json.Marshal(row.Judged) // without ID and split
-	sum := sha256.Sum256(content)
+	j, text := &row.Judged, d.text[:0]
+	add := func(s string) { text = append(binary.AppendUvarint(text, uint64(len(s))), s...) }
+	for _, e := range j.History {
+		add(e.Time)
+		add(e.Text)
+	}
+	if j.Task != nil {
+		add(*j.Task)
+	}
+	text = fmt.Append(text, j.Task != nil, j.Accepted, j.HelpNeeded != nil && *j.HelpNeeded, j.HelpNeeded != nil, j.Votes)
+	d.text = text
+	sum := sha256.Sum256(text)
 	if _, twice := d.seen[sum]; !twice {
 		d.seen[sum] = row.ID
 	}
 	return d.seen[sum]
 }
 
-// rewardRow checks one row field by field. Its error is a row's cause.
-func rewardRow(data []byte) (Judged, error) {
+// rewardRow checks one row field by field; exact is as scanJSON says. Its error is a row's cause.
+func rewardRow(data []byte, exact bool) (Judged, error) {
 	j := Judged{Source: ProactiveBench}
 	raw, err := fields(data, "obs", "pred_task", "valid", "help_needed", "annotation")
 	if err != nil {
 		return j, err
 	}
-	var observed []json.RawMessage
-	if err := field(raw, "obs", "a list of {time, event}", &observed); err != nil {
+	if j.History, err = history(raw, exact); err != nil {
 		return j, err
-	}
-	if len(observed) == 0 {
-		return j, errors.New("field obs: empty; want at least one event")
-	}
-	times := clock{quiet: true} // causes are counted by their words
-	for i, o := range observed {
-		e, _, err := times.event(o)
-		if err != nil {
-			return j, fmt.Errorf("field obs[%d]%w", i, err)
-		}
-		j.History = append(j.History, e)
 	}
 	if _, ok := raw["pred_task"]; !ok {
 		return j, errors.New("field pred_task: missing; want a task or null")
@@ -213,6 +214,39 @@ func rewardRow(data []byte) (Judged, error) {
 	j.Trace = rewardTrace(j.History[0])
 	j.Group = j.Trace
 	return j, nil
+}
+
+// history reads a row's events.
+func history(raw map[string]json.RawMessage, exact bool) ([]Event, error) {
+	var plain []plainEvent
+	if exact && json.Unmarshal(raw["obs"], &plain) == nil && len(plain) > 0 {
+		var times clock
+		events := make([]Event, len(plain))
+		ok := true
+		for i := 0; i < len(plain) && ok; i++ {
+			events[i], ok = times.plain(plain[i])
+		}
+		if ok {
+			return events, nil
+		}
+	}
+	var observed []json.RawMessage
+	if err := field(raw, "obs", "a list of {time, event}", &observed); err != nil {
+		return nil, err
+	}
+	if len(observed) == 0 {
+		return nil, errors.New("field obs: empty; want at least one event")
+	}
+	var events []Event
+	times := clock{quiet: true} // causes are counted by their words
+	for i, o := range observed {
+		e, _, err := times.event(o)
+		if err != nil {
+			return nil, fmt.Errorf("field obs[%d]%w", i, err)
+		}
+		events = append(events, e)
+	}
+	return events, nil
 }
 
 // field decodes a required field; want says what it must be.

@@ -28,7 +28,10 @@ func plainText(p string, line int, data []byte) ([]byte, error) {
 		return nil, fault.New(fault.Permanent, fmt.Errorf("%s:%d:%d: the byte 0x%02X is not UTF-8 text", p, line+bytes.Count(data[:bad], []byte("\n")), column, data[bad]),
 			"save the file in the encoding UTF-8; nothing was changed")
 	}
-	return bytes.ReplaceAll(bytes.TrimPrefix(data, byteOrderMark), []byte("\r\n"), []byte("\n")), nil
+	if data = bytes.TrimPrefix(data, byteOrderMark); bytes.Contains(data, []byte("\r\n")) {
+		data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
+	}
+	return data, nil
 }
 
 // starts are what files begin with that are taken for text by their names.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -68,15 +67,13 @@ func (m moment) same(o moment) bool {
 	return m.seconds == o.seconds && (m.unit == day) == (o.unit == day)
 }
 
-var number = regexp.MustCompile(`^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,2})?$`)
-
 func readTime(s string) (moment, error) {
 	switch {
 	case strings.HasPrefix(s, "Day "):
 		return readDay(s)
-	case number.MatchString(s):
+	case s != "" && strings.Trim(s, "0123456789.+-eE") == "":
 		return readNumber(s)
-	case len(s) > 10 && s[4] == '-' && s[7] == '-':
+	case len(s) > 10 && s[4] == '-' && s[7] == '-' && s[0] != '-':
 		t, err := time.Parse(time.RFC3339Nano, strings.ToUpper(s[:10]+"T"+s[11:]))
 		if err == nil && strings.ContainsAny(s[10:11], "Tt ") {
 			if x := float64(t.Unix()) + float64(t.Nanosecond())/1e9; math.Abs(x) < maxSeconds {
@@ -111,6 +108,9 @@ func readDay(s string) (moment, error) {
 // would lie beyond the year 5000, and each is read within 1973 to 2286 alone.
 func readNumber(s string) (moment, error) {
 	x, err := strconv.ParseFloat(s, 64)
+	if errors.Is(err, strconv.ErrSyntax) {
+		return moment{}, errors.New("is no time: " + wantTime)
+	}
 	if err == nil && math.Abs(x) < maxSeconds {
 		return moment{seconds, x, s}, nil
 	}
@@ -159,6 +159,31 @@ func (c *clock) read(s string) (moment, error) {
 		return t, fmt.Errorf("is %.0f years from the trace's first: %s", years, wantTime)
 	}
 	return t, nil
+}
+
+// A plainEvent is an event of the form that most have.
+type plainEvent struct {
+	Time timeText `json:"time"`
+	Text string   `json:"event"`
+}
+
+// A timeText is a text, or a number as it is written.
+type timeText string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *timeText) UnmarshalJSON(raw []byte) error {
+	if raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9' {
+		*t = timeText(raw)
+		return nil
+	}
+	return json.Unmarshal(raw, (*string)(t))
+}
+
+// plain takes an event that was decoded; ok is false where event has to say what is wrong.
+func (c *clock) plain(p plainEvent) (e Event, ok bool) {
+	t, err := c.read(string(p.Time))
+	e = Event{t.text, OneLine(p.Text)}
+	return e, err == nil && e.Text != ""
 }
 
 // event reads {time, event}: a time is a text, or a number that is kept as it is written.
