@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gymline/gymline/internal/fault"
 )
@@ -149,14 +148,11 @@ func TestDeepNestingEnds(t *testing.T) {
 	for what, c := range importers {
 		for _, unit := range []string{"[", "{", `{"a":`, `[{"a":`, "- ", "? ", "{a: ", "[a,"} {
 			text := strings.Repeat(unit, n/len(unit))
-			began := time.Now()
 			refused(t, what+" "+unit, c.read(text), c.name+":")
-			if took := time.Since(began); took > 10*time.Second {
-				t.Errorf("%s of %q: took %v", what, unit, took)
-			}
 		}
 		if c.name == "s.yaml" {
 			refused(t, what, c.read(indented), "nested too deep")
+			refused(t, what, c.read("# "+strings.Repeat("x", 10_000)+"\n"+strings.Repeat("[", 10*n)), c.name+":2:33: it is nested too deep")
 			refused(t, what, c.read("a: "+strings.Repeat("[", 33)+strings.Repeat("]", 33)), "nested too deep")
 		}
 	}

@@ -32,6 +32,12 @@ func readYAML(name string, data []byte, into any) (err error) {
 	if data, err = plainText(name, 1, data); err != nil {
 		return err
 	}
+	// Tokens are dear, and a hostile file begs for many: its beginning tells it.
+	for n := 4 << 10; n < len(data); n *= 2 {
+		if odd := tooDeep(string(data[:n])); odd != nil {
+			return complain(name, odd.Position, tooDeepMessage)
+		}
+	}
 	tokens := lexer.Tokenize(string(data))
 	writesRuneError := bytes.ContainsRune(data, utf8.RuneError) || bytes.Contains(bytes.ToLower(data), []byte("fffd"))
 	if odd, message := oddToken(tokens, writesRuneError); odd != nil {
@@ -49,6 +55,17 @@ func readYAML(name string, data []byte, into any) (err error) {
 	}
 	if err := yaml.NodeToValue(file.Docs[0].Body, into, yaml.Strict()); err != nil {
 		return located(name, err)
+	}
+	return nil
+}
+
+var tooDeepMessage = fmt.Sprintf("it is nested too deep: more than %d levels", maxNesting)
+
+// tooDeep looks at the beginning of a file, which may be cut anywhere, for depth alone.
+func tooDeep(beginning string) (odd *token.Token) {
+	defer func() { _ = recover() }() // of what the cut does; the whole is looked at later
+	if t, message := oddToken(lexer.Tokenize(beginning), true); message == tooDeepMessage {
+		return t
 	}
 	return nil
 }
@@ -88,7 +105,7 @@ func oddToken(tokens token.Tokens, writesRuneError bool) (odd *token.Token, mess
 			run = 0
 		}
 		if flow > maxNesting || run > maxNesting || len(columns) > maxNesting {
-			return t, fmt.Sprintf("it is nested too deep: more than %d levels", maxNesting)
+			return t, tooDeepMessage
 		}
 	}
 	return nil, ""
