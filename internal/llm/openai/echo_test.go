@@ -47,8 +47,9 @@ func TestAnEchoOfAKeyIsNotShown(t *testing.T) {
 		if !strings.HasPrefix(got, "wrong key <") || !strings.HasSuffix(got, "> given") || !strings.Contains(got, redacted) {
 			t.Errorf("%s: %s", name, got)
 		}
+		const beside = "IGFuZCBtb3Jl"         // " and more"
 		for i := 0; i+10 <= len(shown); i++ { // the edges of base64 are of a neighbour, too
-			if part := shown[i : i+10]; strings.Contains(got, part) && !strings.ContainsAny(part, ". ") && !strings.Contains("IGFuZCBtb3Jl", part) { // " and more"
+			if part := shown[i : i+10]; strings.Contains(got, part) && !strings.ContainsAny(part, ". ") && !strings.Contains(beside, part) {
 				t.Errorf("%s: %s shows %s", name, got, part)
 				break
 			}
