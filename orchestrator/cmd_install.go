@@ -30,8 +30,7 @@ func runInstall(edge *cli.Edge, file string) (err error) {
 		return fault.New(fault.Internal, err, "")
 	}
 	defer from.Close()
-	// The trainer's container may run it as another user.
-	to, err := os.OpenFile(file, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755)
+	to, err := os.OpenFile(file, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755) //nolint:gosec // the trainer's container may run it as another user
 	if err != nil {
 		return fault.New(fault.Config, err, "give a file in a folder that can be written")
 	}
