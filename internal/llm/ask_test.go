@@ -141,7 +141,7 @@ func TestAskRepairs(t *testing.T) {
 				t.Errorf("the caller's request was changed: %+v", req.Messages[:4])
 			}
 			second := c.asked[1]
-			said := tt.answer.Content
+			said := WithoutControl(tt.answer.Content)
 			if said == "" {
 				said = "(no answer)"
 			}
