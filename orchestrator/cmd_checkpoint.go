@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -83,13 +85,21 @@ func runCheckpointPut(ctx context.Context, edge *cli.Edge, o checkpointOptions) 
 	if err != nil {
 		return err
 	}
-	if info, err := os.Stat(o.dir); err != nil || !info.IsDir() {
-		return fault.New(fault.Usage, errors.Join(fmt.Errorf("%s is not a folder", o.dir), err), "give the folder that the trainer saved the model into")
-	}
-	fsys := os.DirFS(o.dir)
-	facts, err := checkpoint.Inspect(fsys, params.Base)
+	root, err := o.folder()
 	if err != nil {
 		return err
+	}
+	defer root.Close()
+	facts, err := checkpoint.Inspect(root.FS(), params.Base)
+	if err != nil {
+		return err
+	}
+	fsys, left, err := checkpoint.Data(root.FS())
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		fmt.Fprintf(edge.Stderr, "left out, since loading them runs code: %s\n", left)
 	}
 	if taken != nil {
 		tree, err := store.Intake{}.Digest(ctx, fsys)
@@ -122,6 +132,28 @@ func runCheckpointPut(ctx context.Context, edge *cli.Edge, o checkpointOptions) 
 		}
 		return o.print(edge, facts.Kind, tree, "")
 	})
+}
+
+// folder opens the model's folder, so that what is checked is what is stored. A link
+// is not followed: a trainer may have put it in the folder's place.
+func (o checkpointOptions) folder() (*os.Root, error) {
+	const fix = "give the folder that the trainer saved the model into"
+	info, err := os.Lstat(filepath.Clean(o.dir))
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		to, _ := os.Readlink(filepath.Clean(o.dir)) // told where it can be
+		return nil, fault.New(fault.Usage, fmt.Errorf("%s is a link, to %s", o.dir, to), fix+" itself")
+	}
+	if err != nil || !info.IsDir() {
+		return nil, fault.New(fault.Usage, errors.Join(fmt.Errorf("%s is not a folder", o.dir), err), fix)
+	}
+	root, err := os.OpenRoot(o.dir)
+	if err != nil {
+		return nil, fault.New(fault.Usage, err, "give a folder that this user may read")
+	}
+	if opened, err := root.Stat("."); err != nil || !os.SameFile(info, opened) {
+		return nil, fault.New(fault.Temporary, errors.Join(fmt.Errorf("%s was replaced while it was opened", o.dir), err, root.Close()), "put it again once the trainer has ended")
+	}
+	return root, nil
 }
 
 // wake sets a run going again that is suspended until its checkpoint is there.

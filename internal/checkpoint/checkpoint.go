@@ -2,7 +2,8 @@
 // Inspect takes is whole: every file that a server needs to load it is there, and
 // each holds what its name says: weights by the rules of their format, JSON and
 // tokenizers as their readers want them. What stands in the place of a file, such
-// as a pointer or a web page, is named. It reads headers alone, never the weights,
+// as a pointer or a web page, is named. Nothing of it runs code when it is loaded: a
+// config that asks for that is refused, and Data leaves out files that do. It reads headers alone, never the weights,
 // so it costs the same for a model of any size.
 package checkpoint
 
@@ -87,6 +88,7 @@ func Inspect(fsys fs.FS, base string) (Facts, error) {
 	default:
 		facts = i.full()
 	}
+	i.code()
 	if len(i.problems) > 0 {
 		return Facts{}, i.problems
 	}
@@ -104,18 +106,20 @@ func (i *inspection) add(file, what, do string) {
 
 // has reports whether something of that name is there, readable or not.
 func (i *inspection) has(name string) bool {
-	_, err := fs.Stat(i.fsys, name)
+	_, err := fs.Lstat(i.fsys, name)
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // there adds a problem unless name is a file with content.
 func (i *inspection) there(name, do string) bool {
-	info, err := fs.Stat(i.fsys, name)
+	info, err := fs.Lstat(i.fsys, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		i.add(name, "it is missing", do)
 	case err != nil:
 		i.add(name, "it cannot be read: "+reason(err), "make it readable")
+	case info.Mode()&fs.ModeSymlink != 0:
+		i.add(name, "it is a link", "copy what it stands for to its place (cp -rL)")
 	case !info.Mode().IsRegular():
 		i.add(name, "it is not a file", do)
 	case info.Size() == 0:

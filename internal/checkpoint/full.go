@@ -145,7 +145,7 @@ func (i *inspection) pickle() string {
 	return ""
 }
 
-func sorted(m map[string][]string) []string {
+func sorted[V any](m map[string]V) []string {
 	var keys []string
 	for k := range m {
 		keys = append(keys, k)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -29,6 +30,9 @@ const grace = 6 * time.Second
 const (
 	envExport     = "GYMLINE_EXPORT"
 	envCheckpoint = "GYMLINE_CHECKPOINT"
+
+	exportFolder = "export"
+	madeFolder   = "checkpoint"
 )
 
 // A Runner runs trainers. It implements job.Runner.
@@ -53,13 +57,17 @@ func (r *Runner) Run(ctx context.Context, p job.Program) (err error) {
 			err = fmt.Errorf("remove the trainer's folder: %w", removeErr)
 		}
 	}()
-	export, made := filepath.Join(dir, "export"), filepath.Join(dir, "checkpoint")
-	for _, folder := range []string{export, made} {
-		if err := os.Mkdir(folder, 0o700); err != nil {
+	home, err := os.OpenRoot(dir) // whatever the trainer puts in its place
+	if err != nil {
+		return noRoom(err)
+	}
+	defer home.Close()
+	for _, name := range []string{exportFolder, madeFolder} {
+		if err := home.Mkdir(name, 0o700); err != nil {
 			return noRoom(err)
 		}
 	}
-	exports, err := os.OpenRoot(export) // a name cannot lead out of it
+	exports, err := home.OpenRoot(exportFolder) // a name cannot lead out of it
 	if err != nil {
 		return noRoom(err)
 	}
@@ -68,15 +76,38 @@ func (r *Runner) Run(ctx context.Context, p job.Program) (err error) {
 		return err
 	}
 	env := append(r.env(dir), p.Env...)
-	if err := r.child(ctx, p.Args, append(env, envExport+"="+export, envCheckpoint+"="+made)); err != nil {
+	if err := r.child(ctx, p.Args, append(env, envExport+"="+filepath.Join(dir, exportFolder), envCheckpoint+"="+filepath.Join(dir, madeFolder))); err != nil {
 		return err
 	}
-	root, err := os.OpenRoot(made) // a link cannot lead out of it
+	made, err := leftIn(home)
 	if err != nil {
-		return fault.New(fault.Permanent, fmt.Errorf("the folder of the checkpoint is gone: %w", err), "leave the checkpoint in $"+envCheckpoint)
+		return fault.New(fault.Permanent, err, "leave the checkpoint in $"+envCheckpoint+", by its files and not by links")
 	}
-	defer root.Close()
-	return p.Take(ctx, root.FS())
+	defer made.Close()
+	return p.Take(ctx, made.FS())
+}
+
+// leftIn opens the folder that the trainer left its checkpoint in. It may be made
+// anew, but be no link: what that leads to is not the trainer's to hand over.
+func leftIn(home *os.Root) (*os.Root, error) {
+	named, err := home.Lstat(madeFolder)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the folder of the checkpoint is gone: %w", err)
+	case named.Mode()&fs.ModeSymlink != 0:
+		to, _ := home.Readlink(madeFolder) // told where it can be
+		return nil, fmt.Errorf("the folder of the checkpoint is not taken: the trainer put a link to %q in its place", to)
+	case !named.IsDir():
+		return nil, errors.New("the folder of the checkpoint is not taken: the trainer put a file in its place")
+	}
+	made, err := home.OpenRoot(madeFolder)
+	if err != nil {
+		return nil, fmt.Errorf("the folder of the checkpoint cannot be opened: %w", err)
+	}
+	if opened, err := made.Stat("."); err != nil || !os.SameFile(named, opened) {
+		return nil, errors.Join(errors.New("the folder of the checkpoint is not taken: it was replaced while it was opened"), err, made.Close())
+	}
+	return made, nil
 }
 
 func noRoom(err error) error {

@@ -110,6 +110,18 @@ func TestTrainerThatFails(t *testing.T) {
 	if _, _, err := shell(t, t.Context(), "rmdir $GYMLINE_CHECKPOINT"); err == nil || !strings.Contains(err.Error(), "is gone") {
 		t.Error(err)
 	}
+	for script, want := range map[string]string{
+		"rmdir $GYMLINE_CHECKPOINT; ln -s /etc $GYMLINE_CHECKPOINT":   `a link to "/etc"`,
+		"rmdir $GYMLINE_CHECKPOINT; ln -s export $GYMLINE_CHECKPOINT": `a link to "export"`,
+		"rmdir $GYMLINE_CHECKPOINT; echo > $GYMLINE_CHECKPOINT":       "a file in its place",
+	} {
+		if _, made, err := shell(t, t.Context(), script); fault.Code(err) != fault.Permanent || !strings.Contains(err.Error(), want) || len(made) > 0 {
+			t.Errorf("%s: %v, %v", script, err, made)
+		}
+	}
+	if _, made, err := shell(t, t.Context(), "cd /; rmdir $GYMLINE_CHECKPOINT; mkdir $GYMLINE_CHECKPOINT; echo new > $GYMLINE_CHECKPOINT/file"); err != nil || made["file"] != "new\n" {
+		t.Errorf("a folder that was made anew: %v, %v", err, made)
+	}
 	if _, _, err := shell(t, t.Context(), "ln -s /etc/passwd $GYMLINE_CHECKPOINT/config.json"); err == nil {
 		t.Error("a link led out of the folder")
 	}

@@ -77,7 +77,14 @@ func (h *handOff) take(ctx context.Context, made fs.FS) (store.Checkpoint, error
 		return store.Checkpoint{}, fault.New(fault.Permanent, fmt.Errorf("train %s: the command succeeded, but %w", h.params.Name, err),
 			"the command has to leave the checkpoint in the folder that $GYMLINE_CHECKPOINT names")
 	}
-	tree, err := h.task.PutTree(ctx, made)
+	data, left, err := checkpoint.Data(made)
+	if len(left) > 0 {
+		h.task.Log.Warn("files of the checkpoint are left out, since loading them runs code", "files", left.String())
+	}
+	var tree store.Tree
+	if err == nil {
+		tree, err = h.task.PutTree(ctx, data)
+	}
 	if err != nil {
 		return store.Checkpoint{}, fmt.Errorf("train %s: store the checkpoint: %w", h.params.Name, err)
 	}

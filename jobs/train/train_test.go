@@ -296,6 +296,7 @@ func adapter() fstest.MapFS {
 func TestCommand(t *testing.T) {
 	for _, kind := range []string{plan.TrainCommand, plan.TrainContainer} {
 		w, r := newWorld(t, kind), &runner{made: adapter()}
+		r.made["training_args.bin"] = &fstest.MapFile{Data: []byte("PK\x03\x04")} // a pickle, which is left out
 		w.runner = r
 		w.open("test-1")
 		rec, err := w.do(t.Context(), "test-1")
