@@ -33,6 +33,10 @@ that GYMLINE_STORE_FOLDER names, or GYMLINE_STORE_ENDPOINT, GYMLINE_STORE_BUCKET
 GYMLINE_STORE_PREFIX, GYMLINE_STORE_REGION, AWS_ACCESS_KEY_ID,
 AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. Events are JSON lines on stdout, logs go to stderr.
 
+With GYMLINE_SECRETS=stdin it reads keys from stdin first, NAME=value, each with
+a NUL at its end: so does 'gymline run' hand them over, since others can read the
+environment that a process was started with.
+
 ` + fault.Help(),
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -54,7 +58,10 @@ AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. Events are JSON lines on stdout, lo
 
 func runJob(ctx context.Context, edge *cli.Edge, o jobOptions) error {
 	sink := progress.NewJSON(edge.Stdout)
-	st, err := storeFromEnv(ctx, edge.Getenv)
+	st, err := (*store.Store)(nil), edge.TakeSecrets()
+	if err == nil {
+		st, err = storeFromEnv(ctx, edge.Getenv)
+	}
 	if err == nil {
 		which := job.Shard{Run: store.RunID(o.run), Step: store.StepName(o.step), Shard: o.shard, Job: o.name}
 		err = worker(edge, st).Shards(ctx, which, o.stride, sink)

@@ -41,8 +41,8 @@ func (p *prepared) checkKeys(ctx context.Context, edge *cli.Edge, o *job.Opened)
 		"export these environment variables; the config names them under models")
 }
 
-// childEnv are the variables that children get beside the store's and the API
-// keys: what programs need to run, to find certificates and proxies, and Go's own.
+// childEnv are the variables that children get beside the store's: what programs need
+// to run, to find certificates and proxies, and Go's own.
 var childEnv = []string{
 	"PATH", "HOME", "TMPDIR", "GYMLINE_LOG", "SSL_CERT_FILE", "SSL_CERT_DIR",
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
@@ -69,17 +69,25 @@ func (p *prepared) childConfig(edge *cli.Edge, st *openStore) (local.Config, err
 				list = append(list, name+"="+value)
 			}
 		}
+		for _, v := range st.env {
+			if v.Secret == "" {
+				list = append(list, v.Name+"="+v.Value)
+			}
+		}
+		return list
+	}
+	keys := func(step *plan.Step) []string {
+		var list []string
 		for _, v := range append(keyVariables(p.how, step), st.env...) {
 			if v.Secret != "" {
-				v.Value = edge.Getenv(v.Secret)
+				list = append(list, v.Name+"="+edge.Getenv(v.Secret))
 			}
-			list = append(list, v.Name+"="+v.Value)
 		}
 		return list
 	}
 	r := p.profile.Spec.Retries
 	return local.Config{
-		Binary: binary, Env: env, Parallel: p.profile.Spec.Parallelism.Shards,
+		Binary: binary, Env: env, Secrets: keys, Parallel: p.profile.Spec.Parallelism.Shards,
 		Retries: r.Limit, Backoff: time.Duration(r.Backoff), MaxBackoff: time.Duration(r.MaxBackoff), Grace: grace,
 	}, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -18,16 +19,21 @@ import (
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/secrets"
 	"github.com/gymline/gymline/internal/store"
 )
 
 // envParity is a folder into which a child writes what it was started with.
 const envParity = "GYMLINE_TEST_PARITY"
 
-// A started is a process's command line, after the program's name, and environment.
+// A started is a process's command line, after the program's name, and environment;
+// Keys is what came over a pipe.
 type started struct {
 	Args []string
 	Env  map[string]string
+	Keys map[string]string
+	// secret names those of a pod's variables that come from Secrets.
+	secret map[string]bool
 }
 
 // The test binary is the child that local.Run starts: it says how, and does nothing.
@@ -36,13 +42,11 @@ func init() {
 	if dir == "" {
 		return
 	}
-	s := started{Args: os.Args[1:], Env: map[string]string{}}
-	for _, v := range os.Environ() {
-		name, value, _ := strings.Cut(v, "=")
-		s.Env[name] = value
-	}
-	data, err := json.Marshal(s)
-	if err == nil {
+	s := started{Args: os.Args[1:], Env: named(os.Environ())}
+	keys, err := secrets.Unpack(os.Stdin)
+	s.Keys = named(keys)
+	data, jsonErr := json.Marshal(s)
+	if err = errors.Join(err, jsonErr); err == nil {
 		err = os.WriteFile(filepath.Join(dir, fmt.Sprint(os.Getpid())), data, 0o600)
 	}
 	if err != nil {
@@ -52,12 +56,24 @@ func init() {
 	os.Exit(0)
 }
 
+// named tells names and values of NAME=value apart.
+func named(vars []string) map[string]string {
+	values := map[string]string{}
+	for _, v := range vars {
+		name, value, _ := strings.Cut(v, "=")
+		values[name] = value
+	}
+	return values
+}
+
 type nobody struct{}
 
 func (nobody) Emit(progress.Event) {}
 
 // A pod is started as the local engine's child is: the same command line, and the
-// same environment but for what belongs to the machine.
+// same environment but for what belongs to the machine. What a pod has from a Secret,
+// and that alone, a child has over a pipe: here other programs of the user can read
+// an environment, and a pod's container stands alone.
 func TestParity(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"quickstart", "handoff", "openai"} {
@@ -125,8 +141,21 @@ func parity(t *testing.T, name string) {
 	keys := 0
 	for args, pod := range pods {
 		child := children[args]
-		for _, name := range append(childEnv, envParity) {
+		if hasKeys := child.Env[secrets.Variable] == secrets.Stdin; hasKeys != (len(child.Keys) > 0) {
+			t.Errorf("%s: a child has the keys %v, and is told %v", args, slices.Sorted(maps.Keys(child.Keys)), hasKeys)
+		}
+		for _, name := range append(childEnv, envParity, secrets.Variable) {
 			delete(child.Env, name)
+		}
+		for name, value := range child.Keys {
+			if child.Env[name] != "" || !pod.secret[name] {
+				t.Errorf("%s: %s came over the pipe", args, name)
+			}
+			child.Env[name] = value
+			delete(pod.secret, name)
+		}
+		if len(pod.secret) > 0 {
+			t.Errorf("%s: a child has these in its environment: %v", args, pod.secret)
 		}
 		if !slices.Equal(child.Args, pod.Args) || !maps.Equal(child.Env, pod.Env) {
 			t.Errorf("%s:\na child has %v\na pod has   %v", args, child.Env, pod.Env)
@@ -176,7 +205,7 @@ func podOf(t *testing.T, m *argo.Manifests, step string, getenv func(string) str
 		if !slices.Equal(c.Command, []string{"/gymline"}) || len(c.EnvFrom) > 0 {
 			t.Errorf("step %s: command %q, environment from %v", step, c.Command, c.EnvFrom)
 		}
-		pod := started{Args: slices.Clone(c.Args), Env: map[string]string{}}
+		pod := started{Args: slices.Clone(c.Args), Env: map[string]string{}, secret: map[string]bool{}}
 		for _, v := range c.Env {
 			if _, twice := pod.Env[v.Name]; twice {
 				t.Errorf("step %s: %s is set twice", step, v.Name)
@@ -188,6 +217,7 @@ func podOf(t *testing.T, m *argo.Manifests, step string, getenv func(string) str
 			if ref == nil || v.Value != "" || secrets[ref.Name+"/"+ref.Key] == "" {
 				t.Fatalf("step %s: %s comes from %+v", step, v.Name, v.ValueFrom)
 			}
+			pod.secret[v.Name] = true
 			pod.Env[v.Name] = getenv(secrets[ref.Name+"/"+ref.Key])
 		}
 		return pod

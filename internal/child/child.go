@@ -4,6 +4,7 @@
 package child
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -24,6 +25,8 @@ type Command struct {
 	Path string   // the program; without a slash it is looked for in PATH
 	Args []string // its name and arguments
 	Env  []string // all of its environment
+	// Stdin is what the child may read there; nil: nothing.
+	Stdin []byte
 	// Stdout and Stderr take the child's lines with their ends, one call at a time.
 	// A line above 1 MiB comes in parts, one that redraws itself in its versions.
 	Stdout, Stderr func(line []byte)
@@ -70,6 +73,9 @@ func Run(ctx context.Context, c Command) (End, error) {
 	stdout := &lines{one: &one, tell: c.Stdout}
 	stderr := &lines{one: &one, tell: func(line []byte) { end.heard(line); c.Stderr(line) }}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
+	if c.Stdin != nil {
+		cmd.Stdin = bytes.NewReader(c.Stdin)
+	}
 	if err := cmd.Start(); err != nil {
 		return end, err
 	}

@@ -68,6 +68,21 @@ func TestStreamsAreKeptApartAndWhole(t *testing.T) {
 	}
 }
 
+// What a child is given to read reaches it whole, whatever its size, and one that
+// does not read it ends all the same.
+func TestStdin(t *testing.T) {
+	text := strings.Repeat("0123456789abcdef", 1<<14)
+	for script, want := range map[string]string{"wc -c": strconv.Itoa(len(text)), "head -c 3": "012", "exec <&-; echo done": "done", "echo done": "done"} {
+		end, out, _ := shell(t, t.Context(), script, func(c *Command) { c.Stdin = []byte(text) })
+		if !end.OK() || strings.TrimSpace(out) != want {
+			t.Errorf("%s: %+v, %q", script, end, out)
+		}
+	}
+	if _, out, _ := shell(t, t.Context(), "wc -c", nil); strings.TrimSpace(out) != "0" {
+		t.Errorf("without any it reads %q", out)
+	}
+}
+
 // linesOf cuts a text that arrives in pieces.
 func linesOf(text string, size int) (got []string) {
 	l := &lines{one: new(sync.Mutex), tell: func(line []byte) { got = append(got, strings.TrimSuffix(string(line), "\n")) }}

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/secrets"
 	"github.com/gymline/gymline/internal/text"
 )
 
@@ -27,8 +28,11 @@ import (
 type Edge struct {
 	Args   []string // without the program's name
 	Getenv func(string) string
+	// Setenv changes what Getenv says, and not what other processes see.
+	Setenv func(name, value string) error
 	// Environ is the whole environment, as NAME=value, for programs of the user's.
 	Environ func() []string
+	Stdin   io.Reader
 	Stdout  io.Writer
 	Stderr  io.Writer
 	Now     func() time.Time
@@ -73,7 +77,7 @@ func (e *Edge) Screen() io.Writer {
 func System() *Edge {
 	fd, out := int(os.Stderr.Fd()), &stdout{f: os.Stdout}
 	return &Edge{
-		Args: os.Args[1:], Getenv: os.Getenv, Environ: os.Environ, Stdout: out, out: out, Stderr: os.Stderr, Now: time.Now,
+		Args: os.Args[1:], Getenv: os.Getenv, Setenv: os.Setenv, Environ: os.Environ, Stdin: os.Stdin, Stdout: out, out: out, Stderr: os.Stderr, Now: time.Now,
 		Executable: executable,
 		Shown:      term.IsTerminal(int(os.Stdout.Fd())),
 		Terminal:   term.IsTerminal(fd) && os.Getenv("TERM") != "dumb",
@@ -103,6 +107,9 @@ func (e *Edge) CacheDir() string {
 // may come twice, from the terminal and from its shell.
 func (e *Edge) Main(run func(ctx context.Context) error) int {
 	e.guard()
+	if err := secrets.Guard(); err != nil { // any command may have keys in its environment
+		fmt.Fprintf(e.Stderr, "gymline: %v; its keys can be read by other programs of this user\n", err)
+	}
 	// A reader that leaves, such as head, must not end a run: the write fails instead.
 	signal.Ignore(syscall.SIGPIPE)
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}

@@ -9,7 +9,9 @@ import (
 
 	"github.com/gymline/gymline/internal/child"
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/secrets"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -17,9 +19,10 @@ import (
 // they are the engine's to tell, since only it knows whether it retries.
 func (cfg Config) child(ctx context.Context, run store.RunID, l *lot, sink progress.Sink) error {
 	var last progress.Event // about a shard's state
+	env, stdin := cfg.env(l.step)
 	end, err := child.Run(ctx, child.Command{
 		Path: cfg.Binary, Args: append([]string{"gymline"}, l.args(run)...), // what a process list shows
-		Env: cfg.Env(l.step), Grace: cfg.Grace,
+		Env: env, Stdin: stdin, Grace: cfg.Grace,
 		Stdout: func(line []byte) {
 			var e progress.Event
 			if json.Unmarshal(line, &e) != nil {
@@ -47,6 +50,18 @@ func (cfg Config) child(ctx context.Context, run store.RunID, l *lot, sink progr
 		return fault.New(code, errors.New(last.Cause), last.Hint)
 	}
 	return err
+}
+
+// env is what a step's child is started with: its environment, and what it reads.
+func (cfg Config) env(step *plan.Step) (vars []string, stdin []byte) {
+	vars = cfg.Env(step)
+	if cfg.Secrets == nil {
+		return vars, nil
+	}
+	if keys := cfg.Secrets(step); len(keys) > 0 {
+		return append(vars, secrets.Variable+"="+secrets.Stdin), secrets.Pack(keys)
+	}
+	return vars, nil
 }
 
 // pass passes an event of the lot's child on. With the end of a shard the next one

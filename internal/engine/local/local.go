@@ -1,7 +1,8 @@
 // Package local runs a plan on this machine: its shards are done by child processes
-// of the same binary, with the same arguments and environment as in a pod. It
-// respects the plan's arrows, runs a bounded number of children at once, retries
-// temporary failures with backoff, and stops at the first permanent one.
+// of the same binary, with the same arguments and environment as in a pod, but
+// that keys come over a pipe (package secrets). It respects the plan's arrows, runs
+// a bounded number of children at once, retries temporary failures with backoff, and
+// stops at the first permanent one.
 package local
 
 import (
@@ -20,6 +21,8 @@ type Config struct {
 	Binary string
 	// Env returns the whole environment of a step's children.
 	Env func(*plan.Step) []string
+	// Secrets returns variables that reach them over a pipe; nil: none.
+	Secrets func(*plan.Step) []string
 	// Settle is called once all that a step reads is done, and reports which of its
 	// shards need no child. It tells of those itself. nil: all need one.
 	Settle func(context.Context, *plan.Step) []bool
