@@ -46,7 +46,7 @@ func Ask[T any](ctx context.Context, c Chatter, req *Request, repairs int, check
 			return nil, err
 		}
 		if resp.Elsewhere != "" && strings.TrimSpace(resp.Content) == "" {
-			err := fmt.Errorf("its text is empty, and what was said stands in %s (finish reason %q)", resp.Elsewhere, resp.FinishReason)
+			err := fmt.Errorf("its text is empty, and what was said stands in %s (finish reason %.40q)", resp.Elsewhere, resp.FinishReason)
 			return nil, &Malformed{Schema: req.Schema.Name, Raw: resp.Content, Err: err, Remedy: untangle}
 		}
 		v, err := read(resp, check)
@@ -55,7 +55,7 @@ func Ask[T any](ctx context.Context, c Chatter, req *Request, repairs int, check
 		}
 		if try >= repairs {
 			if why := resp.FinishReason; why != "" && why != "stop" && why != Length {
-				err = fmt.Errorf("%w (finish reason %q)", err, why)
+				err = fmt.Errorf("%w (finish reason %.40q)", err, why)
 			}
 			return nil, &Malformed{Schema: req.Schema.Name, Raw: resp.Content, Err: err}
 		}

@@ -229,7 +229,7 @@ func FuzzAsk(f *testing.F) {
 		f.Add(text, "stop")
 	}
 	f.Add(`{"accepted":true}`, "length")
-	f.Add("0", strings.Repeat("\xb2", 100)) // a reason takes up to four characters a byte to quote
+	f.Add("0", strings.Repeat("\xb2", 100)) // a quoted byte takes up to four characters
 	f.Fuzz(func(t *testing.T, text, finish string) {
 		c := &talker{answers: []Response{{Content: text, FinishReason: finish}}}
 		v, err := Ask(t.Context(), c, question(), 0, (*verdict).check)
