@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -119,12 +120,9 @@ func (r *reading) read(m message) {
 
 // note keeps the name of a field that holds something, once.
 func (r *reading) note(field string) {
-	for _, f := range r.elsewhere {
-		if f == field {
-			return
-		}
+	if !slices.Contains(r.elsewhere, field) {
+		r.elsewhere = append(r.elsewhere, field)
 	}
-	r.elsewhere = append(r.elsewhere, field)
 }
 
 // words is the text of a message's content: a text, a list of parts, of which

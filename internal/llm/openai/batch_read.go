@@ -26,9 +26,7 @@ func object(data []byte) fields {
 }
 
 func (f fields) text(name string) string {
-	var s string
-	_ = json.Unmarshal(f[name], &s)
-	return strings.TrimSpace(s)
+	return strings.TrimSpace(str(f[name]))
 }
 
 // number reads a number, or a text that is one; NaN is none.
@@ -132,8 +130,9 @@ func squeeze(said string) string {
 
 // batchState reads a state. One that is unknown stays, in lower case.
 func batchState(said string) string {
+	word := squeeze(said)
 	for state, words := range batchStates {
-		if slices.Contains(words, squeeze(said)) {
+		if slices.Contains(words, word) {
 			return state
 		}
 	}

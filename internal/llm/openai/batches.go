@@ -96,11 +96,7 @@ func (p plain) Do(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	if resp, err = p.receive(resp); err != nil {
-		return nil, err
-	}
-	resp.Body = io.NopCloser(strings.NewReader("{}"))
-	return resp, nil
+	return p.keep(resp)
 }
 
 // call makes one call of the files or batches API, and returns what it is answered.
@@ -115,12 +111,12 @@ func (b *Batches) call(ctx context.Context, fn func(*openai.Client) error) (*exc
 // none is the error for an answer that does not hold what it should: an error in
 // a 2xx answer, or something else altogether.
 func (x *exchange) none(what string) error {
-	if f := object(x.body); f["error"] != nil && string(f["error"]) != "null" {
+	if said(object(x.body)["error"]) {
 		return x.failed(describe(x.body))
 	}
-	said := text.ClipBytes(strings.TrimSpace(x.key.scrub(string(x.body))), 200)
-	return &llm.Error{Model: x.model.Name, Status: x.status, Code: "damaged_body", Class: llm.Retryable,
-		Err: fmt.Errorf("the answer is not %s: %q", what, said)}
+	shown := text.ClipBytes(strings.TrimSpace(x.key.scrub(string(x.body))), 200)
+	return &llm.Error{Model: x.model.Name, Status: x.status, Code: damagedBody, Class: llm.Retryable,
+		Err: fmt.Errorf("the answer is not %s: %q", what, shown)}
 }
 
 // oneBatch makes a call that is answered with a batch.
@@ -246,7 +242,7 @@ func (d *download) Do(req *http.Request) (*http.Response, error) {
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	return d.receive(resp)
+	return nil, d.receive(resp)
 }
 
 func (d *download) Read(p []byte) (int, error) {

@@ -53,11 +53,11 @@ func (x *exchange) Do(req *http.Request) (*http.Response, error) {
 // keep receives an answer, of which the client sees nothing: its types are too
 // strict for what servers send. complete reads it.
 func (x *exchange) keep(resp *http.Response) (*http.Response, error) {
-	resp, err := x.receive(resp)
-	if err == nil {
-		resp.Body = io.NopCloser(strings.NewReader("{}"))
+	if err := x.receive(resp); err != nil {
+		return nil, err
 	}
-	return resp, err
+	resp.Body = io.NopCloser(strings.NewReader("{}"))
+	return resp, nil
 }
 
 // send adds what lets the call in, and makes it.
@@ -70,8 +70,8 @@ func (x *exchange) send(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// receive reads an answer whole, and gives it on unless it is a failure.
-func (x *exchange) receive(resp *http.Response) (_ *http.Response, err error) {
+// receive reads an answer whole. The error is the failure that it tells of.
+func (x *exchange) receive(resp *http.Response) error {
 	x.status, x.header = resp.StatusCode, resp.Header
 	ok := resp.StatusCode >= 200 && resp.StatusCode < 300
 	limit := maxError
@@ -80,20 +80,19 @@ func (x *exchange) receive(resp *http.Response) (_ *http.Response, err error) {
 	}
 	// The body is read to its end, so that the connection can be used again.
 	buf := bytes.NewBuffer(make([]byte, 0, min(max(resp.ContentLength, 0), maxError)+bytes.MinRead))
-	_, err = buf.ReadFrom(io.LimitReader(resp.Body, int64(limit)+1))
+	_, err := buf.ReadFrom(io.LimitReader(resp.Body, int64(limit)+1))
 	x.body = buf.Bytes()
 	if !ok {
-		return nil, x.failed(describe(x.body))
+		return x.failed(describe(x.body))
 	}
 	if err != nil {
-		return nil, x.unreachable(err)
+		return x.unreachable(err)
 	}
 	if len(x.body) > limit {
-		return nil, &llm.Error{Model: x.model.Name, Status: x.status, Code: "too_large", Class: llm.Refused,
+		return &llm.Error{Model: x.model.Name, Status: x.status, Code: tooLarge, Class: llm.Refused,
 			Err: fmt.Errorf("the answer is larger than %d bytes", limit)}
 	}
-	resp.Body = io.NopCloser(bytes.NewReader(x.body))
-	return resp, nil
+	return nil
 }
 
 // mend writes the messages into a body that the client left without, and adds

@@ -28,14 +28,14 @@ func (x *exchange) unreachable(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err // leaves the URL out
 	}
-	e := &llm.Error{Model: x.model.Name, Status: x.status, Code: "no_answer", Class: llm.Retryable,
+	e := &llm.Error{Model: x.model.Name, Status: x.status, Code: noAnswer, Class: llm.Retryable,
 		Err: fmt.Errorf("call %s: %s", x.host(), x.shown(err.Error()))}
 	if x.status != 0 {
 		e.Code = damagedBody
 	}
 	var timeout interface{ Timeout() bool }
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		e.Code = "no_answer" // whatever kept it: nothing was asked
+		e.Code = noAnswer // whatever kept it: nothing was asked
 	} else if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
 		e.Code = "timeout"
 	}

@@ -13,6 +13,7 @@ import (
 
 // Codes of failures that no provider names.
 const (
+	noAnswer    = "no_answer"
 	damagedBody = "damaged_body" // cut off, or no chat completion
 	tooLarge    = "too_large"
 	filtered    = "content_filter"
