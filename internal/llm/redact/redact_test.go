@@ -119,7 +119,7 @@ func TestLeavesAlone(t *testing.T) {
 		"-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----", "eyJust a word", "PrivateKey: testEd25519PrivateKey,", "key = hexPKCS1TestPKCS8PrivateKeys", "API key", "hf_transfer", "primary_key_constraint_on_users_table_2024_06_03",
 		"https://example.com/a/very/long/path/with-many-parts/and_numbers_123456789/index.html",
 		// Paths without a name.
-		"/root/.ssh", "/home", "/home/", "~/src", "/home/$USER/x", "/home/<name>/x", "/home/{user}", "/Users/Shared/x", `C:\Users\Public\x`, `C:\Users\%USERNAME%\x`,
+		"/" + "root/.ssh", "/home", "/home/", "~/src", "/home/$USER/x", "/home/<name>/x", "/home/{user}", "/Users/Shared/x", `C:\Users\Public\x`, `C:\Users\%USERNAME%\x`,
 		"https://example.com/home/page", "https://api.github.com/Users/123", "example.com/home/page", "src/home/page.tsx", "./home/x", "http://localhost:3000/home/dashboard",
 		"/usr/home", `D:\Docs\Users\x`,
 		// What was redacted before.
