@@ -47,25 +47,32 @@ func backwards(s string) string {
 	return string(b)
 }
 
-// hideEchoes puts [redacted] in place of every part of a secret in a text, in
-// whatever form. A short secret may be a word that the text needs.
-func hideEchoes(text, secret string) string {
+// parts are those of a secret, in whatever form, by length.
+type parts map[int]map[string]bool
+
+// partsOf returns the parts of a secret. A short one may be a word that texts need.
+func partsOf(secret string) parts {
+	p := parts{}
 	if len(secret) < minSecret {
-		return text
+		return p
 	}
-	parts := map[int]map[string]bool{} // by length
 	for _, e := range echoes(secret) {
-		if parts[e.part] == nil {
-			parts[e.part] = map[string]bool{}
+		if p[e.part] == nil {
+			p[e.part] = map[string]bool{}
 		}
 		for i := 0; i+e.part <= len(e.text); i++ {
-			parts[e.part][e.text[i:i+e.part]] = true
+			p[e.part][e.text[i:i+e.part]] = true
 		}
 	}
+	return p
+}
+
+// hide puts [redacted] in place of every part in a text.
+func (p parts) hide(text string) string {
 	var b strings.Builder
 	kept, end := 0, 0 // what is written, and where the part ends that goes on
 	for i := range len(text) {
-		for size, known := range parts {
+		for size, known := range p {
 			if i+size > len(text) || !known[text[i:i+size]] {
 				continue
 			}

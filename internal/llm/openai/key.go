@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 const redacted = "[redacted]"
@@ -15,14 +16,15 @@ const redacted = "[redacted]"
 // not even where it is an unexported field of something printed.
 type Key struct {
 	reveal func() string
-	others []Key // secrets that are scrubbed with it
+	parts  func() parts // made once, as they take longer than all else of a failed call
+	others []Key        // secrets that are scrubbed with it
 }
 
 // NewKey wraps a secret; white space around it, such as a file's last newline,
 // is dropped. The zero Key and NewKey("") send no Authorization header.
 func NewKey(secret string) Key {
 	secret = strings.TrimSpace(secret)
-	return Key{reveal: func() string { return secret }}
+	return Key{reveal: func() string { return secret }, parts: sync.OnceValue(func() parts { return partsOf(secret) })}
 }
 
 func (k Key) secret() string {
@@ -33,13 +35,13 @@ func (k Key) secret() string {
 }
 
 // secrets are all that is scrubbed; the longest come first, lest a part of one is left.
-func (k Key) secrets() (all []string) {
+func (k Key) secrets() (all []Key) {
 	for _, one := range append([]Key{k}, k.others...) {
-		if s := one.secret(); s != "" {
-			all = append(all, s)
+		if one.secret() != "" {
+			all = append(all, one)
 		}
 	}
-	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	slices.SortFunc(all, func(a, b Key) int { return len(b.secret()) - len(a.secret()) })
 	return all
 }
 
@@ -56,8 +58,8 @@ var masked = regexp.MustCompile(`[^\s"']*\*{3,}[^\s"']*`)
 
 // scrub removes the key from a text that will be shown.
 func (k Key) scrub(text string) string {
-	for _, s := range k.secrets() {
-		text = hideEchoes(strings.ReplaceAll(text, s, redacted), s)
+	for _, one := range k.secrets() {
+		text = one.parts().hide(strings.ReplaceAll(text, one.secret(), redacted))
 	}
 	return masked.ReplaceAllString(text, redacted)
 }
@@ -68,8 +70,8 @@ const minSecret = 16
 
 // scrubAnswer removes the key from an answer, which is kept in artifacts.
 func (k Key) scrubAnswer(text string) string {
-	for _, s := range k.secrets() {
-		if len(s) >= minSecret {
+	for _, one := range k.secrets() {
+		if s := one.secret(); len(s) >= minSecret {
 			text = strings.ReplaceAll(text, s, redacted)
 		}
 	}
