@@ -18,6 +18,6 @@ fuzz() {
 }
 export -f fuzz
 
-grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' internal jobs orchestrator |
+grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' internal jobs orchestrator tools |
 	sed 's|^\(.*\)/[^/]*:func \(.*\)|\1 \2|' | sort |
 	xargs -P "$(nproc)" -L 1 bash -c 'fuzz "$@"' fuzz
