@@ -16,40 +16,31 @@ import (
 // A process is killed at some call; the next one asks the same, and no request
 // is paid twice.
 func TestKilled(t *testing.T) {
-	for call, batches := range map[string]int{"POST /v1/files": 1, "POST /v1/batches": 1, "GET /v1/batches/{id}": 1, "GET /v1/files/{id}/content": 1} {
-		t.Run(call, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t)
-				killed := make(chan struct{})
-				var once sync.Once
-				l.api.Lose = func(c string, n int) bool {
-					if c == call && n == 0 {
-						once.Do(func() { close(killed) })
-						return true
-					}
-					return false
+	for call, batches := range map[string]int{sendFile: 1, makeBatch: 1, getBatch: 1, getContent: 1} {
+		inLab(t, call, func(t *testing.T, l *lab) {
+			killed := make(chan struct{})
+			var once sync.Once
+			l.api.Lose = func(c string, n int) bool {
+				if c == call && n == 0 {
+					once.Do(func() { close(killed) })
+					return true
 				}
-				p := l.start()
-				ctx, cancel := context.WithCancel(t.Context())
-				go func() {
-					<-killed
-					cancel()
-					p.kill()
-				}()
-				for _, err := range p.all(ctx, t, "q", 20) {
-					if err == nil {
-						t.Error("answered though the process was killed")
-					}
+				return false
+			}
+			p := l.start()
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				<-killed
+				cancel()
+				p.kill()
+			}()
+			for _, err := range p.all(ctx, t, "q", 20) {
+				if err == nil {
+					t.Error("answered though the process was killed")
 				}
-				synctest.Wait()
-				next := l.start()
-				next.must(t, "q", 20)
-				next.stop(t)
-				l.billed(20, 20)
-				if l.api.Count() != batches || l.records(closedSuffix) != l.records(noteSuffix) {
-					t.Errorf("%d batches; %d are written down, %d closed", l.api.Count(), l.records(noteSuffix), l.records(closedSuffix))
-				}
-			})
+			}
+			synctest.Wait()
+			l.answers(20, batches)
 		})
 	}
 }
@@ -66,7 +57,7 @@ func TestKilledAfterCollect(t *testing.T) {
 		next.must(t, "q", 20)
 		next.stop(t)
 		l.billed(20, 20)
-		if n := l.api.Calls("GET /v1/files/{id}/content"); n != 3 {
+		if n := l.api.Calls(getContent); n != 3 {
 			t.Errorf("the file was read %d times", n)
 		}
 		if l.records(closedSuffix) != 1 {
@@ -102,7 +93,7 @@ func TestFoundAmongMany(t *testing.T) {
 		l := newLab(t)
 		p := l.start()
 		l.api.Lose = func(c string, n int) bool {
-			if c == "POST /v1/batches" && n == 0 {
+			if c == makeBatch && n == 0 {
 				p.batcher.cancel() // nothing is done after this
 				return true
 			}
@@ -128,12 +119,9 @@ func TestFoundAmongMany(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		next := l.start()
-		next.must(t, "q", 20)
-		next.stop(t)
-		l.billed(20, 20)
-		if n := l.api.Calls("GET /v1/batches"); n != 3 || l.api.Count() != 251 {
-			t.Errorf("%d pages were read, %d batches made", n, l.api.Count())
+		l.answers(20, 251)
+		if n := l.api.Calls(listBatch); n != 3 {
+			t.Errorf("%d pages were read", n)
 		}
 	})
 }
@@ -156,9 +144,7 @@ func TestSideBySide(t *testing.T) {
 		a.stop(t)
 		b.stop(t)
 		l.billed(20, 20)
-		if l.api.Count() != 1 {
-			t.Errorf("%d batches", l.api.Count())
-		}
+		l.batches(1, 0)
 	})
 }
 
@@ -177,27 +163,22 @@ func (s slow) Upload(ctx context.Context, name string, data []byte) (llm.File, e
 // other's batch is cancelled before it starts, and both wait for the same one.
 func TestSlowUpload(t *testing.T) {
 	for upload, batches := range map[time.Duration]int{poll: 1, looks / 2 * poll: 1, 2 * looks * poll: 2} {
-		t.Run(upload.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t)
-				l.api.Hold(true)
-				release := time.AfterFunc(3*looks*poll, func() { l.api.Hold(false) })
-				defer release.Stop()
-				a := l.start()
-				a.batcher.api = slow{a.batcher.api, upload}
-				var wg sync.WaitGroup
-				wg.Go(func() { a.must(t, "q", 20) })
-				time.Sleep(poll / 2)
-				b := l.start()
-				wg.Go(func() { b.must(t, "q", 20) })
-				wg.Wait()
-				a.stop(t)
-				b.stop(t)
-				l.billed(20, 20)
-				if l.api.Count() != batches || l.records(noteSuffix) != l.records(closedSuffix) {
-					t.Errorf("%d batches; %d are written down, %d closed", l.api.Count(), l.records(noteSuffix), l.records(closedSuffix))
-				}
-			})
+		inLab(t, upload.String(), func(t *testing.T, l *lab) {
+			l.api.Hold(true)
+			release := time.AfterFunc(3*looks*poll, func() { l.api.Hold(false) })
+			defer release.Stop()
+			a := l.start()
+			a.batcher.api = slow{a.batcher.api, upload}
+			var wg sync.WaitGroup
+			wg.Go(func() { a.must(t, "q", 20) })
+			time.Sleep(poll / 2)
+			b := l.start()
+			wg.Go(func() { b.must(t, "q", 20) })
+			wg.Wait()
+			a.stop(t)
+			b.stop(t)
+			l.billed(20, 20)
+			l.batches(batches, 0)
 		})
 	}
 }
@@ -245,7 +226,7 @@ func TestOldBatch(t *testing.T) {
 func TestKilledAfterFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t)
-		l.refuseFirst()
+		l.refusedRuns(1)
 		l.leaves(4)
 		next := l.start()
 		l.batches(2, 1)
@@ -261,13 +242,8 @@ func TestKilledAfterFailure(t *testing.T) {
 func TestLostSightAfterFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t)
-		l.refuseFirst()
-		l.api.Down = func(call string, _ int) int {
-			if call == "GET /v1/batches/{id}" {
-				return 503
-			}
-			return 0
-		}
+		l.refusedRuns(1)
+		l.fails(getBatch, always, 503)
 		p := l.start()
 		p.ends(t.Context(), t, 4, fault.Temporary)
 		l.api.Down = nil
@@ -279,21 +255,23 @@ func TestLostSightAfterFailure(t *testing.T) {
 	})
 }
 
-// refuseFirst has the questions refused in a first run.
-func (l *lab) refuseFirst() {
+// refusedRuns are first runs whose questions are refused one by one.
+func (l *lab) refusedRuns(runs int) {
 	l.t.Helper()
 	l.api.Fate = func(batch, _ int) string {
-		if batch == 0 {
+		if batch < runs {
 			return "413"
 		}
 		return ""
 	}
-	p := l.start()
-	for _, err := range p.all(l.t.Context(), l.t, "q", 4) {
-		if e, ok := errors.AsType[*llm.Error](err); !ok || e.Class != llm.Refused {
-			l.t.Errorf("%v", err)
+	for run := range runs {
+		p := l.start()
+		for _, err := range p.all(l.t.Context(), l.t, "q", 4) {
+			if e, ok := errors.AsType[*llm.Error](err); !ok || e.Class != llm.Refused {
+				l.t.Errorf("%v", err)
+			}
 		}
+		p.stop(l.t)
+		l.batches(run+1, 0)
 	}
-	p.stop(l.t)
-	l.batches(1, 0)
 }

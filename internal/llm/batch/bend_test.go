@@ -3,6 +3,8 @@ package batch
 import (
 	"encoding/json"
 	"strings"
+
+	"github.com/gymline/gymline/internal/sim/simtest"
 )
 
 // The calls by which a provider shows batches.
@@ -15,13 +17,23 @@ const (
 	sendFile   = "POST /v1/files"
 )
 
-// refuseStart has the first tries to start a batch refused, and not carried out.
-func (l *lab) refuseStart(times, with int) {
-	l.api.Down = func(call string, n int) int {
-		if call == makeBatch && n < times {
+// fails has a call fail the first times, and not be carried out.
+func (l *lab) fails(call string, times, with int) {
+	l.api.Down = func(c string, n int) int {
+		if c == call && n < times {
 			return with
 		}
 		return 0
+	}
+}
+
+// refusesFiles has the provider find problems in the first files.
+func (l *lab) refusesFiles(times int, found ...simtest.Problem) {
+	l.api.Refuse = func(batch int) []simtest.Problem {
+		if batch < times {
+			return found
+		}
+		return nil
 	}
 }
 

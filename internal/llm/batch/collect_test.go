@@ -12,27 +12,24 @@ import (
 // What a batch did not answer is asked in the next one, and nothing else is.
 func TestPartialFailure(t *testing.T) {
 	for fate, billed := range map[string]int{"expired": 40, "429": 40, "500": 40, "missing": 60, "damaged": 60, "unknown": 60, "repeated": 40} {
-		t.Run(fate, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t)
-				l.api.Fate = func(batch, i int) string {
-					if batch == 0 && i%2 == 0 {
-						return fate
-					}
-					return ""
+		inLab(t, fate, func(t *testing.T, l *lab) {
+			l.api.Fate = func(batch, i int) string {
+				if batch == 0 && i%2 == 0 {
+					return fate
 				}
-				p := l.start()
-				p.must(t, "q", 40)
-				p.stop(t)
-				l.billed(billed, 40)
-				want := 2
-				if fate == "repeated" {
-					want = 1
-				}
-				if l.api.Count() != want || l.records(closedSuffix) != want {
-					t.Errorf("%d batches, %d closed, want %d", l.api.Count(), l.records(closedSuffix), want)
-				}
-			})
+				return ""
+			}
+			p := l.start()
+			p.must(t, "q", 40)
+			p.stop(t)
+			l.billed(billed, 40)
+			want := 2
+			if fate == "repeated" {
+				want = 1
+			}
+			if l.api.Count() != want || l.records(closedSuffix) != want {
+				t.Errorf("%d batches, %d closed, want %d", l.api.Count(), l.records(closedSuffix), want)
+			}
 		})
 	}
 }
@@ -78,31 +75,28 @@ func TestRefusedAll(t *testing.T) {
 	for name, c := range map[string]struct{ answered, rows, code int }{
 		"all": {0, 5, fault.Config}, "too few to tell": {0, 2, fault.Permanent}, "all but one": {1, 5, fault.Permanent},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t)
-				l.api.Fate = func(_, i int) string {
-					if i < c.answered {
-						return ""
-					}
-					return "400"
+		inLab(t, name, func(t *testing.T, l *lab) {
+			l.api.Fate = func(_, i int) string {
+				if i < c.answered {
+					return ""
 				}
-				p := l.start()
-				failed := 0
-				for _, err := range p.all(t.Context(), t, "q", c.rows) {
-					if err != nil {
-						failed++
-						if fault.Code(err) != c.code {
-							t.Errorf("exit code %d, want %d: %v", fault.Code(err), c.code, err)
-						}
+				return "400"
+			}
+			p := l.start()
+			failed := 0
+			for _, err := range p.all(t.Context(), t, "q", c.rows) {
+				if err != nil {
+					failed++
+					if fault.Code(err) != c.code {
+						t.Errorf("exit code %d, want %d: %v", fault.Code(err), c.code, err)
 					}
 				}
-				if failed != c.rows-c.answered {
-					t.Errorf("%d failed", failed)
-				}
-				p.stop(t)
-				l.batches(1, 0)
-			})
+			}
+			if failed != c.rows-c.answered {
+				t.Errorf("%d failed", failed)
+			}
+			p.stop(t)
+			l.batches(1, 0)
 		})
 	}
 }
@@ -161,11 +155,7 @@ func TestDeniedLine(t *testing.T) {
 			t.Errorf("%d were denied", denied)
 		}
 		p.kill()
-		next := l.start()
-		next.must(t, "q", 10)
-		next.stop(t)
-		l.billed(10, 10)
-		l.batches(2, 0)
+		l.answers(10, 2)
 	})
 }
 
@@ -173,25 +163,7 @@ func TestDeniedLine(t *testing.T) {
 func TestRefusedTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t)
-		l.api.Fate = func(batch, _ int) string {
-			if batch < 2 {
-				return "413"
-			}
-			return ""
-		}
-		for run := range 2 {
-			p := l.start()
-			for _, err := range p.all(t.Context(), t, "q", 4) {
-				if e, ok := errors.AsType[*llm.Error](err); !ok || e.Class != llm.Refused {
-					t.Errorf("%v", err)
-				}
-			}
-			p.stop(t)
-			l.batches(run+1, 0)
-		}
-		p := l.start()
-		p.must(t, "q", 4)
-		p.stop(t)
-		l.batches(3, 0)
+		l.refusedRuns(2)
+		l.answers(4, 3)
 	})
 }

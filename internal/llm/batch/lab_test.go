@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -55,6 +56,13 @@ func newLab(t *testing.T) *lab {
 	l.client = &http.Client{Transport: &http.Transport{DialContext: pipes.dial}}
 	t.Cleanup(func() { l.client.CloseIdleConnections(); _ = server.Close() })
 	return l
+}
+
+// inLab runs a test in a bubble, with a lab of its own.
+func inLab(t *testing.T, name string, test func(t *testing.T, l *lab)) {
+	t.Run(name, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { test(t, newLab(t)) })
+	})
 }
 
 type pipeListener struct {
@@ -192,6 +200,17 @@ func (l *lab) batches(made, open int) {
 	if n, left := l.api.Count(), l.records(noteSuffix)-l.records(closedSuffix); n != made || left != open {
 		l.t.Errorf("%d batches, %d of them open; want %d and %d", n, left, made, open)
 	}
+}
+
+// answers is a process that asks n questions. All are answered, none was billed twice,
+// and so many batches were made, of which none stays open.
+func (l *lab) answers(n, made int) {
+	l.t.Helper()
+	p := l.start()
+	p.must(l.t, "q", n)
+	p.stop(l.t)
+	l.billed(n, n)
+	l.batches(made, 0)
 }
 
 // ends asks n questions that all end with an exit code.

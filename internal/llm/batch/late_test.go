@@ -34,16 +34,9 @@ func TestLate(t *testing.T) {
 		"the list is empty":       {makeBatch: refuses(1, 502), listBatch: instead(looks, `{"data":[]}`)},
 		"the list has no marks":   {makeBatch: refuses(1, 504), listBatch: markless},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t)
-				l.bends(by)
-				p := l.start()
-				p.must(t, "q", 20)
-				p.stop(t)
-				l.billed(20, 20)
-				l.batches(1, 0)
-			})
+		inLab(t, name, func(t *testing.T, l *lab) {
+			l.bends(by)
+			l.answers(20, 1)
 		})
 	}
 }
@@ -62,17 +55,10 @@ func TestLateStart(t *testing.T) {
 		"file pending": {looksCounted, 400, says(always, map[string]any{"status": "Running"})},
 		"file taken":   {looksTaken, 400, nil},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t)
-				l.refuseStart(c.times, c.with)
-				l.bends(map[string]bend{getFile: c.file})
-				p := l.start()
-				p.must(t, "q", 20)
-				p.stop(t)
-				l.billed(20, 20)
-				l.batches(1, 0)
-			})
+		inLab(t, name, func(t *testing.T, l *lab) {
+			l.fails(makeBatch, c.times, c.with)
+			l.bends(map[string]bend{getFile: c.file})
+			l.answers(20, 1)
 		})
 	}
 }
@@ -93,26 +79,19 @@ func TestNeverSeen(t *testing.T) {
 		"no file is named":       {map[string]bend{getBatch: ended(always, noFiles)}, fault.Temporary, "answered it names no file"},
 		"the file is a page":     {map[string]bend{getContent: instead(always, "<html>")}, fault.Temporary, "hold none of its answers"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t)
-				l.bends(c.by)
-				p := l.start()
-				for _, err := range p.all(t.Context(), t, "q", 4) {
-					e, ok := errors.AsType[*llm.Error](err)
-					if fault.Code(err) != c.code || !ok || !e.Billed || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "batch_1") || !strings.Contains(fault.Hint(err), "run again") {
-						t.Errorf("exit code %d, want %d: %v (%s)", fault.Code(err), c.code, err, fault.Hint(err))
-					}
+		inLab(t, name, func(t *testing.T, l *lab) {
+			l.bends(c.by)
+			p := l.start()
+			for _, err := range p.all(t.Context(), t, "q", 4) {
+				e, ok := errors.AsType[*llm.Error](err)
+				if fault.Code(err) != c.code || !ok || !e.Billed || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "batch_1") || !strings.Contains(fault.Hint(err), "run again") {
+					t.Errorf("exit code %d, want %d: %v (%s)", fault.Code(err), c.code, err, fault.Hint(err))
 				}
-				p.stop(t)
-				l.batches(1, 1)
-				l.api.Bend = nil
-				next := l.start()
-				next.must(t, "q", 4)
-				next.stop(t)
-				l.billed(4, 4)
-				l.batches(1, 0)
-			})
+			}
+			p.stop(t)
+			l.batches(1, 1)
+			l.api.Bend = nil
+			l.answers(4, 1)
 		})
 	}
 }
@@ -128,20 +107,17 @@ func TestNeverStarted(t *testing.T) {
 		"file is broken": {sendFile: says(1, broken)},
 		"file breaks":    {getFile: says(always, broken)},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t)
-				l.refuseStart(always, 400)
-				l.bends(by)
-				p := l.start()
-				for _, err := range p.all(t.Context(), t, "q", 4) {
-					if fault.Code(err) != fault.Config || !strings.Contains(err.Error(), "not now") {
-						t.Errorf("exit code %d: %v", fault.Code(err), err)
-					}
+		inLab(t, name, func(t *testing.T, l *lab) {
+			l.fails(makeBatch, always, 400)
+			l.bends(by)
+			p := l.start()
+			for _, err := range p.all(t.Context(), t, "q", 4) {
+				if fault.Code(err) != fault.Config || !strings.Contains(err.Error(), "not now") {
+					t.Errorf("exit code %d: %v", fault.Code(err), err)
 				}
-				p.stop(t)
-				l.batches(0, 0)
-			})
+			}
+			p.stop(t)
+			l.batches(0, 0)
 		})
 	}
 }
@@ -150,25 +126,22 @@ func TestNeverStarted(t *testing.T) {
 // more is asked anew.
 func TestLost(t *testing.T) {
 	for name, left := range map[string]bool{"left": true, "seen": false} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t)
-				if left {
-					l.leaves(4)
+		inLab(t, name, func(t *testing.T, l *lab) {
+			if left {
+				l.leaves(4)
+			}
+			l.bends(map[string]bend{getBatch: func(n, status int, body []byte) (int, []byte) {
+				if n > 0 && n < looks+2 || n == 0 && left {
+					return 404, body
 				}
-				l.bends(map[string]bend{getBatch: func(n, status int, body []byte) (int, []byte) {
-					if n > 0 && n < looks+2 || n == 0 && left {
-						return 404, body
-					}
-					return status, body
-				}})
-				p := l.start()
-				p.must(t, "q", 4)
-				p.stop(t)
-				if l.api.Count() != 2 {
-					t.Errorf("%d batches", l.api.Count())
-				}
-			})
+				return status, body
+			}})
+			p := l.start()
+			p.must(t, "q", 4)
+			p.stop(t)
+			if l.api.Count() != 2 {
+				t.Errorf("%d batches", l.api.Count())
+			}
 		})
 	}
 }
@@ -225,19 +198,12 @@ func TestStates(t *testing.T) {
 		"COMPLETED": "IN_PROGRESS", "succeeded": "queued", "JOB_STATE_SUCCEEDED": "JOB_STATE_RUNNING", "ended": "in-progress", "Completed": "In Progress",
 		"all_done_here": "in_progress", "in_the_archive": "under_way",
 	} {
-		t.Run(completed, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t)
-				l.bends(map[string]bend{getBatch: func(_, status int, body []byte) (int, []byte) {
-					said := strings.NewReplacer(`"completed"`, `"`+completed+`"`, `"in_progress"`, `"`+running+`"`, `"completed":`, `"completed":`).Replace(string(body))
-					return status, []byte(strings.ReplaceAll(said, `"`+completed+`":`, `"completed":`))
-				}})
-				p := l.start()
-				p.must(t, "q", 5)
-				p.stop(t)
-				l.billed(5, 5)
-				l.batches(1, 0)
-			})
+		inLab(t, completed, func(t *testing.T, l *lab) {
+			l.bends(map[string]bend{getBatch: func(_, status int, body []byte) (int, []byte) {
+				said := strings.NewReplacer(`"completed"`, `"`+completed+`"`, `"in_progress"`, `"`+running+`"`, `"completed":`, `"completed":`).Replace(string(body))
+				return status, []byte(strings.ReplaceAll(said, `"`+completed+`":`, `"completed":`))
+			}})
+			l.answers(5, 1)
 		})
 	}
 }

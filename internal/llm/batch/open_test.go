@@ -47,13 +47,7 @@ func TestCancelled(t *testing.T) {
 		if ended != 10 {
 			t.Errorf("%d requests were not answered", ended)
 		}
-		next := l.start()
-		next.must(t, "q", 20)
-		next.stop(t)
-		l.billed(20, 20)
-		if l.records(closedSuffix) != 2 {
-			t.Errorf("%d closed", l.records(closedSuffix))
-		}
+		l.answers(20, 2)
 	})
 }
 
@@ -61,24 +55,18 @@ func TestCancelled(t *testing.T) {
 // to go on: it uses what is answered and asks the rest.
 func TestCancelledBefore(t *testing.T) {
 	for name, ended := range map[string]bool{"cancelling": false, "cancelled": true} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t)
-				l.api.Hold(true)
-				p := l.start()
-				ctx, cancel := context.WithTimeout(t.Context(), 3*poll)
-				defer cancel()
-				p.all(ctx, t, "q", 20)
-				p.kill()
-				l.api.CancelAll()
-				l.api.Hold(!ended)
-				next := l.start()
-				release := time.AfterFunc(5*poll, func() { l.api.Hold(false) })
-				defer release.Stop()
-				next.must(t, "q", 20)
-				next.stop(t)
-				l.billed(20, 20)
-			})
+		inLab(t, name, func(t *testing.T, l *lab) {
+			l.api.Hold(true)
+			p := l.start()
+			ctx, cancel := context.WithTimeout(t.Context(), 3*poll)
+			defer cancel()
+			p.all(ctx, t, "q", 20)
+			p.kill()
+			l.api.CancelAll()
+			l.api.Hold(!ended)
+			release := time.AfterFunc(5*poll, func() { l.api.Hold(false) })
+			defer release.Stop()
+			l.answers(20, 2)
 		})
 	}
 }
@@ -87,11 +75,11 @@ func TestCancelledBefore(t *testing.T) {
 // cancels the younger.
 func TestListReadsOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const create, cancel = "POST /v1/batches", "POST /v1/batches/{id}/cancel"
+		const cancel = "POST /v1/batches/{id}/cancel"
 		l := newLab(t)
 		p := l.start()
 		l.api.Lose = func(call string, n int) bool {
-			if call == create && n == 0 {
+			if call == makeBatch && n == 0 {
 				p.batcher.cancel() // nothing is done after this
 				return true
 			}
@@ -116,10 +104,7 @@ func TestListReadsOnly(t *testing.T) {
 		if n := l.api.Calls(cancel); n != 0 || l.records(claimSuffix) != 0 {
 			t.Errorf("listing cancelled %d batches", n)
 		}
-		next := l.start()
-		next.must(t, "q", 4)
-		next.stop(t)
-		l.billed(4, 4)
+		l.answers(4, 2)
 		if n := l.api.Calls(cancel); n != 1 {
 			t.Errorf("%d were cancelled, want the younger", n)
 		}

@@ -16,12 +16,7 @@ import (
 func TestRefusedLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t)
-		l.api.Refuse = func(batch int) []simtest.Problem {
-			if batch == 0 {
-				return []simtest.Problem{{Code: "invalid_request", Message: "no", Line: 1}, {Code: "invalid_request", Message: "no", Line: 5}}
-			}
-			return nil
-		}
+		l.refusesFiles(1, simtest.Problem{Code: "invalid_request", Message: "no", Line: 1}, simtest.Problem{Code: "invalid_request", Message: "no", Line: 5})
 		p := l.start()
 		failed := 0
 		for _, err := range p.all(t.Context(), t, "q", 10) {
@@ -43,30 +38,22 @@ func TestRefusedLines(t *testing.T) {
 // full for now: then smaller batches follow.
 func TestRefusedWhole(t *testing.T) {
 	for code, want := range map[string]int{"insufficient_quota": fault.Config, "model_not_supported": fault.Config, queueFull: fault.OK} {
-		t.Run(code, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t)
-				l.api.Refuse = func(batch int) []simtest.Problem {
-					if batch == 0 {
-						return []simtest.Problem{{Code: code, Message: "no"}}
-					}
-					return nil
+		inLab(t, code, func(t *testing.T, l *lab) {
+			l.refusesFiles(1, simtest.Problem{Code: code, Message: "no"})
+			p := l.start()
+			for _, err := range p.all(t.Context(), t, "q", 10) {
+				if fault.Code(err) != want {
+					t.Errorf("%v", err)
 				}
-				p := l.start()
-				for _, err := range p.all(t.Context(), t, "q", 10) {
-					if fault.Code(err) != want {
-						t.Errorf("%v", err)
-					}
-				}
-				p.stop(t)
-				batches := 1
-				if want == fault.OK {
-					batches = 3 // the whole, and two halves
-				}
-				if l.api.Count() != batches {
-					t.Errorf("%d batches", l.api.Count())
-				}
-			})
+			}
+			p.stop(t)
+			batches := 1
+			if want == fault.OK {
+				batches = 3 // the whole, and two halves
+			}
+			if l.api.Count() != batches {
+				t.Errorf("%d batches", l.api.Count())
+			}
 		})
 	}
 }
@@ -76,27 +63,15 @@ func TestRefusedWhole(t *testing.T) {
 func TestRefusedThenMended(t *testing.T) {
 	for _, code := range []string{"insufficient_quota", "model_not_supported"} {
 		for name, end := range map[string]func(*process, *testing.T){"stopped": (*process).stop, "killed": func(p *process, _ *testing.T) { p.kill() }} {
-			t.Run(code+" "+name, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					l := newLab(t)
-					l.api.Refuse = func(batch int) []simtest.Problem {
-						if batch < 2 {
-							return []simtest.Problem{{Code: code, Message: "no"}}
-						}
-						return nil
-					}
-					for run := range 2 {
-						p := l.start()
-						p.ends(t.Context(), t, 4, fault.Config)
-						end(p, t)
-						l.batches(run+1, 0)
-					}
+			inLab(t, code+" "+name, func(t *testing.T, l *lab) {
+				l.refusesFiles(2, simtest.Problem{Code: code, Message: "no"})
+				for run := range 2 {
 					p := l.start()
-					p.must(t, "q", 4)
-					p.stop(t)
-					l.billed(4, 4)
-					l.batches(3, 0)
-				})
+					p.ends(t.Context(), t, 4, fault.Config)
+					end(p, t)
+					l.batches(run+1, 0)
+				}
+				l.answers(4, 3)
 			})
 		}
 	}
@@ -108,23 +83,11 @@ func TestRefusedBefore(t *testing.T) {
 	for name, problem := range map[string]simtest.Problem{
 		"no credit": {Code: "insufficient_quota"}, "full queue": {Code: queueFull}, "a line": {Code: "invalid_request", Line: 2},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t)
-				l.api.Refuse = func(batch int) []simtest.Problem {
-					if batch == 0 {
-						return []simtest.Problem{problem}
-					}
-					return nil
-				}
-				l.leaves(4)
-				l.batches(1, 1)
-				next := l.start()
-				next.must(t, "q", 4)
-				next.stop(t)
-				l.billed(4, 4)
-				l.batches(2, 0)
-			})
+		inLab(t, name, func(t *testing.T, l *lab) {
+			l.refusesFiles(1, problem)
+			l.leaves(4)
+			l.batches(1, 1)
+			l.answers(4, 2)
 		})
 	}
 }
@@ -134,22 +97,13 @@ func TestRefusedBefore(t *testing.T) {
 func TestKilledHeldBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t)
-		l.api.Refuse = func(batch int) []simtest.Problem {
-			if batch == 0 {
-				return []simtest.Problem{{Code: queueFull, Message: "no"}}
-			}
-			return nil
-		}
+		l.refusesFiles(1, simtest.Problem{Code: queueFull, Message: "no"})
 		p := l.start()
 		ctx, cancel := context.WithTimeout(t.Context(), heldBack/2*poll)
 		defer cancel()
 		p.all(ctx, t, "q", 4)
 		p.kill()
 		l.batches(1, 0)
-		next := l.start()
-		next.must(t, "q", 4)
-		next.stop(t)
-		l.billed(4, 4)
-		l.batches(2, 0)
+		l.answers(4, 2)
 	})
 }

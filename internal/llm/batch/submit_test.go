@@ -13,14 +13,8 @@ import (
 func TestUnclearCreate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t)
-		l.api.Lose = func(c string, n int) bool { return c == "POST /v1/batches" && n == 0 }
-		p := l.start()
-		p.must(t, "q", 20)
-		p.stop(t)
-		l.billed(20, 20)
-		if l.api.Count() != 1 {
-			t.Errorf("%d batches", l.api.Count())
-		}
+		l.api.Lose = func(c string, n int) bool { return c == makeBatch && n == 0 }
+		l.answers(20, 1)
 	})
 }
 
@@ -36,44 +30,23 @@ func TestCallsFail(t *testing.T) {
 			failed[call]++
 			return []int{429, 500, 503}[n]
 		}
-		p := l.start()
-		p.must(t, "q", 20)
-		p.stop(t)
-		l.billed(20, 20)
-		if len(failed) != 5 || l.api.Count() != 1 { // with the list, after a creation that failed
-			t.Errorf("%d batches; these calls failed: %v", l.api.Count(), failed)
+		l.answers(20, 1)
+		if len(failed) != 5 { // with the list, after a creation that failed
+			t.Errorf("these calls failed: %v", failed)
 		}
 	})
 }
 
 // What keeps failing is temporary, and the batch stays for the next process.
 func TestCallsKeepFailing(t *testing.T) {
-	for _, call := range []string{"POST /v1/files", "POST /v1/batches", "GET /v1/batches/{id}", "GET /v1/files/{id}/content"} {
-		t.Run(call, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t)
-				l.api.Down = func(c string, _ int) int {
-					if c == call {
-						return 503
-					}
-					return 0
-				}
-				p := l.start()
-				for _, err := range p.all(t.Context(), t, "q", 3) {
-					if fault.Code(err) != fault.Temporary {
-						t.Errorf("got %v", err)
-					}
-				}
-				p.kill()
-				l.api.Down = nil
-				next := l.start()
-				next.must(t, "q", 3)
-				next.stop(t)
-				l.billed(3, 3)
-				if l.api.Count() != 1 || l.records(noteSuffix) != l.records(closedSuffix) {
-					t.Errorf("%d batches; %d are written down, %d closed", l.api.Count(), l.records(noteSuffix), l.records(closedSuffix))
-				}
-			})
+	for _, call := range []string{sendFile, makeBatch, getBatch, getContent} {
+		inLab(t, call, func(t *testing.T, l *lab) {
+			l.fails(call, always, 503)
+			p := l.start()
+			p.ends(t.Context(), t, 3, fault.Temporary)
+			p.kill()
+			l.api.Down = nil
+			l.answers(3, 1)
 		})
 	}
 }
@@ -102,36 +75,29 @@ func TestUnclearThenRefused(t *testing.T) {
 		lost bool           // the batch is made, and the answer lost
 		down map[string]int // what is denied, and from which call on
 	}{
-		"made, no list":            {true, map[string]int{"GET /v1/batches": 0}},
-		"not made, no list":        {false, map[string]int{"GET /v1/batches": 0}},
-		"not made, then forbidden": {false, map[string]int{"POST /v1/batches": 1}},
+		"made, no list":            {true, map[string]int{listBatch: 0}},
+		"not made, no list":        {false, map[string]int{listBatch: 0}},
+		"not made, then forbidden": {false, map[string]int{makeBatch: 1}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t)
-				l.api.Lose = func(call string, n int) bool { return c.lost && call == "POST /v1/batches" && n == 0 }
-				l.api.Down = func(call string, n int) int {
-					if from, ok := c.down[call]; ok && n >= from {
-						return 403
-					}
-					if !c.lost && call == "POST /v1/batches" && n == 0 {
-						return 500
-					}
-					return 0
+		inLab(t, name, func(t *testing.T, l *lab) {
+			l.api.Lose = func(call string, n int) bool { return c.lost && call == makeBatch && n == 0 }
+			l.api.Down = func(call string, n int) int {
+				if from, ok := c.down[call]; ok && n >= from {
+					return 403
 				}
-				p := l.start()
-				p.ends(t.Context(), t, 4, fault.Config)
-				p.stop(t)
-				l.api.Lose, l.api.Down = nil, nil
-				if l.records(claimSuffix) != 0 || l.records(closedSuffix) != 0 {
-					t.Error("the note was given up")
+				if !c.lost && call == makeBatch && n == 0 {
+					return 500
 				}
-				next := l.start()
-				next.must(t, "q", 4)
-				next.stop(t)
-				l.billed(4, 4)
-				l.batches(1, 0)
-			})
+				return 0
+			}
+			p := l.start()
+			p.ends(t.Context(), t, 4, fault.Config)
+			p.stop(t)
+			l.api.Lose, l.api.Down = nil, nil
+			if l.records(claimSuffix) != 0 || l.records(closedSuffix) != 0 {
+				t.Error("the note was given up")
+			}
+			l.answers(4, 1)
 		})
 	}
 }
@@ -139,31 +105,20 @@ func TestUnclearThenRefused(t *testing.T) {
 // A note that certainly became no batch is given up at once, for the next process
 // need not look for it.
 func TestNeverCreated(t *testing.T) {
-	for call, status := range map[string]int{"POST /v1/batches": 403, "POST /v1/files": 503} {
-		t.Run(call, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t)
-				l.api.Down = func(c string, _ int) int {
-					if c == call {
-						return status
-					}
-					return 0
-				}
-				p := l.start()
-				if errors.Join(p.all(t.Context(), t, "q", 4)...) == nil {
-					t.Error("no error")
-				}
-				p.stop(t)
-				l.batches(0, 0)
-				l.api.Down = nil
-				next := l.start()
-				next.must(t, "q", 4)
-				next.stop(t)
-				l.billed(4, 4)
-				if l.api.Calls("GET /v1/batches") != 0 {
-					t.Error("the provider's list was read")
-				}
-			})
+	for call, status := range map[string]int{makeBatch: 403, sendFile: 503} {
+		inLab(t, call, func(t *testing.T, l *lab) {
+			l.fails(call, always, status)
+			p := l.start()
+			if errors.Join(p.all(t.Context(), t, "q", 4)...) == nil {
+				t.Error("no error")
+			}
+			p.stop(t)
+			l.batches(0, 0)
+			l.api.Down = nil
+			l.answers(4, 1)
+			if l.api.Calls(listBatch) != 0 {
+				t.Error("the provider's list was read")
+			}
 		})
 	}
 }
