@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gymline/gymline/internal/llm/linger"
 	"github.com/gymline/gymline/internal/llm/retry"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -76,13 +77,8 @@ func (a *Account) awaited(c *chatter) float64 {
 // outlast writes that a sum is set aside. It goes on for a while after ctx has
 // ended, because an entry that is given up may be lost.
 func (a *Account) outlast(ctx context.Context, usd float64) error {
-	writing, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	writing, giveUp := linger.Context(ctx, writeGrace)
 	defer giveUp()
-	stop := context.AfterFunc(ctx, func() {
-		last := time.AfterFunc(writeGrace, giveUp)
-		context.AfterFunc(writing, func() { last.Stop() })
-	})
-	defer stop()
 	err := a.write(writing, usd, a.last.UsedUp)
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()

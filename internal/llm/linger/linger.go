@@ -1,5 +1,5 @@
-// Package linger lets a chat request that is under way finish after its caller
-// was told to stop, so that an answer that is paid for is not thrown away.
+// Package linger lets what is under way finish after its caller was told to stop,
+// so that an answer that is paid for is not thrown away.
 package linger
 
 import (
@@ -14,6 +14,16 @@ import (
 // call begins after ctx has ended.
 func Wrap(next llm.Chatter, d time.Duration) llm.Chatter { return &lingerer{next, d} }
 
+// Context returns one that ends d after ctx does, or at hangUp, which is to be called.
+func Context(ctx context.Context, d time.Duration) (_ context.Context, hangUp context.CancelFunc) {
+	longer, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		last := time.AfterFunc(d, end)
+		context.AfterFunc(longer, func() { last.Stop() })
+	})
+	return longer, func() { stop(); end() }
+}
+
 type lingerer struct {
 	next llm.Chatter
 	d    time.Duration
@@ -23,13 +33,8 @@ func (l *lingerer) Chat(ctx context.Context, req *llm.Request) (*llm.Response, e
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	calling, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	calling, hangUp := Context(ctx, l.d)
 	defer hangUp()
-	stop := context.AfterFunc(ctx, func() {
-		last := time.AfterFunc(l.d, hangUp)
-		context.AfterFunc(calling, func() { last.Stop() })
-	})
-	defer stop()
 	resp, err := l.next.Chat(calling, req)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
