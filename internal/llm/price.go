@@ -1,15 +1,14 @@
 package llm
 
+import "cmp"
+
 // Paid returns what calls are billed at: the price, or the Batch API's where
 // that is asked; nil where no price is known.
 func (a Access) Paid() *Price {
 	if a.Price == nil || a.Batch == nil {
 		return a.Price
 	}
-	part := a.Price.Batch
-	if part == 0 {
-		part = 0.5
-	}
+	part := cmp.Or(a.Price.Batch, 0.5)
 	return &Price{Prompt: part * a.Price.Prompt, Cached: part * a.Price.Cached, Completion: part * a.Price.Completion}
 }
 

@@ -29,19 +29,14 @@ func marks(text string) []mark {
 			return out
 		}
 		at += next
-		m := thoughts.FindStringSubmatchIndex(text[at:min(at+longest, len(text))])
+		m := thoughts.FindStringSubmatch(text[at:min(at+longest, len(text))])
 		if m == nil {
 			continue
 		}
-		group := func(n int) string {
-			if m[2*n] < 0 {
-				return ""
-			}
-			return strings.ToLower(text[at+m[2*n] : at+m[2*n+1]])
-		}
-		ends := group(1) == "/" || strings.HasPrefix(group(1), "end") || group(2) == "unused95"
-		out = append(out, mark{at, at + m[1], text[at], ends})
-		at += m[1] - 1
+		side, word := strings.ToLower(m[1]), strings.ToLower(m[2])
+		ends := side == "/" || strings.HasPrefix(side, "end") || word == "unused95"
+		out = append(out, mark{at, at + len(m[0]), text[at], ends})
+		at += len(m[0]) - 1
 	}
 }
 

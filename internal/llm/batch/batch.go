@@ -31,6 +31,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -318,13 +319,7 @@ func (b *Batcher) Close() {
 			left++
 		}
 	}
-	asks := slices.Collect(func(yield func(*ask) bool) {
-		for _, a := range b.asks {
-			if !yield(a) {
-				return
-			}
-		}
-	})
+	asks := slices.Collect(maps.Values(b.asks))
 	b.mu.Unlock()
 	b.cancel()
 	b.wg.Wait()

@@ -14,7 +14,8 @@ import (
 )
 
 // An entry is a batch that is written down and not closed. What stands from
-// waiting on is under the batcher's mu; the rest is its follower's.
+// waiting on is under the batcher's mu; the rest is its follower's, who sets the id
+// under it, too, for whoever tells of it.
 type entry struct {
 	mark    string
 	keys    []llm.Key
@@ -29,12 +30,11 @@ type entry struct {
 	missed  int    // looks in a row that did not show it, or all its answers
 	overdue int    // looks beyond its deadline
 	given   bool   // somebody was answered from it
+	read    bool   // its files were, at least once
 
 	waiting   map[llm.Key]*ask
 	barren    map[llm.Key]bool // it has no answer to these that is worth keeping
 	following bool
-	read      bool   // its files were, at least once
-	named     string // id
 	state     string // how it stands, in words
 	done      int    // requests
 }
@@ -52,7 +52,7 @@ func (e *entry) before(f *entry) int {
 func (b *Batcher) name(e *entry, id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	e.id, e.named = id, id
+	e.id = id
 }
 
 // keptFor is how long providers keep a batch's files. A batch that nobody asked

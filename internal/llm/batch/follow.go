@@ -54,14 +54,13 @@ func (b *Batcher) watch(e *entry) error {
 	}
 	for again := false; ; {
 		b.mu.Lock()
-		read := e.read
 		if len(e.waiting) == 0 {
 			e.following = false
 			b.mu.Unlock()
 			return nil
 		}
 		b.mu.Unlock()
-		if (e.adopted || read) && !again { // those who come one after another share a reading
+		if (e.adopted || e.read) && !again { // those who come one after another share a reading
 			if err := retry.Sleep(b.ctx, b.opt.Gather); err != nil {
 				return err
 			}
@@ -76,9 +75,7 @@ func (b *Batcher) watch(e *entry) error {
 			}
 			continue
 		}
-		b.mu.Lock()
 		e.read = true
-		b.mu.Unlock()
 	}
 }
 

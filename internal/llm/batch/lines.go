@@ -2,6 +2,7 @@ package batch
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,12 +84,7 @@ func eachLine(r io.Reader, limit int, fn func(line []byte) error) error {
 	}
 }
 
-func trim(line []byte) []byte {
-	for len(line) > 0 && (line[len(line)-1] == '\n' || line[len(line)-1] == '\r' || line[len(line)-1] == ' ') {
-		line = line[:len(line)-1]
-	}
-	return line
-}
+func trim(line []byte) []byte { return bytes.TrimRight(line, "\r\n ") }
 
 // read answers those of left that a file has a final answer for, and takes them
 // out of left. The order of the lines does not matter; the first for a request

@@ -8,14 +8,19 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 )
 
-// look asks how a batch stands. It is over when nothing more can come of it, and
-// those who waited are answered.
-func (b *Batcher) look(e *entry) (over bool, err error) {
-	var now llm.Batch
-	err = b.opt.Retry(b.ctx, func() (err error) {
+// get is what the provider says of a batch now.
+func (b *Batcher) get(e *entry) (now llm.Batch, err error) {
+	err = b.opt.Retry(b.ctx, func() error {
 		now, err = b.api.Get(b.ctx, e.id)
 		return err
 	})
+	return now, err
+}
+
+// look asks how a batch stands. It is over when nothing more can come of it, and
+// those who waited are answered.
+func (b *Batcher) look(e *entry) (over bool, err error) {
+	now, err := b.get(e)
 	if late(err) {
 		if e.missed++; e.missed == 1 {
 			b.opt.Log.Warn("the provider does not find a batch, looking again", "model", b.opt.Model, "batch", e.id, "for", looks*b.opt.Poll, "err", err)
@@ -80,11 +85,7 @@ func (b *Batcher) lookAgain(e *entry) error {
 	if err := b.pause(); err != nil {
 		return err
 	}
-	var now llm.Batch
-	err := b.opt.Retry(b.ctx, func() (err error) {
-		now, err = b.api.Get(b.ctx, e.id)
-		return err
-	})
+	now, err := b.get(e)
 	if err != nil && !late(err) {
 		return refusedCall(b.opt, err)
 	}

@@ -1,10 +1,7 @@
 package batch
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,8 +59,7 @@ func (n notes) write(ctx context.Context, keys []llm.Key, now time.Time) (*entry
 		if err != nil {
 			return nil, err
 		}
-		sum := sha256.Sum256(data)
-		e := newEntry(hex.EncodeToString(sum[:]), keys, now)
+		e := newEntry(string(store.DigestOf(data)), keys, now)
 		err = n.bucket.Create(ctx, n.prefix+e.mark+noteSuffix, data)
 		if err == nil {
 			return e, nil
@@ -144,7 +140,7 @@ func (n notes) entry(ctx context.Context, mark string, hasClaim bool) (*entry, e
 	if err := n.read(ctx, mark+claimSuffix, &c); err != nil {
 		return nil, err
 	}
-	e.id, e.named, e.void = c.ID, c.ID, c.ID == ""
+	e.id, e.void = c.ID, c.ID == ""
 	return e, nil
 }
 
@@ -186,5 +182,5 @@ func encode(record any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("batch: note: %w", err)
 	}
-	return append(bytes.TrimSpace(data), '\n'), nil
+	return append(data, '\n'), nil
 }

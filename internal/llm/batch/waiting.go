@@ -26,7 +26,7 @@ func (b *Batcher) Waiting() (w llm.Batches) {
 		}
 	}
 	if oldest != nil {
-		w.Oldest, w.State = oldest.named, oldest.state
+		w.Oldest, w.State = oldest.id, oldest.state
 	}
 	return w
 }

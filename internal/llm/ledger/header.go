@@ -1,13 +1,12 @@
 package ledger
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/store"
 )
 
 // FormatVersion is written into every segment and journal; FORMAT.md has what it promises.
@@ -37,12 +36,7 @@ type part struct {
 	SHA256 string `json:"sha256"`
 }
 
-func partOf(data []byte) part { return part{int64(len(data)), hexDigest(data)} }
-
-func hexDigest(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
-}
+func partOf(data []byte) part { return part{int64(len(data)), string(store.DigestOf(data))} }
 
 // Frames say how the answers lie, one entry for each zstd frame.
 type frames struct {
@@ -56,7 +50,7 @@ const createdLayout = "2006-01-02T15:04:05.000000Z"
 
 // parseHeader checks a header line against its digest.
 func parseHeader(key, digest string, line []byte) (*header, error) {
-	if hexDigest(line) != digest {
+	if string(store.DigestOf(line)) != digest {
 		return nil, damaged(key, "its header does not match its digest", nil)
 	}
 	var h header

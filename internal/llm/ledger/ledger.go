@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -127,10 +129,7 @@ func (l *Ledger) write(ctx context.Context, write func(*book, context.Context) e
 		return ctx.Err()
 	}
 	l.mu.Lock()
-	books := make([]*book, 0, len(l.books))
-	for _, b := range l.books {
-		books = append(books, b)
-	}
+	books := slices.Collect(maps.Values(l.books))
 	l.mu.Unlock()
 	errs := make([]error, len(books))
 	var wg sync.WaitGroup

@@ -62,7 +62,7 @@ func encodeSegment(zw *zstd.Encoder, h *header, answers, requests []byte) (e enc
 		return e, fmt.Errorf("ledger: segment header: %w", err)
 	}
 	line = append(line, '\n')
-	e.digest = hexDigest(line)
+	e.digest = string(store.DigestOf(line))
 	e.data = zw.EncodeAll(line, nil)
 	e.headerSize = int64(len(e.data))
 	e.data = zw.EncodeAll(requests, append(e.data, body...))

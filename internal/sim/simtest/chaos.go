@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -52,8 +53,7 @@ func (c *Chaos) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("retry-after-ms", "5")
 		fallthrough
 	case "500":
-		var status int
-		_, _ = fmt.Sscan(kind, &status)
+		status, _ := strconv.Atoi(kind)
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, `{"error":{"message":"not now","code":"rate_limit_exceeded"}}`)
 		return
@@ -141,8 +141,8 @@ func withContent(completion []byte, change func(string) string) []byte {
 	if json.Unmarshal(completion, &doc) != nil {
 		return completion
 	}
-	message := doc["choices"].([]any)[0].(map[string]any)["message"].(map[string]any)
-	message["content"] = change(message["content"].(string))
+	said := message(choiceOf(doc))
+	said["content"] = change(said["content"].(string))
 	out, _ := json.Marshal(doc)
 	return out
 }
