@@ -2,7 +2,6 @@ package rewardmodel
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"runtime"
 	"slices"
 
@@ -219,7 +218,7 @@ func (d *Dataset) turn(history []trace.Event, tr int32) int32 {
 	}
 	l.trace, l.history, l.path = tr, append(l.history[:n], history[n:]...), l.path[:n]
 	for _, e := range history[n:] {
-		sum, before := digest(e), int32(none)
+		sum, before := e.Digest(), int32(none)
 		key := turnKey{-2 - tr, [16]byte(sum[:16])}
 		if k := len(l.path); k > 0 {
 			before = l.path[k-1]
@@ -236,11 +235,6 @@ func (d *Dataset) turn(history []trace.Event, tr int32) int32 {
 		l.path = append(l.path, id)
 	}
 	return l.path[len(l.path)-1]
-}
-
-// digest tells events apart by their time and text.
-func digest(e trace.Event) [sha256.Size]byte {
-	return sha256.Sum256([]byte(e.Time + "\x00" + e.Text))
 }
 
 // sort ends adding: it ranks the words, and brings the rows of a turn together, in

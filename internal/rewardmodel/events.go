@@ -34,7 +34,7 @@ func (d *Dataset) seen() eventSet {
 // Seen says whether an event, by its time and text, was in the model's training
 // rows, and so people's verdicts on what followed from it.
 func (m *Model) Seen(e trace.Event) bool {
-	sum, set := digest(e), m.Training.Events
+	sum, set := e.Digest(), m.Training.Events
 	_, found := sort.Find(len(set)/eventBytes, func(i int) int {
 		return bytes.Compare(sum[:eventBytes], set[i*eventBytes:(i+1)*eventBytes])
 	})

@@ -264,6 +264,6 @@ func field(raw map[string]json.RawMessage, name, want string, into any) error {
 // rewardTrace names the trace that starts with an event. The rows carry no
 // trace of their own, but every history is a prefix of its trace.
 func rewardTrace(first Event) string {
-	sum := sha256.Sum256([]byte(first.Time + "\x00" + first.Text))
+	sum := first.Digest()
 	return "pb-" + hex.EncodeToString(sum[:6])
 }

@@ -3,7 +3,10 @@
 // importers in this package turn other projects' files into them.
 package trace
 
-import "strconv"
+import (
+	"crypto/sha256"
+	"strconv"
+)
 
 // An Event is one observed activity.
 type Event struct {
@@ -13,6 +16,9 @@ type Event struct {
 	// Text says in one sentence what happened.
 	Text string `json:"event"`
 }
+
+// Digest tells events apart by their time and text.
+func (e Event) Digest() [sha256.Size]byte { return sha256.Sum256([]byte(e.Time + "\x00" + e.Text)) }
 
 // A Judgement is the verdict on one turn: a proposal accepted or rejected, or
 // silence accepted (no help was needed) or rejected (help was missed).

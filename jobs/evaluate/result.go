@@ -1,7 +1,6 @@
 package evaluate
 
 import (
-	"crypto/sha256"
 	"hash/fnv"
 	"strings"
 
@@ -46,12 +45,6 @@ type scored struct {
 // An identity tells events apart: the start of the digest of an event's time and text.
 type identity [16]byte
 
-func identify(e trace.Event) (id identity) {
-	sum := sha256.Sum256([]byte(e.Time + "\x00" + e.Text))
-	copy(id[:], sum[:])
-	return id
-}
-
 func (r *result) add(line *trace.JudgedTrace) {
 	s := scored{
 		id: line.Trace.ID, domain: line.Trace.Domain, judge: line.Judge, judgeModel: line.JudgeModel, simulated: line.Simulated,
@@ -82,7 +75,8 @@ func (r *result) add(line *trace.JudgedTrace) {
 			}
 		}
 		if turn.Judgement != nil {
-			s.events[i] = identify(turn.Event)
+			sum := turn.Event.Digest()
+			s.events[i] = identity(sum[:])
 			c = c.Add(metrics.Of(len(turn.Proposals) > 0, turn.Judgement.Accepted))
 		}
 	}
