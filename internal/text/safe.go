@@ -1,11 +1,13 @@
 package text
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"sync"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -23,9 +25,11 @@ func Safe(s string) string {
 		r, size := utf8.DecodeRuneInString(s)
 		switch {
 		case r == utf8.RuneError && size == 1:
-			hex(&b, 'x', uint32(s[0]), 2)
+			fmt.Fprintf(&b, `\x%02x`, s[0])
 		case obeyed(r):
-			escape(&b, r)
+			for _, unit := range utf16.AppendRune(nil, r) { // as JSON does: beyond four digits as a pair
+				fmt.Fprintf(&b, `\u%04x`, unit)
+			}
 		default:
 			b.WriteString(s[:size])
 		}
@@ -62,25 +66,6 @@ func obeyed(r rune) bool {
 		return false
 	}
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
-}
-
-// escape writes a character as JSON does: beyond four digits as a pair.
-func escape(b *strings.Builder, r rune) {
-	if r > 0xffff {
-		r -= 0x10000
-		hex(b, 'u', 0xd800+uint32(r>>10), 4)
-		hex(b, 'u', 0xdc00+uint32(r&0x3ff), 4)
-		return
-	}
-	hex(b, 'u', uint32(r), 4)
-}
-
-func hex(b *strings.Builder, kind byte, n uint32, digits int) {
-	b.WriteByte('\\')
-	b.WriteByte(kind)
-	for i := digits - 1; i >= 0; i-- {
-		b.WriteByte("0123456789abcdef"[n>>(4*i)&15])
-	}
 }
 
 // SafeWriter passes on to w what Safe makes of the text that is written to it, in
