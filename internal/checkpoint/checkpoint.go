@@ -104,6 +104,10 @@ func (i *inspection) add(file, what, do string) {
 	i.problems = append(i.problems, Problem{file, what, do})
 }
 
+func (i *inspection) unreadable(file string, err error) {
+	i.add(file, "it cannot be read: "+reason(err), "make it readable")
+}
+
 // has reports whether something of that name is there, readable or not.
 func (i *inspection) has(name string) bool {
 	_, err := fs.Lstat(i.fsys, name)
@@ -117,7 +121,7 @@ func (i *inspection) there(name, do string) bool {
 	case errors.Is(err, fs.ErrNotExist):
 		i.add(name, "it is missing", do)
 	case err != nil:
-		i.add(name, "it cannot be read: "+reason(err), "make it readable")
+		i.unreadable(name, err)
 	case info.Mode()&fs.ModeSymlink != 0:
 		i.add(name, "it is a link", "copy what it stands for to its place (cp -rL)")
 	case !info.Mode().IsRegular():
@@ -133,7 +137,7 @@ func (i *inspection) there(name, do string) bool {
 // refuse adds why a file cannot be taken: by what it is instead, where that can be
 // told from how it begins.
 func (i *inspection) refuse(name string, err error, do string) {
-	if what, then := instead(i.start(name)); what != "" {
+	if what, then := instead(start(i.fsys, name)); what != "" {
 		i.add(name, what, then)
 		return
 	}
@@ -141,8 +145,8 @@ func (i *inspection) refuse(name string, err error, do string) {
 }
 
 // start is how a file begins.
-func (i *inspection) start(name string) []byte {
-	f, err := i.fsys.Open(name)
+func start(fsys fs.FS, name string) []byte {
+	f, err := fsys.Open(name)
 	if err != nil {
 		return nil
 	}
@@ -158,7 +162,7 @@ func (i *inspection) open(name, do string) fs.File {
 	}
 	f, err := i.fsys.Open(name)
 	if err != nil {
-		i.add(name, "it cannot be read: "+reason(err), "make it readable")
+		i.unreadable(name, err)
 		return nil
 	}
 	return f

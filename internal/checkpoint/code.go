@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -59,7 +60,7 @@ func runs(fsys fs.FS, name string) bool {
 	if ending == ".safetensors" || ending == ".gguf" {
 		return false // the length at its beginning may look like a pickle's
 	}
-	head := (&inspection{fsys: fsys}).start(name)
+	head := start(fsys, name)
 	for _, f := range formats {
 		if f.do == asSafetensors && bytes.HasPrefix(head, []byte(f.mark)) {
 			return true
@@ -116,7 +117,7 @@ func (i *inspection) code() {
 func named(config any) (key, what string) {
 	switch c := config.(type) {
 	case map[string]any:
-		for _, k := range sorted(c) {
+		for _, k := range slices.Sorted(maps.Keys(c)) {
 			if k == "auto_map" || k == "custom_pipelines" {
 				if what := firstText(c[k]); what != "" {
 					return k, what
@@ -146,7 +147,7 @@ func firstText(value any) string {
 			}
 		}
 	case map[string]any:
-		for _, k := range sorted(v) {
+		for _, k := range slices.Sorted(maps.Keys(v)) {
 			if s := firstText(v[k]); s != "" {
 				return s
 			}

@@ -30,7 +30,7 @@ func (i *inspection) document(name string, kind dialect, into any, do string) bo
 	data, err := io.ReadAll(io.LimitReader(f, maxJSON+1))
 	switch {
 	case err != nil:
-		i.add(name, "it cannot be read: "+reason(err), "make it readable")
+		i.unreadable(name, err)
 	case len(data) > maxJSON:
 		i.add(name, fmt.Sprintf("it has more than %d bytes", maxJSON), saveAgain)
 	default:

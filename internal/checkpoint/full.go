@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -55,7 +56,7 @@ func (i *inspection) shards() {
 	for tensor, file := range index.Map {
 		tensors[file] = append(tensors[file], tensor)
 	}
-	for _, file := range sorted(tensors) {
+	for _, file := range slices.Sorted(maps.Keys(tensors)) {
 		if !inside(file) {
 			i.add(indexFile, fmt.Sprintf("it names the file %q, which is not a plain path within the folder", file), saveAgain)
 			continue
@@ -100,7 +101,7 @@ func (i *inspection) weights(name string) map[string]bool {
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		i.add(name, "it cannot be read: "+reason(err), "make it readable")
+		i.unreadable(name, err)
 		return nil
 	}
 	tensors, err := readHeader(f, info.Size())
@@ -143,13 +144,4 @@ func (i *inspection) pickle() string {
 		}
 	}
 	return ""
-}
-
-func sorted[V any](m map[string]V) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -23,7 +23,7 @@ func (i *inspection) gguf(files []string) Facts {
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		i.add(files[0], "it cannot be read: "+reason(err), "make it readable")
+		i.unreadable(files[0], err)
 		return facts
 	}
 	if facts.Architecture, err = readGGUF(f, uint64(info.Size())); err != nil {

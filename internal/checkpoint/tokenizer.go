@@ -38,7 +38,7 @@ func (i *inspection) beside() {
 	}
 	for _, name := range []string{"merges.txt", "vocab.txt", "chat_template.jinja"} {
 		if i.has(name) && i.there(name, saveTokenizer) {
-			if what, do := instead(i.start(name)); what != "" {
+			if what, do := instead(start(i.fsys, name)); what != "" {
 				i.add(name, what, do)
 			}
 		}
