@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/gymline/gymline/internal/canonical"
 	"github.com/gymline/gymline/internal/text"
 )
 
@@ -52,13 +53,13 @@ func decode(data []byte, kind dialect, into any) error {
 	}
 	read := data
 	if kind == python {
-		read = withoutConstants(data)
+		read = canonical.FromPython(data, false)
 	}
 	err := json.Unmarshal(read, into)
 	if err == nil {
 		return nil
 	}
-	if kind == plain && json.Unmarshal(withoutConstants(data), new(any)) == nil {
+	if kind == plain && json.Unmarshal(canonical.FromPython(data, false), new(any)) == nil {
 		return errors.New("it holds NaN or Infinity, which its reader does not know: only Python writes them")
 	}
 	if begins := strings.TrimSpace(text.ClipBytes(string(data), 60)); begins == "" || begins[0] != '{' {
@@ -68,43 +69,4 @@ func decode(data []byte, kind dialect, into any) error {
 		return errors.New("it is not the JSON that was expected: it is cut short")
 	}
 	return fmt.Errorf("it is not the JSON that was expected: %w", err)
-}
-
-// withoutConstants puts null in place of what Python writes for numbers that JSON
-// does not have. Texts stay as they are.
-func withoutConstants(data []byte) []byte {
-	if !bytes.Contains(data, []byte("NaN")) && !bytes.Contains(data, []byte("Infinity")) {
-		return data
-	}
-	out := make([]byte, 0, len(data))
-	inText := false
-	for i := 0; i < len(data); i++ {
-		c := data[i]
-		switch {
-		case inText && c == '\\' && i+1 < len(data):
-			out = append(out, c)
-			i++
-			c = data[i]
-		case c == '"':
-			inText = !inText
-		case !inText:
-			if n := constant(data[i:]); n > 0 {
-				out = append(out, "null"...)
-				i += n - 1
-				continue
-			}
-		}
-		out = append(out, c)
-	}
-	return out
-}
-
-// constant is how long the constant is that data starts with, or 0.
-func constant(data []byte) int {
-	for _, word := range []string{"NaN", "Infinity", "-Infinity"} {
-		if bytes.HasPrefix(data, []byte(word)) {
-			return len(word)
-		}
-	}
-	return 0
 }

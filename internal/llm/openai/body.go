@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+
+	"github.com/gymline/gymline/internal/canonical"
 )
 
 // errNone is a body that is JSON, and no chat completion.
@@ -29,7 +31,7 @@ func read(body []byte) (*reading, error) {
 			ended = true
 			break
 		}
-		if !r.take(value) && !r.take(mendJSON(value)) {
+		if !r.take(value) && !r.take(canonical.FromPython(value, true)) {
 			return nil, errNone
 		}
 		if r.failure != nil || !r.streamed && !streams(body) {
@@ -64,7 +66,7 @@ func values(body []byte) iter.Seq2[json.RawMessage, error] {
 			var v json.RawMessage
 			err := dec.Decode(&v)
 			if err != nil && n == 0 {
-				dec = json.NewDecoder(bytes.NewReader(mendJSON(body)))
+				dec = json.NewDecoder(bytes.NewReader(canonical.FromPython(body, true)))
 				if dec.Decode(&v) == nil {
 					err = nil
 				}
@@ -100,44 +102,4 @@ func events(body []byte) iter.Seq2[json.RawMessage, error] {
 			}
 		}
 	}
-}
-
-// mendJSON makes JSON of what some servers write in its place: NaN and Infinity,
-// as Python does, become null, and control characters within texts are escaped.
-func mendJSON(body []byte) []byte {
-	out := make([]byte, 0, len(body)+64)
-	quoted := false
-	for i := 0; i < len(body); i++ {
-		c := body[i]
-		switch {
-		case quoted && c == '\\' && i+1 < len(body):
-			out = append(out, c, body[i+1])
-			i++
-			continue
-		case c == '"':
-			quoted = !quoted
-		case quoted && c < ' ':
-			out = fmt.Appendf(out, `\u%04x`, c)
-			continue
-		case !quoted:
-			if n := unwritable(body[i:]); n > 0 {
-				out = append(out, "null"...)
-				i += n - 1
-				continue
-			}
-		}
-		out = append(out, c)
-	}
-	return out
-}
-
-// unwritable is the length of a number that JSON has no words for, at the start
-// of text, or 0.
-func unwritable(text []byte) int {
-	for _, word := range []string{"NaN", "Infinity", "-Infinity"} {
-		if bytes.HasPrefix(text, []byte(word)) {
-			return len(word)
-		}
-	}
-	return 0
 }
