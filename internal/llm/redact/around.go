@@ -23,10 +23,7 @@ func findUserinfo(s *source, from int) (int, int) {
 		}
 		start := from + i + len("://")
 		from = start
-		end := start
-		for end < len(s.text) && end-start < maxUserinfo && !ofNoUserinfo[s.text[end]] {
-			end++
-		}
+		end := span(s.text, start, maxUserinfo, &ofUserinfo)
 		at := strings.LastIndexByte(s.text[start:end], '@')
 		if at < 0 {
 			continue
@@ -62,10 +59,7 @@ func findPassword(s *source, from int) (int, int) {
 		default:
 			continue
 		}
-		end := i
-		for end < len(s.text) && !ofNoPassword[s.text[end]] {
-			end++
-		}
+		end := span(s.text, i, len(s.text), &ofPassword)
 		if end > i && i >= from && s.text[i] != '$' && strings.Trim(s.text[i:end], "*") != "" {
 			return i, end
 		}
@@ -81,14 +75,8 @@ func findBasic(s *source, from int) (int, int) {
 			return -1, -1
 		}
 		from = i + len("basic")
-		start := from
-		for start < len(s.text) && start-from < 3 && (s.text[start] == ' ' || s.text[start] == '\t') {
-			start++
-		}
-		end := start
-		for end < len(s.text) && end-start < maxCookie && (tokenBytes[s.text[end]] || strings.IndexByte("+/=", s.text[end]) >= 0) {
-			end++
-		}
+		start := span(s.text, from, 3, &blanks)
+		end := span(s.text, start, maxCookie, &ofBasic)
 		if start > from && end-start >= 8 && credentials(s.text[start:end]) {
 			return start, end
 		}
@@ -115,29 +103,16 @@ func findAuthorization(s *source, from int) (int, int) {
 			return -1, -1
 		}
 		from = i + len("authorization")
-		at := from
-		for at < len(s.text) && at-from < 6 && strings.IndexByte(" \t:=\"'", s.text[at]) >= 0 {
-			at++
-		}
-		word := at
-		for word < len(s.text) && word-at < 12 && isLetter(s.text[word]) {
-			word++
-		}
+		at := span(s.text, from, 6, &beforeScheme)
+		word := span(s.text, at, 12, &ofScheme)
 		switch strings.ToLower(s.text[at:word]) {
 		case "bearer", "token", "basic", "apikey", "key":
 		default:
 			continue
 		}
-		start := word
-		for start < len(s.text) && start-word < 3 && (s.text[start] == ' ' || s.text[start] == '\t') {
-			start++
-		}
-		end, digit := start, false
-		for end < len(s.text) && (keyBytes[s.text[end]] || s.text[end] == '=') {
-			digit = digit || isDigit(s.text[end])
-			end++
-		}
-		if start > word && end-start >= 8 && digit {
+		start := span(s.text, word, 3, &blanks)
+		end := span(s.text, start, len(s.text), &ofAuthorization)
+		if start > word && end-start >= 8 && strings.ContainsAny(s.text[start:end], digits) {
 			return start, end
 		}
 	}
@@ -178,13 +153,8 @@ func (s *source) nextCookie(from int) int {
 // cookieValue is the value of the next NAME=VALUE of a header that goes on at i. An
 // attribute, and what was replaced before, is an empty one.
 func cookieValue(text string, i int) (start, end int, more bool) {
-	for i < len(text) && strings.IndexByte(" \t;", text[i]) >= 0 {
-		i++
-	}
-	name := i
-	for i < len(text) && i-name < 128 && (tokenBytes[text[i]] || text[i] == '.') {
-		i++
-	}
+	name := span(text, i, len(text), &beforeCookie)
+	i = span(text, name, 128, &ofCookieName)
 	if i == name || i == len(text) {
 		return 0, 0, false
 	}
@@ -201,24 +171,28 @@ func cookieValue(text string, i int) (start, end int, more bool) {
 		}
 	}
 	start = i
-	for i < len(text) && i-start < maxCookie && !ofNoCookie[text[i]] {
-		i++
-	}
+	i = span(text, start, maxCookie, &ofCookie)
 	switch strings.ToLower(text[name : start-1]) {
 	case "path", "domain", "max-age", "samesite", "priority", "version":
 		return i, i, true
 	case "expires":
-		for i < len(text) && strings.IndexByte(";\r\n", text[i]) < 0 && i-start < 64 {
-			i++
-		}
+		i = max(i, span(text, start, 64, &ofDate))
 		return i, i, true
 	}
 	return start, i, true
 }
 
-// What ends each.
+// What each is made of.
 var (
-	ofNoUserinfo = setOf("/?# \t\r\n\"'<>[]{}()`|\\,")
-	ofNoPassword = setOf(";&# \t\r\n\"'<>[]{}`\\")
-	ofNoCookie   = setOf("; \t\r\n\"',\\")
+	blanks          = setOf(" \t")
+	ofUserinfo      = setBut("/?# \t\r\n\"'<>[]{}()`|\\,")
+	ofPassword      = setBut(";&# \t\r\n\"'<>[]{}`\\")
+	ofBasic         = setOf(letters + digits + "-_+/=")
+	beforeScheme    = setOf(" \t:=\"'")
+	ofScheme        = setOf(letters)
+	ofAuthorization = setOf(letters + digits + "-_+/.~%=")
+	beforeCookie    = setOf(" \t;")
+	ofCookieName    = setOf(letters + digits + "-_.")
+	ofCookie        = setBut("; \t\r\n\"',\\")
+	ofDate          = setBut(";\r\n")
 )

@@ -77,16 +77,24 @@ func domainEnd(text string, i int) int {
 	return i
 }
 
-var emailBytes = func() (set [256]bool) {
-	for c := range 256 {
-		set[c] = isAlnum(byte(c)) || strings.IndexByte("._%+-", byte(c)) >= 0
-	}
-	return set
-}()
+var emailBytes = setOf(letters + digits + "._%+-")
+
+const (
+	letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	digits  = "0123456789"
+)
 
 func setOf(bytes string) (set [256]bool) {
 	for _, c := range []byte(bytes) {
 		set[c] = true
+	}
+	return set
+}
+
+// setBut are all bytes but some.
+func setBut(bytes string) (set [256]bool) {
+	for c, of := range setOf(bytes) {
+		set[c] = !of
 	}
 	return set
 }

@@ -130,10 +130,4 @@ func findPEM(text string, from int) (int, int) {
 
 // tokenBytes are of a key with a known beginning, keyBytes of others, which may
 // be base64.
-var tokenBytes, keyBytes = func() (token, key [256]bool) {
-	for c := range 256 {
-		token[c] = isAlnum(byte(c)) || c == '-' || c == '_'
-		key[c] = token[c] || strings.IndexByte("+/.~%", byte(c)) >= 0
-	}
-	return token, key
-}()
+var tokenBytes, keyBytes = setOf(letters + digits + "-_"), setOf(letters + digits + "-_+/.~%")

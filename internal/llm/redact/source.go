@@ -1,5 +1,7 @@
 package redact
 
+import "strings"
+
 // A source is a text that is searched from its beginning to its end. It remembers
 // what comes next of each thing that is looked for, so that a text with much to
 // find is not read anew for each find.
@@ -40,18 +42,18 @@ var keyForms = [numForms]func(s *source, from int) (start, end int){findToken, f
 func indexFold(text string, from int, word string) int {
 	first := word[0]
 	for i := from; i+len(word) <= len(text); i++ {
-		if text[i]|0x20 == first && foldsTo(text[i:i+len(word)], word) {
+		if text[i]|0x20 == first && strings.EqualFold(text[i:i+len(word)], word) {
 			return i
 		}
 	}
 	return -1
 }
 
-func foldsTo(text, word string) bool {
-	for i := range len(word) {
-		if c := text[i]; c != word[i] && (!isLetter(c) || c|0x20 != word[i]) {
-			return false
-		}
+// span is where the bytes of a set end that stand at i, at most so many of them.
+func span(text string, i, most int, set *[256]bool) int {
+	text = text[:min(len(text), i+most)]
+	for i < len(text) && set[text[i]] {
+		i++
 	}
-	return true
+	return i
 }

@@ -102,9 +102,4 @@ const maxName = 40
 // nobody are folders beside those of users.
 var nobody = [...]string{"Shared", "Public", "Default"}
 
-var pathBytes = func() (set [256]bool) {
-	for c := range 256 {
-		set[c] = isAlnum(byte(c)) || strings.IndexByte("/._-+~@%", byte(c)) >= 0
-	}
-	return set
-}()
+var pathBytes = setOf(letters + digits + "/._-+~@%")
