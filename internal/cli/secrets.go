@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gymline/gymline/internal/fault"
@@ -21,7 +22,7 @@ func (e *Edge) TakeSecrets() error {
 		return fault.New(fault.Internal, err, "'gymline run' writes them; who starts a job otherwise puts its keys into the environment, without "+secrets.Variable)
 	}
 	if e.Environ != nil {
-		kept := without(e.Environ(), secrets.Variable)
+		kept := slices.DeleteFunc(slices.Clone(e.Environ()), func(v string) bool { return strings.HasPrefix(v, secrets.Variable+"=") })
 		e.Environ = func() []string { return kept }
 	}
 	for _, v := range vars {
@@ -31,14 +32,4 @@ func (e *Edge) TakeSecrets() error {
 		}
 	}
 	return nil
-}
-
-// without returns the variables but for one.
-func without(vars []string, name string) (kept []string) {
-	for _, v := range vars {
-		if !strings.HasPrefix(v, name+"=") {
-			kept = append(kept, v)
-		}
-	}
-	return kept
 }

@@ -1,5 +1,5 @@
-// Package text writes numbers for people, and cuts texts that would drown a
-// page or a message.
+// Package text writes numbers for people, cuts texts that would drown a page or a
+// message, and makes those of others safe to show.
 package text
 
 import (
