@@ -32,7 +32,7 @@ type Model struct {
 	Body        json.RawMessage   `json:"body,omitempty" when:"provider=openai" doc:"Further members of each request's JSON, such as {chat_template_kwargs: {enable_thinking: false}}; part of what answers are recorded under."`
 	Headers     map[string]Header `json:"headers,omitempty" when:"provider=openai" keys:"header" doc:"Further HTTP headers of each call, such as {HTTP-Referer: 'https://example.com'} or {api-key: {env: NAME}}. Like the key, they are no part of what answers are recorded under."`
 	Query       map[string]string `json:"query,omitempty" when:"provider=openai" keys:"query" rule:"text" doc:"Parameters of each call's URL, such as Azure's {api-version: '2024-10-21'}; no part of what answers are recorded under."`
-	Redact      *bool             `json:"redact,omitempty" when:"provider=openai" doc:"Replace e-mail addresses, telephone numbers, keys and the user names in paths before a text leaves this machine; true unless given."`
+	Redact      *bool             `json:"redact,omitempty" when:"provider=openai" doc:"Replace personal data and secrets, such as e-mail addresses, numbers of telephones and cards, keys and passwords, before a text is recorded or sent; true unless given."`
 	Price       *Price            `json:"price,omitempty" when:"provider=openai" doc:"What tokens cost, for the account of a run."`
 }
 

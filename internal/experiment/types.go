@@ -165,7 +165,7 @@ type Reward struct {
 	Data       Data     `json:"data" required:"true" doc:"What it learns from."`
 	TaskLambda float64  `json:"taskLambda" default:"300" above:"0" max:"1000000000" doc:"Ridge penalty of the part that judges proposed tasks."`
 	NeedLambda float64  `json:"needLambda" default:"100" above:"0" max:"1000000000" doc:"Ridge penalty of the part that judges silence."`
-	Folds      int      `json:"folds" default:"0" min:"0" max:"1000" doc:"Folds of cross-validation over whole traces, 2 or more; 0 leaves out one trace at a time."`
+	Folds      int      `json:"folds" default:"0" min:"0" max:"1000" doc:"Folds of cross-validation over whole groups (a scene, or a recorded trace), 2 or more; 0 holds out one group at a time, and of more than 50 groups a tenth."`
 }
 
 // Export configures finetune-export.
