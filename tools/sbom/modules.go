@@ -98,9 +98,8 @@ func linked(ctx context.Context, pkg string, env []string) ([]*module, error) {
 				m.path, m.version = r.Path, r.Version
 			}
 		}
-		if m = cmp.Or(found[m.path], m); found[m.path] == nil {
-			found[m.path] = m
-		}
+		m = cmp.Or(found[m.path], m)
+		found[m.path] = m
 		for ; strings.HasPrefix(dir, root) && !read[dir]; dir = filepath.Dir(dir) {
 			read[dir] = true
 			if err := m.read(root, dir); err != nil {
