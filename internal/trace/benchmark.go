@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -97,21 +97,9 @@ func readBenchmarkTrace(p string, data []byte) (Trace, error) {
 	var times clock
 	t.Turns = make([]Turn, 0, len(entries))
 	for i, e := range entries {
-		var plain struct {
-			Observation plainEvent `json:"observation"`
-		}
-		event, ok := Event{}, e.exact && json.Unmarshal(e.raw, &plain) == nil
-		if ok {
-			event, ok = times.plain(plain.Observation)
-		}
-		if !ok {
-			f, err := fields(e.raw, "observation")
-			if err == nil {
-				event, _, err = times.observation(f)
-			}
-			if err != nil {
-				return t, entryError(p, i, e, err)
-			}
+		event, _, err := times.entry(&e, "observation")
+		if err != nil {
+			return t, entryError(p, i, e, err)
 		}
 		t.Turns = append(t.Turns, Turn{Event: event, Proposals: []string{}})
 	}
@@ -141,13 +129,20 @@ func repeated(turns []Turn) (from, first int) {
 }
 
 // contentOf tells traces apart by their events alone.
-func contentOf(t *Trace) (sum [sha256.Size]byte) {
-	h := sha256.New()
+func contentOf(t *Trace) [sha256.Size]byte {
+	var content []byte
 	for _, turn := range t.Turns {
-		fmt.Fprintf(h, "%q%q", turn.Event.Time, turn.Event.Text)
+		content = appendTexts(content, turn.Event.Time, turn.Event.Text)
 	}
-	h.Sum(sum[:0])
-	return sum
+	return sha256.Sum256(content)
+}
+
+// appendTexts appends texts so that none can be taken for others.
+func appendTexts(out []byte, texts ...string) []byte {
+	for _, s := range texts {
+		out = append(binary.AppendUvarint(out, uint64(len(s))), s...)
+	}
+	return out
 }
 
 // entryError says which entry of a file is wrong.
@@ -155,15 +150,26 @@ func entryError(p string, i int, e element, err error) error {
 	return fault.New(fault.Permanent, fmt.Errorf("%s:%d: entry %d: %w", p, e.line, i, err), mend)
 }
 
-// observation reads the field of that name.
-func (c *clock) observation(f map[string]json.RawMessage) (Event, moment, error) {
+// entry reads an entry's observation, and takes care that its other fields are those
+// of their exact names.
+func (c *clock) entry(e *element, known ...string) (Event, moment, error) {
+	if e.plain {
+		if event, at, ok := c.plain(e.Observation); ok {
+			return event, at, nil
+		}
+	}
+	f, err := fields(e.raw, known...)
+	if err != nil {
+		return Event{}, moment{}, err
+	}
+	e.Response, e.Judgement = f["agent_response"], f["judgement"]
 	raw := f["observation"]
 	if raw == nil || string(raw) == "null" {
 		return Event{}, moment{}, errors.New("observation: missing; want {time, event}")
 	}
-	e, t, err := c.event(raw)
+	event, at, err := c.event(raw)
 	if err != nil {
-		return e, t, fmt.Errorf("observation%w", err)
+		err = fmt.Errorf("observation%w", err)
 	}
-	return e, t, nil
+	return event, at, err
 }

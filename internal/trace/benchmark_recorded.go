@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -81,10 +80,8 @@ func ReadRecorded(ctx context.Context, files Folder, dir string, benchmark []Tra
 
 type recordedEntry struct {
 	element
-	event     Event
-	at        moment
-	response  json.RawMessage
-	judgement json.RawMessage
+	event Event
+	at    moment
 }
 
 func readRecordedTrace(p string, data []byte, turns []Turn) ([]Answer, error) {
@@ -95,14 +92,11 @@ func readRecordedTrace(p string, data []byte, turns []Turn) ([]Answer, error) {
 	entries := make([]recordedEntry, len(list))
 	var times clock
 	for i, e := range list {
-		f, err := fields(e.raw, "observation", "agent_response", "judgement")
+		event, at, err := times.entry(&e, "observation", "agent_response", "judgement")
 		if err != nil {
 			return nil, entryError(p, i, e, err)
 		}
-		entries[i] = recordedEntry{element: e, response: f["agent_response"], judgement: f["judgement"]}
-		if entries[i].event, entries[i].at, err = times.observation(f); err != nil {
-			return nil, entryError(p, i, e, err)
-		}
+		entries[i] = recordedEntry{e, event, at}
 	}
 	places := align(entries, turns)
 	if i := slices.Index(places, -1); i >= 0 {
@@ -146,12 +140,12 @@ func align(entries []recordedEntry, turns []Turn) []int {
 }
 
 func (e *recordedEntry) answer() (Answer, error) {
-	if e.response == nil {
+	if e.Response == nil {
 		return Answer{}, nil
 	}
 	var response []*string
-	if err := json.Unmarshal(e.response, &response); err != nil {
-		return Answer{}, fmt.Errorf("agent_response: want a list of tasks, or null%s", oddText(e.response))
+	if err := json.Unmarshal(e.Response, &response); err != nil {
+		return Answer{}, fmt.Errorf("agent_response: want a list of tasks, or null%s", oddText(e.Response))
 	}
 	verdicts, err := e.verdicts()
 	if err != nil {
@@ -181,17 +175,17 @@ func (e *recordedEntry) answer() (Answer, error) {
 
 // verdicts reads an entry's judgement; nil when there is none.
 func (e *recordedEntry) verdicts() ([]Verdict, error) {
-	if e.judgement == nil {
+	if e.Judgement == nil {
 		return nil, nil
 	}
 	var list []json.RawMessage
-	if err := json.Unmarshal(e.judgement, &list); err != nil {
-		return nil, fmt.Errorf("judgement: want a list of verdicts, found %s", found(e.judgement))
+	if err := json.Unmarshal(e.Judgement, &list); err != nil {
+		return nil, fmt.Errorf("judgement: want a list of verdicts, found %s", found(e.Judgement))
 	}
 	var verdicts []Verdict
 	for i, raw := range list {
-		var v Verdict
-		if json.Unmarshal(raw, &v.Accepted) != nil || bytes.Equal(raw, []byte("null")) {
+		v := Verdict{Accepted: string(raw) == "true"}
+		if !v.Accepted && string(raw) != "false" {
 			f, err := fields(raw, "accepted", "reason")
 			var accepted *bool
 			if err == nil && (json.Unmarshal(f["accepted"], &accepted) != nil || accepted == nil) {

@@ -19,9 +19,18 @@ const mend = "mend the file or fetch it again; nothing was changed"
 type element struct {
 	line int
 	raw  []byte
-	// exact tells that no key of the file is a name that is read here in other
-	// letters, so that Go's decoder, which takes "Event" for "event", reads it right.
-	exact bool
+	// plain tells that plainEntry is what raw holds: Go's decoder found no wrong type,
+	// and no key of the file is a name that is read here in other letters, such as
+	// "Event", which it takes for "event".
+	plain bool
+	plainEntry
+}
+
+// A plainEntry is an entry of the form that most have.
+type plainEntry struct {
+	Observation plainEvent      `json:"observation"`
+	Response    json.RawMessage `json:"agent_response"`
+	Judgement   json.RawMessage `json:"judgement"`
 }
 
 // readList reads a file that is one JSON list. What is wrong with it is reported as
@@ -31,12 +40,13 @@ func readList(p string, data []byte) ([]element, error) {
 	if err != nil {
 		return nil, err
 	}
-	var whole json.RawMessage
-	if err := json.Unmarshal(data, &whole); err != nil {
-		return nil, fault.New(fault.Permanent, fmt.Errorf("%s:%d: %w", p, lineOf(data, syntaxOffset(err)), err), mend)
+	var plain []plainEntry
+	err = json.Unmarshal(data, &plain)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return nil, fault.New(fault.Permanent, fmt.Errorf("%s:%d: %w", p, lineOf(data, int(syntax.Offset)), err), mend)
 	}
-	if whole[0] != '[' {
-		return nil, fault.New(fault.Permanent, fmt.Errorf("%s:%d: want a list of entries, found %s", p, lineOf(data, startOf(data, 0)+1), found(whole)), mend)
+	if start := startOf(data, 0); data[start] != '[' {
+		return nil, fault.New(fault.Permanent, fmt.Errorf("%s:%d: want a list of entries, found %s", p, lineOf(data, start+1), found(data)), mend)
 	}
 	spans, exact, flaw := scanJSON(data)
 	if flaw != nil {
@@ -47,7 +57,10 @@ func readList(p string, data []byte) ([]element, error) {
 	for i, s := range spans {
 		from := startOf(data, s.from)
 		line, counted = line+bytes.Count(data[counted:from], []byte("\n")), from
-		list[i] = element{line, data[from:s.to], exact}
+		list[i] = element{line: line, raw: data[from:s.to]}
+		if exact && err == nil {
+			list[i].plain, list[i].plainEntry = true, plain[i]
+		}
 	}
 	return list, nil
 }
@@ -55,13 +68,6 @@ func readList(p string, data []byte) ([]element, error) {
 // startOf is where the value after offset begins.
 func startOf(data []byte, offset int) int {
 	return len(data) - len(bytes.TrimLeft(data[offset:], " \t\r\n"))
-}
-
-func syntaxOffset(err error) int {
-	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return int(e.Offset)
-	}
-	return 0
 }
 
 // lineOf is the line that the first n bytes end in.
@@ -76,8 +82,16 @@ func lineOf(data []byte, n int) int {
 // "event", and other readers do not.
 func fields(raw []byte, known ...string) (map[string]json.RawMessage, error) {
 	var m map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &m); err != nil || m == nil {
+	if json.Unmarshal(raw, &m) != nil {
 		return nil, fmt.Errorf("want {%s}, found %s", strings.Join(known, ", "), found(raw))
+	}
+	return m, spelt(m, known...)
+}
+
+// spelt refuses null, and a key that is nearly the name of a known field that is not there.
+func spelt(m map[string]json.RawMessage, known ...string) error {
+	if m == nil {
+		return fmt.Errorf("want {%s}, found null", strings.Join(known, ", "))
 	}
 	for _, name := range known {
 		if _, exact := m[name]; exact {
@@ -90,10 +104,10 @@ func fields(raw []byte, known ...string) (map[string]json.RawMessage, error) {
 			}
 		}
 		if len(like) > 0 {
-			return nil, fmt.Errorf("%q: write the key as %q", slices.Min(like), name)
+			return fmt.Errorf("%q: write the key as %q", slices.Min(like), name)
 		}
 	}
-	return m, nil
+	return nil
 }
 
 // found names a JSON value for people.
@@ -188,8 +202,10 @@ func scanJSON(data []byte) (elements []span, exact bool, flaw *jsonFlaw) {
 				}
 				exact = exact && !nearly(top.key)
 			}
-			if half := loneSurrogate(text); escaped && half != "" {
-				return nil, false, &jsonFlaw{start, fmt.Sprintf("%s: %s is half of a character", pathOf(open), half), "write the character whole, or fetch the file again"}
+			if escaped {
+				if half := loneSurrogate(text); half != "" {
+					return nil, false, &jsonFlaw{start, fmt.Sprintf("%s: %s is half of a character", pathOf(open), half), "write the character whole, or fetch the file again"}
+				}
 			}
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -125,7 +124,7 @@ func (d *rewardReader) read(r io.Reader, name, split string) error {
 		if flaw != nil {
 			return fault.New(fault.Permanent, fmt.Errorf("reward data %s: %s", row.ID, flaw.message), flaw.fix)
 		}
-		row.Judged, err = rewardRow(data, exact)
+		row.Judged, err = rewardRow(raw, exact)
 		if err != nil {
 			row.Cause = err.Error()
 		} else if first := d.first(&row); first != row.ID {
@@ -158,13 +157,11 @@ func notObject(data []byte, err error) error {
 // first is the ID of the first row with the content of this one.
 func (d *rewardReader) first(row *RewardRow) string {
 	j, text := &row.Judged, d.text[:0]
-	add := func(s string) { text = append(binary.AppendUvarint(text, uint64(len(s))), s...) }
 	for _, e := range j.History {
-		add(e.Time)
-		add(e.Text)
+		text = appendTexts(text, e.Time, e.Text)
 	}
 	if j.Task != nil {
-		add(*j.Task)
+		text = appendTexts(text, *j.Task)
 	}
 	text = fmt.Append(text, j.Task != nil, j.Accepted, j.HelpNeeded != nil && *j.HelpNeeded, j.HelpNeeded != nil, j.Votes)
 	d.text = text
@@ -176,10 +173,9 @@ func (d *rewardReader) first(row *RewardRow) string {
 }
 
 // rewardRow checks one row field by field; exact is as scanJSON says. Its error is a row's cause.
-func rewardRow(data []byte, exact bool) (Judged, error) {
-	j := Judged{Source: ProactiveBench}
-	raw, err := fields(data, "obs", "pred_task", "valid", "help_needed", "annotation")
-	if err != nil {
+func rewardRow(raw map[string]json.RawMessage, exact bool) (j Judged, err error) {
+	j.Source = ProactiveBench
+	if err = spelt(raw, "obs", "pred_task", "valid", "help_needed", "annotation"); err != nil {
 		return j, err
 	}
 	if j.History, err = history(raw, exact); err != nil {
@@ -224,7 +220,7 @@ func history(raw map[string]json.RawMessage, exact bool) ([]Event, error) {
 		events := make([]Event, len(plain))
 		ok := true
 		for i := 0; i < len(plain) && ok; i++ {
-			events[i], ok = times.plain(plain[i])
+			events[i], _, ok = times.plain(plain[i])
 		}
 		if ok {
 			return events, nil

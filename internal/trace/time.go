@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -172,18 +173,22 @@ type timeText string
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *timeText) UnmarshalJSON(raw []byte) error {
-	if raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9' {
+	switch {
+	case raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9':
 		*t = timeText(raw)
-		return nil
+	case raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0: // UTF-8, as plainText has seen to
+		*t = timeText(raw[1 : len(raw)-1])
+	default:
+		return json.Unmarshal(raw, (*string)(t))
 	}
-	return json.Unmarshal(raw, (*string)(t))
+	return nil
 }
 
 // plain takes an event that was decoded; ok is false where event has to say what is wrong.
-func (c *clock) plain(p plainEvent) (e Event, ok bool) {
+func (c *clock) plain(p plainEvent) (e Event, t moment, ok bool) {
 	t, err := c.read(string(p.Time))
 	e = Event{t.text, OneLine(p.Text)}
-	return e, err == nil && e.Text != ""
+	return e, t, err == nil && e.Text != ""
 }
 
 // event reads {time, event}: a time is a text, or a number that is kept as it is written.
