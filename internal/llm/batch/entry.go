@@ -3,14 +3,13 @@ package batch
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/store"
 )
 
 // An entry is a batch that is written down and not closed. What stands from
@@ -66,37 +65,32 @@ func (b *Batcher) recall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var mu sync.Mutex
-	var found []*entry
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(16)
-	for mark, hasClaim := range marks {
-		if b.knows(mark) {
-			continue
+	b.mu.Lock()
+	maps.DeleteFunc(marks, func(mark string, _ bool) bool { return b.entries[mark] != nil })
+	b.mu.Unlock()
+	unknown := slices.Sorted(maps.Keys(marks))
+	found := make([]*entry, len(unknown))
+	err = store.SideBySide(ctx, len(unknown), func(i int) error {
+		e, err := b.notes.entry(ctx, unknown[i], marks[unknown[i]])
+		if err != nil {
+			return err
 		}
-		g.Go(func() error {
-			e, err := b.notes.entry(gctx, mark, hasClaim)
-			if err != nil {
+		done := e.void || b.opt.Now().Sub(e.created) > keptFor
+		if !done {
+			if done, err = b.opt.Written(ctx, e.keys, e.created); err != nil {
 				return err
 			}
-			done := e.void || b.opt.Now().Sub(e.created) > keptFor
-			if !done {
-				if done, err = b.opt.Written(gctx, e.keys, e.created); err != nil {
-					return err
-				}
-			}
-			if done {
-				return b.notes.close(gctx, mark)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			found = append(found, e)
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
+		}
+		if done {
+			return b.notes.close(ctx, e.mark)
+		}
+		found[i] = e
+		return nil
+	})
+	if err != nil {
 		return err
 	}
+	found = slices.DeleteFunc(found, func(e *entry) bool { return e == nil })
 	slices.SortFunc(found, (*entry).before)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -104,12 +98,6 @@ func (b *Batcher) recall(ctx context.Context) error {
 		b.track(e)
 	}
 	return nil
-}
-
-func (b *Batcher) knows(mark string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.entries[mark] != nil
 }
 
 // track makes an entry findable. b.mu is held.

@@ -4,6 +4,7 @@ import (
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/llm/retry"
+	"github.com/gymline/gymline/internal/llm/setup"
 )
 
 // queueFull is the code of a batch that is too much for the tokens that the
@@ -68,10 +69,6 @@ func (b *Batcher) fail(e *entry, a *ask, err error) {
 	b.answer(a, nil, err)
 }
 
-// enoughRefused is how many refusals tell, without one answer, that none will
-// come; package setup has the same for direct calls.
-const enoughRefused = 3
-
 // turnDown answers those whom a batch refused for what may be wrong with all
 // requests alike, and takes them out of left. When nothing was ever answered, it is.
 func (b *Batcher) turnDown(e *entry, left map[llm.Key]*ask, refused map[llm.Key]*llm.Error) {
@@ -79,7 +76,7 @@ func (b *Batcher) turnDown(e *entry, left map[llm.Key]*ask, refused map[llm.Key]
 	if !b.answered {
 		b.refusals += len(refused)
 	}
-	all := !b.answered && b.refusals >= enoughRefused
+	all := !b.answered && b.refusals >= setup.Enough
 	b.mu.Unlock()
 	for k, why := range refused {
 		a := left[k]

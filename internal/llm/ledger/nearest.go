@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/gymline/gymline/internal/llm"
 )
 
@@ -65,20 +67,27 @@ func (b *book) nearest(ctx context.Context, canon []byte) (candidate, error) {
 	segs := slices.Clone(b.segs)
 	b.mu.Unlock()
 	best := slices.Repeat([]candidate{{schema: -1}}, len(segs)+1)
-	err := each(ctx, searchers, len(segs), func(ctx context.Context, i int) error {
-		o := segs[i].object
-		return b.withObject(ctx, o.key, func(r *reader) error {
-			h, err := r.header(&o)
-			for row := 0; err == nil && row < 2*len(h.Keys); row++ {
-				var line []byte
-				if line, err = r.line(); err == nil && row >= len(h.Keys) {
-					b.consider(h.Keys[row-len(h.Keys)], line, canon, &best[i])
-				}
-			}
-			return err
-		})
-	})
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(searchers)
+	for i, seg := range segs {
+		g.Go(func() error { return b.search(ctx, seg.object, canon, &best[i]) })
+	}
+	err := g.Wait()
 	return slices.MaxFunc(best, candidate.compare), err
+}
+
+// search looks through the requests of one object.
+func (b *book) search(ctx context.Context, o object, canon []byte, best *candidate) error {
+	return b.withObject(ctx, o.key, func(r *reader) error {
+		h, err := r.header(&o)
+		for row := 0; err == nil && row < 2*len(h.Keys); row++ {
+			var line []byte
+			if line, err = r.line(); err == nil && row >= len(h.Keys) {
+				b.consider(h.Keys[row-len(h.Keys)], line, canon, best)
+			}
+		}
+		return err
+	})
 }
 
 // consider makes a recorded request the best if it is nearer.

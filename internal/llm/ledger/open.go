@@ -6,24 +6,9 @@ import (
 	"io"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/store"
 )
-
-// parallel is how many objects are read at once: enough for a store that takes
-// 20 ms a read.
-const parallel = 32
-
-// each calls fn for 0 to n-1, so many at once, until one fails.
-func each(ctx context.Context, limit, n int, fn func(ctx context.Context, i int) error) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(limit)
-	for i := range n {
-		g.Go(func() error { return fn(ctx, i) })
-	}
-	return g.Wait()
-}
 
 // openBook reads the index of an identity.
 func openBook(ctx context.Context, l *Ledger, id Identity, digest [32]byte) (*book, error) {
@@ -35,7 +20,7 @@ func openBook(ctx context.Context, l *Ledger, id Identity, digest [32]byte) (*bo
 		return nil, err
 	}
 	headers := make([]*header, len(journals))
-	if err := each(ctx, parallel, len(journals), func(ctx context.Context, i int) (err error) {
+	if err := store.SideBySide(ctx, len(journals), func(i int) (err error) {
 		headers[i], _, err = b.readJournal(ctx, &journals[i])
 		return err
 	}); err != nil {
@@ -76,7 +61,7 @@ func (b *book) readSegments(ctx context.Context) (journals []object, err error) 
 	found = slices.DeleteFunc(found, func(o object) bool { return b.known[o.key] })
 	b.mu.Unlock()
 	headers := make([]*header, len(found))
-	if err := each(ctx, parallel, len(found), func(ctx context.Context, i int) (err error) {
+	if err := store.SideBySide(ctx, len(found), func(i int) (err error) {
 		headers[i], err = b.readHeader(ctx, found[i])
 		return err
 	}); err != nil {

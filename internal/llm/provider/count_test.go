@@ -10,11 +10,11 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 )
 
-type reply llm.Response
-
-func (r *reply) Chat(context.Context, *llm.Request) (*llm.Response, error) {
-	resp := llm.Response(*r)
-	return &resp, nil
+// replies answers always so.
+func replies(content string, used llm.Usage) llm.Chatter {
+	return llm.ChatFunc(func(context.Context, *llm.Request) (*llm.Response, error) {
+		return &llm.Response{Content: content, Usage: used}, nil
+	})
 }
 
 // TestCountsThatCannotBe: no call costs less than nothing, or nothing where it
@@ -36,7 +36,7 @@ func TestCountsThatCannotBe(t *testing.T) {
 		"cached, and no prompt": {llm.Usage{Cached: 500, Completion: 9}, llm.Usage{Prompt: 100, Cached: 100, Completion: 9, Estimated: 1}, false},
 	} {
 		var log bytes.Buffer
-		c := counted(&reply{Content: "about four words", Usage: tt.said}, "gpt", slog.New(slog.NewTextHandler(&log, nil)))
+		c := counted(replies("about four words", tt.said), "gpt", slog.New(slog.NewTextHandler(&log, nil)))
 		for range 2 {
 			resp, err := c.Chat(t.Context(), req)
 			if err != nil || resp.Usage != tt.want || price.Cost(resp.Usage) <= 0 || price.Cost(tt.said) < 0 {
@@ -47,7 +47,7 @@ func TestCountsThatCannotBe(t *testing.T) {
 			t.Errorf("%s: warned %d times: %s", name, warned, log.String())
 		}
 	}
-	c := counted(&reply{Content: " ", Usage: llm.Usage{Prompt: 5}}, "gpt", slog.New(slog.DiscardHandler))
+	c := counted(replies(" ", llm.Usage{Prompt: 5}), "gpt", slog.New(slog.DiscardHandler))
 	if resp, err := c.Chat(t.Context(), req); err != nil || resp.Usage != (llm.Usage{Prompt: 5}) {
 		t.Errorf("an answer without a text: %+v, %v", resp, err)
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 )
 
-// enough is how many failures tell, without one answer, that none will come.
-const enough = 3
+// Enough is how many failures tell, without one answer, that none will come.
+const Enough = 3
 
 // remedy is what a person can do where nothing says more.
 const remedy = "mend what the provider names: the key in apiKey's variable, the model's name, baseURL, or a setting that it does not take (it is asked without response_format when the model's schema is text)"
@@ -51,7 +51,7 @@ func (c *chatter) Chat(ctx context.Context, req *llm.Request) (*llm.Response, er
 	if !e.Setup || c.answered || c.before && e.Class == llm.Retryable {
 		return nil, err
 	}
-	if c.failed++; c.failed < enough {
+	if c.failed++; c.failed < Enough {
 		return nil, err
 	}
 	denied := *e
