@@ -145,16 +145,15 @@ func (s *Batches) serve(r *http.Request, call, id string) ([]byte, error) {
 	switch call {
 	case "POST /v1/files":
 		return s.upload(r)
-	case "GET /v1/files/{id}/content":
-		if data, ok := s.files[id]; ok {
-			return data, nil
+	case "GET /v1/files/{id}", "GET /v1/files/{id}/content":
+		data, ok := s.files[id]
+		if !ok {
+			return nil, &apiError{http.StatusNotFound, "No such File object: " + id}
 		}
-		return nil, &apiError{http.StatusNotFound, "No such File object: " + id}
-	case "GET /v1/files/{id}":
-		if data, ok := s.files[id]; ok {
+		if call == "GET /v1/files/{id}" {
 			return fileJSON(id, len(data))
 		}
-		return nil, &apiError{http.StatusNotFound, "No such File object: " + id}
+		return data, nil
 	case "POST /v1/batches":
 		return s.create(r)
 	case "GET /v1/batches":

@@ -120,10 +120,7 @@ func member(v any, path string) (any, bool) {
 
 // answer returns a completion in the dialect's shape.
 func (p *Provider) answer(r *http.Request, text []byte, body map[string]any) (map[string]any, error) {
-	var req struct {
-		Messages []llm.Message `json:"messages"`
-		Seed     uint64        `json:"seed"`
-	}
+	var req question
 	if err := json.Unmarshal(text, &req); err != nil {
 		return nil, err
 	}
@@ -133,8 +130,7 @@ func (p *Provider) answer(r *http.Request, text []byte, body map[string]any) (ma
 	name := ""
 	_, required := member(body, p.Heeds)
 	if !p.Prose && (p.Heeds == "" || required) {
-		got, _ := member(body, "response_format.json_schema.name")
-		name, _ = got.(string)
+		name = req.ResponseFormat.JSONSchema.Name
 	}
 	if name == "" {
 		name = asked(req.Messages)

@@ -57,21 +57,24 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(text)
 }
 
+// A question is what a sim heeds of a request's body.
+type question struct {
+	Messages       []llm.Message `json:"messages"`
+	Seed           uint64        `json:"seed"`
+	ResponseFormat struct {
+		JSONSchema struct {
+			Name string `json:"name"`
+		} `json:"json_schema"`
+	} `json:"response_format"`
+}
+
 // answer returns the chat completion of a request's body.
 func answer(ctx context.Context, text []byte) ([]byte, error) {
-	var body struct {
-		Messages       []llm.Message `json:"messages"`
-		Seed           uint64        `json:"seed"`
-		ResponseFormat struct {
-			JSONSchema struct {
-				Name string `json:"name"`
-			} `json:"json_schema"`
-		} `json:"response_format"`
-	}
-	if err := json.Unmarshal(text, &body); err != nil {
+	var q question
+	if err := json.Unmarshal(text, &q); err != nil {
 		return nil, err
 	}
-	completion, err := complete(ctx, body.Messages, body.Seed, body.ResponseFormat.JSONSchema.Name)
+	completion, err := complete(ctx, q.Messages, q.Seed, q.ResponseFormat.JSONSchema.Name)
 	if err != nil {
 		return nil, err
 	}
