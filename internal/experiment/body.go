@@ -58,15 +58,7 @@ func (l *loader) plain(n *node, path string) any {
 		}
 		return members
 	case intNode, floatNode:
-		var x float64
-		switch value := n.value.(type) {
-		case int64:
-			x = float64(value)
-		case uint64:
-			x = float64(value)
-		case float64:
-			x = value
-		}
+		x, _ := n.number()
 		if math.IsNaN(x) || math.IsInf(x, 0) || n.kind == intNode && math.Abs(x) > 1<<53-1 {
 			l.add(n.at, path, clip(n.text)+" is out of range", "give a number within ±2^53, or put it in quotes if it is text")
 			return nil

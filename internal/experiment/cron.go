@@ -185,7 +185,7 @@ func (l *loader) checkSchedule(s *Schedule) {
 		s.Cron[i] = withSundayZero(c)
 		if before, twice := first[s.Cron[i]]; twice {
 			l.wrong(path, fmt.Sprintf("is the same as element %d", before), "remove it")
-		} else if !twice {
+		} else {
 			first[s.Cron[i]] = i
 		}
 	}

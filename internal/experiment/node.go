@@ -74,6 +74,19 @@ func (n *node) get(key string) *node {
 	return nil
 }
 
+// number is a scalar's value, when that is a number.
+func (n *node) number() (x float64, ok bool) {
+	switch value := n.value.(type) {
+	case int64:
+		return float64(value), true
+	case uint64:
+		return float64(value), true
+	case float64:
+		return value, true
+	}
+	return 0, false
+}
+
 // put sets a key, or adds it at the end.
 func (n *node) put(e entry) {
 	if old := n.find(e.key); old != nil {

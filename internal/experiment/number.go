@@ -53,15 +53,8 @@ func (l *loader) number(n *node, v reflect.Value, path string, f *field) {
 	if v.CanFloat() {
 		want = "a number"
 	}
-	var x float64
-	switch value := n.value.(type) {
-	case int64:
-		x = float64(value)
-	case uint64:
-		x = float64(value)
-	case float64:
-		x = value
-	default:
+	x, ok := n.number()
+	if !ok {
 		fix := "give " + f.interval()
 		if n.kind == stringNode {
 			fix += ", without quotes or unit"
