@@ -30,7 +30,7 @@ func writing(t *testing.T, f *os.File, err error) (code int, stderr string) {
 
 // TestAFullDeviceFails: what was to be printed and was not is no success.
 func TestAFullDeviceFails(t *testing.T) {
-	if runtime.GOOS != "linux" {
+	if runtime.GOOS != "linux" && os.Getenv("CI") != "true" {
 		t.Skip("there is no /dev/full")
 	}
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)

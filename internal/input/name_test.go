@@ -1,6 +1,7 @@
 package input
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,10 +18,11 @@ import (
 func TestNamesThatAreNoText(t *testing.T) {
 	for _, name := range []string{"caf\xe9.json", "caf\xe9/a.json"} {
 		dir := t.TempDir()
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
-			t.Skipf("this file system takes no such name: %v", err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+		path := filepath.Join(dir, name)
+		if err := cmp.Or(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatal(err)
+			}
 			t.Skipf("this file system takes no such name: %v", err)
 		}
 		in := Inputs{Folders: map[string]string{"s": dir}, Now: time.Now}
