@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/trace"
@@ -34,9 +33,9 @@ func (in *Inputs) Unread(ctx context.Context, p *plan.Plan, name string) ([]stri
 				if source.Input != name {
 					continue
 				}
-				var traces []string // whose answers the folder is read for; nil: any
+				var traces map[string]bool // whose answers the folder is read for; nil: any
 				if recorded := predict.Candidate.Recorded; recorded != nil && *recorded == source {
-					traces = append(in.traces(ctx, predict.Benchmark), "")
+					traces = in.traces(ctx, predict.Benchmark)
 				}
 				for _, f := range tree.Files(path.Clean(source.Path)) {
 					read[f.Path] = read[f.Path] || reads(source, f.Path, traces)
@@ -69,30 +68,29 @@ func (in *Inputs) Unread(ctx context.Context, p *plan.Plan, name string) ([]stri
 }
 
 // traces names the traces of a benchmark.
-func (in *Inputs) traces(ctx context.Context, benchmark plan.File) (names []string) {
+func (in *Inputs) traces(ctx context.Context, benchmark plan.File) map[string]bool {
+	names := map[string]bool{}
 	tree, err := in.tree(ctx, benchmark.Input)
 	if err != nil {
-		return nil
+		return names
 	}
 	for _, p := range tree.List(benchmark.Path) {
 		if trace.IsTrace(p) {
-			names = append(names, stem(p))
+			names[trace.FileID(p)] = true
 		}
 	}
 	return names
 }
 
-func stem(p string) string { return strings.TrimSuffix(path.Base(p), path.Ext(p)) }
-
 // reads reports whether a file is read from a source that holds it: it is the source, or
 // a trace right in it, or of reward data.
-func reads(source plan.File, p string, traces []string) bool {
+func reads(source plan.File, p string, traces map[string]bool) bool {
 	dir := path.Clean(source.Path)
 	switch {
 	case p == dir:
 		return true
 	case path.Dir(p) == dir && trace.IsTrace(p):
-		return traces == nil || slices.Contains(traces, stem(p))
+		return traces == nil || traces[trace.FileID(p)]
 	}
 	return p == path.Join(dir, "reward_data", "train_data.jsonl") || p == path.Join(dir, "reward_data", "test_data.jsonl")
 }

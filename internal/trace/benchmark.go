@@ -83,7 +83,7 @@ func ReadBenchmark(ctx context.Context, files Folder, dir string) ([]Trace, erro
 }
 
 func readBenchmarkTrace(p string, data []byte) (Trace, error) {
-	t := Trace{ID: traceID(p)}
+	t := Trace{ID: FileID(p)}
 	if prefix, _, ok := strings.Cut(t.ID, "_"); ok {
 		t.Domain = cmp.Or(benchmarkDomains[prefix], prefix)
 	}

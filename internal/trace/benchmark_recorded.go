@@ -53,7 +53,7 @@ func ReadRecorded(ctx context.Context, files Folder, dir string, benchmark []Tra
 	}
 	named := map[string]string{}
 	for _, p := range there {
-		named[traceID(p)] = p
+		named[FileID(p)] = p
 	}
 	var paths []string
 	for i := range benchmark {

@@ -36,10 +36,10 @@ func BenchmarkFiles(files Folder, dir string) ([]string, error) {
 		if !IsTrace(p) {
 			continue
 		}
-		if first, twice := named[traceID(p)]; twice {
-			return nil, fault.New(fault.Permanent, fmt.Errorf("%s and %s are files of one trace, %q", first, p, traceID(p)), "keep one of them, or name them apart")
+		if first, twice := named[FileID(p)]; twice {
+			return nil, fault.New(fault.Permanent, fmt.Errorf("%s and %s are files of one trace, %q", first, p, FileID(p)), "keep one of them, or name them apart")
 		}
-		named[traceID(p)] = p
+		named[FileID(p)] = p
 		paths = append(paths, p)
 	}
 	return paths, nil
@@ -53,8 +53,8 @@ func IsTrace(p string) bool {
 // IsSplits reports whether a file is the one that lies beside traces.
 func IsSplits(p string) bool { return strings.EqualFold(path.Base(p), splitsFile) }
 
-// traceID is the name of the trace that a file holds.
-func traceID(p string) string {
+// FileID is the name of the trace that a file holds.
+func FileID(p string) string {
 	name := path.Base(p)
 	return name[:len(name)-len(path.Ext(name))]
 }
