@@ -186,25 +186,24 @@ func clock(s Server, now time.Time) Finding {
 }
 
 func versions(ctx context.Context, s Server) Finding {
-	f := Finding{Check: "versioning", State: OK, Detail: "off: what is replaced takes no room"}
 	on, err := s.Versioned(ctx)
-	switch {
-	case err != nil:
-		f.State, f.Detail = Unknown, "it could not be asked: "+err.Error()
-	case on:
-		f.State, f.Detail = Warning, "on: replaced memos and journals are kept and paid for; a lifecycle rule for old versions helps"
-	}
-	return f
+	return asked("versioning", err, on, "off: what is replaced takes no room",
+		"on: replaced memos and journals are kept and paid for; a lifecycle rule for old versions helps")
 }
 
 func lock(ctx context.Context, s Server) Finding {
-	f := Finding{Check: "object lock", State: OK, Detail: "off"}
 	mode, err := s.Locked(ctx)
+	return asked("object lock", err, mode != "", "off",
+		fmt.Sprintf("on (%s): nothing can be removed before its time, by hand either; gymline removes nothing", mode))
+}
+
+// asked is what a server answers of a setting that is better off.
+func asked(check string, err error, on bool, off, warning string) Finding {
 	switch {
 	case err != nil:
-		f.State, f.Detail = Unknown, "it could not be asked: "+err.Error()
-	case mode != "":
-		f.State, f.Detail = Warning, fmt.Sprintf("on (%s): nothing can be removed before its time, by hand either; gymline removes nothing", mode)
+		return Finding{Check: check, State: Unknown, Detail: "it could not be asked: " + err.Error()}
+	case on:
+		return Finding{Check: check, State: Warning, Detail: warning}
 	}
-	return f
+	return Finding{Check: check, State: OK, Detail: off}
 }
