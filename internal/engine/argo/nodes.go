@@ -52,6 +52,10 @@ func pack(nodes wfv1.Nodes) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return packJSON(data)
+}
+
+func packJSON(data []byte) (string, error) {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
 	if _, err := w.Write(data); err != nil {

@@ -48,7 +48,7 @@ func (m *Manifests) checkSize(p *plan.Plan, c Config) error {
 		return err
 	}
 	if len(data) > budget {
-		packed, err := pack(nodes)
+		packed, err := packJSON(data)
 		if err != nil {
 			return err
 		}
