@@ -49,6 +49,7 @@ func steps(p *plan.Plan, n, shards int) *plan.Plan {
 // What neither Kubernetes nor Argo would carry through is refused beforehand,
 // with what to change.
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("long-", 10) // 50 characters
 	for _, test := range []struct {
 		name   string
@@ -206,6 +207,7 @@ func TestCheck(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			p, c := shipped(t, "nightly"), config()
 			if test.config != nil {
 				test.config(&c)
@@ -242,6 +244,7 @@ func TestCheckTellsAll(t *testing.T) {
 
 // The bounds leave room for what the shipped profile allows.
 func TestCheckLetsPass(t *testing.T) {
+	t.Parallel()
 	p, c := shipped(t, "quickstart", "generate.shards=10000", "generate.scenes.count=10000"), config()
 	c.Pods = 1000
 	if err := Check(compile(t, p, c), p, c); err != nil {

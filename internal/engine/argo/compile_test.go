@@ -104,6 +104,7 @@ func text(t *testing.T, m *Manifests) string {
 
 // The manifests of the shipped configs are pinned, and pass our checks and Argo's.
 func TestGolden(t *testing.T) {
+	t.Parallel()
 	suspend := func(c *Config) { c.Suspend = true }
 	for _, test := range []struct {
 		golden, config string
@@ -118,6 +119,7 @@ func TestGolden(t *testing.T) {
 		{golden: "nightly", config: "nightly", change: func(c *Config) { c.Schedule = nightly() }},
 	} {
 		t.Run(test.golden, func(t *testing.T) {
+			t.Parallel()
 			p, c := shipped(t, test.config, test.set...), config()
 			if test.change != nil {
 				test.change(&c)
@@ -149,6 +151,7 @@ func TestCommandIsRefused(t *testing.T) {
 
 // The manifests hold no data: their size does not depend on shards.
 func TestSizeDoesNotDependOnShards(t *testing.T) {
+	t.Parallel()
 	masked := func(shards int) (string, int) {
 		p, c := shipped(t, "quickstart", fmt.Sprint("generate.shards=", shards), "generate.scenes.count=10000"), config()
 		c.Draft = store.DigestOf(fmt.Append(nil, shards))

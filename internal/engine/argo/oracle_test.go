@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
@@ -18,8 +19,13 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
+// validating is held while Argo validates, which counts in a variable of its package.
+var validating sync.Mutex
+
 // validates asks Argo's own validation, which is no part of the product.
 func validates(t *testing.T, m *Manifests) error {
+	validating.Lock()
+	defer validating.Unlock()
 	none := &templateresolution.NullClusterWorkflowTemplateGetter{}
 	templates := served{m.Template}
 	if err := validate.ValidateWorkflowTemplate(templates, none, reread(t, m.Template), nil, validate.ValidateOpts{Submit: true}); err != nil {
@@ -104,6 +110,7 @@ func must[T any](v T, err error) T {
 // Whatever the plan, Argo takes the manifests that Check lets pass; and Check
 // refuses no text that Argo would take.
 func TestArgoAgreesOnPlans(t *testing.T) {
+	t.Parallel()
 	refusals := 0
 	for seed := range uint64(80) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -195,6 +202,7 @@ func anyName(r *rand.Rand, m *Manifests) string {
 // A manifest that Argo would refuse is refused by Check, however Compile might
 // go wrong. Check is stricter: it wants tasks in order, for one.
 func TestArgoRefusesNoMore(t *testing.T) {
+	t.Parallel()
 	argosRefused := make([]int, len(breaks))
 	for seed := range uint64(160) {
 		r := rand.New(rand.NewPCG(seed, 2))
