@@ -57,6 +57,7 @@ func answer(w http.ResponseWriter, status int, code string) {
 
 // TestFaults puts a fault between a bucket and a real server.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	srv := miniotest.Start(t)
 	t.Run("LostAnswer", func(t *testing.T) { lostAnswer(t, srv.Config("lost-answer")) })
 	t.Run("CutBody", func(t *testing.T) { cutBody(t, srv.Config("cut-body")) })
@@ -173,6 +174,7 @@ func conflict(t *testing.T, c s3.Config) {
 
 // TestAnswers classifies what servers say.
 func TestAnswers(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		status int
 		code   string
@@ -220,6 +222,7 @@ func TestAnswers(t *testing.T) {
 // then rewinds the body and sends it again: the race detector sees whether it
 // was let go of.
 func TestEarlyAnswer(t *testing.T) {
+	t.Parallel()
 	var failures atomic.Int32
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if failures.Add(-1) >= 0 {
@@ -247,6 +250,7 @@ func TestEarlyAnswer(t *testing.T) {
 
 // TestTLS points https at what it is not.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	quiet := log.New(io.Discard, "", 0)
 	plain := httptest.NewUnstartedServer(http.NotFoundHandler())
 	secure := httptest.NewUnstartedServer(http.NotFoundHandler())

@@ -29,13 +29,11 @@ func open(t testing.TB, c s3.Config) *s3.Bucket {
 	return b
 }
 
+// TestMinIO runs alone, because it measures memory.
 func TestMinIO(t *testing.T) {
 	srv := miniotest.Start(t)
 	var n atomic.Int64
-	next := func(t testing.TB) store.Bucket { return open(t, srv.Config(fmt.Sprint("suite-", n.Add(1)))) }
-	storetest.Run(t, next, 64<<20)
-	t.Run("Restart", func(t *testing.T) { restart(t, next(t), srv) })
-	t.Run("RestartInTheMiddle", func(t *testing.T) { restartInTheMiddle(t, next(t), srv) })
+	storetest.Run(t, func(t testing.TB) store.Bucket { return open(t, srv.Config(fmt.Sprint("suite-", n.Add(1)))) }, 64<<20)
 	t.Run("OpenRace", func(t *testing.T) { openRace(t, srv) })
 	t.Run("Prefix", func(t *testing.T) { prefix(t, srv) })
 	t.Run("WrongDigest", func(t *testing.T) { wrongDigest(t, srv) })
@@ -142,11 +140,13 @@ func environment(t *testing.T, srv *miniotest.Server) {
 }
 
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	srv := miniotest.StartIn(t, storetest.SmallDisk(t, 64<<20))
 	storetest.FullDisk(t, open(t, srv.Config("full")))
 }
 
 func TestEndpoints(t *testing.T) {
+	t.Parallel()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -19,8 +19,11 @@ import (
 	"github.com/gymline/gymline/internal/store/storetest"
 )
 
-// restart takes the server down between operations.
-func restart(t *testing.T, b store.Bucket, srv *miniotest.Server) {
+// TestRestart takes the server down between operations.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	srv := miniotest.Start(t)
+	b := open(t, srv.Config("restart"))
 	s := store.New(b)
 	put := b.Put(t.Context(), "put", strings.NewReader("before"), 6)
 	if err := errors.Join(put, b.Create(t.Context(), "created", []byte("before"))); err != nil {
@@ -60,10 +63,13 @@ func restart(t *testing.T, b store.Bucket, srv *miniotest.Server) {
 	}
 }
 
-// restartInTheMiddle takes the server down under writers. What they were told
+// TestRestartInTheMiddle takes the server down under writers. What they were told
 // is stored must be there; what failed must be whole or absent, and can be done
 // again.
-func restartInTheMiddle(t *testing.T, b store.Bucket, srv *miniotest.Server) {
+func TestRestartInTheMiddle(t *testing.T) {
+	t.Parallel()
+	srv := miniotest.Start(t)
+	b := open(t, srv.Config("restart"))
 	const inFlight = 8
 	var mu sync.Mutex
 	stored, failed := map[string]string{}, map[string]string{}

@@ -20,6 +20,7 @@ import (
 
 // Who only reads makes no bucket, and is told that there is none.
 func TestReadingMakesNoBucket(t *testing.T) {
+	t.Parallel()
 	srv := miniotest.Start(t)
 	for range 2 {
 		_, err := s3.OpenExisting(t.Context(), srv.Config("absent"))
@@ -35,6 +36,7 @@ func TestReadingMakesNoBucket(t *testing.T) {
 
 // Rights on a prefix are enough; what they lack is named.
 func TestRightsOnAPrefix(t *testing.T) {
+	t.Parallel()
 	srv := miniotest.Start(t)
 	open(t, srv.Config("shared"))
 	var denied atomic.Value
@@ -72,6 +74,7 @@ func TestRightsOnAPrefix(t *testing.T) {
 
 // A bucket that is absent, and that one may not make.
 func TestABucketThatMayNotBeMade(t *testing.T) {
+	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPut {
 			answer(w, http.StatusForbidden, "AccessDenied")
@@ -86,6 +89,7 @@ func TestABucketThatMayNotBeMade(t *testing.T) {
 
 // Temporary keys work with the token that belongs to them, and not without it.
 func TestTemporaryKeys(t *testing.T) {
+	t.Parallel()
 	srv := miniotest.Start(t)
 	sts, err := credentials.NewSTSAssumeRole(srv.Endpoint, credentials.STSAssumeRoleOptions{AccessKey: srv.AccessKey, SecretKey: string(srv.SecretKey)})
 	if err != nil {
@@ -145,6 +149,7 @@ func TestWebIdentity(t *testing.T) {
 
 // A real server says what it is, and notices damage on the way.
 func TestWhatAServerSays(t *testing.T) {
+	t.Parallel()
 	b := open(t, miniotest.Start(t).Config("says"))
 	versioned, err := b.Versioned(t.Context())
 	if err != nil || versioned {

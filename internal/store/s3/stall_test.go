@@ -42,6 +42,7 @@ func stalling(t *testing.T, answer func(w http.ResponseWriter, r *http.Request, 
 
 // A server that stalls, wherever it does, ends a call: for a while.
 func TestStalls(t *testing.T) {
+	t.Parallel()
 	head := func(w http.ResponseWriter, size int) {
 		w.Header().Set("Content-Length", fmt.Sprint(size))
 		w.Header().Set("Last-Modified", "Wed, 01 Jan 2025 00:00:00 GMT")
@@ -129,6 +130,7 @@ func TestOneStallIsBorne(t *testing.T) {
 
 // A reader that takes its time is no stall.
 func TestASlowReaderIsNoStall(t *testing.T) {
+	t.Parallel()
 	text := strings.Repeat("x", 4<<20)
 	b, _ := stalling(t, func(w http.ResponseWriter, _ *http.Request, _ func()) {
 		w.Header().Set("Content-Length", fmt.Sprint(len(text)))
