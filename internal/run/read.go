@@ -66,7 +66,7 @@ func Read(ctx context.Context, st *store.Store, id store.RunID) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Plan, err = ReadPlan(ctx, st, id)
+	_, r.Plan, err = DraftOf(ctx, st, head.Run)
 	if errors.Is(err, store.ErrNotFound) {
 		return r, nil
 	}
