@@ -48,25 +48,25 @@ type Known interface {
 }
 
 // PutTree stores every regular file of fsys that is not stored yet, and the
-// list of them; a list that is damaged is written anew. Names that start with a dot are left out; a link or device is refused.
-// Files are read and stored side by side; of several errors the first by path is returned.
+// list of them; a list that is damaged is written anew. Names that start with a dot
+// are left out; a link or device is refused. Files are read and stored side by side;
+// of several errors the first by path is returned.
 func (s *Store) PutTree(ctx context.Context, fsys fs.FS, in Intake) (Tree, error) {
 	t, err := in.Digest(ctx, fsys)
 	if err != nil {
 		return Tree{}, err
 	}
-	there := false
+	d, there := t.Digest(), false
 	if !in.Anew { // a tree is stored after its files: where it is, they are
-		if there, err = s.wholeList(ctx, t.Digest()); err != nil {
+		if there, err = s.wholeList(ctx, d); err != nil {
 			return Tree{}, err
 		}
 	}
 	if !there {
-		if err := s.putFiles(ctx, fsys, t, in); err != nil {
+		if d, err = s.putFiles(ctx, fsys, t, in); err != nil {
 			return Tree{}, err
 		}
 	}
-	d := t.Digest()
 	if in.Known != nil {
 		in.Known.KeepStored(d)
 	}
@@ -167,10 +167,10 @@ func (in Intake) digest(fsys fs.FS, file dirFile) (TreeFile, error) {
 
 // putFiles stores the files of t that the store lacks, or all, and then their list. A file
 // that changed since its digest was taken goes in, and is listed, as it is now.
-func (s *Store) putFiles(ctx context.Context, fsys fs.FS, t *TreeFS, in Intake) error {
+func (s *Store) putFiles(ctx context.Context, fsys fs.FS, t *TreeFS, in Intake) (Digest, error) {
 	have, err := s.stored(ctx, in)
 	if err != nil {
-		return err
+		return "", err
 	}
 	var lacking []Digest
 	places := map[Digest][]int{} // of equal files
@@ -205,14 +205,13 @@ func (s *Store) putFiles(ctx context.Context, fsys fs.FS, t *TreeFS, in Intake) 
 		return err
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	data, err := encode(t.files)
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = s.PutBlob(ctx, data)
-	return err
+	return s.PutBlob(ctx, data)
 }
 
 // stored returns digests of files that are stored, because the tree that the
