@@ -42,22 +42,15 @@ type Folders interface {
 // runs returns the IDs of runs that start with prefix; where the bucket lists folders,
 // also of what is left of a run without its record.
 func (s *Store) runs(ctx context.Context, prefix string) (ids []RunID, err error) {
+	list, end := s.bucket.List, "/run.json"
 	if b, ok := s.bucket.(Folders); ok {
-		for key, err := range b.Folders(ctx, "runs/"+prefix) {
-			if err != nil {
-				return nil, err
-			}
-			if id, ok := strings.CutSuffix(strings.TrimPrefix(key, "runs/"), "/"); ok && checkName("run", id) == nil {
-				ids = append(ids, RunID(id))
-			}
-		}
-		return ids, nil
+		list, end = b.Folders, "/"
 	}
-	for key, err := range s.bucket.List(ctx, "runs/"+prefix) {
+	for key, err := range list(ctx, "runs/"+prefix) {
 		if err != nil {
 			return nil, err
 		}
-		if id, ok := strings.CutSuffix(strings.TrimPrefix(key, "runs/"), "/run.json"); ok && checkName("run", id) == nil {
+		if id, ok := strings.CutSuffix(strings.TrimPrefix(key, "runs/"), end); ok && checkName("run", id) == nil {
 			ids = append(ids, RunID(id))
 		}
 	}

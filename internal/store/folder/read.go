@@ -102,38 +102,34 @@ func absent(err error) bool {
 
 // List yields the keys that start with prefix.
 func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		above := prefix[:strings.LastIndexByte(prefix, '/')+1]
-		if fs.ValidPath(above + "x") { // else no key starts so
-			b.walk(ctx, above, prefix, yield)
-		}
-	}
+	return b.list(ctx, prefix, true)
 }
 
 // Folders implements store.Folders.
 func (b *Bucket) Folders(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return b.list(ctx, prefix, false)
+}
+
+func (b *Bucket) list(ctx context.Context, prefix string, deep bool) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		above := prefix[:strings.LastIndexByte(prefix, '/')+1]
-		if !fs.ValidPath(above + "x") {
-			return
-		}
-		keys, ok := b.entries(ctx, above, prefix, yield)
-		for i := 0; ok && i < len(keys); i++ {
-			ok = yield(keys[i], nil)
+		if fs.ValidPath(above + "x") { // else no key starts so
+			b.walk(ctx, above, prefix, deep, yield)
 		}
 	}
 }
 
-// walk yields the keys below a folder, "" or one with a slash at its end, that
-// start with prefix. It returns false when it is to be the last.
-func (b *Bucket) walk(ctx context.Context, folder, prefix string, yield func(string, error) bool) bool {
+// walk yields the keys in a folder, "" or one with a slash at its end, that start
+// with prefix: deep down, or what is right in it. It returns false when it is to be
+// the last.
+func (b *Bucket) walk(ctx context.Context, folder, prefix string, deep bool, yield func(string, error) bool) bool {
 	keys, ok := b.entries(ctx, folder, prefix, yield)
 	if !ok {
 		return false
 	}
 	for _, key := range keys {
-		if strings.HasSuffix(key, "/") {
-			if !b.walk(ctx, key, prefix, yield) {
+		if deep && strings.HasSuffix(key, "/") {
+			if !b.walk(ctx, key, prefix, deep, yield) {
 				return false
 			}
 		} else if !yield(key, nil) {
