@@ -1,6 +1,7 @@
 package simtest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,6 +36,8 @@ type Batches struct {
 	Refuse func(batch int) []Problem
 	// Down says with which status a call fails without being carried out, if not 0.
 	Down func(call string, n int) int
+	// Excuse is what such a call is answered; a text of its own unless given.
+	Excuse string
 	// Lose says that the answer to a call is lost on its way, though the call was
 	// carried out: "POST /v1/batches", counted from 0 for each kind of call.
 	Lose func(call string, n int) bool
@@ -114,7 +117,7 @@ func (s *Batches) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.Down != nil {
 		if status := s.Down(call, n); status != 0 {
 			w.WriteHeader(status)
-			_, _ = io.WriteString(w, `{"error":{"message":"not now"}}`)
+			_, _ = io.WriteString(w, cmp.Or(s.Excuse, `{"error":{"message":"not now"}}`))
 			return
 		}
 	}

@@ -149,7 +149,11 @@ func withContent(completion []byte, change func(string) string) []byte {
 
 // reset ends the connection without an answer.
 func reset(w http.ResponseWriter) {
-	conn, _, err := w.(http.Hijacker).Hijack()
+	hijacker, ok := w.(http.Hijacker)
+	if !ok {
+		return // no connection: within a batch
+	}
+	conn, _, err := hijacker.Hijack()
 	if err != nil {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 )
 
 // A Fault is a way in which a call fails, or its answer is odd, that is the
@@ -128,6 +129,6 @@ func (p *Provider) fail(w http.ResponseWriter, f Fault, completion map[string]an
 		f.Answer(w, completion)
 		return
 	}
-	w.Header().Set("retry-after", "5")
+	w.Header().Set("retry-after-ms", strconv.Itoa(p.Pause))
 	p.refuse(w, f.Status, fmt.Sprintf("not now: %s", f.Name))
 }

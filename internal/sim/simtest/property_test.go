@@ -149,7 +149,7 @@ func FuzzProviders(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, dialect uint8, sequence []byte, tokens uint16) {
 		d := simtest.Dialects[int(dialect)%len(simtest.Dialects)]
-		p := &simtest.Provider{Dialect: d, Key: key}
+		p := &simtest.Provider{Dialect: d, Key: key, Pause: 5000}
 		var faulty atomic.Bool
 		p.Fault = func(n int64) *simtest.Fault { // half of them answer, or else one for ever
 			if len(sequence) == 0 || !faulty.Load() {

@@ -18,6 +18,8 @@ type Provider struct {
 	// Fault is what the n-th call meets that is not refused, from 0; nil is a calm
 	// day, and so is an answer of nil.
 	Fault func(n int64) *Fault
+	// Pause is what a fault that is a status asks to wait, in milliseconds.
+	Pause int
 
 	Calls  atomic.Int64 // that were not refused
 	Billed atomic.Int64 // tokens of the answers, as far as they are counted
