@@ -54,6 +54,8 @@ func TestLateStart(t *testing.T) {
 		"too early":    {looks, 425, unknown},
 		"file pending": {looksCounted, 400, says(always, map[string]any{"status": "Running"})},
 		"file taken":   {looksTaken, 400, nil},
+		"file active":  {looksTaken, 400, says(always, map[string]any{"status": nil, "state": "ACTIVE"})},
+		"file becomes": {looksCounted, 400, says(always, map[string]any{"status": nil, "state": "PROCESSING"})},
 	} {
 		inLab(t, name, func(t *testing.T, l *lab) {
 			l.fails(makeBatch, c.times, c.with)
@@ -61,6 +63,30 @@ func TestLateStart(t *testing.T) {
 			l.answers(20, 1)
 		})
 	}
+}
+
+// A batch that is refused because its file is not active, in Gemini's words, is
+// started again later; one that stays refused ends the run in those words.
+func TestInactiveFile(t *testing.T) {
+	const inactive = `[{"error":{"code":400,"message":"The file is not in an ACTIVE state.","status":"FAILED_PRECONDITION"}}]`
+	inLab(t, "for a while", func(t *testing.T, l *lab) {
+		l.fails(makeBatch, looksCounted, 400)
+		l.api.Excuse = inactive
+		l.bends(map[string]bend{getFile: says(always, map[string]any{"status": nil, "state": "PROCESSING"})})
+		l.answers(20, 1)
+	})
+	inLab(t, "for ever", func(t *testing.T, l *lab) {
+		l.fails(makeBatch, always, 400)
+		l.api.Excuse = inactive
+		p := l.start()
+		for _, err := range p.all(t.Context(), t, "q", 4) {
+			if fault.Code(err) != fault.Config || !strings.Contains(err.Error(), "ACTIVE") {
+				t.Errorf("exit code %d: %v", fault.Code(err), err)
+			}
+		}
+		p.stop(t)
+		l.batches(0, 0)
+	})
 }
 
 // What this process was billed for and never sees ends the run, once, with the

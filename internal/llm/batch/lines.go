@@ -31,22 +31,50 @@ func parseLine(text []byte) (result, error) {
 			Status int             `json:"status_code"`
 			Body   json.RawMessage `json:"body"`
 		} `json:"response"`
-		Error *json.RawMessage `json:"error"`
+		Error json.RawMessage `json:"error"`
 	}
 	if err := json.Unmarshal(text, &line); err != nil {
 		return result{}, fmt.Errorf("batch: line: %w", err)
 	}
-	switch {
+	switch failed := tells(line.Error); {
 	case line.CustomID == llm.Key{}:
 		return result{}, errors.New("batch: line without custom_id")
 	case line.Response != nil && line.Response.Status >= 100 && line.Response.Status <= 599:
-		return result{line.CustomID, line.Response.Status, line.Response.Body}, nil
-	case line.Error != nil:
+		body := line.Response.Body
+		if failed {
+			body = withError(body, line.Error)
+		}
+		return result{line.CustomID, line.Response.Status, body}, nil
+	case len(line.Error) > 0 && string(line.Error) != "null":
 		// batch_expired, batch_cancelled or a failure of the provider's own:
 		// nothing that the request is to blame for. A direct call has it in its body.
-		return result{line.CustomID, http.StatusInternalServerError, fmt.Appendf(nil, `{"error":%s}`, *line.Error)}, nil
+		return result{line.CustomID, http.StatusInternalServerError, withError(nil, line.Error)}, nil
 	}
 	return result{}, errors.New("batch: line with neither response nor error")
+}
+
+// tells reports whether a line's error is there and holds anything.
+func tells(failure json.RawMessage) bool {
+	switch string(bytes.Join(bytes.Fields(failure), nil)) {
+	case "", "null", "false", "0", `""`, "[]", "{}":
+		return false
+	}
+	return true
+}
+
+// withError is a body with the error that stands beside it in its line: a direct
+// call has it within, and whether it is one is decided there.
+func withError(body, failure json.RawMessage) json.RawMessage {
+	fields := map[string]json.RawMessage{}
+	_ = json.Unmarshal(body, &fields)
+	if fields == nil { // null
+		fields = map[string]json.RawMessage{}
+	}
+	if !tells(fields["error"]) {
+		fields["error"] = failure
+	}
+	out, _ := json.Marshal(fields)
+	return out
 }
 
 // eachLine calls fn with every line of r that is not blank; one that is longer

@@ -14,14 +14,19 @@ var someKey = strings.Repeat("0a", 32)
 func TestParseLine(t *testing.T) {
 	id := `{"custom_id":"` + someKey + `",`
 	for text, want := range map[string]string{
-		id + `"response":{"status_code":200,"body":{"a":1}},"error":null}`:            `{"a":1}`,
-		id + `"response":{"status_code":429,"body":{"error":{"code":"x"}}}}`:          `{"error":{"code":"x"}}`,
-		id + `"response":null,"error":{"code":"batch_expired","message":"too late"}}`: `{"error":{"code":"batch_expired","message":"too late"}}`,
-		id + `"response":null,"error":null}`:                                          "",
-		id + `"response":{"status_code":7}}`:                                          "",
-		id + `"resp`:                                                                  "",
-		`{"custom_id":"other","response":{"status_code":200,"body":{}}}`:              "",
-		`{"response":{"status_code":200,"body":{}}}`:                                  "",
+		id + `"response":{"status_code":200,"body":{"a":1}},"error":null}`:             `{"a":1}`,
+		id + `"response":{"status_code":429,"body":{"error":{"code":"x"}}}}`:           `{"error":{"code":"x"}}`,
+		id + `"response":null,"error":{"code":"batch_expired","message":"too late"}}`:  `{"error":{"code":"batch_expired","message":"too late"}}`,
+		id + `"response":{"status_code":200,"body":{"a":1}},"error":{"code":"x"}}`:     `{"a":1,"error":{"code":"x"}}`,
+		id + `"response":{"status_code":200,"body":"a"},"error":"x"}`:                  `{"error":"x"}`,
+		id + `"response":{"status_code":200,"body":{"a":1}},"error":{}}`:               `{"a":1}`,
+		id + `"response":{"status_code":400,"body":{"error":{"code":"y"}}},"error":7}`: `{"error":{"code":"y"}}`,
+		id + `"response":null,"error":{}}`:                                             `{"error":{}}`,
+		id + `"response":null,"error":null}`:                                           "",
+		id + `"response":{"status_code":7}}`:                                           "",
+		id + `"resp`:                                                                   "",
+		`{"custom_id":"other","response":{"status_code":200,"body":{}}}`:               "",
+		`{"response":{"status_code":200,"body":{}}}`:                                   "",
 		`null`: "", `[]`: "", ``: "",
 	} {
 		r, err := parseLine([]byte(text))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gymline/gymline/internal/fault"
@@ -42,6 +43,14 @@ func late(err error) bool {
 		return e.Class != llm.Denied
 	}
 	return false
+}
+
+// unready reports whether a batch is refused in the words by which Gemini tells of a
+// file that is not active yet. It has them for an account that it does not serve,
+// too, and those end the run when the looks are over.
+func unready(err error) bool {
+	e, ok := errors.AsType[*llm.Error](err)
+	return ok && e.Status == http.StatusBadRequest && strings.EqualFold(e.Code, "failed_precondition")
 }
 
 func (b *Batcher) pause() error { return retry.Sleep(b.ctx, b.opt.Poll) }

@@ -31,7 +31,7 @@ func (b *Batcher) start(e *entry, file llm.File) (out llm.Batch, unclear bool, e
 			unclear = unclear || mayBeMade(err)
 			return err
 		})
-		if !late(err) {
+		if !late(err) && !unready(err) {
 			return out, unclear, err
 		}
 		most, broken := b.taken(e)

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"net/http"
@@ -72,13 +73,22 @@ func (f fields) list(name string) (out []json.RawMessage) {
 	return out
 }
 
-// batch reads a batch; without an ID it is none.
+// within is the object that a member holds, where the whole has no ID and it has:
+// some wrap what they answer in another object.
+func (f fields) within(name string) fields {
+	if inner := object(f[name]); f.text("id") == "" && inner.text("id") != "" {
+		return inner
+	}
+	return f
+}
+
+// batch reads a batch, bare or as Together wraps it; without an ID it is none.
 func (c *chatter) batch(data []byte) llm.Batch {
-	f := object(data)
+	f := object(data).within("job")
 	counts := object(f["request_counts"])
 	out := llm.Batch{
 		ID: f.text("id"), Mark: object(f["metadata"]).text(markField), Input: f.text("input_file_id"), Status: batchState(c.key.scrub(f.text("status"))),
-		Created: f.when("created_at"), Deadline: f.when("expires_at"),
+		Created: f.when("created_at"), Deadline: cmp.Or(f.when("expires_at"), f.when("job_deadline")),
 		Output: f.text("output_file_id"), Errors: f.text("error_file_id"),
 		Total: counts.count("total"), Completed: counts.count("completed"), Failed: counts.count("failed"),
 	}
@@ -125,7 +135,10 @@ var batchStates = map[string][]string{
 // In Progress, JOB_STATE_SUCCEEDED, TimedOut.
 func squeeze(said string) string {
 	s := strings.NewReplacer(" ", "", "-", "", "_", "").Replace(strings.ToLower(said))
-	return strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(s, "job"), "batch"), "state")
+	for _, of := range []string{"job", "batch", "file", "state"} {
+		s = strings.TrimPrefix(s, of)
+	}
+	return s
 }
 
 // batchState reads a state. One that is unknown stays, in lower case.
@@ -150,7 +163,7 @@ var (
 // file reads a file; without an ID it is none.
 func (c *chatter) file(data []byte) llm.File {
 	f := object(data)
-	said := f.text("status")
+	said := cmp.Or(f.text("status"), f.text("state")) // Gemini
 	state := squeeze(said)
 	out := llm.File{ID: f.text("id"), Reason: c.key.scrub(said)}
 	switch {

@@ -21,6 +21,9 @@ func TestBatchInOtherTypes(t *testing.T) {
 			ID: "b", Status: llm.BatchInProgress, Created: created, Deadline: created.Add(24 * time.Hour)},
 		`{"id":"b","status":"Somewhere Else","created_at":true,"output_file_id":{"id":"o"},"error_file_id":7,"request_counts":[1],"metadata":{"gymline":"m","n":1}}`: {
 			ID: "b", Status: "somewhere else", Mark: "m"},
+		`{"job":{"id":"b","status":"VALIDATING","input_file_id":"i","created_at":"2026-03-01T10:00:00Z","job_deadline":"2026-03-02T10:00:00Z","output_file_id":""},"warning":null}`: {
+			ID: "b", Status: llm.BatchValidating, Created: created, Deadline: created.Add(24 * time.Hour), Input: "i"},
+		`{"id":"b","status":"running","job":{"id":"c"}}`: {ID: "b", Status: llm.BatchInProgress},
 		`{"id":"b","status":null,"input_file_id":"i","created_at":1e300,"request_counts":{"total":-1,"completed":1e99,"failed":"some"}}`: {ID: "b", Input: "i"},
 	} {
 		m := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) })
@@ -64,6 +67,7 @@ func TestBatchStates(t *testing.T) {
 func TestNoBatch(t *testing.T) {
 	for body, want := range map[string]string{
 		"<html>soon</html>": "damaged_body: the answer is not a batch: \"<html>soon", `{}`: "damaged_body", `[]`: "damaged_body", "": "damaged_body", "null": "damaged_body",
+		`{"job":{"id":""}}`: "damaged_body", `{"job":"b"}`: "damaged_body",
 		`{"error":{"message":"no such batch","code":404}}`: "HTTP 404: no such batch", `{"error":"not now"}`: "not now",
 	} {
 		m := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) })
@@ -77,9 +81,14 @@ func TestNoBatch(t *testing.T) {
 func TestFiles(t *testing.T) {
 	for said, want := range map[string]llm.FileState{
 		"processed": llm.FileReady, "PENDING": llm.FilePending, "notRunning": llm.FilePending, "Error": llm.FileBroken, "uploaded": llm.FileUnknown, "": llm.FileUnknown,
+		"PROCESSING": llm.FilePending, "FILE_STATE_PROCESSING": llm.FilePending, "ACTIVE": llm.FileReady, "FAILED": llm.FileBroken,
 	} {
 		m := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-			fmt.Fprintf(w, `{"id":"f","status":%q,"bytes":"many","status_details":"no %s"}`, said, canary)
+			member := "status"
+			if said == strings.ToUpper(said) {
+				member = "state"
+			}
+			fmt.Fprintf(w, `{"id":"f",%q:%q,"bytes":"many","status_details":"no %s"}`, member, said, canary)
 		})
 		b := dialBatches(t, m)
 		for _, call := range []func() (llm.File, error){
