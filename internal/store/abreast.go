@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -15,12 +16,20 @@ const abreast = 32
 // more, and of several it returns that of the least number, whatever the timing.
 func SideBySide(ctx context.Context, n int, fn func(i int) error) error {
 	errs := make([]error, n)
+	var next atomic.Int64
 	group, going := errgroup.WithContext(ctx)
-	group.SetLimit(abreast)
-	for i := 0; i < n && going.Err() == nil; i++ {
+	for range min(n, abreast) { // each goes on, since a new one's stack would have to grow first
 		group.Go(func() error {
-			errs[i] = fn(i)
-			return errs[i]
+			for going.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					break
+				}
+				if errs[i] = fn(i); errs[i] != nil {
+					return errs[i]
+				}
+			}
+			return nil
 		})
 	}
 	if group.Wait() == nil {

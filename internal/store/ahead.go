@@ -17,11 +17,25 @@ func ahead(ctx context.Context, n int, size func(i int) int64, read func(ctx con
 		data []byte
 		err  error
 	}
+	type order struct {
+		i    int
+		done chan<- file
+	}
 	return func(yield func([]byte, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
+		orders := make(chan order, abreast)
 		var group sync.WaitGroup
+		for range min(n, abreast) {
+			group.Go(func() {
+				for o := range orders {
+					data, err := read(ctx, o.i)
+					o.done <- file{data, err}
+				}
+			})
+		}
 		defer group.Wait()
 		defer cancel()
+		defer close(orders)
 		var begun []chan file // and not yielded
 		var held int64
 		for i := range n {
@@ -31,10 +45,7 @@ func ahead(ctx context.Context, n int, size func(i int) int64, read func(ctx con
 				}
 				done := make(chan file, 1)
 				begun, held = append(begun, done), held+size(next)
-				group.Go(func() {
-					data, err := read(ctx, next)
-					done <- file{data, err}
-				})
+				orders <- order{next, done}
 			}
 			f := <-begun[0]
 			begun = begun[1:]

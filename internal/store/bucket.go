@@ -38,6 +38,18 @@ type Bucket interface {
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]
 }
 
+// An Object is a small object that is held in memory.
+type Object struct {
+	Key  string
+	Body []byte
+}
+
+// Together is what a bucket has that puts many objects with fewer waits than one by
+// one: when PutAll returns nil each is as after a Put, after an error some may be.
+type Together interface {
+	PutAll(ctx context.Context, objects []Object) error
+}
+
 // A Digested body of a Put knows the digest of its bytes, so that a bucket which
 // needs it does not hash them again.
 type Digested interface{ Digest() Digest }

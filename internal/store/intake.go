@@ -13,13 +13,6 @@ import (
 	"unicode/utf8"
 )
 
-// Files above large bytes are stored abreastLarge at once: writers of large files hold
-// megabytes, and keep processors and the line busy as it is.
-const (
-	large        = 1 << 20
-	abreastLarge = 4
-)
-
 // An Intake is how a folder is taken in. The zero one reads every file.
 type Intake struct {
 	// Known has the digests of files that did not change; nil: none.
@@ -163,90 +156,6 @@ func (in Intake) digest(fsys fs.FS, file dirFile) (TreeFile, error) {
 		in.Known.Keep(file.path, before, after, d)
 	}
 	return TreeFile{Path: file.path, Digest: d, Bytes: n}, nil
-}
-
-// putFiles stores the files of t that the store lacks, or all, and then their list. A file
-// that changed since its digest was taken goes in, and is listed, as it is now.
-func (s *Store) putFiles(ctx context.Context, fsys fs.FS, t *TreeFS, in Intake) (Digest, error) {
-	have, err := s.stored(ctx, in)
-	if err != nil {
-		return "", err
-	}
-	var lacking []Digest
-	places := map[Digest][]int{} // of equal files
-	for i, f := range t.files {
-		if have[f.Digest] {
-			continue
-		}
-		if places[f.Digest] == nil {
-			lacking = append(lacking, f.Digest)
-		}
-		places[f.Digest] = append(places[f.Digest], i)
-	}
-	done, slots := in.counter(true, len(lacking)), make(chan struct{}, abreastLarge)
-	err = SideBySide(ctx, len(lacking), func(n int) error {
-		defer done()
-		equal := places[lacking[n]]
-		if t.files[equal[0]].Bytes > large {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-		}
-		there, err := false, error(nil)
-		if !in.Anew {
-			there, err = s.HasBlob(ctx, lacking[n])
-		}
-		for _, i := range equal {
-			if err != nil || there {
-				break
-			}
-			t.files[i], err = s.putFile(ctx, fsys, t.files[i].Path)
-			there = t.files[i].Digest == lacking[n]
-		}
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	data, err := encode(t.files)
-	if err != nil {
-		return "", err
-	}
-	return s.PutBlob(ctx, data)
-}
-
-// stored returns digests of files that are stored, because the tree that the
-// folder was stored as last is.
-func (s *Store) stored(ctx context.Context, in Intake) (map[Digest]bool, error) {
-	have := map[Digest]bool{}
-	if in.Anew || in.Known == nil || in.Known.Stored() == "" {
-		return have, nil
-	}
-	last, err := s.OpenTree(ctx, in.Known.Stored())
-	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrCorrupt) {
-		return have, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range last.files {
-		have[f.Digest] = true
-	}
-	return have, nil
-}
-
-func (s *Store) putFile(ctx context.Context, fsys fs.FS, path string) (TreeFile, error) {
-	f, err := fsys.Open(path)
-	if err != nil {
-		return TreeFile{}, err
-	}
-	defer f.Close()
-	w := s.NewBlob()
-	defer w.Discard()
-	if _, err := io.Copy(w, f); err != nil {
-		return TreeFile{}, fmt.Errorf("read %s: %w", path, err)
-	}
-	d, err := w.Commit(ctx)
-	return TreeFile{Path: path, Digest: d, Bytes: w.Bytes()}, err
 }
 
 // counter returns what is to be called after each of n files.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -92,26 +93,39 @@ func (t *TreeFS) find(p string) (int, bool) {
 	return slices.BinarySearchFunc(t.files, p, func(f TreeFile, p string) int { return strings.Compare(f.Path, p) })
 }
 
+// file finds one file. An absent one's error wraps fs.ErrNotExist.
+func (t *TreeFS) file(path string) (TreeFile, error) {
+	i, ok := t.find(path)
+	if !ok {
+		return TreeFile{}, fmt.Errorf("input file %s: %w", path, fs.ErrNotExist)
+	}
+	return t.files[i], nil
+}
+
 // Open streams one file, verified like any blob. An absent file's error wraps
 // fs.ErrNotExist.
 func (t *TreeFS) Open(ctx context.Context, path string) (io.ReadCloser, error) {
-	i, ok := t.find(path)
-	if !ok {
-		return nil, fmt.Errorf("input file %s: %w", path, fs.ErrNotExist)
+	f, err := t.file(path)
+	if err != nil {
+		return nil, err
 	}
-	return t.store.OpenBlob(ctx, t.files[i].Digest)
+	return t.store.OpenBlob(ctx, f.Digest)
 }
 
 // ReadFile returns one file's bytes.
 func (t *TreeFS) ReadFile(ctx context.Context, path string) ([]byte, error) {
-	r, err := t.Open(ctx, path)
+	f, err := t.file(path)
+	if err != nil {
+		return nil, err
+	}
+	r, err := t.store.OpenBlob(ctx, f.Digest)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	data, err := io.ReadAll(r)
-	if err != nil {
+	data := bytes.NewBuffer(make([]byte, 0, max(0, min(f.Bytes, aheadBytes))+bytes.MinRead))
+	if _, err := data.ReadFrom(r); err != nil {
 		return nil, fmt.Errorf("input file %s: %w", path, err)
 	}
-	return data, nil
+	return data.Bytes(), nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"hash"
@@ -23,6 +24,12 @@ var (
 	}}
 	chunks = sync.Pool{New: func() any { return new(chunk) }}
 )
+
+// wholeEncoder encodes what is in memory whole, for any number of callers at once.
+var wholeEncoder = sync.OnceValue(func() *zstd.Encoder {
+	e, _ := zstd.NewWriter(nil, zstd.WithZeroFrames(true), zstd.WithWindowSize(1<<20))
+	return e
+})
 
 // A chunk is how much a blob collects before it hands it on to be hashed and
 // encoded.
@@ -213,4 +220,15 @@ func (s *Store) PutBlob(ctx context.Context, data []byte) (Digest, error) {
 		return "", err
 	}
 	return w.Commit(ctx)
+}
+
+// putAll puts objects together where the bucket can, else side by side.
+func (s *Store) putAll(ctx context.Context, objects []Object) error {
+	if b, ok := s.bucket.(Together); ok {
+		return b.PutAll(ctx, objects)
+	}
+	return SideBySide(ctx, len(objects), func(i int) error {
+		o := objects[i]
+		return s.bucket.Put(ctx, o.Key, bytes.NewReader(o.Body), int64(len(o.Body)))
+	})
 }

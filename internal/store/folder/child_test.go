@@ -71,7 +71,7 @@ const shared = 2000
 // killed, and prints each key once it is stored.
 func write(b *Bucket, name string) error {
 	fmt.Println("ready")
-	said := make(chan string)
+	said := make(chan []string)
 	failed := make(chan error)
 	for w := range 4 {
 		go func() {
@@ -79,7 +79,8 @@ func write(b *Bucket, name string) error {
 			for i := 0; ; i++ {
 				var key string
 				var err error
-				switch i % 4 {
+				var more []string
+				switch i % 5 {
 				case 0, 1: // records that many want
 					key = fmt.Sprintf("race/%d.json", rng.IntN(shared))
 					err = b.Create(context.Background(), key, body(key, name, rng.IntN(3000)))
@@ -91,6 +92,17 @@ func write(b *Bucket, name string) error {
 					key = "over/written"
 					p := body(key, name, rng.IntN(100_000))
 					err = b.Put(context.Background(), key, strings.NewReader(string(p)), int64(len(p)))
+				case 4: // many at once, some of which all write over
+					var objects []store.Object
+					for n := range 20 {
+						key = fmt.Sprintf("own/%s/%d-%d/%d", name, w, i, n)
+						if n < 5 {
+							key = fmt.Sprintf("over/%d", n)
+						}
+						more = append(more, key)
+						objects = append(objects, store.Object{Key: key, Body: body(key, name, rng.IntN(3000))})
+					}
+					err = b.PutAll(context.Background(), objects)
 				}
 				if errors.Is(err, store.ErrExists) {
 					continue
@@ -99,14 +111,14 @@ func write(b *Bucket, name string) error {
 					failed <- err
 					return
 				}
-				said <- key
+				said <- append(more, key)
 			}
 		}()
 	}
 	for {
 		select {
-		case key := <-said:
-			fmt.Println(key)
+		case keys := <-said:
+			fmt.Println(strings.Join(keys, "\n"))
 		case err := <-failed:
 			return err
 		}

@@ -2,11 +2,13 @@ package folder
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -115,5 +117,67 @@ func TestSyncFails(t *testing.T) {
 		if left := names(t, filepath.Join(dir, uploads)); len(left) > 0 {
 			t.Errorf("%s fails: left in uploads: %q", failAt, left)
 		}
+	}
+}
+
+// TestSyncedTogether holds the order that makes many objects durable: their bytes, at
+// once, before any has its name; and their names, at once, before the call returns.
+func TestSyncedTogether(t *testing.T) {
+	var objects []store.Object
+	for i := range 100 {
+		objects = append(objects, store.Object{Key: fmt.Sprintf("blobs/%d/b", i%7) + fmt.Sprint(i), Body: fmt.Append(nil, i)})
+	}
+	for name, tt := range map[string]struct {
+		fails error
+		at    int    // the wait that fails, from 1
+		waits string // how many objects are there at each wait
+		there int    // at the end
+	}{
+		"well":              {waits: "[0 100]", there: 100},
+		"bytes are lost":    {fails: syscall.EIO, at: 1, waits: "[0]", there: 0},
+		"names may be lost": {fails: syscall.EIO, at: 2, waits: "[0 100]", there: 100},
+		"one by one":        {fails: syscall.ENOSYS, at: 1, waits: "[0]", there: 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := opened(t, t.TempDir())
+			there := func() (n int) {
+				for _, err := range b.List(t.Context(), "blobs/") {
+					if err != nil {
+						t.Fatal(err)
+					}
+					n++
+				}
+				return n
+			}
+			var waits []int
+			var files atomic.Int64
+			b.syncAll = func(*os.File) error {
+				if waits = append(waits, there()); len(waits) == tt.at {
+					return tt.fails
+				}
+				return nil
+			}
+			b.fsync = func(f *os.File) error {
+				if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+					files.Add(1)
+				}
+				return f.Sync()
+			}
+			err := b.PutAll(t.Context(), objects)
+			if got := fmt.Sprint(waits); got != tt.waits || there() != tt.there {
+				t.Errorf("at the waits %s objects were there, want %s; at the end %d, want %d", got, tt.waits, there(), tt.there)
+			}
+			if lost := tt.fails == syscall.EIO; lost {
+				storetest.WantError(t, err, store.Transient, "look at the disk")
+			} else if err != nil {
+				t.Error(err)
+			}
+			if each := files.Load() == int64(len(objects)); each != (tt.fails == syscall.ENOSYS) {
+				t.Errorf("%d files were synced one by one", files.Load())
+			}
+			if left := names(t, filepath.Join(b.dir, uploads)); len(left) > 0 {
+				t.Errorf("left in uploads: %q", left)
+			}
+		})
 	}
 }

@@ -4,8 +4,9 @@
 // An object is the file at its key below objects/. It is written to uploads/,
 // synced, and then renamed or linked into place, and its folder is synced before
 // the call returns: a crash at any point leaves it whole or absent, and what
-// was reported as stored stays stored. There is no lock and no server: the file
-// system decides between writers.
+// was reported as stored stays stored. Many objects that are put together share
+// their two waits for the disk. There is no lock and no server: the file system
+// decides between writers.
 package folder
 
 import (
@@ -39,6 +40,7 @@ type Bucket struct {
 	root     *os.Root                    // the folder
 	link     func(from, to string) error // root's
 	fsync    func(*os.File) error        // of files and folders
+	syncAll  func(*os.File) error        // of the file system that a folder is on
 	known    sync.Map                    // folders below the root that are there for good, by path
 }
 
@@ -46,7 +48,7 @@ type Bucket struct {
 func Open(dir string) (*Bucket, error) { return open(dir, (*os.File).Sync) }
 
 func open(dir string, fsync func(*os.File) error) (*Bucket, error) {
-	b := &Bucket{dir: dir, fsync: fsync}
+	b := &Bucket{dir: dir, fsync: fsync, syncAll: syncAll}
 	err := b.makeRoot(filepath.Clean(dir))
 	if err == nil {
 		b.root, err = os.OpenRoot(dir)

@@ -49,7 +49,7 @@ func (b *Bucket) write(ctx context.Context, op, key string, fill func(*os.File) 
 	}
 	temp := path.Join(uploads, rand.Text())
 	defer b.root.Remove(temp) // fails where it was renamed
-	if err := b.upload(temp, fill); err != nil {
+	if err := b.upload(temp, fill, b.fsync); err != nil {
 		return b.failure(ctx, op, key, err)
 	}
 	above := path.Dir(name)
@@ -72,13 +72,13 @@ func (b *Bucket) write(ctx context.Context, op, key string, fill func(*os.File) 
 }
 
 // upload writes and syncs a file in uploads/.
-func (b *Bucket) upload(temp string, fill func(*os.File) error) error {
+func (b *Bucket) upload(temp string, fill, sync func(*os.File) error) error {
 	f, err := b.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	if err = fill(f); err == nil {
-		err = b.fsync(f)
+		err = sync(f)
 	}
 	return errors.Join(err, f.Close())
 }

@@ -74,6 +74,42 @@ func objects(t *testing.T, b store.Bucket) {
 	wantKeys(t, b, "", "a/b", "a/c", "empty", "half")
 }
 
+// together puts many objects at once, where the bucket can.
+func together(t *testing.T, b store.Bucket) {
+	all, ok := b.(store.Together)
+	if !ok {
+		t.Skip("this bucket puts its objects one by one")
+	}
+	put(t, b, "over/1", "of before")
+	var objects []store.Object
+	var keys []string
+	for i := range 300 {
+		key := fmt.Sprintf("over/%d", i)
+		if i > 200 {
+			key = fmt.Sprintf("own/%d/object", i)
+		}
+		objects, keys = append(objects, store.Object{Key: key, Body: bytes.Repeat([]byte(key), i)}), append(keys, key)
+	}
+	for _, n := range []int{0, 1, 2, len(objects)} {
+		if err := all.PutAll(t.Context(), objects[:n]); err != nil {
+			t.Fatalf("put %d: %v", n, err)
+		}
+	}
+	for _, o := range objects {
+		if got := get(t, b, o.Key); got != string(o.Body) {
+			t.Errorf("%s has %d bytes, want %d", o.Key, len(got), len(o.Body))
+		}
+	}
+	slices.Sort(keys)
+	wantKeys(t, b, "", keys...)
+	WantError(t, all.PutAll(t.Context(), []store.Object{{Key: "a/1"}, {Key: "../a/2"}, {Key: "a/3"}}), store.Refused, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := all.PutAll(ctx, objects); !errors.Is(err, context.Canceled) {
+		t.Errorf("put after a cancel: %v", err)
+	}
+}
+
 // ranges reads parts of an object, to its end and beyond.
 func ranges(t *testing.T, b store.Bucket) {
 	if _, err := b.GetRange(t.Context(), "absent", 0, 1); !errors.Is(err, store.ErrNotFound) {
