@@ -9,6 +9,8 @@ import (
 	"io"
 	"runtime"
 
+	jsonv2 "github.com/go-json-experiment/json"
+
 	"github.com/gymline/gymline/internal/fault"
 )
 
@@ -110,11 +112,21 @@ func decode[T, V any](b *batch[V], what string, work func(row *T) V) {
 	from := 0
 	for _, line := range b.lines {
 		row := new(T)
-		if err := json.Unmarshal(b.text[from:line.end], row); err != nil {
+		if err := unmarshal(b.text[from:line.end], row); err != nil {
 			b.err = fault.New(fault.Permanent, fmt.Errorf("%s:%d: not a JSON row: %w", what, line.number, err),
 				"mend or remove that line; nothing was changed")
 			return
 		}
 		b.values, from = append(b.values, work(row)), line.end
 	}
+}
+
+// unmarshal reads a row with the successor of Go's decoder, which takes half its time.
+// What that refuses the decoder itself judges.
+func unmarshal[T any](data []byte, row *T) error {
+	if jsonv2.Unmarshal(data, row) == nil {
+		return nil
+	}
+	*row = *new(T)
+	return json.Unmarshal(data, row)
 }

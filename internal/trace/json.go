@@ -19,18 +19,15 @@ const mend = "mend the file or fetch it again; nothing was changed"
 type element struct {
 	line int
 	raw  []byte
-	// plain tells that plainEntry is what raw holds: Go's decoder found no wrong type,
-	// and no key of the file is a name that is read here in other letters, such as
-	// "Event", which it takes for "event".
+	// plain tells that plainEntry is what raw holds.
 	plain bool
 	plainEntry
 }
 
 // A plainEntry is an entry of the form that most have.
 type plainEntry struct {
-	Observation plainEvent      `json:"observation"`
-	Response    json.RawMessage `json:"agent_response"`
-	Judgement   json.RawMessage `json:"judgement"`
+	Observation         plainEvent
+	Response, Judgement json.RawMessage
 }
 
 // readList reads a file that is one JSON list. What is wrong with it is reported as
@@ -40,15 +37,17 @@ func readList(p string, data []byte) ([]element, error) {
 	if err != nil {
 		return nil, err
 	}
-	var plain []plainEntry
-	err = json.Unmarshal(data, &plain)
+	if list, ok := readPlain(data); ok {
+		return list, nil
+	}
+	err = json.Unmarshal(data, new(json.RawMessage))
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return nil, fault.New(fault.Permanent, fmt.Errorf("%s:%d: %w", p, lineOf(data, int(syntax.Offset)), err), mend)
 	}
 	if start := startOf(data, 0); data[start] != '[' {
 		return nil, fault.New(fault.Permanent, fmt.Errorf("%s:%d: want a list of entries, found %s", p, lineOf(data, start+1), found(data)), mend)
 	}
-	spans, exact, flaw := scanJSON(data)
+	spans, _, flaw := scanJSON(data)
 	if flaw != nil {
 		return nil, fault.New(fault.Permanent, fmt.Errorf("%s:%d: %s", p, lineOf(data, flaw.offset+1), flaw.message), flaw.fix)
 	}
@@ -58,9 +57,6 @@ func readList(p string, data []byte) ([]element, error) {
 		from := startOf(data, s.from)
 		line, counted = line+bytes.Count(data[counted:from], []byte("\n")), from
 		list[i] = element{line: line, raw: data[from:s.to]}
-		if exact && err == nil {
-			list[i].plain, list[i].plainEntry = true, plain[i]
-		}
 	}
 	return list, nil
 }
