@@ -142,7 +142,7 @@ spec:
 func (w *world) searchStore(t *testing.T, prefix, text string) (objects int) {
 	t.Helper()
 	bucket, err := s3.Open(t.Context(), s3.Config{
-		Endpoint: w.Endpoint, Bucket: "gymline", Prefix: prefix, Region: "us-east-1", AccessKey: w.AccessKey, SecretKey: s3.Secret(w.SecretKey),
+		Endpoint: w.Endpoint, Bucket: "gymline", Prefix: prefix + odd, Region: "us-east-1", AccessKey: w.AccessKey, SecretKey: s3.Secret(w.SecretKey),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -132,6 +132,9 @@ func build(ctx context.Context, dir string) (*world, error) {
 	return w, nil
 }
 
+// odd is part of every prefix: what Argo and kubelet would read in it.
+const odd = "/{{workflow.name}} {{=1+1}} $(HOME) $$"
+
 // profile writes an argo profile with a bucket prefix of its own, so that tests
 // share no finished work.
 func (w *world) profile(t *testing.T, prefix, extra string) string {
@@ -145,7 +148,7 @@ spec:
     s3:
       endpoint: %s
       bucket: gymline
-      prefix: %s
+      prefix: %q
       accessKey: {env: MINIO_ACCESS_KEY}
       secretKey: {env: MINIO_SECRET_KEY}
   engine: argo
@@ -160,7 +163,7 @@ spec:
       OPENAI_API_KEY: {name: gymline-models, key: openai}
     resources:
       default: {requests: {cpu: 10m, memory: 32Mi}, limits: {cpu: "2", memory: 1Gi}}
-%s`, w.Endpoint, prefix, namespace, image, extra)
+%s`, w.Endpoint, prefix+odd, namespace, image, extra)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

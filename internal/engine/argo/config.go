@@ -4,8 +4,9 @@
 //
 // What Compile promises: the manifests hold a few words and no data, so their
 // size does not depend on shards; each pod's command line and environment are
-// the local engine's; secrets are references; a WorkflowTemplate is named after
-// its own content, so that one in use never changes.
+// the local engine's; no text of a user's is a template of Argo's; secrets are
+// references; a WorkflowTemplate is named after its own content, so that one in
+// use never changes.
 package argo
 
 import (
@@ -68,7 +69,7 @@ const scheduledForm = "2006-01-02T150405Z"
 func (c Config) run(experiment string) string {
 	switch {
 	case c.Schedule != nil:
-		return experiment + `-{{=date(workflow.scheduledTime).UTC().Format("` + scheduledForm + `")}}`
+		return experiment + `-{{=date(workflow.scheduledTime).UTC().Format('` + scheduledForm + `')}}`
 	default:
 		return "{{workflow.name}}"
 	}

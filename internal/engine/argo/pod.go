@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/yaml"
 
 	"github.com/gymline/gymline/internal/engine"
 	"github.com/gymline/gymline/internal/fault"
@@ -92,7 +91,7 @@ func (b *builder) pod(name string, args []string, step *plan.Step) wfv1.Template
 		Name: name,
 		Container: &corev1.Container{
 			Image: b.config.Image, ImagePullPolicy: corev1.PullPolicy(b.config.PullPolicy),
-			Command: []string{binary}, Args: args, Env: b.env(step),
+			Command: []string{binary}, Args: args, Env: literals(b.env(step)),
 			SecurityContext: containerSecurity(), Resources: b.resources(name),
 			VolumeMounts: []corev1.VolumeMount{{Name: "tmp", MountPath: "/tmp"}},
 		},
@@ -156,31 +155,36 @@ func quantities(list map[string]string) corev1.ResourceList {
 	return out
 }
 
-// trainJob creates a TrainJob of Kubeflow Trainer v2. The step behind it waits
-// for the checkpoint that its image puts into the store.
+// trainJob creates a TrainJob of Kubeflow Trainer v2, which goes with its Workflow.
+// The step behind it waits for the checkpoint that its image puts into the store.
 func (b *builder) trainJob(s *plan.Step, t plan.Train) (wfv1.Template, error) {
-	env := append(b.env(s), corev1.EnvVar{Name: "GYMLINE_RUN", Value: b.run}, corev1.EnvVar{Name: "GYMLINE_TRAINING", Value: t.Name}, corev1.EnvVar{Name: "GYMLINE_BASE", Value: t.Base})
-	manifest := map[string]any{
+	env := []any{map[string]any{"name": "GYMLINE_RUN", "value": b.run}}
+	for _, v := range append(b.env(s), corev1.EnvVar{Name: "GYMLINE_TRAINING", Value: t.Name}, corev1.EnvVar{Name: "GYMLINE_BASE", Value: t.Base}) {
+		v.Value = literal(v.Value)
+		env = append(env, inert{v})
+	}
+	var command []string
+	for _, word := range t.Command {
+		command = append(command, literal(word))
+	}
+	// Argo's setOwnerReference would decode the manifest before it is done replacing.
+	owner := map[string]any{"apiVersion": apiVersion, "kind": "Workflow", "name": "{{workflow.name}}", "uid": "{{workflow.uid}}", "controller": true}
+	text, err := json.MarshalIndent(map[string]any{
 		"apiVersion": "trainer.kubeflow.org/v1alpha1", "kind": "TrainJob",
-		"metadata": map[string]any{"generateName": string(s.Name) + "-", "namespace": b.config.Namespace},
+		"metadata": map[string]any{"generateName": string(s.Name) + "-", "namespace": b.config.Namespace, "ownerReferences": []any{owner}},
 		"spec": map[string]any{
-			"runtimeRef": map[string]any{"name": t.Runtime},
+			"runtimeRef": inert{map[string]any{"name": t.Runtime}},
 			"trainer": map[string]any{
-				"image": t.Image, "command": t.Command, "numNodes": t.Nodes, "env": env,
+				"image": inert{t.Image}, "command": inert{command}, "numNodes": t.Nodes, "env": env,
 				"resourcesPerNode": b.resources(string(s.Name)),
 			},
 		},
-	}
-	data, err := json.Marshal(manifest) // Kubernetes' types have JSON tags alone
-	if err != nil {
-		return wfv1.Template{}, err
-	}
-	text, err := yaml.JSONToYAML(data)
+	}, "", "  ")
 	if err != nil {
 		return wfv1.Template{}, err
 	}
 	return wfv1.Template{
-		Name: b.ahead(s), Resource: &wfv1.ResourceTemplate{Action: "create", SetOwnerReference: true, Manifest: string(text)},
+		Name: b.ahead(s), Resource: &wfv1.ResourceTemplate{Action: "create", Manifest: string(text)},
 		ActiveDeadlineSeconds: ptr.To(intstr.FromInt32(int32(b.config.Deadline.Seconds()))),
 		RetryStrategy: &wfv1.RetryStrategy{
 			Limit: ptr.To(intstr.FromInt32(int32(b.config.Retries))), RetryPolicy: wfv1.RetryPolicyOnTransientError,
