@@ -316,6 +316,9 @@ func restricted(t *testing.T, name string, pod corev1.PodSpec) {
 		if v.HostPath != nil {
 			t.Errorf("%s: volume %s is of the host", name, v.Name)
 		}
+		if v.EmptyDir != nil && v.EmptyDir.SizeLimit.IsZero() {
+			t.Errorf("%s: volume %s has no bound", name, v.Name)
+		}
 	}
 	ps := pod.SecurityContext
 	if ps == nil {
@@ -339,14 +342,18 @@ func restricted(t *testing.T, name string, pod corev1.PodSpec) {
 			"allowPrivilegeEscalation": s.AllowPrivilegeEscalation != nil && !*s.AllowPrivilegeEscalation,
 			"readOnlyRootFilesystem":   yes(s.ReadOnlyRootFilesystem),
 			"privileged":               !yes(s.Privileged),
-			"requests":                 !c.Resources.Requests.Cpu().IsZero() && !c.Resources.Requests.Memory().IsZero(),
-			"limits":                   !c.Resources.Limits.Cpu().IsZero() && !c.Resources.Limits.Memory().IsZero(),
+			"requests":                 given(c.Resources.Requests),
+			"limits":                   given(c.Resources.Limits),
 		} {
 			if !ok {
 				t.Errorf("%s: container %q fails %s", name, c.Name, rule)
 			}
 		}
 	}
+}
+
+func given(list corev1.ResourceList) bool {
+	return !list.Cpu().IsZero() && !list.Memory().IsZero() && !list.StorageEphemeral().IsZero()
 }
 
 func selects(t *testing.T, name string, selector *metav1.LabelSelector, labels map[string]string) {

@@ -43,7 +43,7 @@ func argoConfig(profile *experiment.Profile, how run.Execution, draft store.Dige
 		Secrets: map[string]argo.SecretKey{}, Resources: map[string]argo.Resources{},
 		Pods: a.Pods, Parallel: s.Parallelism.Shards, Draft: draft,
 		Retries: s.Retries.Limit, Backoff: time.Duration(s.Retries.Backoff), MaxBackoff: time.Duration(s.Retries.MaxBackoff),
-		Deadline: time.Duration(a.Deadline), Suspend: a.HandOff == "suspend",
+		Deadline: time.Duration(a.Deadline), Suspend: a.HandOff == "suspend", Scratch: a.Scratch,
 	}
 	for name, key := range a.Secrets {
 		c.Secrets[name] = argo.SecretKey{Name: key.Name, Key: key.Key}

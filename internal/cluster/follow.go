@@ -60,6 +60,7 @@ type follower struct {
 	// workflow names the Workflow, the run itself until it is found; seal is read at the end.
 	workflow store.RunID
 	seal     store.Seal
+	pods     []argo.Pod // as last seen
 }
 
 // watch tells of changes until the run is sealed.
@@ -110,7 +111,7 @@ func (f *follower) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.workflow = store.RunID(state.Workflow) // found by name from now on
+	f.workflow, f.pods = store.RunID(state.Workflow), state.Pods // found by name from now on
 	var running []argo.Pod
 	for _, pod := range state.Pods {
 		step := f.plan.Step(store.StepName(pod.Step))
@@ -222,6 +223,7 @@ func (f *follower) verdict() error {
 	case store.Interrupted:
 		return fault.New(fault.Interrupted, fmt.Errorf("run %s was stopped", f.id), "go on with 'gymline retry'")
 	}
+	f.seal.Failures = explained(f.seal.Failures, f.pods)
 	if len(f.seal.Failures) == 0 {
 		return fault.New(fault.Temporary, fmt.Errorf("run %s failed, and its seal does not say why", f.id), "see 'gymline status'")
 	}

@@ -51,6 +51,9 @@ func (c Cluster) Status(ctx context.Context, id store.RunID) (*Status, error) {
 		s.State = r.State
 	}
 	s.Failures = r.Failed
+	if s.Workflow != nil {
+		s.Failures = explained(s.Failures, s.Workflow.Pods)
+	}
 	if s.Spent, err = run.SpendingOf(ctx, c.Runs.Store, r.Run); err != nil {
 		return nil, err
 	}

@@ -71,6 +71,9 @@ func (r Registry) SealOf(ctx context.Context, id store.RunID, draft store.Digest
 	return err
 }
 
+// Unexplained stands for the step of a failure that no job told of.
+const Unexplained store.StepName = "workflow"
+
 // failuresOf are why a run failed: what its jobs left, and where something else
 // than a job failed, that the cluster knows.
 func failuresOf(ctx context.Context, st *store.Store, id store.RunID) ([]store.Failure, error) {
@@ -84,7 +87,7 @@ func failuresOf(ctx context.Context, st *store.Store, id store.RunID) ([]store.F
 	}
 	if len(list) == 0 {
 		list = []store.Failure{{
-			Step: "workflow", ExitCode: fault.Temporary, Cause: "a pod ended without saying why",
+			Step: Unexplained, ExitCode: fault.Temporary, Cause: "a pod ended without saying why",
 			Hint: fmt.Sprintf("'gymline status %s' shows what the cluster says of it", id),
 		}}
 	}

@@ -51,8 +51,8 @@ func Compile(p *plan.Plan, c Config) (*Manifests, error) {
 		Entrypoint: entrypoint, OnExit: sealTemplate,
 		ServiceAccountName: c.ServiceAccount, AutomountServiceAccountToken: ptr.To(false),
 		Executor:        &wfv1.ExecutorConfig{ServiceAccountName: c.ExecutorServiceAccount},
-		SecurityContext: podSecurity(),
-		Parallelism:     ptr.To(int64(c.Parallel)),
+		SecurityContext: podSecurity(), PodSpecPatch: argoVolumes,
+		Parallelism: ptr.To(int64(c.Parallel)),
 	}
 	if c.Schedule != nil {
 		// Nights queue instead of overlapping, also when one is started by hand.

@@ -40,6 +40,9 @@ type Config struct {
 	Suspend bool
 	// Resources are by step; "default" is for all others.
 	Resources map[string]Resources
+	// Scratch is the room for temporary files, by step, in Kubernetes' units;
+	// "default" is for all others.
+	Scratch map[string]string
 	// Draft is the blob that the run is opened from.
 	Draft store.Digest
 	// Schedule makes a CronWorkflow.

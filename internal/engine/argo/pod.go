@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
@@ -29,8 +30,10 @@ const user = 65532
 
 // retry says which ends of a container are worth another attempt: our own
 // temporary failures, and what the cluster did to the pod: -1 is one that never ran.
-// A pod that lives past its deadline counts too: the deadline is of an attempt.
-var retry = fmt.Sprintf(`lastRetry.status == "Error" || asInt(lastRetry.exitCode) in [-1, %d, %d, 137, 143]`, fault.Temporary, fault.Interrupted)
+// A pod that lives past its deadline counts too: the deadline is of an attempt. One
+// that is evicted for what it wrote would only write it again.
+var retry = fmt.Sprintf(`(lastRetry.status == "Error" || asInt(lastRetry.exitCode) in [-1, %d, %d, 137, 143]) && not (lastRetry.message matches "%s")`,
+	fault.Temporary, fault.Interrupted, strings.Join(overfull, "|"))
 
 func podSecurity() *corev1.PodSecurityContext {
 	return &corev1.PodSecurityContext{
@@ -92,20 +95,16 @@ func (b *builder) pod(name string, args []string, step *plan.Step) wfv1.Template
 		Container: &corev1.Container{
 			Image: b.config.Image, ImagePullPolicy: corev1.PullPolicy(b.config.PullPolicy),
 			Command: []string{binary}, Args: args, Env: literals(b.env(step)),
-			SecurityContext: containerSecurity(), Resources: b.resources(name),
+			SecurityContext: containerSecurity(), Resources: b.bounded(b.resources(name), name),
 			VolumeMounts: []corev1.VolumeMount{{Name: "tmp", MountPath: "/tmp"}},
 		},
-		Volumes:               []corev1.Volume{emptyDir("tmp")},
+		Volumes:               []corev1.Volume{emptyDir("tmp", b.scratch(name))},
 		ActiveDeadlineSeconds: ptr.To(intstr.FromInt32(int32(b.config.Deadline.Seconds()))),
 		RetryStrategy: &wfv1.RetryStrategy{
 			Limit: ptr.To(intstr.FromInt32(int32(b.config.Retries))), RetryPolicy: wfv1.RetryPolicyAlways, Expression: retry,
 			Backoff: &wfv1.Backoff{Duration: b.config.Backoff.String(), Factor: ptr.To(intstr.FromInt32(2)), Cap: b.config.MaxBackoff.String()},
 		},
 	}
-}
-
-func emptyDir(name string) corev1.Volume {
-	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}
 }
 
 // carry makes a pod run gymline inside a trainer's image, so that the job finds
@@ -120,7 +119,7 @@ func (b *builder) carry(t *wfv1.Template, training plan.Train) {
 	mount.ReadOnly = true
 	t.Container.Image, t.Container.Command = training.Image, []string{carried}
 	t.Container.VolumeMounts = append(t.Container.VolumeMounts, mount)
-	t.Volumes = append(t.Volumes, emptyDir("gymline"))
+	t.Volumes = append(t.Volumes, emptyDir("gymline", installed))
 }
 
 func (b *builder) env(step *plan.Step) []corev1.EnvVar {
@@ -155,6 +154,9 @@ func quantities(list map[string]string) corev1.ResourceList {
 	return out
 }
 
+// initsFolder lets Argo's init container, whose root is read-only, lay out a manifest.
+const initsFolder = `{"initContainers":[{"name":"init","volumeMounts":[{"name":"tmp-dir-argo","mountPath":"/tmp"}]}]}`
+
 // trainJob creates a TrainJob of Kubeflow Trainer v2, which goes with its Workflow.
 // The step behind it waits for the checkpoint that its image puts into the store.
 func (b *builder) trainJob(s *plan.Step, t plan.Train) (wfv1.Template, error) {
@@ -184,7 +186,7 @@ func (b *builder) trainJob(s *plan.Step, t plan.Train) (wfv1.Template, error) {
 		return wfv1.Template{}, err
 	}
 	return wfv1.Template{
-		Name: b.ahead(s), Resource: &wfv1.ResourceTemplate{Action: "create", Manifest: string(text)},
+		Name: b.ahead(s), Resource: &wfv1.ResourceTemplate{Action: "create", Manifest: string(text)}, PodSpecPatch: initsFolder,
 		ActiveDeadlineSeconds: ptr.To(intstr.FromInt32(int32(b.config.Deadline.Seconds()))),
 		RetryStrategy: &wfv1.RetryStrategy{
 			Limit: ptr.To(intstr.FromInt32(int32(b.config.Retries))), RetryPolicy: wfv1.RetryPolicyOnTransientError,

@@ -26,4 +26,17 @@ func TestWhatIsRetried(t *testing.T) {
 			t.Errorf("exit code %d: %v and %v, want %v (%v)", code, again, (Pod{ExitCode: code}).Retried(), want, err)
 		}
 	}
+	for message, want := range map[string]bool{ // as kubelet writes them
+		"The node was low on resource: ephemeral-storage. Threshold quantity: 1, available: 0. ": true,
+		`Usage of EmptyDir volume "tmp" exceeds the limit "16Gi". `:                              false,
+		"Pod ephemeral local storage usage exceeds the total limit of containers 18Gi. ":         false,
+		`Container main exceeded its local ephemeral storage limit "17Gi". `:                     false,
+	} {
+		again, err := expr.Run(program, map[string]any{
+			"asInt": func(any) int { return 137 }, "retries": 0, "lastRetry": map[string]string{"exitCode": "137", "status": "Failed", "message": message},
+		})
+		if pod := (Pod{ExitCode: 137, Message: message}); err != nil || again != want || pod.Retried() != want || pod.Overfull() == want {
+			t.Errorf("%s: %v, want %v (%v)", message, again, want, err)
+		}
+	}
 }

@@ -54,7 +54,7 @@ type Pod struct {
 
 // Retried reports whether the end of a failed pod is one that is tried again.
 func (p Pod) Retried() bool {
-	return slices.Contains([]int{-1, 0, fault.Temporary, fault.Interrupted, 137, 143}, p.ExitCode)
+	return !p.Overfull() && slices.Contains([]int{-1, 0, fault.Temporary, fault.Interrupted, 137, 143}, p.ExitCode)
 }
 
 // Ended reports whether the phase is a last one.
