@@ -163,8 +163,8 @@ func TestWhatIsInstalled(t *testing.T) {
 		t.Errorf("MinIO's image is %s", got)
 	}
 	for _, e := range server.Spec.Template.Spec.Containers[0].Env {
-		if strings.HasPrefix(e.Name, "MINIO_ROOT_") && (e.Value != "" || e.ValueFrom.SecretKeyRef.Name != "gymline-store") {
-			t.Errorf("%s is not a reference to gymline-store", e.Name)
+		if strings.HasPrefix(e.Name, "MINIO_ROOT_") && (e.Value != "" || e.ValueFrom.SecretKeyRef.Name != "minio-root") {
+			t.Errorf("%s is not a reference to minio-root", e.Name)
 		}
 	}
 	service, policy := of[*corev1.Service](all)["minio"], of[*networkingv1.NetworkPolicy](all)["minio"]

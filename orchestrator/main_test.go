@@ -16,6 +16,7 @@ import (
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/store/miniotest"
+	"github.com/gymline/gymline/internal/store/s3"
 )
 
 // The scripts run the test binary as gymline, children and all. Tests that run
@@ -46,8 +47,15 @@ func TestScripts(t *testing.T) {
 func TestMinIOScripts(t *testing.T) {
 	t.Parallel()
 	server := miniotest.Start(t)
+	made, err := s3.Open(t.Context(), server.Config("least"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	made.Close()
+	least := server.Least(t, "least", "team-a", "policy.json")
 	scripts(t, "testdata/minio", map[string]string{
 		"MINIO_URL": server.Endpoint, "MINIO_USER": server.AccessKey, "MINIO_PASSWORD": string(server.SecretKey),
+		"LEAST_USER": least.AccessKey, "LEAST_PASSWORD": string(least.SecretKey), "LEAST_TOKEN": string(least.SessionToken),
 	})
 }
 

@@ -201,9 +201,17 @@ func lock(ctx context.Context, s Server) Finding {
 func asked(check string, err error, on bool, off, warning string) Finding {
 	switch {
 	case err != nil:
-		return Finding{Check: check, State: Unknown, Detail: "it could not be asked: " + err.Error()}
+		return Finding{Check: check, State: Unknown, Detail: unasked(err)}
 	case on:
 		return Finding{Check: check, State: Warning, Detail: warning}
 	}
 	return Finding{Check: check, State: OK, Detail: off}
+}
+
+// unasked says why something could not be asked: a right that is missing has a name.
+func unasked(err error) string {
+	if e, ok := errors.AsType[*store.Error](err); ok && e.Kind == store.Misconfigured && e.Fix != "" {
+		return "it could not be asked: " + e.Fix
+	}
+	return "it could not be asked: " + err.Error()
 }

@@ -10,8 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/minio/minio-go/v7/pkg/credentials" //nolint:depguard // keys of a server under test
 
 	"github.com/gymline/gymline/internal/store/s3"
 	"github.com/gymline/gymline/internal/store/storetest"
@@ -57,6 +60,32 @@ func StartIn(t testing.TB, dir string) *Server {
 // Config addresses a bucket of the server.
 func (s *Server) Config(bucket string) s3.Config {
 	return s3.Config{Endpoint: s.Endpoint, Bucket: bucket, Region: "us-east-1", AccessKey: s.AccessKey, SecretKey: s.SecretKey}
+}
+
+// Least addresses a bucket with temporary keys that may do what a policy says, and
+// no more: one of manifests/store, whose BUCKET and PREFIX are put in.
+func (s *Server) Least(t testing.TB, bucket, prefix, policy string) s3.Config {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(moduleRoot(t), "manifests", "store", policy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := strings.NewReplacer("BUCKET", bucket, "PREFIX", prefix).Replace(string(data))
+	sts, err := credentials.NewSTSAssumeRole(s.Endpoint, credentials.STSAssumeRoleOptions{AccessKey: s.AccessKey, SecretKey: string(s.SecretKey), Policy: said})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := sts.GetWithContext(&credentials.CredContext{Client: http.DefaultClient})
+	for err != nil && strings.Contains(err.Error(), "not initialized") { // a server that has just begun
+		time.Sleep(50 * time.Millisecond)
+		keys, err = sts.GetWithContext(&credentials.CredContext{Client: http.DefaultClient})
+	}
+	if err != nil {
+		t.Fatalf("keys with the policy %s: %v", policy, err)
+	}
+	c := s.Config(bucket)
+	c.Prefix, c.AccessKey, c.SecretKey, c.SessionToken = prefix, keys.AccessKeyID, s3.Secret(keys.SecretAccessKey), s3.Secret(keys.SessionToken)
+	return c
 }
 
 // Kill ends the server at once. Its data stays.

@@ -97,7 +97,11 @@ func (b *Bucket) lacking(op string) string {
 	case "get", "stat": // a server says the same of what is absent, unless one may list
 		return fmt.Sprintf("check the store's access key and secret key, and that they may s3:GetObject on %s and %s", objects, listing)
 	case "make":
-		return fmt.Sprintf("there is no bucket %q at %s, and the store's keys may not make it: make it, or correct its name", b.name, b.endpoint)
+		return fmt.Sprintf("there is no bucket %q at %s, and the store's keys may not make it (s3:CreateBucket): make it, or correct its name", b.name, b.endpoint)
+	case askVersioning:
+		return fmt.Sprintf("the store's keys would need s3:GetBucketVersioning on %s; a run does not", b.name)
+	case askLock:
+		return fmt.Sprintf("the store's keys would need s3:GetBucketObjectLockConfiguration on %s; a run does not", b.name)
 	}
 	return fmt.Sprintf("check the store's access key and secret key for bucket %q at %s", b.name, b.endpoint)
 }

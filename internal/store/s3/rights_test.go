@@ -2,14 +2,17 @@ package s3_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/gymline/gymline/internal/store"
@@ -72,6 +75,61 @@ func TestRightsOnAPrefix(t *testing.T) {
 	storetest.WantError(t, err, store.Misconfigured, "s3:ListBucket on shared for the prefix team-a/*")
 }
 
+// The policies that are shipped give what they say on a real server, and no more.
+func TestShippedPolicies(t *testing.T) {
+	t.Parallel()
+	srv := miniotest.Start(t)
+	for _, bucket := range []string{"policies", "other"} {
+		all := open(t, srv.Config(bucket))
+		for _, key := range []string{"team-a/k", "team-ab/k", "team-b/k"} {
+			if err := all.Put(t.Context(), key, bytes.NewReader(nil), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for policy, allowed := range map[string][]string{"policy.json": {"team-a/"}, "policy-whole-bucket.json": {"team-a/", "team-ab/", "team-b/", ""}} {
+		keys := srv.Least(t, "policies", "team-a", policy)
+		for _, of := range []string{"policies", "other"} {
+			for _, prefix := range []string{"team-a/", "team-ab/", "team-b/", ""} {
+				c := keys
+				c.Bucket, c.Prefix = of, prefix
+				b, err := s3.Connect(c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, getErr := b.Get(t.Context(), map[bool]string{true: "team-a/k", false: "k"}[prefix == ""])
+				var listErr error
+				for _, listErr = range b.List(t.Context(), "") {
+				}
+				for right, err := range map[string]error{
+					"put": b.Put(t.Context(), "new", bytes.NewReader(nil), 0), "create": b.Create(t.Context(), rand.Text(), nil), "get": getErr, "list": listErr,
+				} {
+					want := of == "policies" && (slices.Contains(allowed, prefix) || prefix == "" && right == "get")
+					if got := err == nil; got != want {
+						t.Errorf("%s: %s in %s/%s: %v", policy, right, of, prefix, err)
+					}
+				}
+				b.Close()
+			}
+		}
+		raw, err := minio.New(strings.TrimPrefix(srv.Endpoint, "http://"), &minio.Options{
+			Creds: credentials.NewStaticV4(keys.AccessKey, string(keys.SecretKey), string(keys.SessionToken)), Region: "us-east-1",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, err := range map[string]error{
+			"delete an object": raw.RemoveObject(t.Context(), "policies", "team-a/k", minio.RemoveObjectOptions{}),
+			"delete a bucket":  raw.RemoveBucket(t.Context(), "policies"),
+			"make a bucket":    raw.MakeBucket(t.Context(), "new", minio.MakeBucketOptions{}),
+		} {
+			if minio.ToErrorResponse(err).Code != minio.AccessDenied {
+				t.Errorf("%s lets one %s: %v", policy, what, err)
+			}
+		}
+	}
+}
+
 // A bucket that is absent, and that one may not make.
 func TestABucketThatMayNotBeMade(t *testing.T) {
 	t.Parallel()
@@ -91,29 +149,13 @@ func TestABucketThatMayNotBeMade(t *testing.T) {
 func TestTemporaryKeys(t *testing.T) {
 	t.Parallel()
 	srv := miniotest.Start(t)
-	sts, err := credentials.NewSTSAssumeRole(srv.Endpoint, credentials.STSAssumeRoleOptions{AccessKey: srv.AccessKey, SecretKey: string(srv.SecretKey)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := sts.GetWithContext(&credentials.CredContext{Client: http.DefaultClient})
-	for err != nil && strings.Contains(err.Error(), "not initialized") { // a server that has just begun
-		select {
-		case <-t.Context().Done():
-			t.Fatal(err)
-		case <-time.After(50 * time.Millisecond):
-		}
-		keys, err = sts.GetWithContext(&credentials.CredContext{Client: http.DefaultClient})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := srv.Config("temporary")
-	c.AccessKey, c.SecretKey, c.SessionToken = keys.AccessKeyID, s3.Secret(keys.SecretAccessKey), s3.Secret(keys.SessionToken)
+	open(t, srv.Config("temporary"))
+	c := srv.Least(t, "temporary", "", "policy-whole-bucket.json")
 	if err := open(t, c).Put(t.Context(), "k", bytes.NewReader(nil), 0); err != nil {
 		t.Error(err)
 	}
 	c.SessionToken = "another"
-	_, err = s3.Open(t.Context(), c)
+	_, err := s3.Open(t.Context(), c)
 	storetest.WantError(t, err, store.Misconfigured, "session token")
 }
 

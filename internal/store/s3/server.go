@@ -14,6 +14,12 @@ import (
 // This file is what can be asked of a server beside the objects of a bucket, for
 // who checks whether it will do.
 
+// What a bucket is asked, each with a right of its own.
+const (
+	askVersioning = "ask the versioning of"
+	askLock       = "ask the object lock of"
+)
+
 // Date is the server's clock when it answered last; zero before it did.
 func (b *Bucket) Date() time.Time {
 	if s := b.transport.date.Load(); s != 0 {
@@ -27,7 +33,7 @@ func (b *Bucket) Versioned(ctx context.Context) (bool, error) {
 	within, c := calling(ctx)
 	defer c.end(nil)
 	v, err := b.client.GetBucketVersioning(within, b.name)
-	return v.Enabled(), b.failure(ctx, "ask", "", c.failed(err))
+	return v.Enabled(), b.failure(ctx, askVersioning, "", c.failed(err))
 }
 
 // Locked is how objects are kept from being removed: the lock's mode, or "".
@@ -41,7 +47,7 @@ func (b *Bucket) Locked(ctx context.Context) (string, error) {
 	if mode != nil {
 		lock += ", " + mode.String()
 	}
-	return lock, b.failure(ctx, "ask", "", c.failed(err))
+	return lock, b.failure(ctx, askLock, "", c.failed(err))
 }
 
 // PutAltered sends an object other than its checksums say, as damage on the way
