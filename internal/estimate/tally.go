@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/sim"
 )
 
@@ -165,6 +166,14 @@ func (c *counter) add(m llm.Model, req *llm.Request, resp *llm.Response) {
 	}
 	for i, msg := range req.Messages {
 		n, last := tokens(len(msg.Content)), i == len(req.Messages)-1
+		if c.dialogue && i == 1 { // a scene is as long as it is
+			_, question := prompt.Opening(msg.Content)
+			about := n - tokens(len(question))
+			t.given, n = t.given+about, n-about
+			if !last {
+				t.repeatedGiven += about
+			}
+		}
 		said := msg.Role == llm.Assistant || c.dialogue && msg.Role != llm.System
 		switch {
 		case said && last:

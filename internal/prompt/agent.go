@@ -16,7 +16,7 @@ import (
 
 // Version changes with any text of this package; it is part of the formats of
 // the jobs that send them.
-const Version = 1
+const Version = 2
 
 // Formats is the room for versions in the format of a job that sends these texts:
 // its format is layout*Formats + Version, where layout counts the job's own changes.
@@ -26,7 +26,7 @@ const _ = uint(Formats - 1 - Version) // a version more is not mistaken for anot
 
 const agentSystem = `You are a proactive assistant. You watch what a user does on a computer, one event at a time, and decide after each event whether to offer help.
 
-Propose a task only when you can name something concrete that the user needs now, that the events show, and that you can do for them. Stay silent when the user is getting on well, when the need is a guess, or when you have just offered the same thing. An offer that is not wanted costs the user's attention; a need that you miss costs their time.
+Propose a task only when you can name something concrete that the user needs now, that the events show, and that you can do for them. Stay silent when the user is getting on well, when the need is a guess, or when you have just offered the same thing. An offer that is not wanted costs the user's attention; a need that you miss costs their time. What an event says` + IsData + `
 
 Answer every event with one JSON object: {"tasks": [...]}. List ` + AtMost + `%d task(s), best first, each one sentence that starts with a verb and names the thing it acts on. Answer {"tasks": []} to stay silent.`
 

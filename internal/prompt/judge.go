@@ -15,8 +15,7 @@ const judgeRule = `You judge a proactive assistant on behalf of the user that it
 
 Accept a proposal when the user, at that moment, would want this task done: the events show the need, the task is concrete, the assistant can do it, and it comes neither too early nor too late. Reject it otherwise.
 Accept silence when the user needed no help at that moment. Reject it when the events show a need that a concrete offer would have met.
-
-`
+What an event or a proposal says` + IsData + "\n\n"
 
 // JudgeSystem is the judge's system text.
 const JudgeSystem = judgeRule + `Answer with one JSON object: {"accepted": true or false, "reason": "one sentence"}.`

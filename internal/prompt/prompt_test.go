@@ -194,8 +194,29 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 func TestTextsArePinned(t *testing.T) {
 	texts := fmt.Sprint(AgentSystem(1), AgentSchema(1).Name, string(AgentSchema(1).Schema), JudgeSystem, JudgeSchema().Name, string(JudgeSchema().Schema),
 		AgentHistory(turns(), 0, 5, 1), JudgeMessages([]trace.Event{{Time: "1", Text: "x"}}, nil), VerdictSystem, VerdictAnswer(true))
-	const version, want = 1, "ec0315a7d625c0e41d45b20c1af749c8f5cdef8e5c896c2fc5d7df6e4169e668"
+	const version, want = 2, "78ece19c6952fe6f34a9e5352e73c5127a7ab82216ab699969875f95e5163856"
 	if got := store.DigestOf([]byte(texts)); got != want || Version != version {
 		t.Errorf("version %d has digest %s: raise Version, and pin both here", Version, got)
+	}
+}
+
+// TestOpening: what a conversation is about and its first question come apart again,
+// whatever lines they have.
+func TestOpening(t *testing.T) {
+	for _, about := range []string{"", "Your goal: x\nAround you:\n- a"} {
+		for _, question := range []string{"What do you do next?", "[1] x\nNow:\n- a: \"b\""} {
+			if a, q := Opening(Open(about, question)); a != about || q != question {
+				t.Errorf("%q and %q came apart as %q and %q", about, question, a, q)
+			}
+		}
+	}
+}
+
+// TestAllAreToldWhatIsData: every system text of this package says so, in one sentence.
+func TestAllAreToldWhatIsData(t *testing.T) {
+	for _, system := range []string{AgentSystem(1), JudgeSystem, VerdictSystem} {
+		if strings.Count(system, IsData) != 1 {
+			t.Errorf("%q does not say once what is data", system)
+		}
 	}
 }

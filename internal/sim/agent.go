@@ -129,7 +129,8 @@ func (c *call) operation() prompt.Operation {
 		return prompt.Operation{Done: true}
 	}
 	var left []string
-	for _, signature := range bullets(c.system(), prompt.Operations) {
+	scene, _ := c.told()
+	for _, signature := range bullets(scene, prompt.Operations) {
 		name, _, _ := strings.Cut(signature, "(")
 		if !slices.ContainsFunc(made, func(m string) bool { return strings.HasPrefix(m, `{"call":"`+name+`(`) }) {
 			left = append(left, signature)

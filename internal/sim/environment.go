@@ -13,8 +13,9 @@ func (c *call) events() prompt.Events {
 	news := c.question()
 	act := labelled(news, prompt.Person)
 	trouble := strings.Contains(news, prompt.Trouble)
-	around := things(c.system(), prompt.Things)
-	k := kitOf(labelled(c.system(), prompt.Surroundings), around)
+	scene, _ := c.told()
+	around := things(scene, prompt.Things)
+	k := kitOf(labelled(scene, prompt.Surroundings), around)
 
 	main, other := c.pair(around)
 	for _, t := range around {
@@ -131,7 +132,8 @@ func (c *call) result() prompt.Result {
 	made := labelled(news, prompt.AssistantCall)
 	name, _, _ := strings.Cut(made, "(")
 	topic := about(labelled(news, prompt.AssistantTask), true).topic
-	main, _ := c.pair(things(c.system(), prompt.Things))
+	scene, _ := c.told()
+	main, _ := c.pair(things(scene, prompt.Things))
 	slots := []string{"call", name, "topic", topic, "name", bare(topic), "entity", main}
 
 	r := prompt.Result{OK: !c.chance(0.1), Seconds: c.seconds("agent"), Entities: []prompt.Entity{}}

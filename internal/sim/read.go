@@ -17,6 +17,17 @@ func (c *call) system() string {
 	return ""
 }
 
+// told returns what the conversation is about, which opens its first question,
+// and the rest of that.
+func (c *call) told() (about, question string) {
+	for i := range c.msgs {
+		if c.msgs[i].Role == llm.User {
+			return prompt.Opening(c.msgs[i].Content)
+		}
+	}
+	return "", ""
+}
+
 // question returns the last user message that is no request for a repair.
 func (c *call) question() string {
 	for i := len(c.msgs) - 1; i >= 0; i-- {

@@ -24,9 +24,9 @@ func chat(t testing.TB, m llm.Model, req *llm.Request) *llm.Response {
 	return resp
 }
 
-const userText = `You play a person.
+const userText = "You play a person."
 
-Who you are: Ada, 51.
+const userScene = `Who you are: Ada, 51.
 Your goal: Write a Ruby script to tidy the brass catalogue.
 Where you are: Workshop. A bench with a laptop and a code editor.
 Around you:
@@ -36,7 +36,7 @@ Around you:
 func TestSameRequestSameAnswer(t *testing.T) {
 	m := llm.Model{Name: "a", Provider: llm.Sim, Params: llm.Params{Skill: 0.5}}
 	req := func(seed uint64, text string) *llm.Request {
-		return &llm.Request{Schema: schema("activity"), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: text}}}
+		return &llm.Request{Schema: schema("activity"), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: prompt.Open(userScene, text)}}}
 	}
 	first := chat(t, m, req(1, "What do you do?"))
 	if again := chat(t, m, req(1, "What do you do?")); *again != *first {
@@ -59,7 +59,7 @@ func TestSameRequestSameAnswer(t *testing.T) {
 		}
 	}
 	// ⌈bytes/4⌉ tokens for each message and for the answer.
-	want := int64((len(userText)+3)/4 + (len("What do you do?")+3)/4)
+	want := int64((len(userText)+3)/4 + (len(prompt.Open(userScene, "What do you do?"))+3)/4)
 	if u := first.Usage; u.Prompt != want || u.Completion != int64((len(first.Content)+3)/4) || u.Calls != 1 || u.Cached != 0 {
 		t.Errorf("usage %+v, want %d prompt tokens", u, want)
 	}
@@ -68,7 +68,7 @@ func TestSameRequestSameAnswer(t *testing.T) {
 // TestCachedIsWhatTheQuestionBeforeSent: the messages up to the last answer, and
 // nothing of a conversation's first question.
 func TestCachedIsWhatTheQuestionBeforeSent(t *testing.T) {
-	msgs := []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: "First?"}}
+	msgs := []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: prompt.Open(userScene, "First?")}}
 	var before int64
 	for range 3 {
 		u := chat(t, llm.Model{Name: "a"}, &llm.Request{Schema: schema("activity"), Messages: msgs}).Usage
@@ -99,7 +99,7 @@ func TestSummaryRemembers(t *testing.T) {
 		return ""
 	}
 	const forget = "You are about to forget this conversation, but for the newest 2 questions with their answers."
-	exchange("Nothing has happened yet. What do you do first?", `{"activity":"I open the file & look.","goalMet":false}`)
+	exchange(prompt.Open(userScene, "Nothing has happened yet. What do you do first?"), `{"activity":"I open the file & look.","goalMet":false}`)
 	exchange("[1.0] The user opens the file.\nThe assistant stayed silent.", `{"accepted":true,"reason":"x"}`)
 	exchange("What do you do next?", `{"activity":"I read.","goalMet":false}`)
 	exchange("[2.0] The user reads.\nThe assistant stayed silent.", `{"accepted":true,"reason":"x"}`)
@@ -108,7 +108,7 @@ func TestSummaryRemembers(t *testing.T) {
 		t.Errorf("noted %s, want %s", note, want)
 	}
 	kept := msgs[len(msgs)-4:]
-	msgs = slices.Concat(msgs[:1], []llm.Message{{Role: llm.User, Content: forget}, {Role: llm.Assistant, Content: note}}, kept)
+	msgs = slices.Concat(msgs[:1], []llm.Message{{Role: llm.User, Content: prompt.Open(userScene, forget)}, {Role: llm.Assistant, Content: note}}, kept)
 	exchange("What do you do next?", `{"activity":"I write.","goalMet":false}`)
 	c := call{msgs: msgs}
 	if done, first, known := c.progress(); done != 3 || first != `{"activity":"I open the file & look.","goalMet":false}` || !known {
@@ -119,6 +119,7 @@ func TestSummaryRemembers(t *testing.T) {
 		t.Errorf("then noted %s", note)
 	}
 	c.msgs = slices.Concat(msgs[:1], kept)
+	c.msgs[1].Content = prompt.Open(userScene, c.msgs[1].Content)
 	if done, _, known := c.progress(); done != 1 || known {
 		t.Errorf("%d done, known: %v", done, known)
 	}
@@ -145,7 +146,7 @@ func TestMalformedIsRareAndRepairable(t *testing.T) {
 	malformed := 0
 	const n = 8000
 	for i := range n {
-		req := &llm.Request{Schema: schema("activity"), Seed: uint64(i), Messages: []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: "Next?"}}}
+		req := &llm.Request{Schema: schema("activity"), Seed: uint64(i), Messages: []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: prompt.Open(userScene, "Next?")}}}
 		if content := chat(t, m, req).Content; !json.Valid([]byte(content)) {
 			malformed++
 			if _, err := llm.Ask(context.Background(), New(m), req, 3, func(a *prompt.Activity) error {
@@ -201,7 +202,11 @@ func TestUserWorksTowardItsGoalAndStops(t *testing.T) {
 	for seed := range uint64(60) {
 		msgs := []llm.Message{{Role: llm.System, Content: userText}}
 		for n := 0; ; n++ {
-			msgs = append(msgs, llm.Message{Role: llm.User, Content: "What do you do?"})
+			question := "What do you do?"
+			if n == 0 {
+				question = prompt.Open(userScene, question)
+			}
+			msgs = append(msgs, llm.Message{Role: llm.User, Content: question})
 			req := &llm.Request{Schema: schema("activity"), Seed: seed*100 + uint64(n), Messages: msgs}
 			a, err := llm.Ask(t.Context(), New(llm.Model{Params: llm.Params{Skill: 0.9}}), req, 3, func(*prompt.Activity) error { return nil })
 			if err != nil {
@@ -224,13 +229,13 @@ func TestUserWorksTowardItsGoalAndStops(t *testing.T) {
 }
 
 func TestEnvironmentUnfoldsTheActivity(t *testing.T) {
-	const place = "You play the surroundings.\n\nWhere this is: Workshop. A laptop with a code editor.\nThings here:\n- Visual Studio Code\n- Terminal\nWhat the assistant can call:\n- file.open(path)"
+	const place = "Where this is: Workshop. A laptop with a code editor.\nThings here:\n- Visual Studio Code\n- Terminal\nWhat the assistant can call:\n- file.open(path)"
 	for seed := range uint64(200) {
 		news := "The person: I run the tidy script in Terminal and read the output."
 		if seed%2 == 0 {
 			news += "\nSomething goes wrong this time."
 		}
-		req := &llm.Request{Schema: schema("events"), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: place}, {Role: llm.User, Content: news}}}
+		req := &llm.Request{Schema: schema("events"), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: "You play the surroundings."}, {Role: llm.User, Content: prompt.Open(place, news)}}}
 		var a prompt.Events
 		if err := json.Unmarshal([]byte(chat(t, llm.Model{}, req).Content), &a); err != nil {
 			continue
@@ -395,8 +400,8 @@ func TestCallsFitTheirSignatures(t *testing.T) {
 // when it has called them all.
 func TestOperationsDiffer(t *testing.T) {
 	for seed := range uint64(100) {
-		msgs := []llm.Message{{Role: llm.System, Content: "You carry out a task.\n\nOperations:\n- lamp.open(path)\n- lamp.read(path)"},
-			{Role: llm.User, Content: "Your task: Check the brass lamp number " + fmt.Sprint(seed)}}
+		msgs := []llm.Message{{Role: llm.System, Content: "You carry out a task."},
+			{Role: llm.User, Content: prompt.Open("Operations:\n- lamp.open(path)\n- lamp.read(path)", "Your task: Check the brass lamp number "+fmt.Sprint(seed))}}
 		called := map[string]bool{}
 		for {
 			req := &llm.Request{Schema: schema("operation"), Seed: seed, Messages: msgs}
@@ -432,7 +437,7 @@ func TestUnknownSchemaAndCancel(t *testing.T) {
 
 // FuzzChat throws any text at every part: it must answer, always the same.
 func FuzzChat(f *testing.F) {
-	for _, s := range []string{userText, "The person: I go.", "[1.0] The user searches for 'x'\nThe assistant proposed: y", "The assistant proposed:\n1. ", "Operations:\n- (\n- x(a", "“‘'\"", "- \n[", "Domain:\nTask:", "the newest 9223372036854775807 questions"} {
+	for _, s := range []string{userText, userScene + "\n\nNext?", "The person: I go.", "[1.0] The user searches for 'x'\nThe assistant proposed: y", "The assistant proposed:\n1. ", "Operations:\n- (\n- x(a", "“‘'\"", "- \n[", "Domain:\nTask:", "the newest 9223372036854775807 questions"} {
 		f.Add(s, s, uint64(1))
 	}
 	f.Fuzz(func(t *testing.T, system, question string, seed uint64) {
@@ -454,8 +459,8 @@ func BenchmarkChat(b *testing.B) {
 	for name, req := range map[string]*llm.Request{
 		"proposal":  {Schema: prompt.AgentSchema(1), Messages: prompt.AgentHistory(turns, 0, 11, 1)},
 		"judgement": {Schema: prompt.JudgeSchema(), Messages: prompt.JudgeMessages(realistic(12), &turns[0].Event.Text)},
-		"activity":  {Schema: schema("activity"), Messages: []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: "Next?"}}},
-		"events":    {Schema: schema("events"), Messages: []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: "The person: I open Terminal."}}},
+		"activity":  {Schema: schema("activity"), Messages: []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: prompt.Open(userScene, "Next?")}}},
+		"events":    {Schema: schema("events"), Messages: []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: prompt.Open(userScene, "The person: I open Terminal.")}}},
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

@@ -23,7 +23,7 @@ const (
 // environment the newest state of each thing.
 func (c *call) summary() prompt.Summary {
 	gone := c.goingAway()
-	if labelled(c.system(), prompt.Goal) == "" {
+	if scene, _ := c.told(); labelled(scene, prompt.Goal) == "" {
 		return gone.changes()
 	}
 	done, first, _ := gone.progress()
@@ -65,7 +65,7 @@ func (c *call) progress() (done int, first string, known bool) {
 		}
 		return len(made), "", false
 	}
-	if len(c.msgs) > 1 && (strings.HasPrefix(c.msgs[1].Content, "[") || strings.HasSuffix(c.msgs[1].Content, prompt.NextStep)) {
+	if _, asked := c.told(); strings.HasPrefix(asked, "[") || strings.HasSuffix(asked, prompt.NextStep) {
 		return len(made), "", false
 	}
 	if len(made) == 0 {

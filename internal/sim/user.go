@@ -6,17 +6,17 @@ import (
 	"github.com/gymline/gymline/internal/prompt"
 )
 
-// activity takes the next small step toward the goal that the system text
+// activity takes the next small step toward the goal that the scene
 // names. How many steps a session takes is drawn from its beginning.
 func (c *call) activity() prompt.Activity {
-	system := c.system()
-	goal := labelled(system, prompt.Goal)
-	around := things(system, prompt.Around)
-	k := kitOf(labelled(system, prompt.Place), around)
+	scene, _ := c.told()
+	goal := labelled(scene, prompt.Goal)
+	around := things(scene, prompt.Around)
+	k := kitOf(labelled(scene, prompt.Place), around)
 	done, first, known := c.progress()
 	form := c.one(k.start)
 	if done > 0 || !known {
-		steps := 3 + pick(4, system, first)
+		steps := 3 + pick(4, scene, first)
 		if known && done >= steps || !known && c.chance(forgetful) {
 			return prompt.Activity{GoalMet: true}
 		}

@@ -19,6 +19,7 @@ import (
 // history is bounded, it is cut at times.
 type conversation struct {
 	role    string // names the role in causes
+	scene   string // what the first question opens with; "" is nothing
 	chat    llm.Chatter
 	draw    draws
 	history *plan.History // nil keeps all
@@ -34,9 +35,9 @@ type draws struct {
 	repairs   int
 }
 
-func (d draws) converse(role string, chat llm.Chatter, system string) *conversation {
+func (d draws) converse(role string, chat llm.Chatter, system, scene string) *conversation {
 	return &conversation{
-		role: role, chat: chat, draw: d, head: 1,
+		role: role, scene: scene, chat: chat, draw: d, head: 1,
 		msgs: []llm.Message{{Role: llm.System, Content: system}},
 	}
 }
@@ -56,6 +57,9 @@ func ask[T any](ctx context.Context, c *conversation, question string, schema *l
 // exchange is ask, whatever the length of the conversation. Requests share the
 // messages that they have in common: what was sent is never written again.
 func exchange[T any](ctx context.Context, c *conversation, question string, schema *llm.Schema, check func(*T) error) (*T, error) {
+	if len(c.msgs) == 1 {
+		question = prompt.Open(c.scene, question)
+	}
 	c.msgs = append(c.msgs, llm.Message{Role: llm.User, Content: question})
 	req := &llm.Request{Messages: slices.Clip(c.msgs), Schema: schema, Replicate: c.draw.replicate}
 	req.Seed = c.draw.rng.Uint64() >> 11 // below 2^53, which JSON holds exactly

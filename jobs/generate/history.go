@@ -20,10 +20,11 @@ func (c *conversation) full() bool {
 }
 
 // cut drops the older exchanges. The system text stays, then comes opening in
-// place of what goes.
+// place of what goes; the scene opens what is first now.
 func (c *conversation) cut(opening ...llm.Message) {
 	kept := c.msgs[len(c.msgs)-2*c.history.Exchanges:]
 	c.msgs = slices.Concat(c.msgs[:1], opening, kept)
+	c.msgs[1].Content = prompt.Open(c.scene, c.msgs[1].Content)
 	c.head = 1 + len(opening)
 }
 

@@ -189,7 +189,11 @@ func TestBoundedConversations(t *testing.T) {
 						t.Fatalf("%+v, %s: message %d of request %d is the %s's", h, role, k, i, msg.Role)
 					}
 				}
-				noted := strings.HasPrefix(req.Messages[1].Content, "You are about to forget")
+				scene, opening := prompt.Opening(req.Messages[1].Content)
+				if told := map[string]string{"user": userScene(&workshop), "environment": environmentScene(&workshop)}; scene != told[role] {
+					t.Fatalf("%+v, %s: request %d opens with %q, want %q", h, role, i, scene, told[role])
+				}
+				noted := strings.HasPrefix(opening, "You are about to forget")
 				head := 1
 				if noted && len(req.Messages) > 2 {
 					head = 3
@@ -212,7 +216,7 @@ func TestBoundedConversations(t *testing.T) {
 				if exchanges != h.Exchanges || req.Messages[0] != before[0] || noted != (h.Keep == plan.HistorySummary && role != "agent") {
 					t.Errorf("%+v, %s: after a cut %d exchanges are left, a note: %v", h, role, exchanges, noted)
 				}
-				if noted && (req.Messages[1] != before[len(before)-1] || !strings.HasPrefix(req.Messages[2].Content, `{"summary":"`)) {
+				if noted && (opening != before[len(before)-1].Content || !strings.HasPrefix(req.Messages[2].Content, `{"summary":"`)) {
 					t.Errorf("%+v, %s: the note opens with %+v", h, role, req.Messages[1:3])
 				}
 				// What is kept is what was there, but for the verdict on what went.

@@ -90,7 +90,7 @@ func (s *scenes) scene(ctx context.Context, i int) (*trace.Scene, error) {
 	}
 	domain, task, events := s.seed(i - len(s.finished))
 	d := draws{rng: s.task.Rand("scene", strconv.Itoa(i)), replicate: i, repairs: s.repairs}
-	talk := d.converse(scenesRole, s.chat, scenesSystem)
+	talk := d.converse(scenesRole, s.chat, scenesSystem, "")
 	w, err := ask(ctx, talk, scenesQuestion(domain, task, events), sceneSchema, checkScene)
 	if err != nil {
 		return nil, err

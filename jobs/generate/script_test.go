@@ -11,6 +11,7 @@ import (
 
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/seed"
 	"github.com/gymline/gymline/internal/trace"
 )
@@ -118,7 +119,10 @@ func playScene(t *testing.T, s *script, l plan.Generate) (*session, string, erro
 }
 
 // lastMessage is what a request asks.
-func lastMessage(r *llm.Request) string { return r.Messages[len(r.Messages)-1].Content }
+func lastMessage(r *llm.Request) string {
+	_, question := prompt.Opening(r.Messages[len(r.Messages)-1].Content)
+	return question
+}
 
 // everything is all text of a request.
 func everything(r *llm.Request) string {

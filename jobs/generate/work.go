@@ -52,7 +52,7 @@ func (s *session) begin(task string) *work {
 		seen = seen[max(0, len(seen)-h.Exchanges):]
 	}
 	w := &work{
-		talk: s.draws.converse("agent", s.cast.agent, executorText(s.scene, s.limits.ExecuteSteps)),
+		talk: s.draws.converse("agent", s.cast.agent, executorText(s.limits.ExecuteSteps), executorScene(s.scene)),
 		task: task, turn: len(s.turns) - 1, question: taskQuestion(seen, s.state, task),
 	}
 	for _, op := range s.scene.Environment.Operations {
