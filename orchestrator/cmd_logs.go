@@ -9,8 +9,10 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/cluster"
@@ -32,7 +34,7 @@ func newLogs(edge *cli.Edge) *cobra.Command {
 		Use:   "logs RUN [STEP[/SHARD]] --profile FILE",
 		Short: "Print what the pods of a submitted run said",
 		Long: `Print what the pods of a submitted run said, attempt by attempt: events as JSON
-lines, and logs. With -f, go on until the pods that run now have ended.`,
+lines, and logs; and what a trainer in a container of its own says. With -f, go on until the pods that run now have ended.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.shard = -1
@@ -80,20 +82,39 @@ func runLogs(ctx context.Context, edge *cli.Edge, o logsOptions, id store.RunID)
 	})
 }
 
-// printLog prints a pod's log, each line behind the step, shard and attempt.
+// printLog prints a pod's log, each line behind the step, shard and attempt, and
+// first what its trainer says; as they speak, both at once.
 func (c *onArgo) printLog(ctx context.Context, edge *cli.Edge, pod argo.Pod, follow bool) error {
 	head := fmt.Sprintf("%s/%d#%d", pod.Step, pod.Shard, pod.Attempt)
-	r, err := c.Log(ctx, pod.Name, follow, 0)
-	if err != nil {
-		// A pod that is gone took its log along; the others still have theirs.
-		_, err = fmt.Fprintf(edge.Stdout, "%s | no log: %v\n", head, err)
-		return err
+	var one sync.Mutex
+	show := func(head string, open func() (io.ReadCloser, error)) error {
+		say := func(line []byte) error {
+			one.Lock()
+			defer one.Unlock()
+			_, err := fmt.Fprintf(edge.Stdout, "%s | %s\n", head, line)
+			return err
+		}
+		r, err := open()
+		if err != nil {
+			// A pod that is gone took its log along; the others still have theirs.
+			return say(fmt.Appendf(nil, "no log: %v", err))
+		}
+		defer r.Close()
+		return lines(r, say)
 	}
-	defer r.Close()
-	return lines(r, func(line []byte) error {
-		_, err := fmt.Fprintf(edge.Stdout, "%s | %s\n", head, line)
-		return err
+	var speak errgroup.Group
+	if !follow {
+		speak.SetLimit(1)
+	}
+	if pod.Trainer {
+		speak.Go(func() error {
+			return show(head+" trainer", func() (io.ReadCloser, error) { return c.TrainerLog(ctx, pod.Name, follow) })
+		})
+	}
+	speak.Go(func() error {
+		return show(head, func() (io.ReadCloser, error) { return c.Log(ctx, pod.Name, follow, 0) })
 	})
+	return speak.Wait()
 }
 
 // lines calls fn with each line of r.

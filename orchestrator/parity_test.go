@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/gymline/gymline/internal/cli"
+	handoff "github.com/gymline/gymline/internal/engine"
 	"github.com/gymline/gymline/internal/engine/argo"
 	"github.com/gymline/gymline/internal/engine/local"
 	"github.com/gymline/gymline/internal/experiment"
@@ -73,25 +74,34 @@ func (nobody) Emit(progress.Event) {}
 // A pod is started as the local engine's child is: the same command line, and the
 // same environment but for what belongs to the machine. What a pod has from a Secret,
 // and that alone, a child has over a pipe: here other programs of the user can read
-// an environment, and a pod's container stands alone.
+// an environment, and a pod's container stands alone. One exception is meant: the job
+// of a trainer that has a container of its own is told of the folder of both, and
+// that container has nothing of the job's.
 func TestParity(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"quickstart", "handoff", "openai"} {
+	for name, set := range map[string][]string{
+		"quickstart": nil, "handoff": nil, "openai": nil,
+		"container": {"train={agent: {container: {image: 'example.com/trainer:v1', command: [/train]}}}"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			parity(t, name)
+			parity(t, name, set...)
 		})
 	}
 }
 
-func parity(t *testing.T, name string) {
+func parity(t *testing.T, name string, set ...string) {
 	values := map[string]string{
 		"MINIO_ACCESS_KEY": "parity-access", "MINIO_SECRET_KEY": "parity-secret", "OPENAI_API_KEY": canary, "HOME": t.TempDir(), "PATH": os.Getenv("PATH"),
 		"UNRELATED": "stays here",
 	}
 	edge := &cli.Edge{Getenv: func(name string) string { return values[name] }, Executable: os.Executable}
 	configs := filepath.Join(repo(t), "configs")
-	o := configFlags{config: filepath.Join(configs, name+".yaml"), profile: filepath.Join(configs, "profiles", "argo.yaml")}
+	config := name
+	if set != nil {
+		config = "handoff"
+	}
+	o := configFlags{config: filepath.Join(configs, config+".yaml"), set: set, profile: filepath.Join(configs, "profiles", "argo.yaml")}
 	p, err := o.prepare(experiment.EngineArgo)
 	if err != nil {
 		t.Fatal(err)
@@ -157,6 +167,11 @@ func parity(t *testing.T, name string) {
 		if len(pod.secret) > 0 {
 			t.Errorf("%s: a child has these in its environment: %v", args, pod.secret)
 		}
+		apart := pod.Args[1] == plan.JobTrain && name == "container"
+		if _, told := pod.Env[handoff.HandOff]; told != apart {
+			t.Errorf("%s: told of a trainer's container: %v, and it has one: %v", args, told, apart)
+		}
+		delete(pod.Env, handoff.HandOff)
 		if !slices.Equal(child.Args, pod.Args) || !maps.Equal(child.Env, pod.Env) {
 			t.Errorf("%s:\na child has %v\na pod has   %v", args, child.Env, pod.Env)
 		}

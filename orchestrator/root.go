@@ -41,7 +41,7 @@ kept by its digest, so running again does only what is missing.
 	group("cluster", "Run it on Kubernetes:",
 		newCompile(edge), newSubmit(edge), newStatus(edge), newLogs(edge), newStop(edge), newResume(edge), newRetry(edge))
 	root.AddCommand(newVersion(edge))
-	for _, cmd := range []*cobra.Command{newJob(edge), newOpen(edge), newSeal(edge), newLook(edge), newInstall(edge)} {
+	for _, cmd := range []*cobra.Command{newJob(edge), newOpen(edge), newSeal(edge), newLook(edge), newInstall(edge), newAttend(edge)} {
 		cmd.Hidden = true // engines and pods call them
 		root.AddCommand(cmd)
 	}

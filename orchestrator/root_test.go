@@ -39,7 +39,7 @@ func TestHelp(t *testing.T) {
 			t.Errorf("docs/cli.md lacks %s", cmd.Name())
 		}
 	}
-	if want := []string{"install", "job", "look", "open", "seal"}; !slices.Equal(hidden, want) {
+	if want := []string{"attend", "install", "job", "look", "open", "seal"}; !slices.Equal(hidden, want) {
 		t.Errorf("hidden: %v, want %v", hidden, want)
 	}
 	if want := []string{"completion", "help", "version"}; !slices.Equal(alone, want) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/engine"
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/llm/budget"
 	"github.com/gymline/gymline/internal/llm/provider"
@@ -10,6 +11,7 @@ import (
 	"github.com/gymline/gymline/internal/sim"
 	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/trainer"
+	"github.com/gymline/gymline/internal/trainer/apart"
 )
 
 // registry opens and ends the runs of a store.
@@ -38,15 +40,23 @@ func worker(edge *cli.Edge, st *store.Store) run.Worker {
 	}
 }
 
-// newTrainer runs trainers with the job's environment, but for what opens its store
-// and models.
-func newTrainer(edge *cli.Edge, how run.Execution) *trainer.Runner {
+// newTrainer runs trainers: in the container beside this one where there is one, else
+// with the job's environment, but for what opens its store and models.
+func newTrainer(edge *cli.Edge, how run.Execution) job.Runner {
+	if folder := edge.Getenv(engine.HandOff); folder != "" {
+		return &apart.Runner{Folder: folder}
+	}
+	r := newChildTrainer(edge)
+	for _, access := range how.Models {
+		r.Secret = append(r.Secret, access.Secrets()...)
+	}
+	return r
+}
+
+func newChildTrainer(edge *cli.Edge) *trainer.Runner {
 	r := &trainer.Runner{Log: edge.Stderr}
 	if edge.Environ != nil {
 		r.Environ = edge.Environ()
-	}
-	for _, access := range how.Models {
-		r.Secret = append(r.Secret, access.Secrets()...)
 	}
 	return r
 }

@@ -14,6 +14,10 @@ func Args(run string, step *plan.Step, shard string, stride int) []string {
 	return []string{"job", step.Job, "--run", run, "--step", string(step.Name), "--shard", shard, "--stride", strconv.Itoa(stride)}
 }
 
+// HandOff is the variable that names, to a job whose trainer has a container of its
+// own, the folder that both have.
+const HandOff = "GYMLINE_HANDOFF"
+
 // A Variable is one of a job's environment. Secret, where it is set, names the
 // variable of the user's own environment that holds the value.
 type Variable struct{ Name, Value, Secret string }

@@ -74,7 +74,7 @@ type Argo struct {
 	Pods                   int                   `json:"pods" default:"200" min:"1" max:"1000" doc:"Pods of one step, at most; a step with more shards gives each pod several, one after another. How many run at once is parallelism.shards."`
 	Deadline               Duration              `json:"deadline" default:"24h" min:"1m" max:"8760h" doc:"Longest life of a pod. A pod that waits for a checkpoint lives as long as its training's deadline instead."`
 	HandOff                string                `json:"handOff" default:"poll" enum:"poll,suspend" doc:"How an external checkpoint is awaited: by a small pod that looks into the store every ten seconds, or by a suspended workflow without a pod, which gymline checkpoint put or gymline resume sets going again."`
-	Resources              map[string]Resources  `json:"resources,omitempty" keys:"label" doc:"Resources of a step's pods, by the step's name; the entry default is for all others."`
+	Resources              map[string]Resources  `json:"resources,omitempty" keys:"label" doc:"Resources of a step's pods, by the step's name; the entry default is for all others. Those of a container training are its trainer's, whose job has those of default."`
 	Scratch                map[string]string     `json:"scratch,omitempty" keys:"label" rule:"quantity" doc:"Room on the node's disk for the temporary files of a step's pods, such as 16Gi, by the step's name; the entry default is for all others. A pod that takes more is evicted and the run fails. 16Gi unless given, and 256Gi for a container that trains."`
 }
 

@@ -28,8 +28,11 @@ type Runner interface {
 type Program struct {
 	Args []string // program and arguments
 	Env  []string // NAME=value, beside what the edge lets through
-	Fill func(ctx context.Context, create func(name string) (io.WriteCloser, error)) error
-	Take func(ctx context.Context, made fs.FS) error
+	// Apart says that the program is another image's: it runs in a container of its
+	// own, and never in that of the job.
+	Apart bool
+	Fill  func(ctx context.Context, create func(name string) (io.WriteCloser, error)) error
+	Take  func(ctx context.Context, made fs.FS) error
 }
 
 // An Exit is a program that ended badly.

@@ -8,10 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -22,18 +19,9 @@ import (
 	"github.com/gymline/gymline/internal/text"
 )
 
-// grace is how long a trainer may take to leave after SIGTERM: less than an
+// Grace is how long a trainer may take to leave after SIGTERM: less than an
 // engine gives to the job.
-const grace = 6 * time.Second
-
-// The folders of a trainer, in its environment.
-const (
-	envExport     = "GYMLINE_EXPORT"
-	envCheckpoint = "GYMLINE_CHECKPOINT"
-
-	exportFolder = "export"
-	madeFolder   = "checkpoint"
-)
+const Grace = 6 * time.Second
 
 // A Runner runs trainers. It implements job.Runner.
 type Runner struct {
@@ -45,8 +33,9 @@ type Runner struct {
 
 // Run implements job.Runner.
 func (r *Runner) Run(ctx context.Context, p job.Program) (err error) {
-	if len(p.Args) == 0 {
-		return fault.New(fault.Config, errors.New("the trainer has no command"), "name a program under train")
+	if p.Apart {
+		return fault.New(fault.Config, errors.New("this trainer wants a container of its own, and there is none beside the job"),
+			"submit it again with this gymline, which gives it one; on one machine use command")
 	}
 	dir, err := os.MkdirTemp("", "gymline-train-*")
 	if err != nil {
@@ -57,80 +46,28 @@ func (r *Runner) Run(ctx context.Context, p job.Program) (err error) {
 			err = fmt.Errorf("remove the trainer's folder: %w", removeErr)
 		}
 	}()
-	home, err := os.OpenRoot(dir) // whatever the trainer puts in its place
+	home, err := Settle(dir)
 	if err != nil {
-		return noRoom(err)
+		return err
 	}
 	defer home.Close()
-	for _, name := range []string{exportFolder, madeFolder} {
-		if err := home.Mkdir(name, 0o700); err != nil {
-			return noRoom(err)
-		}
-	}
-	exports, err := home.OpenRoot(exportFolder) // a name cannot lead out of it
-	if err != nil {
-		return noRoom(err)
-	}
-	defer exports.Close()
-	if err := p.Fill(ctx, func(name string) (io.WriteCloser, error) { return Create(exports, name) }); err != nil {
+	if err := home.Fill(ctx, p); err != nil {
 		return err
 	}
-	env := append(r.env(dir), p.Env...)
-	if err := r.child(ctx, p.Args, append(env, envExport+"="+filepath.Join(dir, exportFolder), envCheckpoint+"="+filepath.Join(dir, madeFolder))); err != nil {
+	if err := r.Start(ctx, dir, p.Args, p.Env); err != nil {
 		return err
 	}
-	made, err := leftIn(home)
-	if err != nil {
-		return fault.New(fault.Permanent, err, "leave the checkpoint in $"+envCheckpoint+", by its files and not by links")
-	}
-	defer made.Close()
-	return p.Take(ctx, made.FS())
+	return home.Take(ctx, p)
 }
 
-// leftIn opens the folder that the trainer left its checkpoint in. It may be made
-// anew, but be no link: what that leads to is not the trainer's to hand over.
-func leftIn(home *os.Root) (*os.Root, error) {
-	named, err := home.Lstat(madeFolder)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("the folder of the checkpoint is gone: %w", err)
-	case named.Mode()&fs.ModeSymlink != 0:
-		to, _ := home.Readlink(madeFolder) // told where it can be
-		return nil, fmt.Errorf("the folder of the checkpoint is not taken: the trainer put a link to %q in its place", to)
-	case !named.IsDir():
-		return nil, errors.New("the folder of the checkpoint is not taken: the trainer put a file in its place")
-	}
-	made, err := home.OpenRoot(madeFolder)
-	if err != nil {
-		return nil, fmt.Errorf("the folder of the checkpoint cannot be opened: %w", err)
-	}
-	if opened, err := made.Stat("."); err != nil || !os.SameFile(named, opened) {
-		return nil, errors.Join(errors.New("the folder of the checkpoint is not taken: it was replaced while it was opened"), err, made.Close())
-	}
-	return made, nil
-}
-
-func noRoom(err error) error {
-	return fault.New(fault.Temporary, fmt.Errorf("a folder for the trainer: %w", err),
-		"free space in the temporary directory, or point TMPDIR at a larger disk")
-}
-
-// Create makes a file of a folder, and the folders that lead to it, for their
-// owner alone.
-func Create(root *os.Root, name string) (*os.File, error) {
-	if err := root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o700); err != nil {
-		return nil, err
-	}
-	return root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-}
-
-// env is the environment of the job, without what opens the store and the models.
+// env is the environment of the job, without what opens the store and the models,
+// and what Argo tells its own programs.
 func (r *Runner) env(home string) []string {
 	var vars []string
 	hasHome := false
 	for _, v := range r.Environ {
 		name, value, _ := strings.Cut(v, "=")
-		if strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "GYMLINE_STORE_") || slices.Contains(r.Secret, name) {
+		if strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "GYMLINE_STORE_") || strings.HasPrefix(name, "ARGO_") || slices.Contains(r.Secret, name) {
 			continue
 		}
 		if name == "HOME" {
@@ -147,11 +84,16 @@ func (r *Runner) env(home string) []string {
 	return vars
 }
 
-// child runs a program until its whole process group is gone.
-func (r *Runner) child(ctx context.Context, args, env []string) error {
+// Start runs a program in the folder of a Home until its whole process group is
+// gone. One that ended badly is a *job.Exit.
+func (r *Runner) Start(ctx context.Context, dir string, args, env []string) error {
+	if len(args) == 0 {
+		return fault.New(fault.Config, errors.New("the trainer has no command"), "name a program under train")
+	}
 	say := func(line []byte) { _, _ = io.WriteString(r.Log, text.Safe(string(text.WithoutColours(line)))) } // a log that is gone is no reason to stop training
 	end, err := child.Run(ctx, child.Command{
-		Path: args[0], Args: args, Env: env, Stdout: say, Stderr: say, Grace: cmp.Or(r.Grace, grace), Group: true,
+		Path: args[0], Args: args, Env: slices.Concat(r.env(dir), env, folders(dir)),
+		Stdout: say, Stderr: say, Grace: cmp.Or(r.Grace, Grace), Group: true,
 	})
 	switch {
 	case ctx.Err() != nil:

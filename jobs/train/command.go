@@ -12,6 +12,7 @@ import (
 	"github.com/gymline/gymline/internal/checkpoint"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -33,7 +34,7 @@ func (h *handOff) train(ctx context.Context) (store.Checkpoint, error) {
 	within, cancel := context.WithTimeoutCause(ctx, left, errOverdue)
 	defer cancel()
 	program := job.Program{
-		Args: h.params.Command,
+		Args: h.params.Command, Apart: h.params.Kind == plan.TrainContainer,
 		Env: []string{
 			"GYMLINE_RUN=" + string(h.task.Run()), "GYMLINE_BASE=" + h.params.Base,
 			"GYMLINE_SEED=" + strconv.FormatUint(h.task.Seed, 10),

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/gymline/gymline/test/cluster"
 )
 
 // checkpoint makes a small whole checkpoint with the trainer that stands for a user's.
@@ -111,49 +109,15 @@ func TestResume(t *testing.T) {
 	w.until(t, profile, run, "stopped", 3*time.Minute, func(s status) bool { return s.Workflow.Phase == "Failed" })
 }
 
-// loadTrainer makes the image of the trainer known to the node.
-func (w *world) loadTrainer(t *testing.T) {
-	t.Helper()
-	trainer, err := w.BuildStatic(t.Context(), "github.com/gymline/gymline/test/e2e/testdata/trainer", "-tags=e2e")
-	if err == nil {
-		err = w.LoadImage(t.Context(), cluster.Image{Name: "local.test/trainer:1", Programs: map[string]string{"bin/trainer": trainer}, Entrypoint: []string{"/bin/trainer"}})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// A trainer's image finds the export, no credentials and no token, and its
-// checkpoint is taken in. A second run trains nothing.
-func TestContainerHandOff(t *testing.T) {
-	t.Parallel()
-	w := shared
-	w.loadTrainer(t)
-	profile := w.profile(t, "container", "")
-	args := []string{w.config("handoff.yaml"), "--set", "train.agent={container: {image: 'local.test/trainer:1', command: [/bin/trainer]}}", "--profile", profile}
-	run := w.submit(t, args...)
-	w.succeeds(t, profile, run, 8*time.Minute)
-	if out := w.must(t, "logs", run, "train-agent", "--profile", profile); !strings.Contains(out, "trained on") {
-		t.Errorf("logs: %s", out)
-	}
-	again := w.submit(t, args...)
-	for _, s := range w.succeeds(t, profile, again, 8*time.Minute).Steps {
-		if s.Reused != s.Shards {
-			t.Errorf("%s was done again", s.Step)
-		}
-	}
-}
-
 // A trainer that fills its node's disk is evicted and not tried again, and the
 // word is which setting to raise.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	w := shared
-	w.loadTrainer(t)
 	profile := w.profile(t, "full", "    scratch: {train-agent: 16Mi}\n")
 	stdout, stderr, code := w.run(t, "submit", w.config("handoff.yaml"), "--profile", profile, "--wait", "-o", "json",
-		"--set", "train.agent={container: {image: 'local.test/trainer:1', command: [/bin/trainer, fill]}}")
-	const word = `the pod took more of its node's disk than it may, and was evicted: Usage of EmptyDir volume \"tmp\" exceeds the limit \"16Mi\"`
+		"--set", w.trains(t, "fill"))
+	const word = `the pod took more of its node's disk than it may, and was evicted: Usage of EmptyDir volume \"handoff\" exceeds the limit \"16Mi\"`
 	if code != 78 || !strings.Contains(stdout, word) || !strings.Contains(stdout, "raise spec.argo.scratch of the profile for train-agent") {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}

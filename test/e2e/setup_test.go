@@ -237,15 +237,17 @@ type status struct {
 		Step                                           string
 		Shards, Done, Reused, Running, Failed, Retries int
 	}
-	Failures []struct {
-		Step, Cause, Hint string
-		Shard, ExitCode   int
-	}
+	Failures []failure
 	Workflow *struct {
 		Workflow, Phase string
 		Suspended       []string
 		Pods            []pod
 	}
+}
+
+type failure struct {
+	Step, Cause, Hint string
+	Shard, ExitCode   int
 }
 
 type pod struct {

@@ -116,6 +116,7 @@ func checkTemplate(t *wfv1.Template) error {
 // retryEnv is what Argo gives to a retry's expression.
 var retryEnv = map[string]any{
 	"asInt":     func(any) int { return 0 },
+	"asFloat":   func(any) float64 { return 0 },
 	"retries":   0,
 	"lastRetry": map[string]string{"exitCode": "", "status": "", "duration": "", "message": ""},
 }

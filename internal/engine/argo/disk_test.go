@@ -35,6 +35,11 @@ func TestDiskIsBounded(t *testing.T) {
 		}
 		most, kept := of.Container.Resources.Limits.StorageEphemeral(), of.Container.Resources.Requests.StorageEphemeral()
 		all := most.DeepCopy()
+		for _, c := range of.InitContainers {
+			if c.Name == trainerContainer { // which goes on beside the job
+				all.Add(*c.Resources.Limits.StorageEphemeral())
+			}
+		}
 		if all.Add(resource.MustParse("1Gi")); all.Cmp(volumes) < 0 || most.Cmp(*kept) < 0 || kept.IsZero() { // with what the ConfigMap gives Argo's container
 			t.Errorf("%s: volumes of %s in a pod of %s, for which %s are kept", of.Name, volumes.String(), all.String(), kept)
 		}

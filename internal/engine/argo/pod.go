@@ -19,11 +19,8 @@ import (
 	"github.com/gymline/gymline/internal/plan"
 )
 
-// binary is gymline's place in its image, and carried its place in a trainer's.
-const (
-	binary  = "/gymline"
-	carried = "/opt/gymline/gymline"
-)
+// binary is gymline's place in its image.
+const binary = "/gymline"
 
 // user is the one that pods run as: "nonroot" of distroless images.
 const user = 65532
@@ -67,7 +64,7 @@ func (b *builder) step(s *plan.Step) ([]wfv1.Template, error) {
 	case plan.TrainCommand:
 		return nil, fault.New(fault.Config, fmt.Errorf("step %s: a command trains on the engine local alone", s.Name), "use container, trainJob or external")
 	case plan.TrainContainer:
-		b.carry(&t, training)
+		b.apart(&t, training.Image)
 	case plan.TrainTrainJob:
 		create, err := b.trainJob(s, training)
 		if err != nil {
@@ -105,21 +102,6 @@ func (b *builder) pod(name string, args []string, step *plan.Step) wfv1.Template
 			Backoff: &wfv1.Backoff{Duration: b.config.Backoff.String(), Factor: ptr.To(intstr.FromInt32(2)), Cap: b.config.MaxBackoff.String()},
 		},
 	}
-}
-
-// carry makes a pod run gymline inside a trainer's image, so that the job finds
-// finished work and takes the checkpoint in as it does on the local engine.
-func (b *builder) carry(t *wfv1.Template, training plan.Train) {
-	mount := corev1.VolumeMount{Name: "gymline", MountPath: "/opt/gymline"}
-	t.InitContainers = []wfv1.UserContainer{{Container: corev1.Container{
-		Name: "gymline", Image: b.config.Image, ImagePullPolicy: corev1.PullPolicy(b.config.PullPolicy),
-		Command: []string{binary}, Args: []string{"install", carried},
-		SecurityContext: containerSecurity(), Resources: t.Container.Resources, VolumeMounts: []corev1.VolumeMount{mount},
-	}}}
-	mount.ReadOnly = true
-	t.Container.Image, t.Container.Command = training.Image, []string{carried}
-	t.Container.VolumeMounts = append(t.Container.VolumeMounts, mount)
-	t.Volumes = append(t.Volumes, emptyDir("gymline", installed))
 }
 
 func (b *builder) env(step *plan.Step) []corev1.EnvVar {

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"strings"
 
 	wfv1 "github.com/argoproj/argo-workflows/v3/pkg/apis/workflow/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
 	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -64,12 +66,38 @@ func (c *Client) listPods(ctx context.Context, labels, form string, into any) er
 	return json.Unmarshal(data, into)
 }
 
-// Log streams a pod's log. With tail above 0 it is that many last lines.
+// wait reads why the trainer's container of a pod has not started, of which Argo
+// tells nothing: it tells of its own containers. "" is not known.
+func (c *Client) wait(ctx context.Context, pod string) string {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	var p corev1.Pod
+	if err := c.core.Get().Namespace(c.namespace).Resource("pods").Name(pod).Do(ctx).Into(&p); err != nil {
+		return "" // it is told when it is looked for again
+	}
+	for _, status := range p.Status.InitContainerStatuses {
+		if w := status.State.Waiting; status.Name == trainerContainer && w != nil && w.Reason != "PodInitializing" {
+			return strings.TrimSuffix("the trainer's container: "+w.Reason+": "+w.Message, ": ")
+		}
+	}
+	return ""
+}
+
+// Log streams the log of a pod's job. With tail above 0 it is that many last lines.
 func (c *Client) Log(ctx context.Context, pod string, follow bool, tail int64) (io.ReadCloser, error) {
+	return c.log(ctx, pod, "main", follow, tail)
+}
+
+// TrainerLog streams what the trainer in a pod says.
+func (c *Client) TrainerLog(ctx context.Context, pod string, follow bool) (io.ReadCloser, error) {
+	return c.log(ctx, pod, trainerContainer, follow, 0)
+}
+
+func (c *Client) log(ctx context.Context, pod, container string, follow bool, tail int64) (io.ReadCloser, error) {
 	if pod == "" {
 		return nil, fault.New(fault.Config, errors.New("the cluster has no such pod any more, or your account may not list pods"), "manifests/base has a role for those who submit")
 	}
-	r := c.core.Get().Namespace(c.namespace).Resource("pods").Name(pod).SubResource("log").Param("container", "main")
+	r := c.core.Get().Namespace(c.namespace).Resource("pods").Name(pod).SubResource("log").Param("container", container)
 	if follow {
 		r.Param("follow", "true")
 	}

@@ -237,7 +237,7 @@ func TestOldController(t *testing.T) {
 // The words are Argo's own.
 func TestWords(t *testing.T) {
 	for got, want := range map[string]string{
-		labelWorkflow: common.LabelKeyWorkflow, annotationNode: common.AnnotationKeyNodeID, scheduledAnnotation: common.AnnotationKeyCronWfScheduledTime,
+		argoFolder: common.VarRunArgoPath, labelWorkflow: common.LabelKeyWorkflow, annotationNode: common.AnnotationKeyNodeID, scheduledAnnotation: common.AnnotationKeyCronWfScheduledTime,
 	} {
 		if got != want {
 			t.Errorf("%s is called %s", got, want)

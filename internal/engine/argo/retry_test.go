@@ -40,3 +40,21 @@ func TestWhatIsRetried(t *testing.T) {
 		}
 	}
 }
+
+// A trainer that never started has used up its deadline, and is not waited for again.
+func TestATrainerThatNeverStartedIsNotRetried(t *testing.T) {
+	p := shipped(t, "handoff", `train={agent: {deadline: 1h, container: {image: "t:1", command: [t]}}}`)
+	program, err := expr.Compile(compile(t, p, config()).template("train-agent").RetryStrategy.Expression, expr.AsBool(), expr.Env(retryEnv))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for duration, want := range map[float64]bool{12.5: true, 3600: true, 4200: false, 4201.5: false} {
+		again, err := expr.Run(program, map[string]any{
+			"asInt": func(any) int { return -1 }, "asFloat": func(any) float64 { return duration }, "retries": 0,
+			"lastRetry": map[string]string{"exitCode": "-1", "status": "Failed", "duration": fmt.Sprint(duration)},
+		})
+		if err != nil || again != want {
+			t.Errorf("after %v s: %v, want %v (%v)", duration, again, want, err)
+		}
+	}
+}

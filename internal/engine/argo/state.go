@@ -50,6 +50,8 @@ type Pod struct {
 	ExitCode int       `json:"exitCode,omitempty"`
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished,omitzero"`
+	// Trainer says that a trainer speaks in a container of its own.
+	Trainer bool `json:"trainer,omitempty"`
 }
 
 // Retried reports whether the end of a failed pod is one that is tried again.
@@ -76,6 +78,11 @@ func (c *Client) State(ctx context.Context, id store.RunID) (*State, error) {
 		return nil, err
 	}
 	s := stateOf(wf, nodes, names)
+	for i := range s.Pods {
+		if p := &s.Pods[i]; p.Trainer && p.Phase == Pending && p.Name != "" {
+			p.Message = cmp.Or(c.wait(ctx, p.Name), p.Message)
+		}
+	}
 	if unread != nil {
 		s.Unread = unread.Error()
 	}
@@ -88,13 +95,13 @@ func stateOf(wf *wfv1.Workflow, nodes wfv1.Nodes, names map[string]string) *Stat
 		Workflow: wf.Name, Phase: phase(string(wf.Status.Phase)), Message: wf.Status.Message,
 		Stopping: wf.Spec.Shutdown != "", Pods: []Pod{}, Suspended: suspended(wf, nodes),
 	}
-	strides := strides(wf)
+	strides, trainers := templates(wf)
 	for id, n := range nodes {
 		if n.Type != wfv1.NodeTypePod {
 			continue
 		}
 		p := Pod{
-			Step: n.TemplateName, Stride: strides[n.TemplateName], Attempt: attempt(n.Name), Phase: phase(string(n.Phase)), Message: n.Message,
+			Step: n.TemplateName, Stride: strides[n.TemplateName], Trainer: trainers[n.TemplateName], Attempt: attempt(n.Name), Phase: phase(string(n.Phase)), Message: n.Message,
 			Name: names[id], Started: n.StartedAt.UTC(), Finished: n.FinishedAt.UTC(),
 		}
 		if n.Inputs != nil {
@@ -116,21 +123,23 @@ func stateOf(wf *wfv1.Workflow, nodes wfv1.Nodes, names map[string]string) *Stat
 	return s
 }
 
-// strides reads each step's stride from the arguments that its pods were given.
-func strides(wf *wfv1.Workflow) map[string]int {
-	list := map[string]int{}
+// templates reads each step's stride from the arguments that its pods were given,
+// and which steps have a trainer's container.
+func templates(wf *wfv1.Workflow) (strides map[string]int, trainers map[string]bool) {
+	strides, trainers = map[string]int{}, map[string]bool{}
 	if wf.Status.StoredWorkflowSpec == nil {
-		return list
+		return strides, trainers
 	}
 	for _, t := range wf.Status.StoredWorkflowSpec.Templates {
 		if t.Container == nil {
 			continue
 		}
 		if i := slices.Index(t.Container.Args, "--stride"); i >= 0 && i+1 < len(t.Container.Args) {
-			list[t.Name], _ = strconv.Atoi(t.Container.Args[i+1])
+			strides[t.Name], _ = strconv.Atoi(t.Container.Args[i+1])
 		}
+		trainers[t.Name] = slices.ContainsFunc(t.InitContainers, func(c wfv1.UserContainer) bool { return c.Name == trainerContainer })
 	}
-	return list
+	return strides, trainers
 }
 
 // whole is a suspension of all of a run, beside those of its steps.

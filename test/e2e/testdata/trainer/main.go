@@ -2,40 +2,73 @@
 
 // Trainer stands for a user's trainer: it reads the export and leaves the
 // smallest checkpoint that is whole. It refuses to work where it finds more than
-// a trainer should.
+// a trainer should. Its first argument says otherwise what it does, and its second
+// is the store's secret key, spelt backwards with dashes, which it looks for.
 package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "fill" { // more than its pod may
-		if err := os.WriteFile(filepath.Join(os.Getenv("GYMLINE_CHECKPOINT"), "large"), make([]byte, 64<<20), 0o600); err != nil {
-			fmt.Fprintln(os.Stderr, "trainer:", err)
-			os.Exit(1)
-		}
-		time.Sleep(10 * time.Minute)
-	}
-	if err := train(); err != nil {
+	if err := work(append(os.Args[1:], "", "")); err != nil {
 		fmt.Fprintln(os.Stderr, "trainer:", err)
 		os.Exit(1)
 	}
 }
 
-func train() error {
-	for _, v := range os.Environ() {
-		if strings.HasPrefix(v, "AWS_") || strings.HasPrefix(v, "GYMLINE_STORE_") {
-			return fmt.Errorf("it was given %s", strings.SplitN(v, "=", 2)[0])
+func work(args []string) error {
+	switch args[0] {
+	case "", "search":
+		return train(args)
+	case "fail":
+		fmt.Fprintln(os.Stderr, "the loss is \x1b[31mNaN\x1b[0m")
+		os.Exit(3)
+	case "eat": // until memory runs out
+		var held [][]byte
+		for {
+			piece := make([]byte, 1<<20)
+			for i := range piece {
+				piece[i] = 1
+			}
+			held = append(held, piece)
 		}
+	case "stay":
+		signal.Ignore(syscall.SIGTERM)
+		fmt.Fprintln(os.Stderr, "it stays")
+		time.Sleep(time.Hour)
+	case "link":
+		made := os.Getenv("GYMLINE_CHECKPOINT")
+		return errors.Join(os.Remove(made), os.Symlink("/etc", made))
+	case "fill": // more than its pod may
+		if err := os.WriteFile(filepath.Join(os.Getenv("GYMLINE_CHECKPOINT"), "large"), make([]byte, 64<<20), 0o600); err != nil {
+			return err
+		}
+		time.Sleep(10 * time.Minute)
+	case "decoy":
+		time.Sleep(time.Hour)
+	default:
+		return fmt.Errorf("it knows no %q", args[0])
 	}
-	if _, err := os.Stat("/var/run/secrets/kubernetes.io"); err == nil {
-		return fmt.Errorf("it was given a token of the cluster")
+	return nil
+}
+
+func train(args []string) error {
+	if err := alone(); err != nil {
+		return err
+	}
+	if args[0] == "search" {
+		if err := search(backwards(args[1])); err != nil {
+			return err
+		}
 	}
 	rows := 0
 	err := filepath.WalkDir(os.Getenv("GYMLINE_EXPORT"), func(path string, d os.DirEntry, err error) error {
@@ -58,6 +91,21 @@ func train() error {
 	} {
 		if err := os.WriteFile(filepath.Join(os.Getenv("GYMLINE_CHECKPOINT"), name), []byte(data), 0o644); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// alone refuses what no trainer should be given.
+func alone() error {
+	for _, v := range os.Environ() {
+		if strings.HasPrefix(v, "AWS_") || strings.HasPrefix(v, "GYMLINE_STORE_") || strings.HasPrefix(v, "ARGO_") {
+			return fmt.Errorf("it was given %s", strings.SplitN(v, "=", 2)[0])
+		}
+	}
+	for _, path := range []string{"/var/run/secrets/kubernetes.io", "/var/run/argo"} {
+		if _, err := os.Stat(path); err == nil {
+			return fmt.Errorf("it was given %s", path)
 		}
 	}
 	return nil
