@@ -14,6 +14,7 @@ import (
 	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/trace"
 )
 
 // A printer shows a run: its events, its jobs' logs between them, its results,
@@ -55,21 +56,26 @@ type textPrinter struct {
 	scores *metrics.Evaluation
 }
 
-// exportWarnings adds to a run's end what must be known of its export.
-func exportWarnings(ctx context.Context, st *store.Store, p *plan.Plan, ended *progress.Event) error {
-	if p.Step(plan.JobExport) == nil {
-		return nil
+// addWarnings adds to a run's end what must be known of its rows and its export.
+func addWarnings(ctx context.Context, st *store.Store, p *plan.Plan, ended *progress.Event) error {
+	for _, of := range []struct {
+		step   store.StepName
+		output string
+		doc    interface{ Warnings() []string }
+	}{{plan.JobCurate, plan.CurationOutput, new(trace.Curation)}, {plan.JobExport, plan.ManifestOutput, new(dataset.Manifest)}} {
+		if p.Step(of.step) == nil {
+			continue
+		}
+		if err := run.ReadOutput(ctx, st, store.RunID(ended.Run), of.step, of.output, of.doc); err != nil {
+			return err
+		}
+		ended.Warnings = append(ended.Warnings, of.doc.Warnings()...)
 	}
-	var m dataset.Manifest
-	if err := run.ReadOutput(ctx, st, store.RunID(ended.Run), plan.JobExport, plan.ManifestOutput, &m); err != nil {
-		return err
-	}
-	ended.Warnings = m.Warnings()
 	return nil
 }
 
 func (t *textPrinter) results(ctx context.Context, st *store.Store, p *plan.Plan, ended *progress.Event) error {
-	if err := exportWarnings(ctx, st, p, ended); err != nil {
+	if err := addWarnings(ctx, st, p, ended); err != nil {
 		return err
 	}
 	if p.Step(plan.JobEvaluate) != nil {
@@ -118,7 +124,7 @@ type jsonPrinter struct {
 }
 
 func (j *jsonPrinter) results(ctx context.Context, st *store.Store, p *plan.Plan, ended *progress.Event) error {
-	if err := exportWarnings(ctx, st, p, ended); err != nil {
+	if err := addWarnings(ctx, st, p, ended); err != nil {
 		return err
 	}
 	saveReport(ctx, j.edge, st, ended)

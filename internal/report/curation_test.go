@@ -37,6 +37,19 @@ func TestCuration(t *testing.T) {
 	}
 }
 
+// TestUnfinishedCuration: what was given up is said where it is read.
+func TestUnfinishedCuration(t *testing.T) {
+	d := fixture()
+	d.Curation = fixtureCuration()
+	const said = "searches for near-duplicates and leaks were given up"
+	if strings.Contains(render(t, d), said) {
+		t.Error("a whole curation is said to be unfinished")
+	}
+	if d.Curation.Unfinished = 17; !strings.Contains(render(t, d), "17 "+said) {
+		t.Error("the page does not say what was given up")
+	}
+}
+
 func TestCurationOfHostileText(t *testing.T) {
 	d := fixture()
 	d.Curation = fixtureCuration()

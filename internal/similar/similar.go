@@ -1,5 +1,6 @@
 // Package similar finds near-duplicate texts exactly: a pair is found if and
-// only if its similarity reaches the threshold.
+// only if its similarity reaches the threshold, as long as the search has not
+// given up; see Effort.
 //
 // A text is the set of its words in threes, and the similarity of two is their
 // Jaccard similarity, |A∩B| / |A∪B|. A text may have two parts, such as an event
@@ -11,6 +12,12 @@
 // element among the |A|-⌈t·|A|⌉+1 first of each, in any order. In the order from
 // rare to common those are seldom shared by anything else. Unlike MinHash it
 // misses nothing; it slows down as t comes down to 0.5.
+//
+// Texts that share their first elements and are not similar, such as many made of
+// few words, would each be compared with all others. So the work of all searches
+// together is bounded: by a sum that is never reached by ordinary texts, and so
+// much for each search. What is beyond is given up, and counted. How far a search
+// comes depends on the texts and their order alone.
 package similar
 
 import (
@@ -94,7 +101,30 @@ type Index struct {
 	seen      []int32 // by text: the last query, from 1, that met it
 	query     int32
 	scratch   []shingle
+	credit    int64 // looks that are left
+	each      int64 // looks that a search adds
+	effort    Effort
 }
+
+// An Effort is what the searches of an index came to.
+type Effort struct {
+	// Looks are entries that were looked at, and elements of two texts that were
+	// compared.
+	Looks int64
+	// Unfinished searches were given up: what they found is similar, and something
+	// more similar, or anything at all, may have been missed.
+	Unfinished int
+}
+
+// Effort is that of all searches so far.
+func (x *Index) Effort() Effort { return x.effort }
+
+// The looks that all searches have together, and that each adds: some seconds, and
+// some microseconds.
+const (
+	creditAtFirst  = 1 << 31
+	creditOfSearch = 1 << 14
+)
 
 // An entry is a text that has an element among its first. Its sketch has a bit
 // set for each shingle, so most that differ are told apart at a glance.
@@ -123,7 +153,7 @@ func newIndex(c *Corpus, threshold float64, least int) *Index {
 	if c.counts == nil {
 		c.rank()
 	}
-	x := &Index{corpus: c, threshold: threshold, lists: map[shingle]int{}, starts: []int{0}, seen: make([]int32, c.Len())}
+	x := &Index{corpus: c, threshold: threshold, lists: map[shingle]int{}, starts: []int{0}, seen: make([]int32, c.Len()), credit: creditAtFirst, each: creditOfSearch}
 	var all []shingle
 	for i := range c.Len() {
 		all = append(all, x.first(c.set(i))...)
@@ -151,7 +181,7 @@ type Match struct {
 	Similarity float64
 }
 
-// Add makes text i, once, one that is found.
+// Add makes text i, once and in the order of their numbers, one that is found.
 func (x *Index) Add(i int) {
 	set := x.corpus.set(i)
 	e := entry{sketchOf(set), int32(i), int32(len(set))}
@@ -176,6 +206,7 @@ func (x *Index) NearestTo(sentences ...string) (Match, bool) {
 
 func (x *Index) nearest(set []shingle) (best Match, found bool) {
 	x.query++
+	x.credit += x.each
 	sketch, size := sketchOf(set), float64(len(set))
 	for _, s := range x.first(set) {
 		l, ok := x.lists[s]
@@ -184,22 +215,37 @@ func (x *Index) nearest(set []shingle) (best Match, found bool) {
 		}
 		start := x.starts[l]
 		for _, e := range x.entries[start : start+int(x.filled[l])] {
+			if x.credit <= 0 {
+				x.effort.Unfinished++
+				return best, found
+			}
+			x.look(1)
 			// |A∪B|-|A∩B| is at most this where the similarity reaches the threshold.
 			differ := (1-x.threshold)/(1+x.threshold)*(size+float64(e.size)) + slack
-			if float64(bits.OnesCount64(sketch^e.sketch)) > differ || x.seen[e.text] == x.query {
+			if float64(bits.OnesCount64(sketch^e.sketch)) > differ || math.Abs(size-float64(e.size)) > differ || x.seen[e.text] == x.query {
 				continue
 			}
 			x.seen[e.text] = x.query
-			m := Match{int(e.text), similarity(set, x.corpus.set(int(e.text)))}
+			other := x.corpus.set(int(e.text))
+			x.look(len(set) + len(other))
+			m := Match{int(e.text), similarity(set, other)}
 			if m.Similarity < x.threshold-slack {
 				continue
 			}
 			if !found || m.Similarity > best.Similarity || m.Similarity == best.Similarity && m.Text < best.Text {
 				best, found = m, true
 			}
+			if m.Similarity == 1 { // the first that is the same stands first in every list
+				return best, found
+			}
 		}
 	}
 	return best, found
+}
+
+func (x *Index) look(n int) {
+	x.credit -= int64(n)
+	x.effort.Looks += int64(n)
 }
 
 func sketchOf(set []shingle) uint64 {

@@ -1,5 +1,7 @@
 package trace
 
+import "fmt"
+
 // A Curation is what the job curate left out of the gym's rows, and why.
 type Curation struct {
 	// Duplicates and Leakage are the similarities that were asked for, and
@@ -15,11 +17,23 @@ type Curation struct {
 	SceneDuplicates int `json:"sceneDuplicates"`
 	// BenchmarkEvents is how many events rows were compared to.
 	BenchmarkEvents int `json:"benchmarkEvents"`
+	// Unfinished is how many searches for near-duplicates and leaks were given up,
+	// because too many texts share much and are not alike; see package similar.
+	Unfinished int `json:"unfinished,omitempty"`
 	// Total is of all domains, which come in alphabetical order.
 	Total   CurationTally   `json:"total"`
 	Domains []CurationTally `json:"domains"`
 	// Pairs are those nearest to the thresholds, by cause.
 	Pairs []CurationPair `json:"pairs"`
+}
+
+// Warnings say what was not done.
+func (c *Curation) Warnings() []string {
+	if c.Unfinished == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("curate: too many texts share most of their words and are not alike, so %d searches for near-duplicates and leaks were given up, and some may be left; "+
+		"a higher curate.duplicates or curate.leakage makes them shorter", c.Unfinished)}
 }
 
 // A CurationTally counts the rows of a domain.

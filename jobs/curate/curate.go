@@ -56,7 +56,8 @@ type curator struct {
 	rows     int
 	domains  map[string]*domain
 
-	pairs pairs
+	pairs      pairs
+	unfinished int // searches
 }
 
 // A benchmarkEvent is an event that no row may be like.
@@ -122,5 +123,14 @@ func (c *curator) readScenes(ctx context.Context) error {
 		}
 		index.Add(i)
 	}
+	c.gaveUp("scenes", index)
 	return nil
+}
+
+// gaveUp notes which searches of an index were not made to the end.
+func (c *curator) gaveUp(of string, index *similar.Index) {
+	if n := index.Effort().Unfinished; n > 0 {
+		c.unfinished += n
+		c.task.Log.Warn("searches for near-duplicates were given up: too many texts share most of their words and are not alike", "of", of, "searches", n)
+	}
 }

@@ -77,6 +77,9 @@ func (c *curator) survey(ctx context.Context) error {
 		}
 		return nil
 	})
+	if c.benchmark != nil {
+		c.gaveUp("benchmark", c.benchmark)
+	}
 	c.task.Plan(c.rows)
 	return err
 }
@@ -114,6 +117,7 @@ func (c *curator) choose(ctx context.Context) error {
 			}
 		}
 	}
+	c.gaveUp("turns", index)
 	c.corpus = similar.Corpus{}
 	for _, name := range c.names() {
 		c.balance(c.domains[name])

@@ -74,7 +74,7 @@ func (c *curator) curation() *trace.Curation {
 	v := &trace.Curation{
 		Duplicates: c.params.Duplicates, Leakage: c.params.Leakage,
 		MinAccepted: c.params.MinAccepted, MaxAccepted: c.params.MaxAccepted, Quota: c.params.Quota,
-		Scenes: c.scenes, SceneDuplicates: len(c.duplicates), BenchmarkEvents: len(c.events),
+		Scenes: c.scenes, SceneDuplicates: len(c.duplicates), BenchmarkEvents: len(c.events), Unfinished: c.unfinished,
 		Domains: []trace.CurationTally{}, Pairs: c.pairs.list(),
 	}
 	all := domain{}
