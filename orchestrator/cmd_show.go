@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -49,14 +52,24 @@ func runShow(ctx context.Context, edge *cli.Edge, profile, output string, id sto
 			return err
 		}
 		steps := shownSteps(r)
+		images, err := run.Images(ctx, st, r)
+		if errors.Is(err, store.ErrUnreadable) {
+			r.Damage, err = errors.Join(r.Damage, err), nil
+		}
+		if err != nil {
+			return err
+		}
 		if output == "json" {
 			doc := map[string]any{"run": r.Head, "steps": steps}
 			if spent != nil {
 				doc["spent"] = spent
 			}
+			if images != nil {
+				doc["images"] = images
+			}
 			return errors.Join(writeJSON(edge.Stdout, doc), r.Damage)
 		}
-		return errors.Join(printShow(edge, r.Head, steps, spent), r.Damage)
+		return errors.Join(printShow(edge, r.Head, steps, images, spent), r.Damage)
 	})
 }
 
@@ -74,7 +87,7 @@ func shownSteps(r *run.Run) []shownStep {
 	return steps
 }
 
-func printShow(edge *cli.Edge, head run.Head, steps []shownStep, spent *run.Spending) error {
+func printShow(edge *cli.Edge, head run.Head, steps []shownStep, images []store.Image, spent *run.Spending) error {
 	fmt.Fprintf(edge.Stdout, "%s  %s  created %s\nexperiment %s\n", head.ID, head.State, head.Created, head.Digest)
 	printSpent(edge, spent)
 	fmt.Fprintln(edge.Stdout)
@@ -96,11 +109,35 @@ func printShow(edge *cli.Edge, head run.Head, steps []shownStep, spent *run.Spen
 			name, state = "", ""
 		}
 	}
-	if err := tw.Flush(); err != nil {
+	if err := errors.Join(tw.Flush(), printImages(edge, images)); err != nil {
 		return err
 	}
 	for _, f := range head.Failures {
 		cli.WriteFailure(edge.Stdout, f)
 	}
 	return nil
+}
+
+// printImages shows each image once, with the steps that ran in it.
+func printImages(edge *cli.Edge, images []store.Image) error {
+	if len(images) == 0 {
+		return nil
+	}
+	fmt.Fprintln(edge.Stdout)
+	tw := table(edge.Stdout, "IMAGE\tDIGEST\tSTEPS")
+	for i, image := range images {
+		same := func(other store.Image) bool { return other.Image == image.Image && other.Digest == image.Digest }
+		if slices.ContainsFunc(images[:i], same) {
+			continue
+		}
+		var steps []string
+		for _, other := range images[i:] {
+			if same(other) && !slices.Contains(steps, string(other.Step)) {
+				steps = append(steps, string(other.Step))
+			}
+		}
+		name, _, _ := strings.Cut(image.Image, "@")
+		row(tw, name, cmp.Or(image.Digest, "not known"), strings.Join(steps, ", "))
+	}
+	return tw.Flush()
 }

@@ -92,6 +92,9 @@ func runRetry(ctx context.Context, edge *cli.Edge, profile string, watch watchFl
 			return fault.New(fault.Usage, fmt.Errorf("run %s has not ended", id), fmt.Sprintf("wait for it, or 'gymline stop %s%s'", id, profileFlag(profile)))
 		}
 		d, p, err := run.DraftOf(ctx, c.st, head.Run)
+		if err == nil {
+			d, err = d.In(c.profile.Spec.Argo.Image)
+		}
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +26,12 @@ func runValidate(edge *cli.Edge, files []string) error {
 	for _, file := range files {
 		data, err := readConfig(file)
 		if err == nil {
-			_, err = experiment.LoadAny(file, data, experiment.Options{Stat: os.Stat})
+			var read any
+			if read, err = experiment.LoadAny(file, data, experiment.Options{Stat: os.Stat}); err == nil {
+				e, _ := read.(*experiment.Experiment)
+				p, _ := read.(*experiment.Profile)
+				noteTags(edge, e, p)
+			}
 		}
 		if err != nil {
 			problems = append(problems, err)
@@ -34,4 +40,12 @@ func runValidate(edge *cli.Edge, files []string) error {
 		fmt.Fprintf(edge.Stdout, "%s: ok\n", file)
 	}
 	return errors.Join(problems...)
+}
+
+// noteTags tells of images that may be others tomorrow. It is no warning: a tag that
+// only its owner pushes is often what is wanted.
+func noteTags(edge *cli.Edge, e *experiment.Experiment, p *experiment.Profile) {
+	if fields := experiment.ByTag(e, p); len(fields) > 0 {
+		fmt.Fprintf(edge.Stderr, "note: images by tag may change under a run; name them by digest, NAME@sha256:…: %s\n", strings.Join(fields, ", "))
+	}
 }

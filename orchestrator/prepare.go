@@ -150,6 +150,9 @@ func (p *prepared) compile() (*argo.Manifests, run.Draft, error) {
 // execution is how the profile and the experiment's models say to run.
 func execution(e *experiment.Experiment, profile *experiment.Profile) run.Execution {
 	how := run.Execution{InFlight: profile.Spec.Parallelism.InFlight, Models: map[string]llm.Access{}}
+	if profile.Spec.Engine == experiment.EngineArgo {
+		how.Image = profile.Spec.Argo.Image
+	}
 	if f := e.Spec.Failures; f != nil {
 		how.Tolerance = job.Tolerance{Rate: f.Rate, Window: f.Window}
 	}

@@ -25,6 +25,7 @@ type Client interface {
 	Submit(ctx context.Context, m *argo.Manifests) error
 	Has(ctx context.Context, id store.RunID) (bool, error)
 	State(ctx context.Context, id store.RunID) (*argo.State, error)
+	Images(ctx context.Context, id store.RunID) ([]store.Image, error)
 	Log(ctx context.Context, pod string, follow bool, tail int64) (io.ReadCloser, error)
 	Stop(ctx context.Context, id store.RunID) error
 }

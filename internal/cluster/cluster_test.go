@@ -30,6 +30,7 @@ type fake struct {
 	state  *argo.State // nil: it has no workflow
 	err    error       // of State
 	logs   map[string]string
+	images []store.Image
 	asked  []store.RunID // by State
 }
 
@@ -70,6 +71,8 @@ func (f *fake) Log(_ context.Context, pod string, _ bool, _ int64) (io.ReadClose
 	}
 	return io.NopCloser(strings.NewReader(text)), nil
 }
+
+func (f *fake) Images(context.Context, store.RunID) ([]store.Image, error) { return f.images, nil }
 
 func (f *fake) Stop(context.Context, store.RunID) error {
 	if f.state == nil {
@@ -285,6 +288,33 @@ func (w world) follow(id store.RunID, scenes ...func()) (state, shown string, er
 		<-over
 	}
 	return state, out.all(), err
+}
+
+// What a run's pods ran in is recorded once they have ended, by who sees it first.
+func TestImagesAreKept(t *testing.T) {
+	w := newWorld(t)
+	id, err := w.start("")
+	w.ok(err)
+	w.images = []store.Image{{Step: "make", Container: "main", Image: "gymline:dev", Digest: "sha256:1"}}
+	kept := func() []store.Image {
+		images, err := w.Runs.Images(t.Context(), id)
+		w.ok(err)
+		return images
+	}
+	w.state = &argo.State{Workflow: "x-1", Phase: argo.Running}
+	if _, err := w.Status(t.Context(), id); err != nil || kept() != nil {
+		t.Errorf("while it runs: %v, %v", kept(), err)
+	}
+	w.ok(w.Runs.Seal(t.Context(), id, store.Failed, store.Failure{Step: "make", ExitCode: fault.Permanent}))
+	w.state.Phase = argo.Failed
+	if _, err := w.Follow(t.Context(), id, w.plan, &screen{}); err == nil || !slices.Equal(kept(), w.images) {
+		t.Errorf("once it has ended: %v, %v", kept(), err)
+	}
+	first := w.images
+	w.images = nil // gone with the pods
+	if _, err := w.Status(t.Context(), id); err != nil || !slices.Equal(kept(), first) {
+		t.Errorf("later: %v, %v", kept(), err)
+	}
 }
 
 func TestFollow(t *testing.T) {

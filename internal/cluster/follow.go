@@ -45,6 +45,7 @@ func (c Cluster) Follow(ctx context.Context, id store.RunID, p *plan.Plan, out S
 	if err := f.watch(ctx); err != nil {
 		return "", err
 	}
+	f.keepImages(ctx, f.id)
 	return f.seal.State, f.verdict()
 }
 

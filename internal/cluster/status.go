@@ -50,6 +50,9 @@ func (c Cluster) Status(ctx context.Context, id store.RunID) (*Status, error) {
 	if r.State != run.Unsealed || s.State == "" {
 		s.State = r.State
 	}
+	if s.Workflow != nil && argo.Ended(s.Workflow.Phase) {
+		c.keepImages(ctx, id)
+	}
 	s.Failures = r.Failed
 	if s.Workflow != nil {
 		s.Failures = explained(s.Failures, s.Workflow.Pods)

@@ -34,6 +34,8 @@ var (
 		Outputs: []store.Artifact{episode},
 		Started: "2026-03-01T10:00:01Z", Finished: "2026-03-01T10:00:02.25Z", Usage: json.RawMessage(`{"calls": 3}`),
 	}
+	images = []store.Image{{Step: "generate", Container: "main", Image: "example.com/gymline:v1", Digest: "sha256:" + string(store.DigestOf([]byte("image")))}}
+
 	seal = store.Seal{
 		Format: 1, Run: "quickstart-1", State: store.Failed, Finished: "2026-03-01T10:00:03Z",
 		Failures: []store.Failure{{Step: "reward", Shard: 0, ExitCode: 65, Cause: "rows.jsonl:7: not a JSON row", Hint: "mend it"}},
@@ -115,6 +117,7 @@ func TestFormat1(t *testing.T) {
 	loads(t, tuned)(s.ReadCheckpoint(ctx, "quickstart-1", "tuned"))
 	loads(t, spend)(s.LastSpend(ctx, "quickstart-1", store.Spend{}))
 	loads(t, []store.Failure{failure})(s.Failures(ctx, "quickstart-1"))
+	loads(t, images)(s.Images(ctx, "quickstart-1"))
 	loads(t, blob)(s.ReadBlob(ctx, episode.Digest))
 	files, err := s.OpenTree(ctx, treeDigest)
 	if err != nil {
@@ -153,6 +156,7 @@ func writeFormat1(t *testing.T, dir string) {
 	must(t, s.PutFailure(ctx, run.ID, failure))
 	must(t, s.AppendSpend(ctx, spend))
 	must(t, s.SealRun(ctx, seal))
+	must(t, s.PutImages(ctx, run.ID, images))
 	publishEpisode(t, s)
 	must(t, os.RemoveAll(dir))
 	for key, err := range b.List(ctx, "") {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,9 @@ func TestSameDigests(t *testing.T) {
 
 			if i > 0 {
 				return
+			}
+			if shown := w.must(t, "show", run, "--profile", profile); !regexp.MustCompile(`(?m)^` + image + ` +sha256:[0-9a-f]{64} +evaluate, finetune-export, generate, open, predict, report, reward, seal$`).MatchString(shown) {
+				t.Errorf("what it ran in is not shown:\n%s", shown)
 			}
 			// Once more: everything is reused.
 			stdout, stderr, code := w.run(t, append([]string{"submit", "--wait", "--profile", profile}, args...)...)

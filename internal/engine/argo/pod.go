@@ -88,7 +88,7 @@ func (b *builder) look(s *plan.Step) wfv1.Template {
 // the store alone.
 func (b *builder) pod(name string, args []string, step *plan.Step) wfv1.Template {
 	return wfv1.Template{
-		Name: name,
+		Name: name, Metadata: wfv1.Metadata{Labels: b.labels(name)},
 		Container: &corev1.Container{
 			Image: b.config.Image, ImagePullPolicy: corev1.PullPolicy(b.config.PullPolicy),
 			Command: []string{binary}, Args: args, Env: literals(b.env(step)),
@@ -169,6 +169,7 @@ func (b *builder) trainJob(s *plan.Step, t plan.Train) (wfv1.Template, error) {
 	}
 	return wfv1.Template{
 		Name: b.ahead(s), Resource: &wfv1.ResourceTemplate{Action: "create", Manifest: string(text)}, PodSpecPatch: initsFolder,
+		Metadata:              wfv1.Metadata{Labels: b.labels(b.ahead(s))},
 		ActiveDeadlineSeconds: ptr.To(intstr.FromInt32(int32(b.config.Deadline.Seconds()))),
 		RetryStrategy: &wfv1.RetryStrategy{
 			Limit: ptr.To(intstr.FromInt32(int32(b.config.Retries))), RetryPolicy: wfv1.RetryPolicyOnTransientError,
