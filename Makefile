@@ -5,7 +5,8 @@ LINTER   := $(CACHE)/golangci-lint
 GOVULNCHECK := $(CACHE)/govulncheck
 KUBERNETES := $(CACHE)/kubernetes/kubelet
 ARGO     := $(CACHE)/argo/workflow-controller
-GOTEST   := go test -race -timeout 30m -parallel 6
+# A test binary would wait a second at its end for races that nobody waits for.
+GOTEST   := GORACE=atexit_sleep_ms=50 go test -race -timeout 30m -parallel 6
 IMAGE    ?= gymline:dev
 export GYMLINE_MINIO := $(MINIO)
 

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -15,24 +16,49 @@ const (
 	repeating
 )
 
+// A sign is words that show something, and what is in each of them: looking for that
+// takes a tenth of the time, and most events show nothing.
+type sign struct {
+	words *regexp.Regexp
+	in    []string
+}
+
 var (
-	failingWords   = regexp.MustCompile(`(?i)\b(\w*errors?|exception|fail(s|ed|ure)?|crash(es|ed)?|cannot|can't|could not|not found|missing|refuse[sd]|denied|wrong|broken|reject(s|ed)|stack trace|timed out|invalid|does not (match|add up|work|fit)|sold out|expired|leaks?)\b`)
-	searchingWords = regexp.MustCompile(`(?i)\b(searches|searched|googles|looks up|looks it up|types a query)\b`)
-	doneWords      = regexp.MustCompile(`(?i)\b(pass(es|ed)?|succeeds|succeeded|without (an? )?(errors?|problems?)|no errors?)\b`)
-	repeatingWords = regexp.MustCompile(`(?i)\b(again|once more|back and forth|third time|repeatedly|over and over|undoes)\b`)
+	failingSign = sign{
+		regexp.MustCompile(`(?i)\b(\w*errors?|exception|fail(s|ed|ure)?|crash(es|ed)?|cannot|can't|could not|not found|missing|refuse[sd]|denied|wrong|broken|reject(s|ed)|stack trace|timed out|invalid|does not (match|add up|work|fit)|sold out|expired|leaks?)\b`),
+		[]string{"error", "exception", "fail", "crash", "cannot", "can't", "could not", "not found", "missing", "refuse", "denied", "wrong", "broken", "reject", "stack trace", "timed out", "invalid", "does not", "sold out", "expired", "leak"},
+	}
+	searchingSign = sign{
+		regexp.MustCompile(`(?i)\b(searches|searched|googles|looks up|looks it up|types a query)\b`),
+		[]string{"searche", "googles", "looks", "types a query"},
+	}
+	doneSign = sign{
+		regexp.MustCompile(`(?i)\b(pass(es|ed)?|succeeds|succeeded|without (an? )?(errors?|problems?)|no errors?)\b`),
+		[]string{"pass", "succeed", "without", "no error"},
+	}
+	repeatingSign = sign{
+		regexp.MustCompile(`(?i)\b(again|once more|back and forth|third time|repeatedly|over and over|undoes)\b`),
+		[]string{"again", "once more", "back and forth", "third time", "repeatedly", "over and over", "undoes"},
+	}
 )
+
+// of reports whether an event shows the sign.
+func (s sign) of(event string) bool {
+	lower := strings.ToLower(event)
+	return slices.ContainsFunc(s.in, func(part string) bool { return strings.Contains(lower, part) }) && s.words.MatchString(event)
+}
 
 // cueOf reads one event. What the agent did itself calls for no help, and
 // neither does what went well in the end.
 func cueOf(event string) cue {
 	switch {
-	case strings.HasPrefix(event, "The agent"), doneWords.MatchString(event):
+	case strings.HasPrefix(event, "The agent"), doneSign.of(event):
 		return noCue
-	case failingWords.MatchString(event):
+	case failingSign.of(event):
 		return failing
-	case searchingWords.MatchString(event):
+	case searchingSign.of(event):
 		return searching
-	case repeatingWords.MatchString(event):
+	case repeatingSign.of(event):
 		return repeating
 	}
 	return noCue

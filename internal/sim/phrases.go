@@ -35,7 +35,7 @@ func phrases(text string) []phrase {
 		w := strings.TrimFunc(field, notWord)
 		w = strings.TrimSuffix(strings.TrimSuffix(w, "'s"), "’s")
 		low := strings.ToLower(w)
-		named := i > 0 && w != low && w != "I" || fileName.MatchString(w)
+		named := i > 0 && w != low && w != "I" || strings.Contains(w, ".") && fileName.MatchString(w)
 		switch {
 		case w == "", !named && (stop[low] || fillers[low] || isNumber(w) || isCall(w) || isAdverb(low) || isVerb(low, before, len(run) > 0)):
 			flush()
