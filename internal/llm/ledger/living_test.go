@@ -2,12 +2,12 @@ package ledger
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"iter"
 	"math/rand/v2"
 	"runtime"
-	"strings"
 	"testing"
 
 	"github.com/gymline/gymline/internal/llm"
@@ -20,12 +20,9 @@ func TestKilledProcessesInMemory(t *testing.T) {
 	const processes, calls = 30, 144
 	bucket := store.NewMem()
 	content := func(p, i int) string {
-		rng := rand.New(rand.NewPCG(uint64(p), uint64(i)))
-		var out strings.Builder
-		for range 500 {
-			fmt.Fprintf(&out, "%016x", rng.Uint64())
-		}
-		return out.String()
+		answer := make([]byte, 4000)
+		_, _ = rand.NewChaCha8([32]byte{byte(p), byte(i)}).Read(answer)
+		return hex.EncodeToString(answer)
 	}
 	for p := range processes {
 		l := open(t, bucket)
