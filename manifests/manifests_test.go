@@ -78,7 +78,7 @@ func renderings(t *testing.T) map[string][]runtime.Object {
 	}
 	file := "sortOptions: {order: legacy}\n" +
 		"resources: [" + rel + "/overlays/minio]\n" +
-		"components: [" + rel + "/components/controller, " + rel + "/components/trainjob]\n" +
+		"components: [" + rel + "/components/controller, " + rel + "/components/trainjob, " + rel + "/components/network]\n" +
 		"images: [{name: minio, newName: example.test/minio, newTag: '1'}, {name: workflow-controller, newName: example.test/controller, newTag: '2'}]\n"
 	if err := os.WriteFile(filepath.Join(all, "kustomization.yaml"), []byte(file), 0o600); err != nil {
 		t.Fatal(err)

@@ -105,6 +105,10 @@ func build(ctx context.Context, dir string) (*world, error) {
 	if err := w.Apply(ctx, manifests); err != nil {
 		return w, err
 	}
+	// Nothing enforces them here; that the API server takes them is what is seen.
+	if err := w.ApplyFile(ctx, filepath.Join(root, "manifests/components/network/policies.yaml")); err != nil {
+		return w, err
+	}
 	for _, secret := range [][]string{
 		{"gymline-store", "--from-literal=accessKey=" + w.AccessKey, "--from-literal=secretKey=" + w.SecretKey},
 		{"gymline-models", "--from-literal=openai=" + canary},

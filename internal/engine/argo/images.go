@@ -13,9 +13,6 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
-// labelStep is the template that a pod is of: a step, or what goes ahead of one.
-const labelStep = "gymline/step"
-
 // podsAtOnce bounds the pods of one answer: each is some 20 kB.
 const podsAtOnce = "200"
 
@@ -81,9 +78,4 @@ func imagesOf(pod *corev1.Pod) (images []store.Image) {
 		images = append(images, store.Image{Step: store.StepName(pod.Labels[labelStep]), Container: s.Name, Image: asked[s.Name], Digest: digest})
 	}
 	return images
-}
-
-// labels are those of a template's pods.
-func (b *builder) labels(template string) map[string]string {
-	return map[string]string{labelStep: template}
 }
