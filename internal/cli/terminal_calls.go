@@ -11,6 +11,9 @@ import (
 	"github.com/gymline/gymline/internal/text"
 )
 
+// quietFor is how long no call may end before it is said.
+const quietFor = 30 * time.Second
+
 // A detail is a part of a step's line about its calls, and what stands for it
 // where it does not fit. Plain ones also stand in a log's line, where the others
 // are said already.
@@ -31,6 +34,9 @@ func calls(s *stepView, now time.Time) (list []detail) {
 	}
 	if rowsPerSec, _ := s.rates(now); rowsPerSec > 0 {
 		say(false, "%s rows/s", rate(rowsPerSec))
+	}
+	if quiet := now.Sub(s.heard); sum.InFlight > 0 && quiet >= quietFor {
+		say(true, "no answer for %s", duration(quiet))
 	}
 	if sum.InFlight > 0 {
 		say(true, "%s in flight", text.Count(sum.InFlight))

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/progress"
 )
 
 // The batch that is waited for is named, with how far it is; a provider's words
@@ -19,6 +22,36 @@ func TestBatchesOf(t *testing.T) {
 	} {
 		if got := batchesOf(b); got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// A provider that says nothing is told of while calls to it are in flight, until
+// one of them ends.
+func TestSilenceIsSaid(t *testing.T) {
+	s, start := newStepView("predict"), time.Unix(1000, 0)
+	s.take(state("predict", 0, progress.Running), start)
+	said := func(after time.Duration, inFlight, ended int64) string {
+		e := counts("predict", 0, 0, 40, 0, ended)
+		e.InFlight = inFlight
+		s.take(e, start.Add(after))
+		for _, d := range calls(s, start.Add(after)) {
+			if strings.HasPrefix(d.text, "no answer") {
+				return d.text
+			}
+		}
+		return ""
+	}
+	for _, at := range []struct {
+		after           time.Duration
+		inFlight, ended int64
+		want            string
+	}{
+		{0, 0, 0, ""}, {time.Minute, 0, 0, ""}, {61 * time.Second, 2, 0, ""}, {89 * time.Second, 2, 0, ""}, {105 * time.Second, 2, 0, "no answer for 45s"},
+		{5 * time.Minute, 2, 0, "no answer for 4m00s"}, {6 * time.Minute, 2, 1, ""}, {7 * time.Minute, 2, 1, "no answer for 1m00s"}, {8 * time.Minute, 0, 1, ""},
+	} {
+		if got := said(at.after, at.inFlight, at.ended); got != at.want {
+			t.Errorf("after %v: %q, want %q", at.after, got, at.want)
 		}
 	}
 }

@@ -22,6 +22,10 @@ type stepView struct {
 	// lately, which looks back further, tells the time left.
 	recent, lately window
 	reported       time.Time // when a line of it was last printed
+	// heard is when one of the calls in flight was last seen to end, or the first was
+	// sent, and ends is how many had ended then.
+	heard time.Time
+	ends  int64
 }
 
 func newStepView(name string) *stepView {
@@ -39,10 +43,19 @@ func (s *stepView) shardName(i int) string {
 	return fmt.Sprintf("%s/%d", text.Line(s.Name), i)
 }
 
+// listen notes whether a call has ended.
+func (s *stepView) listen(now time.Time) {
+	sum := s.Sum()
+	if ends := sum.Usage.Calls + sum.Errors.Passing() + sum.Errors.Refused; sum.InFlight == 0 || ends != s.ends || s.heard.IsZero() {
+		s.heard, s.ends = now, ends
+	}
+}
+
 // take takes an event of the step.
 func (s *stepView) take(e progress.Event, now time.Time) {
 	s.Take(e)
 	if e.Type == progress.Progress {
+		s.listen(now)
 		if s.recent.due(now) || s.lately.due(now) {
 			sum := s.Sum()
 			s.recent.add(sample{now, sum.Done, sum.Usage.Calls})

@@ -26,6 +26,7 @@ type Error struct {
 	Rate       *Rate         // what the server said of its limits; nil when it did not
 	Setup      bool          // it may be about what all requests have in common; see package setup
 	Remedy     string        // what a person can do about it, if known
+	Unanswered bool          // it was sent, and nothing came in all the time that a call may take
 	Billed     bool          // a batch was, though the answer was not seen
 	Err        error
 }

@@ -162,7 +162,7 @@ func TestTimeoutIsRetryable(t *testing.T) {
 		}
 		_, err = c.Chat(t.Context(), &llm.Request{})
 		client.CloseIdleConnections()
-		if e, ok := errors.AsType[*llm.Error](err); !ok || e.Class != llm.Retryable || e.Code != "timeout" {
+		if e, ok := errors.AsType[*llm.Error](err); !ok || e.Class != llm.Retryable || e.Code != "timeout" || e.Unanswered != (e.Status == 0) || e.Unanswered && !strings.Contains(err.Error(), "no answer within 50ms") {
 			t.Errorf("headers sent %v: got %#v", headers, err)
 		}
 	}

@@ -38,6 +38,10 @@ func (x *exchange) unreachable(err error) error {
 		e.Code = noAnswer // whatever kept it: nothing was asked
 	} else if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
 		e.Code = "timeout"
+		if x.status == 0 && errors.Is(err, context.DeadlineExceeded) && x.http.Timeout > 0 { // the client's own
+			e.Unanswered, e.Remedy = true, "check that the server answers; limits."+x.model.Name+".timeout in the profile is how long a call may take"
+			e.Err = fmt.Errorf("call %s: no answer within %s", x.host(), x.http.Timeout)
+		}
 	}
 	if p, ok := errors.AsType[*proxyRefusal](err); ok {
 		e.Status = p.status

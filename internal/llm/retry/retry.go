@@ -26,16 +26,19 @@ import (
 
 // A Policy bounds the tries of one request.
 type Policy struct {
-	Attempts int           // calls at most, the first included
-	Base     time.Duration // the first wait is drawn from [0, Base), and the bound doubles each time
-	Max      time.Duration // the bound's own bound
+	Attempts int // calls at most, the first included
+	// Unanswered is how many calls at most, where each of them took all the time that
+	// a call may and nothing came; 0 is Attempts.
+	Unanswered int
+	Base       time.Duration // the first wait is drawn from [0, Base), and the bound doubles each time
+	Max        time.Duration // the bound's own bound
 	// Elapsed bounds the waits of one request, all together. A server that asks
 	// to wait beyond it fails the request at once.
 	Elapsed time.Duration
 }
 
-// Default outlasts a short outage.
-var Default = Policy{Attempts: 8, Base: time.Second, Max: 30 * time.Second, Elapsed: 5 * time.Minute}
+// Default outlasts a short outage, and no silence for more than half an hour.
+var Default = Policy{Attempts: 8, Unanswered: 3, Base: time.Second, Max: 30 * time.Second, Elapsed: 5 * time.Minute}
 
 // A Clock is the time that waits are measured in. Jitter gives numbers in
 // [0,1) and is safe for concurrent use.
@@ -82,6 +85,7 @@ func (r *retrier) Chat(ctx context.Context, req *llm.Request) (resp *llm.Respons
 
 func (r *retrier) do(ctx context.Context, call func() error) error {
 	var waited time.Duration
+	unanswered := 0
 	for attempt := 1; ; attempt++ {
 		err := call()
 		if err == nil {
@@ -94,8 +98,11 @@ func (r *retrier) do(ctx context.Context, call func() error) error {
 		if !ok || e.Class != llm.Retryable || e.Overload() && !r.overloads {
 			return err
 		}
+		if e.Unanswered {
+			unanswered++
+		}
 		wait := r.wait(attempt, e.RetryAfter)
-		if waited += wait; attempt >= r.policy.Attempts || waited > r.policy.Elapsed {
+		if waited += wait; attempt >= r.policy.Attempts || waited > r.policy.Elapsed || r.policy.Unanswered > 0 && unanswered >= r.policy.Unanswered {
 			last := *e
 			last.Err = fmt.Errorf("%w (after %d attempts)", e.Err, attempt)
 			return &last

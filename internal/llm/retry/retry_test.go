@@ -42,6 +42,8 @@ func failure(class llm.Class, after time.Duration) error {
 // overload is the limiter's to wait for.
 var overload = &llm.Error{Model: "m", Status: 429, Class: llm.Retryable, Err: errors.New("slow down")}
 
+var silence = &llm.Error{Model: "m", Code: "timeout", Class: llm.Retryable, Unanswered: true, Err: errors.New("no answer")}
+
 func repeat(err error, n int) []error {
 	out := make([]error, n)
 	for i := range out {
@@ -51,7 +53,7 @@ func repeat(err error, n int) []error {
 }
 
 func TestRetry(t *testing.T) {
-	policy := Policy{Attempts: 6, Base: time.Second, Max: 4 * time.Second, Elapsed: time.Minute}
+	policy := Policy{Attempts: 6, Unanswered: 3, Base: time.Second, Max: 4 * time.Second, Elapsed: time.Minute}
 	again, s := failure(llm.Retryable, 0), time.Second
 	tests := map[string]struct {
 		errs   []error
@@ -66,6 +68,8 @@ func TestRetry(t *testing.T) {
 		"denied, then no more":     {[]error{again, failure(llm.Denied, 0)}, 2, []time.Duration{s / 2}, true},
 		"overload":                 {[]error{overload}, 1, nil, true},
 		"unavailable":              {[]error{&llm.Error{Status: 503, Err: errors.New("restarting")}}, 2, []time.Duration{s / 2}, false},
+		"never answered":           {repeat(silence, 4), 4, []time.Duration{s / 2, s}, true},
+		"answered between":         {[]error{silence, again, silence, again}, 5, []time.Duration{s / 2, s, 2 * s, 2 * s}, false},
 		"another error":            {[]error{errors.New("defect")}, 1, nil, true},
 		"server's wait and jitter": {[]error{failure(llm.Retryable, 20*s)}, 2, []time.Duration{20*s + s/2}, false},
 		"server's wait too long":   {[]error{failure(llm.Retryable, time.Hour)}, 1, nil, true},
