@@ -37,6 +37,7 @@ it can and cannot know is in docs/llm.md. Nothing is written.`,
 		},
 	}
 	o.bind(cmd)
+	o.anew.bindAnew(cmd)
 	bindOutput(cmd, &o.output, "table", "json", "dot")
 	return cmd
 }

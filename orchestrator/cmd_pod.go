@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -14,7 +15,7 @@ import (
 // opens the run, those that look for a checkpoint, and the one that seals the run.
 
 func newOpen(edge *cli.Edge) *cobra.Command {
-	var id, digest string
+	var id, digest, asOf string
 	cmd := &cobra.Command{
 		Use:   "open --run RUN --draft DIGEST",
 		Short: "Open a run from a draft in the store (engines call this)",
@@ -24,7 +25,7 @@ func newOpen(edge *cli.Edge) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d, err := run.ReadDraft(cmd.Context(), st, store.Digest(digest))
+			d, err := draftAsOf(cmd.Context(), st, digest, asOf)
 			if err != nil {
 				return fmt.Errorf("run %s: %w", id, err)
 			}
@@ -33,7 +34,17 @@ func newOpen(edge *cli.Edge) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&id, "run", "", "the run's ID")
 	cmd.Flags().StringVar(&digest, "draft", "", "digest of the draft")
+	cmd.Flags().StringVar(&asOf, "as-of", "", "the occasion, of a draft that asks anew")
 	return cmd
+}
+
+// draftAsOf reads a draft; occasion is "" of one that asks nobody anew.
+func draftAsOf(ctx context.Context, st *store.Store, digest, occasion string) (run.Draft, error) {
+	d, err := run.ReadDraft(ctx, st, store.Digest(digest))
+	if err != nil || occasion == "" {
+		return d, err
+	}
+	return d.AsOf(occasion)
 }
 
 func newLook(edge *cli.Edge) *cobra.Command {
@@ -65,7 +76,7 @@ func newLook(edge *cli.Edge) *cobra.Command {
 }
 
 func newSeal(edge *cli.Edge) *cobra.Command {
-	var id, draft, status string
+	var id, draft, status, asOf string
 	cmd := &cobra.Command{
 		Use:   "seal --run RUN --draft DIGEST --status STATUS",
 		Short: "Seal a run that a workflow has ended (engines call this)",
@@ -75,11 +86,22 @@ func newSeal(edge *cli.Edge) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return registry(edge, st).SealOf(cmd.Context(), store.RunID(id), store.Digest(draft), status == store.Succeeded)
+			digest := store.Digest(draft)
+			if asOf != "" {
+				d, err := draftAsOf(cmd.Context(), st, draft, asOf)
+				if err == nil {
+					digest, err = d.Digest()
+				}
+				if err != nil {
+					return fmt.Errorf("run %s: %w", id, err)
+				}
+			}
+			return registry(edge, st).SealOf(cmd.Context(), store.RunID(id), digest, status == store.Succeeded)
 		},
 	}
 	cmd.Flags().StringVar(&id, "run", "", "the run's ID")
 	cmd.Flags().StringVar(&draft, "draft", "", "digest of the draft that it was opened from")
+	cmd.Flags().StringVar(&asOf, "as-of", "", "the occasion, of a draft that asks anew")
 	cmd.Flags().StringVar(&status, "status", "", "how the workflow ended: Succeeded, Failed or Error")
 	return cmd
 }

@@ -41,6 +41,7 @@ its work key and reused, so the same command goes on after a crash.
 	}
 	o.bind(cmd)
 	o.bindFresh(cmd)
+	o.anew.bindAnew(cmd)
 	cmd.Flags().BoolVar(&o.replayOnly, "replay-only", false, "answer every model call from the ledger: no key, no network, and an error where one was not recorded")
 	bindOutput(cmd, &o.output, "text", "json")
 	bindMetrics(cmd, &o.metrics)

@@ -11,8 +11,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/text"
 )
 
 func newShow(edge *cli.Edge) *cobra.Command {
@@ -67,9 +69,12 @@ func runShow(ctx context.Context, edge *cli.Edge, profile, output string, id sto
 			if images != nil {
 				doc["images"] = images
 			}
+			if anew := askedAnew(r.Plan); anew != nil {
+				doc["anew"] = anew
+			}
 			return errors.Join(writeJSON(edge.Stdout, doc), r.Damage)
 		}
-		return errors.Join(printShow(edge, r.Head, steps, images, spent), r.Damage)
+		return errors.Join(printShow(edge, r, steps, images, spent), r.Damage)
 	})
 }
 
@@ -87,8 +92,19 @@ func shownSteps(r *run.Run) []shownStep {
 	return steps
 }
 
-func printShow(edge *cli.Edge, head run.Head, steps []shownStep, images []store.Image, spent *run.Spending) error {
-	fmt.Fprintf(edge.Stdout, "%s  %s  created %s\nexperiment %s\n", head.ID, head.State, head.Created, head.Digest)
+// askedAnew says whose models a run asked anew; nil: nobody's, as far as is known.
+func askedAnew(p *plan.Plan) *plan.Anew {
+	if p == nil {
+		return nil
+	}
+	return p.Anew
+}
+
+func printShow(edge *cli.Edge, r *run.Run, steps []shownStep, images []store.Image, spent *run.Spending) error {
+	fmt.Fprintf(edge.Stdout, "%s  %s  created %s\nexperiment %s\n", r.ID, r.State, r.Created, r.Digest)
+	if anew := askedAnew(r.Plan); anew != nil {
+		fmt.Fprintln(edge.Stdout, "asked anew", text.Line(anew.String()))
+	}
 	printSpent(edge, spent)
 	fmt.Fprintln(edge.Stdout)
 	tw := table(edge.Stdout, "STEP\tSTATE\tOUTPUT\tROWS\tBYTES\tDIGEST")
@@ -112,7 +128,7 @@ func printShow(edge *cli.Edge, head run.Head, steps []shownStep, images []store.
 	if err := errors.Join(tw.Flush(), printImages(edge, images)); err != nil {
 		return err
 	}
-	for _, f := range head.Failures {
+	for _, f := range r.Head.Failures {
 		cli.WriteFailure(edge.Stdout, f)
 	}
 	return nil

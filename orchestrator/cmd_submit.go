@@ -49,6 +49,7 @@ an earlier run finished is reused, wherever it ran.
 	}
 	o.bind(cmd)
 	o.bindFresh(cmd)
+	o.anew.bindAnew(cmd)
 	o.bindWatch(cmd)
 	cmd.Flags().BoolVar(&o.storeOnly, "store-only", false, "put inputs and plan into the store, for what 'gymline compile' printed, and create nothing")
 	bindMetrics(cmd, &o.metrics)

@@ -21,6 +21,7 @@ type configFlags struct {
 	inputs  []string
 	set     []string
 	fresh   bool
+	anew    anewFlags
 }
 
 func (f *configFlags) bind(cmd *cobra.Command) {
@@ -31,7 +32,7 @@ func (f *configFlags) bind(cmd *cobra.Command) {
 
 // bindFresh adds --fresh, where a run follows.
 func (f *configFlags) bindFresh(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&f.fresh, "fresh", false, "recompute everything, reusing no earlier work")
+	cmd.Flags().BoolVar(&f.fresh, "fresh", false, "do every step anew, and store every input file anew; what models answered before is replayed (see --ask-again)")
 }
 
 func bindProfile(cmd *cobra.Command, profile *string) {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gymline/gymline/internal/cli"
 	handoff "github.com/gymline/gymline/internal/engine"
@@ -110,7 +111,7 @@ func parity(t *testing.T, name string, set ...string) {
 	for name := range p.Spec.Inputs {
 		p.trees[name] = store.Tree{Digest: store.DigestOf([]byte(name))}
 	}
-	if err := p.lay(); err != nil {
+	if err := p.lay(time.Now()); err != nil {
 		t.Fatal(err)
 	}
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -29,6 +30,7 @@ type prepared struct {
 	profile *experiment.Profile
 	how     run.Execution
 	fresh   bool
+	anew    anewFlags
 	began   time.Time             // when its inputs began to be put
 	trees   map[string]store.Tree // of the inputs
 	inputs  *job.Inputs           // the same, to be read
@@ -47,12 +49,12 @@ func (f *configFlags) prepare(engine string) (*prepared, error) {
 	}
 	e, err := f.load()
 	if err == nil {
-		err = experiment.CheckTogether(e, profile)
+		err = errors.Join(experiment.CheckTogether(e, profile), f.anew.check(e))
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &prepared{Experiment: e, profile: profile, how: execution(e, profile), fresh: f.fresh, leftOut: map[string][]string{}}, nil
+	return &prepared{Experiment: e, profile: profile, how: execution(e, profile), fresh: f.fresh, anew: f.anew, leftOut: map[string][]string{}}, nil
 }
 
 // load reads the experiment.
@@ -78,7 +80,7 @@ func (p *prepared) put(ctx context.Context, edge *cli.Edge, st *store.Store, eve
 	if p.trees, err = inputsOf(edge, p.Experiment, events, p.leftOut).Put(ctx, st, p.fresh); err != nil {
 		return err
 	}
-	if err := p.lay(); err != nil {
+	if err := p.lay(p.began); err != nil {
 		return err
 	}
 	p.inputs = job.StoredInputs(st, p.plan)
@@ -97,7 +99,7 @@ func (p *prepared) list(ctx context.Context, edge *cli.Edge) (map[string]*store.
 	for name, t := range files {
 		p.trees[name] = store.Tree{Digest: t.Digest(), Files: len(t.Files(".")), Bytes: t.Bytes()}
 	}
-	if err := p.lay(); err != nil {
+	if err := p.lay(edge.Now()); err != nil {
 		return files, err
 	}
 	p.inputs = job.NewInputs(func(_ context.Context, name string) (*store.TreeFS, error) { return files[name], nil })
@@ -120,13 +122,15 @@ func (p *prepared) tellUnread(ctx context.Context, events progress.Sink) error {
 }
 
 // lay lays out the steps.
-func (p *prepared) lay() (err error) {
+func (p *prepared) lay(now time.Time) (err error) {
 	digests := map[string]store.Digest{}
 	for name, t := range p.trees {
 		digests[name] = t.Digest
 	}
-	p.plan, err = planner.Plan(p.Experiment, digests, formats)
-	return err
+	if p.plan, err = planner.Plan(p.Experiment, digests, formats); err != nil {
+		return err
+	}
+	return p.askAnew(now)
 }
 
 func (p *prepared) draft() (run.Draft, error) { return run.NewDraft(p.plan, p.trees, p.how, p.fresh) }

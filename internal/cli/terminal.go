@@ -115,7 +115,11 @@ func (t *Terminal) Emit(e progress.Event) {
 		for _, s := range e.Steps {
 			t.step(s.Step).Grow(s.Shards)
 		}
-		t.print(fmt.Sprintf("Run %s: %s\n", text.Line(e.Run), text.Plural(len(e.Steps), "step")))
+		said := fmt.Sprintf("Run %s: %s", text.Line(e.Run), text.Plural(len(e.Steps), "step"))
+		if e.AsOf != "" {
+			said += fmt.Sprintf(", with the models of %s asked anew, as of %s", strings.Join(e.Anew, ", "), text.Line(e.AsOf))
+		}
+		t.print(said + "\n")
 	case progress.StepState:
 		t.changed(t.step(e.Step), e, now)
 	case progress.Progress:

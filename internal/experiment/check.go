@@ -44,6 +44,11 @@ func (l *loader) checkExperiment(e *Experiment) {
 	}
 	if e.Spec.Schedule != nil {
 		l.checkSchedule(e.Spec.Schedule)
+		for i, role := range e.Spec.Schedule.Refresh {
+			if why := e.Spec.Unasked(role); why != "" && l.ok("spec.schedule.refresh") {
+				l.wrong(fmt.Sprintf("spec.schedule.refresh[%d]", i), fmt.Sprintf("%s cannot be asked anew: %s", role, why), "remove it")
+			}
+		}
 	}
 }
 

@@ -60,7 +60,7 @@ type Spec struct {
 	Statistics Statistics       `json:"statistics" doc:"How uncertainty is computed, in reward and evaluate."`
 	Failures   *Failures        `json:"failures,omitempty" doc:"When too many rows fail, the run stops rather than pay for more. Unless given, that is when more than half of the last 50 failed."`
 	Budget     *Budget          `json:"budget,omitempty" doc:"What the run may cost; without it, whatever it takes."`
-	Schedule   *Schedule        `json:"schedule,omitempty" doc:"Run again and again, on the engine argo; gymline run pays no regard to it."`
+	Schedule   *Schedule        `json:"schedule,omitempty" doc:"Run again and again, on the engine argo; gymline run does it once, as of the last time if refresh is set."`
 }
 
 // An Input is a folder of outside data.
@@ -213,6 +213,7 @@ type Schedule struct {
 	Cron             []string `json:"cron" required:"true" rule:"cron" doc:"Cron expressions of five fields."`
 	Timezone         string   `json:"timezone" default:"UTC" rule:"timezone" doc:"Time zone of the expressions, by its IANA name."`
 	StartingDeadline Duration `json:"startingDeadline" default:"1h" min:"1m" max:"24h" doc:"Time within which a start that was missed is made up for."`
+	Refresh          []string `json:"refresh,omitempty" enum:"candidates,judge,gym" doc:"Whose models are asked anew at each time of the schedule, rather than answered for from what was recorded; nobody unless given. gymline run asks as of the last time that has come."`
 }
 
 // Evaluate configures the benchmark.

@@ -32,6 +32,9 @@ type Model struct {
 	Dialect
 	// Unredacted sends personal data as it is; see package redact.
 	Unredacted bool `json:"unredacted,omitempty"`
+	// AsOf names an occasion: what was answered as of another is no answer. It is
+	// not sent.
+	AsOf string `json:"asOf,omitempty"`
 	Params
 }
 

@@ -229,4 +229,5 @@ type Report struct {
 	Title      string       `json:"title"`
 	Experiment string       `json:"experiment"`
 	Digest     store.Digest `json:"experimentDigest"`
+	Anew       *Anew        `json:"anew,omitempty"`
 }

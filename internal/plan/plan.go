@@ -25,7 +25,9 @@ type Plan struct {
 	Seed       uint64       `json:"seed"`
 	// Inputs maps a named input to the digest of its tree.
 	Inputs map[string]store.Digest `json:"inputs"`
-	Steps  []Step                  `json:"steps"`
+	// Anew is set where recorded answers do not count.
+	Anew  *Anew  `json:"anew,omitempty"`
+	Steps []Step `json:"steps"`
 }
 
 // A Step is one job, run once for each shard.

@@ -16,7 +16,7 @@ const (
 	InputRead   = "input-read"   // Input, Done, Total: of its files
 	InputStored = "input-stored" // Input, Done, Total: of its files that the store lacked
 	InputUnread = "input-unread" // Input, Files: of its files, and hidden folders, that no step reads
-	RunOpened   = "run-opened"   // Run, Experiment, Steps
+	RunOpened   = "run-opened"   // Run, Experiment, Steps, and where somebody is asked anew: Anew, AsOf
 	StepState   = "step-state"   // Step, Shard, State, Attempt, and with Retrying and Failed: Cause, Hint, ExitCode
 	Progress    = "progress"     // Step, Shard, Done, Total, Failed, Usage, Simulated, Errors, InFlight, Waiting, Batches
 	RunEnded    = "run-ended"    // Run, State, Report, and unless Succeeded: Cause, Hint, ExitCode
@@ -60,6 +60,8 @@ type Event struct {
 	Cause     string      `json:"cause,omitempty"`
 	Hint      string      `json:"hint,omitempty"`
 	Steps     []StepShape `json:"steps,omitempty"`
+	Anew      []string    `json:"anew,omitempty"`     // whose models are asked anew
+	AsOf      string      `json:"asOf,omitempty"`     // the occasion
 	Warnings  []string    `json:"warnings,omitempty"` // with RunEnded: what its results do not say by themselves
 	Report    string      `json:"report,omitempty"`   // with RunEnded: the HTML report's path
 }

@@ -26,6 +26,8 @@ type Data struct {
 	Experiment string
 	Digest     string
 	Seed       uint64
+	// AskedAnew says whose models were asked anew, and as of when; "": nobody's.
+	AskedAnew string
 
 	Evaluation *metrics.Evaluation
 	Reward     *rewardmodel.Metrics

@@ -55,6 +55,22 @@ func encode(record store.Run) ([]byte, error) {
 	return canonical.JSON(record)
 }
 
+// AsOf is the draft of a plan that asks anew, as of an occasion.
+func (d Draft) AsOf(occasion string) (Draft, error) {
+	p, err := plan.Decode(d.plan)
+	if err == nil && p.Anew == nil {
+		err = errors.New("the plan asks nobody anew")
+	}
+	if err == nil {
+		p, err = p.AskAnew(p.Anew.Roles, occasion)
+	}
+	if err == nil {
+		d.plan, err = p.Encode()
+		d.record.Plan = store.DigestOf(d.plan)
+	}
+	return d, err
+}
+
 // Digest names the draft's blob, stored or not.
 func (d Draft) Digest() (store.Digest, error) {
 	data, err := encode(d.record)

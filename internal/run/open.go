@@ -125,6 +125,9 @@ func (r Registry) TakeOver(ctx context.Context, p *plan.Plan, from, to store.Run
 // Opened is the event of a run that is open.
 func Opened(id store.RunID, p *plan.Plan) progress.Event {
 	e := progress.Event{Type: progress.RunOpened, Run: string(id), Experiment: p.Experiment}
+	if p.Anew != nil {
+		e.Anew, e.AsOf = p.Anew.Roles, p.Anew.AsOf
+	}
 	for _, s := range p.Steps {
 		e.Steps = append(e.Steps, progress.StepShape{Step: string(s.Name), Shards: s.Shards})
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -88,6 +89,48 @@ func TestAccountOfTheNextRun(t *testing.T) {
 	same, wantErr := w.draft(Execution{}).Digest()
 	if err != nil || wantErr != nil || digest != same || r.Account != "x-6" {
 		t.Errorf("the draft of a run with an account is another one: %s, want %s", digest, same)
+	}
+}
+
+// A night is opened from the draft that all nights have, as of its own time, any
+// number of times, and sealed from the same.
+func TestOpenANight(t *testing.T) {
+	w := newWorld(t)
+	d := w.draft(Execution{})
+	if _, err := d.AsOf("2026-01-02T03:00:00Z"); err == nil {
+		t.Error("the plan asks nobody anew, and is as of a night")
+	}
+	p, err := plan.Decode(d.plan)
+	w.ok(err)
+	p, err = p.AskAnew([]string{plan.AnewJudge}, "")
+	w.ok(err)
+	d, err = NewDraft(p, nil, Execution{}, false)
+	w.ok(err)
+	var digests []store.Digest
+	for _, night := range []string{"2026-01-02T03:00:00Z", "2026-01-03T03:00:00Z"} {
+		id := store.RunID("x-" + night[:10])
+		mine, err := d.AsOf(night)
+		w.ok(err)
+		for range 2 {
+			w.ok(w.OpenAs(t.Context(), id, mine))
+		}
+		r, err := Read(t.Context(), w.Store, id)
+		w.ok(err)
+		if r.Plan.Anew == nil || r.Plan.Anew.AsOf != night {
+			t.Errorf("%s is as of %+v", id, r.Plan.Anew)
+		}
+		digest, err := mine.Digest()
+		w.ok(err)
+		digests = append(digests, digest)
+		for _, from := range digests { // another night's seals nothing
+			w.ok(w.SealOf(t.Context(), id, from, true))
+		}
+		if head, err := ReadHead(t.Context(), w.Store, id); err != nil || head.State != store.Succeeded {
+			t.Errorf("%+v, %v", head, err)
+		}
+	}
+	if digests[0] == digests[1] {
+		t.Error("two nights are one")
 	}
 }
 

@@ -28,6 +28,9 @@ func Run(ctx context.Context, t *job.Task) error {
 		return err
 	}
 	d := &page.Data{Title: p.Title, Experiment: p.Experiment, Digest: string(p.Digest), Seed: t.Seed}
+	if p.Anew != nil {
+		d.AskedAnew = p.Anew.String()
+	}
 	if err := errors.Join(
 		document(ctx, t, "metrics", &d.Evaluation), document(ctx, t, "reward-metrics", &d.Reward), document(ctx, t, "curation", &d.Curation),
 		gym(ctx, t, d), export(ctx, t, d), ledger(ctx, t, d), samples(ctx, t, d),

@@ -211,9 +211,17 @@ func training(s *plan.Step) (plan.Train, bool) {
 }
 
 func (b *builder) open() wfv1.Template {
-	return b.pod(openTemplate, []string{"open", "--run", b.run, "--draft", string(b.config.Draft)}, nil)
+	return b.pod(openTemplate, append([]string{"open", "--run", b.run, "--draft", string(b.config.Draft)}, b.asOf()...), nil)
+}
+
+// asOf gives a run of a schedule the occasion that it asks models anew as of.
+func (b *builder) asOf() []string {
+	if b.plan.Anew == nil || b.config.Schedule == nil {
+		return nil
+	}
+	return []string{"--as-of", `{{=date(workflow.scheduledTime).UTC().Format('2006-01-02T15:04:05Z')}}`}
 }
 
 func (b *builder) seal() wfv1.Template {
-	return b.pod(sealTemplate, []string{"seal", "--run", b.run, "--draft", string(b.config.Draft), "--status", "{{workflow.status}}"}, nil)
+	return b.pod(sealTemplate, append([]string{"seal", "--run", b.run, "--draft", string(b.config.Draft), "--status", "{{workflow.status}}"}, b.asOf()...), nil)
 }

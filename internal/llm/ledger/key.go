@@ -10,7 +10,7 @@ import (
 )
 
 // An Identity is everything about a model that its answers depend on: what its
-// requests hold, and where they go. Its name in the experiment, its price, and
+// requests hold, where they go, and as of which occasion. Its name in the experiment, its price, and
 // what its calls show to be let in (key, headers, URL parameters) are no part of it.
 type Identity struct {
 	Provider    string   `json:"provider"`
@@ -20,6 +20,7 @@ type Identity struct {
 	TopP        *float64 `json:"topP,omitempty"`
 	MaxTokens   int      `json:"maxTokens,omitempty"`
 	Schema      string   `json:"schema"`
+	AsOf        string   `json:"asOf,omitempty"`
 	llm.Dialect
 }
 
@@ -27,7 +28,7 @@ type Identity struct {
 func IdentityOf(m llm.Model) Identity {
 	return Identity{
 		Provider: m.Provider, BaseURL: m.Endpoint(), Model: m.Model,
-		Temperature: m.Temperature, TopP: m.TopP, MaxTokens: m.MaxTokens, Schema: m.Mode(), Dialect: m.Dialect,
+		Temperature: m.Temperature, TopP: m.TopP, MaxTokens: m.MaxTokens, Schema: m.Mode(), AsOf: m.AsOf, Dialect: m.Dialect,
 	}
 }
 
