@@ -128,7 +128,7 @@ func printShow(edge *cli.Edge, r *run.Run, steps []shownStep, images []store.Ima
 	if err := errors.Join(tw.Flush(), printImages(edge, images)); err != nil {
 		return err
 	}
-	for _, f := range r.Head.Failures {
+	for _, f := range r.Failures {
 		cli.WriteFailure(edge.Stdout, f)
 	}
 	return nil

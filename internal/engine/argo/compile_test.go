@@ -186,6 +186,37 @@ func TestPodsCoverShards(t *testing.T) {
 	}
 }
 
+// A scheduled run that asks models anew is opened and sealed as of its time, as this
+// side writes it; a run that is asked for by hand has its occasion in the draft.
+func TestScheduledOccasion(t *testing.T) {
+	p, err := shipped(t, "nightly").AskAnew([]string{plan.AnewJudge}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config()
+	if args := compile(t, p, c).template(openTemplate).Container.Args; slices.Contains(args, "--as-of") {
+		t.Errorf("without a schedule: %q", args)
+	}
+	c.Schedule = nightly()
+	m := compile(t, p, c)
+	for _, name := range []string{openTemplate, sealTemplate} {
+		for at, want := range map[string]string{"2026-01-02T03:04:05Z": "2026-01-02T03:04:05Z", "2026-07-02T00:04:05+05:45": "2026-07-01T18:19:05Z"} {
+			args, err := json.Marshal(m.template(name).Container.Args)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := template.Replace(string(args), map[string]any{"workflow.scheduledTime": at, "workflow.status": "Succeeded"}, true)
+			if err != nil || !strings.HasSuffix(out, fmt.Sprintf(`"--as-of",%q]`, want)) {
+				t.Errorf("%s at %s: %s, %v", name, at, out, err)
+			}
+			scheduled, _ := time.Parse(time.RFC3339, at)
+			if local := scheduled.UTC().Format(time.RFC3339); local != want {
+				t.Errorf("here it is as of %s, there of %s", local, want)
+			}
+		}
+	}
+}
+
 // The pods of a scheduled run and this side agree on its ID, in whatever zone
 // Argo writes the time, and the store takes it.
 func TestScheduledRun(t *testing.T) {
