@@ -48,7 +48,10 @@ func pods(t *testing.T, name string, set ...string) map[string]map[string]string
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := argo.Compile(p, argo.Config{Env: func(*plan.Step) []engine.Variable { return nil }, Pods: 1, Deadline: time.Hour})
+	m, err := argo.Compile(p, argo.Config{
+		Env: func(*plan.Step) []engine.Variable { return nil }, TrainerKeys: map[string]argo.SecretKey{"AWS_ACCESS_KEY_ID": {Name: "t", Key: "k"}},
+		Pods: 1, Deadline: time.Hour,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,12 @@ func argoConfig(profile *experiment.Profile, how run.Execution, draft store.Dige
 		Retries: s.Retries.Limit, Backoff: time.Duration(s.Retries.Backoff), MaxBackoff: time.Duration(s.Retries.MaxBackoff),
 		Deadline: time.Duration(a.Deadline), Suspend: a.HandOff == "suspend", Scratch: a.Scratch,
 	}
+	if k := a.TrainerKeys; k != nil {
+		c.TrainerKeys = map[string]argo.SecretKey{envAccessKey: {Name: k.AccessKey.Name, Key: k.AccessKey.Key}, envSecretKey: {Name: k.SecretKey.Name, Key: k.SecretKey.Key}}
+		if k.SessionToken != nil {
+			c.TrainerKeys[envSessionToken] = argo.SecretKey{Name: k.SessionToken.Name, Key: k.SessionToken.Key}
+		}
+	}
 	for name, key := range a.Secrets {
 		c.Secrets[name] = argo.SecretKey{Name: key.Name, Key: key.Key}
 	}

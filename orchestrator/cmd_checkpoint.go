@@ -51,7 +51,8 @@ putting the same again writes its files anew, putting another one is an error.
 
 It may be put while the run waits for it. Without --profile the store is the one
 that GYMLINE_STORE_ENDPOINT and its like name, where they are set, as in a
-trainer's pod.
+trainer's pod. In the pod of a trainJob, which GYMLINE_TRAINING tells, it is
+handed in: the run's own step looks at it again, and records it.
 
 ` + fault.Help(),
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -62,6 +63,9 @@ trainer's pod.
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.run, o.name, o.dir = store.RunID(args[0]), args[1], args[2]
+			if o.profile == "" && edge.Getenv(envTraining) == o.name {
+				return runHandIn(cmd.Context(), edge, o)
+			}
 			if err := runCheckpointPut(cmd.Context(), edge, o); err != nil {
 				return err
 			}

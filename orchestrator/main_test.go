@@ -53,9 +53,12 @@ func TestMinIOScripts(t *testing.T) {
 	}
 	made.Close()
 	least := server.Least(t, "least", "team-a", "policy.json")
+	trainer := server.Least(t, "least", "team-a", "policy-trainer.json")
 	scripts(t, "testdata/minio", map[string]string{
 		"MINIO_URL": server.Endpoint, "MINIO_USER": server.AccessKey, "MINIO_PASSWORD": string(server.SecretKey),
 		"LEAST_USER": least.AccessKey, "LEAST_PASSWORD": string(least.SecretKey), "LEAST_TOKEN": string(least.SessionToken),
+		"TRAINER_USER": trainer.AccessKey, "TRAINER_PASSWORD": string(trainer.SecretKey), "TRAINER_TOKEN": string(trainer.SessionToken),
+		"TRAIN": "train.agent={trainJob: {runtime: torch-distributed, image: 'example.com/trainer:v1', command: [sh, train.sh]}}",
 	})
 }
 

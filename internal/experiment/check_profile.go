@@ -58,6 +58,7 @@ func (l *loader) checkArgo(p *Profile) {
 			l.wrong(path, "is a variable that pods set themselves", "use another variable")
 		}
 	}
+	l.checkTrainerKeys(p)
 	for _, step := range slices.Sorted(maps.Keys(a.Resources)) {
 		l.checkResources(a.Resources[step], "spec.argo.resources."+step)
 	}
@@ -73,6 +74,27 @@ func (l *loader) checkKeyOfStore(a *Argo, key *SecretRef, from string) {
 		l.wrong(path+"."+key.Env, "is missing, and "+from+" names it", secretEntry)
 	}
 }
+
+// checkTrainerKeys holds that a trainer's keys are not the store's own.
+func (l *loader) checkTrainerKeys(p *Profile) {
+	a, s3 := p.Spec.Argo, p.Spec.Store.S3
+	const path = "spec.argo.trainerKeys"
+	if a.TrainerKeys == nil || s3 == nil || l.bad[path] {
+		return
+	}
+	for _, own := range []*SecretRef{s3.AccessKey, s3.SecretKey, s3.SessionToken} {
+		if own == nil {
+			continue
+		}
+		if key, there := a.Secrets[own.Env]; there && (key == a.TrainerKeys.SecretKey || key == a.TrainerKeys.AccessKey) {
+			l.wrong(path, fmt.Sprintf("names %s of the Secret %s, which is of the store's own keys", key.Key, key.Name), trainerEntry)
+			return
+		}
+	}
+}
+
+// trainerEntry is the remedy for a trainJob without keys of its own.
+const trainerEntry = "make a user of the store with the policy manifests/store/policy-trainer.json, put its keys into a Kubernetes Secret, and name that here"
 
 // secretEntry is the remedy for a variable that pods would not find.
 const secretEntry = "add it, with the name of a Kubernetes Secret and a key within it"

@@ -15,6 +15,7 @@ func CheckTogether(e *Experiment, p *Profile) error {
 	problems := append(trainings(e, p.Spec.Engine), batched(e, p)...)
 	if p.Spec.Engine == EngineArgo && p.Spec.Argo != nil {
 		problems = append(problems, modelKeys(e, p)...)
+		problems = append(problems, trainerKeys(e, p)...)
 	}
 	if len(problems) == 0 {
 		return nil
@@ -42,6 +43,19 @@ func trainings(e *Experiment, engine string) (problems Problems) {
 		}
 	}
 	return problems
+}
+
+// trainerKeys wants keys for trainJobs, which are never given the store's own.
+func trainerKeys(e *Experiment, p *Profile) (problems Problems) {
+	for _, name := range slices.Sorted(maps.Keys(e.Spec.Train)) {
+		if e.Spec.Train[name].TrainJob != nil && p.Spec.Argo.TrainerKeys == nil {
+			return Problems{{
+				File: p.Metadata.Name, Path: "spec.argo.trainerKeys",
+				Message: fmt.Sprintf("is missing, and the training %s of %s is a trainJob, whose pods are never given the store's own keys", name, e.Metadata.Name), Fix: trainerEntry,
+			}}
+		}
+	}
+	return nil
 }
 
 // batched finds models of the profile's batch that cannot be asked so: a

@@ -37,8 +37,9 @@ func TestCheckTogether(t *testing.T) {
 		// The key of the model that no section uses is not wanted.
 		{"argo", load(t, train, Options{}), argo, "" +
 			"train-1: spec.train.here.command: runs on the engine local, and the profile's is argo; use container, trainJob or external\n" +
-			"argo-minimal: spec.argo.secrets.SERVED_API_KEY: is missing, and the model served of train-1 names it; add it, with the name of a Kubernetes Secret and a key within it"},
-		{"a key that two models share", load(t, train, Options{Set: []string{"train.here=null", "models.unused.apiKey.env=SERVED_API_KEY", "evaluate.judge.model=unused"}}), argo,
+			"argo-minimal: spec.argo.secrets.SERVED_API_KEY: is missing, and the model served of train-1 names it; add it, with the name of a Kubernetes Secret and a key within it\n" +
+			"argo-minimal: spec.argo.trainerKeys: is missing, and the training cluster of train-1 is a trainJob, whose pods are never given the store's own keys; " + trainerEntry},
+		{"a key that two models share", load(t, train, Options{Set: []string{"train.here=null", "train.cluster=null", "evaluate.candidates[2]=null", "models.unused.apiKey.env=SERVED_API_KEY", "evaluate.judge.model=unused"}}), argo,
 			"argo-minimal: spec.argo.secrets.SERVED_API_KEY: is missing, and the model served of train-1 names it; add it, with the name of a Kubernetes Secret and a key within it"},
 		{"the models of generate", load(t, "testdata/good/full.yaml", Options{Set: []string{"evaluate=null"}}), argo,
 			"argo-minimal: spec.argo.secrets.OPENAI_API_KEY: is missing, and the model large of full-1 names it; add it, with the name of a Kubernetes Secret and a key within it"},

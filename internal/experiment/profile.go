@@ -71,6 +71,7 @@ type Argo struct {
 	ServiceAccount         string                `json:"serviceAccount" default:"gymline-job" rule:"label" doc:"Service account of the pods; its token is mounted nowhere."`
 	ExecutorServiceAccount string                `json:"executorServiceAccount" default:"gymline-executor" rule:"label" doc:"Service account of Argo's own container in each pod."`
 	Secrets                map[string]KubeSecret `json:"secrets" required:"true" keys:"env" doc:"For each environment variable that the store and the models name: where pods find it."`
+	TrainerKeys            *TrainerKeys          `json:"trainerKeys,omitempty" doc:"The store's keys that the pods of a trainJob get in place of the store's own; an experiment with a trainJob needs them."`
 	Pods                   int                   `json:"pods" default:"200" min:"1" max:"1000" doc:"Pods of one step, at most; a step with more shards gives each pod several, one after another. How many run at once is parallelism.shards."`
 	Deadline               Duration              `json:"deadline" default:"24h" min:"1m" max:"8760h" doc:"Longest life of a pod. A pod that waits for a checkpoint lives as long as its training's deadline instead."`
 	HandOff                string                `json:"handOff" default:"poll" enum:"poll,suspend" doc:"How an external checkpoint is awaited: by a small pod that looks into the store every ten seconds, or by a suspended workflow without a pod, which gymline checkpoint put or gymline resume sets going again."`
@@ -83,6 +84,14 @@ type KubeSecret struct {
 	_    struct{} `doc:"One key of a Kubernetes Secret in the workflows' namespace."`
 	Name string   `json:"name" required:"true" rule:"subdomain" doc:"Name of the Secret."`
 	Key  string   `json:"key" required:"true" rule:"secretKey" doc:"Key within it."`
+}
+
+// TrainerKeys are those of a user of the store that only hands checkpoints in.
+type TrainerKeys struct {
+	_            struct{}    `doc:"Where pods find the keys of a user of the store who may read exports and hand checkpoints in, and nothing else: manifests/store/policy-trainer.json says so to MinIO and AWS."`
+	AccessKey    KubeSecret  `json:"accessKey" required:"true" doc:"The access key's ID."`
+	SecretKey    KubeSecret  `json:"secretKey" required:"true" doc:"The secret key."`
+	SessionToken *KubeSecret `json:"sessionToken,omitempty" doc:"The session token of temporary keys."`
 }
 
 // Resources are what a pod asks for and may use.

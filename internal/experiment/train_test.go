@@ -76,6 +76,10 @@ func TestProfileArgo(t *testing.T) {
 			"AWS_SECRET_ACCESS_KEY": {Name: "store.team-a", Key: ".secret-key"},
 			"OPENAI_API_KEY":        {Name: "models", Key: "OpenAI"},
 		},
+		TrainerKeys: &TrainerKeys{
+			AccessKey: KubeSecret{Name: "trainer.team-a", Key: "access_key"}, SecretKey: KubeSecret{Name: "trainer.team-a", Key: "secret_key"},
+			SessionToken: &KubeSecret{Name: "trainer.team-a", Key: "token"},
+		},
 		Pods: 20, Deadline: Duration(36 * time.Hour), HandOff: "suspend",
 		Resources: map[string]Resources{
 			"default": {Requests: map[string]string{"cpu": "500m", "memory": "256Mi"}, Limits: map[string]string{"cpu": "0.5", "memory": "1.5Gi"}},

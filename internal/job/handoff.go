@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -80,9 +81,34 @@ func (t *Task) Checkpoint(ctx context.Context, name string) (store.Checkpoint, e
 	return t.opened.store.ReadCheckpoint(ctx, t.opened.Record.ID, name)
 }
 
+// HandedIn returns what a trainer handed in that may not write the run's records:
+// the folder, each byte of which is verified and stored by now, and how to take it
+// in without reading it again. store.ErrNotFound means that there is none yet.
+func (t *Task) HandedIn(ctx context.Context, name string) (fs.FS, store.Intake, error) {
+	in, err := t.opened.store.HandIn(t.opened.Record.ID, name)
+	if err != nil {
+		return nil, store.Intake{}, err
+	}
+	c, err := in.ReadCheckpoint(ctx, t.opened.Record.ID, name)
+	if err != nil {
+		return nil, store.Intake{}, err
+	}
+	given, err := in.OpenTree(ctx, c.Tree.Digest)
+	if err == nil {
+		given, err = t.opened.store.Adopt(ctx, given)
+	}
+	switch {
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrCorrupt): // its record is put last
+		return nil, store.Intake{}, fault.New(fault.Permanent, fmt.Errorf("what was handed in as %s is not whole: %v", name, err), "hand the checkpoint in to another run") //nolint:errorlint // it is no sign that nothing was handed in
+	case err != nil:
+		return nil, store.Intake{}, err
+	}
+	return given.FS(ctx), store.Intake{Known: given.Known()}, nil
+}
+
 // PutTree stores a folder.
-func (t *Task) PutTree(ctx context.Context, fsys fs.FS) (store.Tree, error) {
-	return t.opened.store.PutTree(ctx, fsys, store.Intake{Anew: true})
+func (t *Task) PutTree(ctx context.Context, fsys fs.FS, in store.Intake) (store.Tree, error) {
+	return t.opened.store.PutTree(ctx, fsys, in)
 }
 
 // PutCheckpoint records a trained model of this run, and returns the record that

@@ -63,6 +63,8 @@ var (
 	// ErrUnreadable means that a record is there and says nothing: it is damaged,
 	// another one's, or of a later format.
 	ErrUnreadable = errors.New("the record cannot be read")
+	// ErrDenied means that the keys lack a right. A server may say so of what is absent.
+	ErrDenied = errors.New("access denied")
 )
 
 // A Kind says what can be done about a bucket's failure.
@@ -83,10 +85,13 @@ type Error struct {
 	Kind Kind
 	Fix  string // what to do next, or ""
 	Err  error
+	// Denied says that it is an ErrDenied.
+	Denied bool
 }
 
-func (e *Error) Error() string       { return fmt.Sprintf("store: %s %s: %v", e.Op, e.Key, e.Err) }
-func (e *Error) Unwrap() error       { return e.Err }
-func (e *Error) Temporary() bool     { return e.Kind == Transient }
-func (e *Error) Configuration() bool { return e.Kind == Misconfigured }
-func (e *Error) Hint() string        { return e.Fix }
+func (e *Error) Is(target error) bool { return e.Denied && target == ErrDenied }
+func (e *Error) Error() string        { return fmt.Sprintf("store: %s %s: %v", e.Op, e.Key, e.Err) }
+func (e *Error) Unwrap() error        { return e.Err }
+func (e *Error) Temporary() bool      { return e.Kind == Transient }
+func (e *Error) Configuration() bool  { return e.Kind == Misconfigured }
+func (e *Error) Hint() string         { return e.Fix }

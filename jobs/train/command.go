@@ -41,7 +41,10 @@ func (h *handOff) train(ctx context.Context) (store.Checkpoint, error) {
 		},
 		Fill: h.fill,
 		// What was trained in time is taken, however long its upload takes.
-		Take: func(_ context.Context, made fs.FS) (err error) { found, err = h.take(ctx, made); return err },
+		Take: func(_ context.Context, made fs.FS) (err error) {
+			found, err = h.take(ctx, made, store.Intake{Anew: true})
+			return err
+		},
 	}
 	err = h.task.Exec(within, program)
 	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(within), errOverdue) && errors.Is(err, context.DeadlineExceeded) {
@@ -71,12 +74,15 @@ func (h *handOff) write(ctx context.Context, a store.Artifact, create func(name 
 	return errors.Join(err, w.Close())
 }
 
-// take checks and stores what the program left.
-func (h *handOff) take(ctx context.Context, made fs.FS) (store.Checkpoint, error) {
+// take checks and stores what the trainer left or handed in.
+func (h *handOff) take(ctx context.Context, made fs.FS, in store.Intake) (store.Checkpoint, error) {
 	facts, err := checkpoint.Inspect(made, h.params.Base)
 	if err != nil {
-		return store.Checkpoint{}, fault.New(fault.Permanent, fmt.Errorf("train %s: the command succeeded, but %w", h.params.Name, err),
-			"the command has to leave the checkpoint in the folder that $GYMLINE_CHECKPOINT names")
+		did, hint := "the command succeeded", "the command has to leave the checkpoint in the folder that $GYMLINE_CHECKPOINT names"
+		if h.params.Kind == plan.TrainTrainJob {
+			did, hint = "the trainer handed something in", "a run takes one hand-in: mend the trainer, and start another run"
+		}
+		return store.Checkpoint{}, fault.New(fault.Permanent, fmt.Errorf("train %s: %s, but %w", h.params.Name, did, err), hint)
 	}
 	data, left, err := checkpoint.Data(made)
 	if len(left) > 0 {
@@ -84,7 +90,7 @@ func (h *handOff) take(ctx context.Context, made fs.FS) (store.Checkpoint, error
 	}
 	var tree store.Tree
 	if err == nil {
-		tree, err = h.task.PutTree(ctx, data)
+		tree, err = h.task.PutTree(ctx, data, in)
 	}
 	if err != nil {
 		return store.Checkpoint{}, fmt.Errorf("train %s: store the checkpoint: %w", h.params.Name, err)

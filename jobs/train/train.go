@@ -117,7 +117,7 @@ func (h *handOff) readUpstream(ctx context.Context) error {
 func (h *handOff) await(ctx context.Context) (store.Checkpoint, error) {
 	for wait := firstWait; ; wait = min(2*wait, mostWait) {
 		left := h.deadline.Sub(h.task.Now())
-		found, err := h.task.Checkpoint(ctx, h.params.Name)
+		found, err := h.look(ctx)
 		switch {
 		case err == nil:
 			return found, nil
@@ -134,6 +134,20 @@ func (h *handOff) await(ctx context.Context) (store.Checkpoint, error) {
 			return found, err
 		}
 	}
+}
+
+// look looks for the checkpoint's record, and for what a trainer handed in that may
+// not write one.
+func (h *handOff) look(ctx context.Context) (store.Checkpoint, error) {
+	found, err := h.task.Checkpoint(ctx, h.params.Name)
+	if !errors.Is(err, store.ErrNotFound) || h.params.Kind != plan.TrainTrainJob {
+		return found, err
+	}
+	made, in, err := h.task.HandedIn(ctx, h.params.Name)
+	if err != nil {
+		return found, err
+	}
+	return h.take(ctx, made, in)
 }
 
 func (h *handOff) overdue() error {

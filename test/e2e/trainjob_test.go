@@ -5,10 +5,17 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/gymline/gymline/internal/store/miniotest"
+	"github.com/gymline/gymline/internal/store/s3"
 )
 
 // trainJobs lets the cluster keep TrainJobs. Kubeflow's controller is not there.
@@ -47,7 +54,7 @@ func TestTrainJobHandOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	profile := w.profile(t, "trainjob", "")
+	profile := w.profile(t, "trainjob", "    trainerKeys: {accessKey: {name: gymline-trainer, key: accessKey}, secretKey: {name: gymline-trainer, key: secretKey}}\n")
 	run := w.submit(t, w.config("handoff.yaml"), "--set", "train.agent="+string(training), "--profile", profile)
 	w.until(t, profile, run, "waiting for a checkpoint", 4*time.Minute, waits)
 	out, err := w.Kubectl(t.Context(), "get", "-n", namespace, "trainjobs", "-o", "json")
@@ -62,7 +69,7 @@ func TestTrainJobHandOff(t *testing.T) {
 			Spec struct {
 				Trainer struct {
 					Command []string
-					Env     []struct{ Name, Value string }
+					Env     []corev1.EnvVar
 				}
 			}
 		}
@@ -75,9 +82,17 @@ func TestTrainJobHandOff(t *testing.T) {
 	if !slices.Equal(job.Spec.Trainer.Command, want) {
 		t.Errorf("command %q\nwant    %q", job.Spec.Trainer.Command, want)
 	}
-	env := map[string]string{}
+	env, keys := map[string]string{}, 0
 	for _, v := range job.Spec.Trainer.Env {
-		env[v.Name] = v.Value
+		if env[v.Name] = v.Value; v.ValueFrom == nil {
+			continue
+		}
+		if keys++; v.ValueFrom.SecretKeyRef.Name != "gymline-trainer" {
+			t.Errorf("%s comes from %+v", v.Name, v.ValueFrom.SecretKeyRef)
+		}
+	}
+	if keys != 2 || strings.Contains(out, "gymline-store") || strings.Contains(out, w.SecretKey) {
+		t.Errorf("%d keys in %s", keys, out)
 	}
 	if env["GYMLINE_RUN"] != run || env["GYMLINE_BASE"] != "{{workflow.uid}}" || env["GYMLINE_STORE_PREFIX"] != "trainjob/{{workflow.name}} {{=1+1}} $$(HOME) $$$$" {
 		t.Errorf("environment %q", env)
@@ -85,6 +100,25 @@ func TestTrainJobHandOff(t *testing.T) {
 	if got := fmt.Sprint(job.Metadata.OwnerReferences); got != "[{Workflow "+run+"}]" {
 		t.Errorf("it belongs to %s", got)
 	}
-	w.must(t, "checkpoint", "put", run, "agent", w.checkpoint(t), "--profile", profile)
+	w.handIn(t, run, strings.ReplaceAll(env["GYMLINE_STORE_PREFIX"], "$$", "$"))
 	w.succeeds(t, profile, run, 6*time.Minute)
+}
+
+// handIn does what the pods of a TrainJob do, with keys that may no more than theirs.
+func (w *world) handIn(t *testing.T, run, prefix string) {
+	t.Helper()
+	server := &miniotest.Server{Endpoint: w.Endpoint, AccessKey: w.AccessKey, SecretKey: s3.Secret(w.SecretKey)}
+	keys := server.Least(t, "gymline", prefix, "policy-trainer.json")
+	for _, args := range [][]string{{"fetch", run, "finetune-export", filepath.Join(t.TempDir(), "export")}, {"checkpoint", "put", run, "agent", w.checkpoint(t)}} {
+		cmd := exec.CommandContext(t.Context(), w.gymline, args...)
+		cmd.Env = []string{
+			"GYMLINE_STORE_ENDPOINT=" + w.Endpoint, "GYMLINE_STORE_BUCKET=gymline", "GYMLINE_STORE_PREFIX=" + prefix, "GYMLINE_STORE_REGION=us-east-1",
+			"AWS_ACCESS_KEY_ID=" + keys.AccessKey, "AWS_SECRET_ACCESS_KEY=" + string(keys.SecretKey), "AWS_SESSION_TOKEN=" + string(keys.SessionToken),
+			"GYMLINE_RUN=" + run, "GYMLINE_TRAINING=agent",
+		}
+		out, err := cmd.CombinedOutput()
+		if t.Logf("%s: %s", args[0], out); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -68,7 +68,8 @@ func config() Config {
 			"MINIO_ACCESS_KEY": {"gymline-store", "accessKey"}, "MINIO_SECRET_KEY": {"gymline-store", "secretKey"},
 			"OPENAI_API_KEY": {"gymline-models", "openai"},
 		},
-		Pods: 200, Parallel: 2, Retries: 4, Backoff: time.Second, MaxBackoff: 30 * time.Second, Deadline: 24 * time.Hour,
+		TrainerKeys: map[string]SecretKey{"AWS_ACCESS_KEY_ID": {"gymline-trainer", "accessKey"}, "AWS_SECRET_ACCESS_KEY": {"gymline-trainer", "secretKey"}},
+		Pods:        200, Parallel: 2, Retries: 4, Backoff: time.Second, MaxBackoff: 30 * time.Second, Deadline: 24 * time.Hour,
 		Resources: map[string]Resources{"default": {
 			Requests: map[string]string{"cpu": "250m", "memory": "256Mi"}, Limits: map[string]string{"cpu": "1", "memory": "1Gi"},
 		}},
@@ -147,6 +148,14 @@ func TestGolden(t *testing.T) {
 func TestCommandIsRefused(t *testing.T) {
 	_, err := Compile(shipped(t, "handoff", `train={agent: {command: [python3, train.py]}}`), config())
 	refused(t, err, "step train-agent: a command trains on the engine local alone")
+}
+
+// A TrainJob is never given the store's own keys.
+func TestATrainJobWithoutKeysIsRefused(t *testing.T) {
+	c := config()
+	c.TrainerKeys = nil
+	_, err := Compile(shipped(t, "handoff", trainers), c)
+	refused(t, err, "step train-job: a TrainJob is not given the store's own keys")
 }
 
 // The manifests hold no data: their size does not depend on shards.

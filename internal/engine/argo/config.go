@@ -28,6 +28,9 @@ type Config struct {
 	Env func(*plan.Step) []engine.Variable
 	// Secrets says where pods find what Env calls a secret.
 	Secrets map[string]SecretKey
+	// TrainerKeys says where the pods of a TrainJob find the store's keys that they get,
+	// by the variable that they get each in; never the store's own.
+	TrainerKeys map[string]SecretKey
 	// Pods bounds the pods of a step, Parallel those that run at once.
 	Pods, Parallel int
 	// Retries is how often a pod is tried again after a temporary failure; the

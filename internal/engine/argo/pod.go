@@ -107,16 +107,28 @@ func (b *builder) pod(name string, args []string, step *plan.Step) wfv1.Template
 func (b *builder) env(step *plan.Step) []corev1.EnvVar {
 	var env []corev1.EnvVar
 	for _, v := range b.config.Env(step) {
-		e := corev1.EnvVar{Name: v.Name, Value: v.Value}
 		if v.Secret != "" {
-			key := b.config.Secrets[v.Secret]
-			e.ValueFrom = &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
-				LocalObjectReference: corev1.LocalObjectReference{Name: key.Name}, Key: key.Key,
-			}}
+			env = append(env, fromSecret(v.Name, b.config.Secrets[v.Secret]))
+			continue
 		}
-		env = append(env, e)
+		env = append(env, corev1.EnvVar{Name: v.Name, Value: v.Value})
 	}
 	return env
+}
+
+// trainerEnv is the environment of a step with a trainer's keys in place of its own.
+func (b *builder) trainerEnv(step *plan.Step) []corev1.EnvVar {
+	env := slices.DeleteFunc(b.env(step), func(v corev1.EnvVar) bool { return v.ValueFrom != nil })
+	for _, name := range slices.Sorted(maps.Keys(b.config.TrainerKeys)) {
+		env = append(env, fromSecret(name, b.config.TrainerKeys[name]))
+	}
+	return env
+}
+
+func fromSecret(variable string, key SecretKey) corev1.EnvVar {
+	return corev1.EnvVar{Name: variable, ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
+		LocalObjectReference: corev1.LocalObjectReference{Name: key.Name}, Key: key.Key,
+	}}}
 }
 
 func (b *builder) resources(step string) corev1.ResourceRequirements {
@@ -142,8 +154,11 @@ const initsFolder = `{"initContainers":[{"name":"init","volumeMounts":[{"name":"
 // trainJob creates a TrainJob of Kubeflow Trainer v2, which goes with its Workflow.
 // The step behind it waits for the checkpoint that its image puts into the store.
 func (b *builder) trainJob(s *plan.Step, t plan.Train) (wfv1.Template, error) {
+	if len(b.config.TrainerKeys) == 0 {
+		return wfv1.Template{}, fault.New(fault.Config, fmt.Errorf("step %s: a TrainJob is not given the store's own keys, and there are no others", s.Name), "name others by spec.argo.trainerKeys of the profile")
+	}
 	env := []any{map[string]any{"name": "GYMLINE_RUN", "value": b.run}}
-	for _, v := range append(b.env(s), corev1.EnvVar{Name: "GYMLINE_TRAINING", Value: t.Name}, corev1.EnvVar{Name: "GYMLINE_BASE", Value: t.Base}) {
+	for _, v := range append(b.trainerEnv(s), corev1.EnvVar{Name: "GYMLINE_TRAINING", Value: t.Name}, corev1.EnvVar{Name: "GYMLINE_BASE", Value: t.Base}) {
 		v.Value = literal(v.Value)
 		env = append(env, inert{v})
 	}

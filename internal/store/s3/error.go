@@ -39,6 +39,7 @@ func (b *Bucket) failure(ctx context.Context, op, key string, err error) error {
 		e.Kind, e.Err = store.Refused, bad.error
 	} else if answer, ok := errors.AsType[minio.ErrorResponse](err); ok {
 		e.Kind, e.Fix = b.answered(op, answer)
+		e.Denied = answer.Code == minio.AccessDenied
 		e.Err = fmt.Errorf("%s (HTTP status %d): %w", answer.Code, answer.StatusCode, err)
 	} else {
 		e.Kind, e.Fix = b.unanswered(err)

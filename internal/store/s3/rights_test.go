@@ -130,6 +130,80 @@ func TestShippedPolicies(t *testing.T) {
 	}
 }
 
+// The policy of a trainer's keys lets them read what an export is found by and hand
+// a checkpoint in, on a real server: write no record and no blob, list and remove
+// nothing.
+func TestTheTrainersPolicy(t *testing.T) {
+	t.Parallel()
+	srv := miniotest.Start(t)
+	all := open(t, srv.Config("policies"))
+	read := []string{"runs/r-1/run.json", "runs/r-1/plan.json", "runs/r-1/steps/finetune-export/0.json", "blobs/sha256/aa/aa", "handin/r-1/agent/k"}
+	closed := []string{"runs/r-1/seal.json", "runs/r-1/steps/generate/0.json", "runs/r-1/checkpoints/agent.json", "memo/k.json", "ledger/k", "exports/e/k", "check/k.json"}
+	for _, key := range slices.Concat(read, closed) {
+		for _, prefix := range []string{"team-a/", "team-b/"} {
+			if err := all.Put(t.Context(), prefix+key, bytes.NewReader(nil), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	keys := srv.Least(t, "policies", "team-a", "policy-trainer.json")
+	denied := func(what string, err error) {
+		t.Helper()
+		storetest.WantError(t, err, store.Misconfigured, "s3:")
+		if err == nil {
+			t.Errorf("a trainer may %s", what)
+		}
+	}
+	for _, prefix := range []string{"team-a", "team-b"} {
+		c := keys
+		c.Prefix = prefix
+		b, err := s3.Connect(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range slices.Concat(read, closed) {
+			r, getErr := b.Get(t.Context(), key)
+			if getErr == nil {
+				r.Close()
+			}
+			if prefix == "team-a" && slices.Contains(read, key) {
+				if getErr != nil {
+					t.Errorf("a trainer may not get %s: %v", key, getErr)
+				}
+			} else {
+				denied("get "+prefix+"/"+key, getErr)
+			}
+			put, create := b.Put(t.Context(), key, bytes.NewReader(nil), 0), b.Create(t.Context(), key+rand.Text(), nil)
+			if prefix == "team-a" && strings.HasPrefix(key, "handin/") {
+				if put != nil || create != nil {
+					t.Errorf("a trainer may not put %s: %v, %v", key, put, create)
+				}
+			} else {
+				denied("put "+prefix+"/"+key, put)
+				denied("create beside "+prefix+"/"+key, create)
+			}
+		}
+		for _, folder := range []string{"", "handin/", "runs/", "blobs/"} {
+			var listErr error
+			for _, listErr = range b.List(t.Context(), folder) {
+			}
+			denied("list "+folder, listErr)
+		}
+		b.Close()
+	}
+	raw, err := minio.New(strings.TrimPrefix(srv.Endpoint, "http://"), &minio.Options{
+		Creds: credentials.NewStaticV4(keys.AccessKey, string(keys.SecretKey), string(keys.SessionToken)), Region: "us-east-1",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"team-a/handin/r-1/agent/k", "team-a/runs/r-1/run.json"} {
+		if err := raw.RemoveObject(t.Context(), "policies", key, minio.RemoveObjectOptions{}); minio.ToErrorResponse(err).Code != minio.AccessDenied {
+			t.Errorf("a trainer may remove %s: %v", key, err)
+		}
+	}
+}
+
 // A bucket that is absent, and that one may not make.
 func TestABucketThatMayNotBeMade(t *testing.T) {
 	t.Parallel()
