@@ -25,7 +25,8 @@ func (w *world) runs(t *testing.T, profile string) (ids []string) {
 	return ids
 }
 
-// Two nights are two runs, and a scheduled time that fires twice is one.
+// Two nights are two runs, each of which asks anew as of its own time, and a scheduled
+// time that fires twice is one.
 func TestSchedule(t *testing.T) {
 	t.Parallel()
 	w := shared
@@ -43,6 +44,25 @@ func TestSchedule(t *testing.T) {
 	}
 	for _, run := range runs[:2] {
 		w.succeeds(t, profile, run, 4*time.Minute)
+		var shown struct {
+			Anew  struct{ AsOf string }
+			Steps []struct {
+				Step   string
+				Reused bool
+			}
+		}
+		if err := json.Unmarshal([]byte(w.must(t, "show", run, "--profile", profile, "-o", "json")), &shown); err != nil {
+			t.Fatal(err)
+		}
+		asOf, err := time.Parse(time.RFC3339, shown.Anew.AsOf)
+		if err != nil || "nightly-"+asOf.Format("2006-01-02T150405Z") != run {
+			t.Errorf("%s asked anew as of %q", run, shown.Anew.AsOf)
+		}
+		for _, s := range shown.Steps {
+			if s.Reused {
+				t.Errorf("%s took %s from the night before", run, s.Step)
+			}
+		}
 	}
 	runs = w.runs(t, profile)
 
