@@ -36,7 +36,7 @@ func (f *configFlags) bindFresh(cmd *cobra.Command) {
 }
 
 func bindProfile(cmd *cobra.Command, profile *string) {
-	cmd.Flags().StringVar(profile, "profile", "", "`FILE` of kind Profile: where things are (default: this machine, the store under .gymline/)")
+	cmd.Flags().StringVar(profile, "profile", "", "`FILE` of kind Profile: where things are (default: $GYMLINE_PROFILE, or else this machine, the store under .gymline/)")
 }
 
 // loadProfile reads a profile, or returns the default one.

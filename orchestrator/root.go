@@ -18,6 +18,7 @@ reward → finetune-export → train → predict → evaluate → report. Every 
 kept by its digest, so running again does only what is missing.
 
 ` + fault.Help(),
+		Version:       made().String(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -28,6 +29,7 @@ kept by its digest, so running again does only what is missing.
 	root.SetErr(edge.Stderr)
 	root.SetFlagErrorFunc(usage)
 	root.SuggestionsMinimumDistance = 2
+	root.SetVersionTemplate("{{.Version}}")
 	group := func(id, title string, commands ...*cobra.Command) {
 		root.AddGroup(&cobra.Group{ID: id, Title: title})
 		for _, cmd := range commands {
@@ -46,6 +48,7 @@ kept by its digest, so running again does only what is missing.
 		root.AddCommand(cmd)
 	}
 	for _, cmd := range root.Commands() {
+		defaultProfile(cmd, edge.Getenv(envProfile))
 		if check := cmd.Args; check != nil {
 			cmd.Args = func(cmd *cobra.Command, args []string) error {
 				if err := check(cmd, args); err != nil {
@@ -66,6 +69,20 @@ kept by its digest, so running again does only what is missing.
 		return nil
 	}
 	return root
+}
+
+// envProfile names the profile of commands that are given none.
+const envProfile = "GYMLINE_PROFILE"
+
+// defaultProfile sets the profile of a command and those below it.
+func defaultProfile(cmd *cobra.Command, file string) {
+	if f := cmd.Flags().Lookup("profile"); f != nil && file != "" {
+		f.DefValue = file
+		_ = f.Value.Set(file) // a text takes any
+	}
+	for _, below := range cmd.Commands() {
+		defaultProfile(below, file)
+	}
 }
 
 func usage(cmd *cobra.Command, err error) error {

@@ -15,7 +15,7 @@ const (
 
 // A Profile is where and how fast experiments run. It changes no artifact.
 type Profile struct {
-	_          struct{}    `doc:"A profile says where experiments run and how fast. The same experiment gives the same artifacts under any profile."`
+	_          struct{}    `doc:"A profile says where experiments run and how fast. The same experiment gives the same artifacts under any profile. Commands take it as --profile, or from the environment variable GYMLINE_PROFILE."`
 	APIVersion string      `json:"apiVersion" required:"true" enum:"gymline/v1alpha1" doc:"Version of the file's format."`
 	Kind       string      `json:"kind" required:"true" enum:"Profile" doc:"Kind of file."`
 	Metadata   Metadata    `json:"metadata" required:"true" doc:"What the profile is called."`
