@@ -220,8 +220,12 @@ type Judge struct {
 // Evaluate are the parameters of the job evaluate: metrics over all candidates.
 type Evaluate struct {
 	Candidates []string `json:"candidates"`
-	Resamples  int      `json:"resamples"`
-	Confidence float64  `json:"confidence"`
+	// OneModel are groups of candidates that one model answers for, asked alike; OwnJudge
+	// are those whose model is the judge, too.
+	OneModel   [][]string `json:"oneModel,omitempty"`
+	OwnJudge   []string   `json:"ownJudge,omitempty"`
+	Resamples  int        `json:"resamples"`
+	Confidence float64    `json:"confidence"`
 }
 
 // Report are the parameters of the job report.

@@ -247,9 +247,39 @@ func (b *builder) evaluate(v *experiment.Evaluate) {
 		names = append(names, c.Name)
 	}
 	b.add(plan.Step{Name: plan.JobPredict, Job: plan.JobPredict, Shards: len(each), Each: each, Inputs: inputs})
+	oneModel, ownJudge := b.shared(v)
 	b.step(plan.JobEvaluate, 1, b.share(plan.Evaluate{
-		Candidates: names, Resamples: b.e.Spec.Statistics.Resamples, Confidence: b.e.Spec.Statistics.Confidence,
+		Candidates: names, OneModel: oneModel, OwnJudge: ownJudge, Resamples: b.e.Spec.Statistics.Resamples, Confidence: b.e.Spec.Statistics.Confidence,
 	}, nil), from("judged", plan.JobPredict, plan.JudgedOutput))
+}
+
+// shared finds candidates that one model answers for in one way, whatever it is called,
+// and those that it judges as well.
+func (b *builder) shared(v *experiment.Evaluate) (oneModel [][]string, ownJudge []string) {
+	identity := func(name string) string {
+		m := b.e.Spec.Models[name].Identity("")
+		data, err := canonical.JSON(m)
+		if err != nil && b.err == nil {
+			b.err = fmt.Errorf("model %s: %w", name, err)
+		}
+		return string(data)
+	}
+	var groups [][]string
+	of := map[string]int{}
+	for _, c := range v.Candidates {
+		if c.Model == "" {
+			continue
+		}
+		id := identity(c.Model)
+		if _, ok := of[id]; !ok {
+			of[id], groups = len(groups), append(groups, nil)
+		}
+		groups[of[id]] = append(groups[of[id]], c.Name)
+		if v.Judge.Model != "" && id == identity(v.Judge.Model) {
+			ownJudge = append(ownJudge, c.Name)
+		}
+	}
+	return slices.DeleteFunc(groups, func(g []string) bool { return len(g) < 2 }), ownJudge
 }
 
 func (b *builder) report() {

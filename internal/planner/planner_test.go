@@ -295,3 +295,47 @@ func TestStepsAreInTopologicalOrder(t *testing.T) {
 		}
 	}
 }
+
+// Candidates that one model answers for are named, whatever the model is called in
+// the experiment, and so are those that judge themselves.
+func TestSharedModels(t *testing.T) {
+	const text = `
+apiVersion: gymline/v1alpha1
+kind: Experiment
+metadata: {name: shared}
+spec:
+  inputs: {bench: {path: here}}
+  models:
+    a: {provider: openai, baseURL: "http://127.0.0.1:1/v1", model: m}
+    same: {provider: openai, baseURL: "http://127.0.0.1:1/v1", model: m}
+    warm: {provider: openai, baseURL: "http://127.0.0.1:1/v1", model: m, temperature: 1}
+    other: {provider: openai, baseURL: "http://127.0.0.1:1/v1", model: n}
+  evaluate:
+    benchmark: {input: bench, path: .}
+    candidates:
+      - {name: warm, model: warm}
+      - {name: one, model: a}
+      - {name: rec, recorded: {input: bench, path: rec}}
+      - {name: two, model: same}
+      - {name: other, model: other}
+      - {name: three, model: a}
+    judge: {model: warm}
+`
+	for judge, want := range map[string]plan.Evaluate{
+		"warm":  {OneModel: [][]string{{"one", "two", "three"}}, OwnJudge: []string{"warm"}},
+		"same":  {OneModel: [][]string{{"one", "two", "three"}}, OwnJudge: []string{"one", "two", "three"}},
+		"other": {OneModel: [][]string{{"one", "two", "three"}}, OwnJudge: []string{"other"}},
+	} {
+		p, err := Plan(load(t, text, "evaluate.judge.model="+judge), inputs, formats)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got plan.Evaluate
+		if err := json.Unmarshal(p.Step(plan.JobEvaluate).Params, &got); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got.OneModel, want.OneModel) || !reflect.DeepEqual(got.OwnJudge, want.OwnJudge) {
+			t.Errorf("judge %s: %q and %q, want %q and %q", judge, got.OneModel, got.OwnJudge, want.OneModel, want.OwnJudge)
+		}
+	}
+}

@@ -297,3 +297,14 @@ func TestRunTellsOfProposalsThatEndAlike(t *testing.T) {
 		t.Errorf("%+v\n%s", e.Candidates, all)
 	}
 }
+
+// A reader is told of candidates that are not what their names make one think.
+func TestWarnsOfSharedModels(t *testing.T) {
+	if list := aboutModels(plan.Evaluate{Candidates: []string{"a", "b"}}); list != nil {
+		t.Errorf("of nothing: %q", list)
+	}
+	list := aboutModels(plan.Evaluate{OneModel: [][]string{{"a", "b"}, {"c", "d"}}, OwnJudge: []string{"c"}})
+	if len(list) != 3 || !strings.HasPrefix(list[0], "a, b are one model") || !strings.HasPrefix(list[1], "c, d are one model") || !strings.HasPrefix(list[2], "the judge is the model of c, too") {
+		t.Errorf("%q", list)
+	}
+}

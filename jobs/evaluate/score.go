@@ -35,7 +35,7 @@ func evaluation(t *job.Task, params plan.Evaluate, results []result) metrics.Eva
 		t.Done(rows.Accepted)
 	}
 	e.Comparisons, e.Detectable = compare(t, params, results)
-	e.Warnings = warnings(&e)
+	e.Warnings = warnings(&e, params)
 	return e
 }
 

@@ -6,10 +6,11 @@ import (
 	"strings"
 
 	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/plan"
 )
 
 // warnings says in plain words what a reader of the table must know.
-func warnings(e *metrics.Evaluation) []string {
+func warnings(e *metrics.Evaluation, params plan.Evaluate) []string {
 	list := []string{}
 	if w := metrics.Few(e.Traces, "trace"); w != "" {
 		list = append(list, w)
@@ -29,9 +30,20 @@ func warnings(e *metrics.Evaluation) []string {
 	if alike := perCandidate(e, func(c metrics.Candidate) int { return c.Alike }); alike != "" {
 		list = append(list, "most proposals end with the same words, and such a suffix can please a judge whatever was proposed: "+alike)
 	}
-	list = append(list, aboutJudge(e)...)
+	list = append(append(list, aboutModels(params)...), aboutJudge(e)...)
 	if e.Simulated {
 		list = append(list, "simulated: a stand-in answered or judged, so the scores say nothing about any real model")
+	}
+	return list
+}
+
+// aboutModels says which candidates are not what their names make a reader think.
+func aboutModels(params plan.Evaluate) (list []string) {
+	for _, group := range params.OneModel {
+		list = append(list, fmt.Sprintf("%s are one model, asked alike: they share one set of answers, and a difference between them could not be seen", strings.Join(group, ", ")))
+	}
+	if own := params.OwnJudge; own != nil {
+		list = append(list, fmt.Sprintf("the judge is the model of %s, too: models tend to like what they write themselves", strings.Join(own, ", ")))
 	}
 	return list
 }
