@@ -3,13 +3,17 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // The same experiment gives the same digests on the cluster and on this machine,
@@ -60,6 +64,7 @@ func TestSameDigests(t *testing.T) {
 			if shown := w.must(t, "show", run, "--profile", profile); !regexp.MustCompile(`(?m)^` + image + ` +sha256:[0-9a-f]{64} +evaluate, finetune-export, generate, open, predict, report, reward, seal$`).MatchString(shown) {
 				t.Errorf("what it ran in is not shown:\n%s", shown)
 			}
+			w.bounded(t, run)
 			// Once more: everything is reused.
 			stdout, stderr, code := w.run(t, append([]string{"submit", "--wait", "--profile", profile}, args...)...)
 			t.Logf("as a person sees it:\n%s%s", stderr, stdout)
@@ -73,6 +78,35 @@ func TestSameDigests(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// bounded holds that no pod of a run can fill its node's disk, and that policies can
+// tell what it may reach.
+func (w *world) bounded(t *testing.T, run string) {
+	t.Helper()
+	out, err := w.Kubectl(t.Context(), "get", "pods", "-n", namespace, "-l", "workflows.argoproj.io/workflow="+run, "-o", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list corev1.PodList
+	if err := json.Unmarshal([]byte(out), &list); err != nil || len(list.Items) < 8 {
+		t.Fatalf("%d pods, %v", len(list.Items), err)
+	}
+	for _, pod := range list.Items {
+		for _, v := range pod.Spec.Volumes {
+			if v.EmptyDir != nil && v.EmptyDir.SizeLimit.IsZero() {
+				t.Errorf("pod %s: the volume %s has no bound", pod.Name, v.Name)
+			}
+		}
+		for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+			if c.Resources.Limits.StorageEphemeral().IsZero() || c.Resources.Requests.StorageEphemeral().IsZero() {
+				t.Errorf("pod %s: container %s has no bound", pod.Name, c.Name)
+			}
+		}
+		if pod.Labels["gymline/step"] == "" || pod.Labels["gymline/to-store"] != "true" || pod.Labels["gymline/to-models"] != "" {
+			t.Errorf("pod %s has the labels %v", pod.Name, pod.Labels)
+		}
 	}
 }
 

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/minio/minio-go/v7/pkg/credentials" //nolint:depguard // keys of a server under test
+
 	"github.com/gymline/gymline/test/cluster"
 )
 
@@ -34,6 +36,7 @@ type world struct {
 	dir     string // of this world's files
 	gymline string
 	env     []string
+	keys    credentials.Value // of the store, with no more rights than runs need
 }
 
 var shared *world
@@ -109,8 +112,11 @@ func build(ctx context.Context, dir string) (*world, error) {
 	if err := w.ApplyFile(ctx, filepath.Join(root, "manifests/components/network/policies.yaml")); err != nil {
 		return w, err
 	}
+	if err := w.makeKeys(ctx); err != nil {
+		return w, err
+	}
 	for _, secret := range [][]string{
-		{"gymline-store", "--from-literal=accessKey=" + w.AccessKey, "--from-literal=secretKey=" + w.SecretKey},
+		{"gymline-store", "--from-literal=accessKey=" + w.keys.AccessKeyID, "--from-literal=secretKey=" + w.keys.SecretAccessKey, "--from-literal=token=" + w.keys.SessionToken},
 		{"gymline-models", "--from-literal=openai=" + canary},
 	} {
 		if _, err := w.Kubectl(ctx, append([]string{"create", "secret", "generic", "-n", namespace}, secret...)...); err != nil {
@@ -131,58 +137,9 @@ func build(ctx context.Context, dir string) (*world, error) {
 	}
 	w.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "KUBECONFIG=" + submitter, "GYMLINE_LOG=info",
-		"MINIO_ACCESS_KEY=" + w.AccessKey, "MINIO_SECRET_KEY=" + w.SecretKey,
+		"MINIO_ACCESS_KEY=" + w.keys.AccessKeyID, "MINIO_SECRET_KEY=" + w.keys.SecretAccessKey, "MINIO_TOKEN=" + w.keys.SessionToken,
 	}
 	return w, nil
-}
-
-// odd is part of every prefix: what Argo and kubelet would read in it.
-const odd = "/{{workflow.name}} {{=1+1}} $(HOME) $$"
-
-// profile writes an argo profile with a bucket prefix of its own, so that tests
-// share no finished work.
-func (w *world) profile(t *testing.T, prefix, extra string) string {
-	t.Helper()
-	file := filepath.Join(w.dir, prefix+".yaml")
-	text := fmt.Sprintf(`apiVersion: gymline/v1alpha1
-kind: Profile
-metadata: {name: e2e}
-spec:
-  store:
-    s3:
-      endpoint: %s
-      bucket: gymline
-      prefix: %q
-      accessKey: {env: MINIO_ACCESS_KEY}
-      secretKey: {env: MINIO_SECRET_KEY}
-  engine: argo
-  parallelism: {shards: 8, inFlight: 64}
-  retries: {limit: 4, backoff: 1s, maxBackoff: 5s}
-  argo:
-    namespace: %s
-    image: %s
-    secrets:
-      MINIO_ACCESS_KEY: {name: gymline-store, key: accessKey}
-      MINIO_SECRET_KEY: {name: gymline-store, key: secretKey}
-      OPENAI_API_KEY: {name: gymline-models, key: openai}
-    resources:
-      default: {requests: {cpu: 10m, memory: 32Mi}, limits: {cpu: "2", memory: 1Gi}}
-%s`, w.Endpoint, prefix+odd, namespace, image, extra)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
-// local writes a profile of the local engine over a store of its own.
-func (w *world) local(t *testing.T, name string) string {
-	t.Helper()
-	file := filepath.Join(w.dir, name+"-local.yaml")
-	text := fmt.Sprintf("apiVersion: gymline/v1alpha1\nkind: Profile\nmetadata: {name: local}\nspec:\n  store: {folder: {path: %s}}\n", filepath.Join(w.dir, name+"-store"))
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
 }
 
 // run calls gymline and returns stdout, stderr and the exit code.

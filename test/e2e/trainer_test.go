@@ -48,7 +48,7 @@ func TestContainerHandOff(t *testing.T) {
 	t.Parallel()
 	w := shared
 	profile := w.profile(t, "container", "")
-	key := strings.Split(w.SecretKey, "")
+	key := strings.Split(w.keys.SecretAccessKey, "")
 	slices.Reverse(key)
 	args := []string{w.config("handoff.yaml"), "--set", w.trains(t, "search", strings.Join(key, "-")), "--profile", profile}
 	run := w.submit(t, args...)

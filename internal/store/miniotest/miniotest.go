@@ -71,21 +71,30 @@ func (s *Server) Least(t testing.TB, bucket, prefix, policy string) s3.Config {
 		t.Fatal(err)
 	}
 	said := strings.NewReplacer("BUCKET", bucket, "PREFIX", prefix).Replace(string(data))
-	sts, err := credentials.NewSTSAssumeRole(s.Endpoint, credentials.STSAssumeRoleOptions{AccessKey: s.AccessKey, SecretKey: string(s.SecretKey), Policy: said})
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := sts.GetWithContext(&credentials.CredContext{Client: http.DefaultClient})
-	for err != nil && strings.Contains(err.Error(), "not initialized") { // a server that has just begun
-		time.Sleep(50 * time.Millisecond)
-		keys, err = sts.GetWithContext(&credentials.CredContext{Client: http.DefaultClient})
-	}
+	keys, err := Keys(t.Context(), s.Endpoint, s.AccessKey, string(s.SecretKey), said)
 	if err != nil {
 		t.Fatalf("keys with the policy %s: %v", policy, err)
 	}
 	c := s.Config(bucket)
 	c.Prefix, c.AccessKey, c.SecretKey, c.SessionToken = prefix, keys.AccessKeyID, s3.Secret(keys.SecretAccessKey), s3.Secret(keys.SessionToken)
 	return c
+}
+
+// Keys are temporary keys of a server, for an hour, that may do what a policy says.
+func Keys(ctx context.Context, endpoint, accessKey, secretKey, policy string) (credentials.Value, error) {
+	sts, err := credentials.NewSTSAssumeRole(endpoint, credentials.STSAssumeRoleOptions{AccessKey: accessKey, SecretKey: secretKey, Policy: policy})
+	for err == nil {
+		keys, err := sts.GetWithContext(&credentials.CredContext{Client: http.DefaultClient})
+		if err == nil || !strings.Contains(err.Error(), "not initialized") { // a server that has just begun
+			return keys, err
+		}
+		select {
+		case <-ctx.Done():
+			return keys, ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return credentials.Value{}, err
 }
 
 // Kill ends the server at once. Its data stays.
