@@ -98,7 +98,7 @@ func (r *Runner) meet(ctx context.Context) (*net.UnixConn, error) {
 	case err == nil:
 		return conn, nil
 	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
+		return nil, ctx.Err()
 	}
 	return nil, fault.New(fault.Temporary, fmt.Errorf("the trainer's container did not answer within %s: %w", limit, err),
 		"is its image for the machines of this cluster, and has it memory enough to start?")

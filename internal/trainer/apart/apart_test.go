@@ -163,6 +163,11 @@ func TestATrainersContainerThatIsGone(t *testing.T) {
 	if fault.Code(err) != fault.Temporary || !strings.Contains(err.Error(), "did not answer within 200ms") || fault.Hint(err) == "" {
 		t.Error(err)
 	}
+	late, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, errors.New("the deadline has passed"))
+	defer cancel()
+	if err := newPod(t).train(late, "true"); err != late.Err() {
+		t.Errorf("at the deadline: %v", err)
+	}
 	p := newPod(t)
 	go func() { // an attendant that takes the order and is gone
 		for {
