@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/sim/simtest"
 )
 
@@ -45,7 +46,8 @@ func (a *alias) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	maps.Copy(w.Header(), answer.Header())
 	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes())
+	// A provider says beside an answer which version gave it.
+	_, _ = w.Write(bytes.Replace(answer.Body.Bytes(), []byte(`"model":"`), fmt.Appendf(nil, `"model":"%v-v%v-`, asked["model"], a.version), 1))
 }
 
 // TestNights: each night asks candidates and judge anew, and once; a night that comes
@@ -121,6 +123,13 @@ spec:
 	}
 	if c, j, again, _ := night(7); c+j > 0 || again != scheduled {
 		t.Errorf("the schedule's last night, run twice, asks %d and %d times, and differs: %t", c, j, again != scheduled)
+	}
+	var scores metrics.Evaluation
+	if err := json.Unmarshal([]byte(l.output("get", "nightly-3", "evaluate/metrics.json")), &scores); err != nil {
+		t.Fatal(err)
+	}
+	if c, j := scores.Candidates[0].AnsweredBy, scores.JudgedBy; len(c) != 1 || !strings.HasPrefix(c[0], "c-v2-") || len(j) != 1 || !strings.HasPrefix(j[0], "j-v2-") {
+		t.Errorf("the second night was answered by %q and judged by %q", c, j)
 	}
 	if shown := l.output("show", "nightly-1"); !strings.Contains(shown, "asked anew candidates, judge, as of n1\n") {
 		t.Errorf("show does not tell:\n%s", shown)

@@ -44,6 +44,9 @@ func notesOf(e *metrics.Evaluation) []string {
 	judge := text.Line(e.Judge)
 	if e.JudgeModel != "" {
 		judge += " " + text.Line(e.JudgeModel)
+		if e.JudgedBy != nil {
+			judge += " (" + text.Line(strings.Join(e.JudgedBy, ", ")) + ")"
+		}
 	}
 	notes := []string{fmt.Sprintf("%s in %s, judged by %s. Scores in percent.",
 		text.Plural(e.Events, "event"), text.Plural(e.Traces, "trace"), judge)}

@@ -17,6 +17,8 @@ type Evaluation struct {
 	// model its name in the experiment.
 	Judge      string `json:"judge"`
 	JudgeModel string `json:"judgeModel,omitempty"`
+	// JudgedBy are the models that judged, as their provider named them beside the verdicts.
+	JudgedBy []string `json:"judgedBy,omitempty"`
 	// JudgeTraining is what a trained judge learned from; absent of other judges.
 	JudgeTraining *JudgeTraining `json:"judgeTraining,omitempty"`
 	// Simulated is set when a stand-in answered or judged anywhere.
@@ -92,6 +94,9 @@ type Candidate struct {
 	Proposals  int     `json:"proposals"`
 	Acceptance float64 `json:"acceptance"`
 	Simulated  bool    `json:"simulated"`
+	// AnsweredBy are the models that answered, as their provider named them beside the
+	// answers; none of recorded answers and stand-ins.
+	AnsweredBy []string `json:"answeredBy,omitempty"`
 	// Domains are in alphabetical order, ByTrace in the benchmark's.
 	Domains []Group `json:"domains"`
 	ByTrace []Group `json:"byTrace"`

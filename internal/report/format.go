@@ -28,6 +28,7 @@ var funcs = template.FuncMap{
 	"confidence":  func(c float64) string { return fmt.Sprintf("%.4g%%", 100*c) },
 	"outcome":     func(o string) string { return outcomes[o] },
 	"judge":       judge,
+	"versions":    versions,
 	"tiles":       tiles,
 	"simulated":   simulated,
 	"extent":      extent,
@@ -76,9 +77,17 @@ func judge(e *metrics.Evaluation) string {
 	case plan.JudgeRecorded:
 		return "recorded verdicts"
 	case plan.JudgeLLM:
-		return "the language model " + e.JudgeModel
+		return "the language model " + e.JudgeModel + versions(e.JudgedBy)
 	}
 	return e.Judge
+}
+
+// versions are what a provider named beside its answers.
+func versions(models []string) string {
+	if models == nil {
+		return ""
+	}
+	return " (" + strings.Join(models, ", ") + ")"
 }
 
 // pct is a share in [0,1] in percent, to one decimal.

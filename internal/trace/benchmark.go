@@ -21,6 +21,10 @@ type JudgedTrace struct {
 	// Judge is the kind of judge, JudgeModel the name of a language model's.
 	Judge      string `json:"judge"`
 	JudgeModel string `json:"judgeModel,omitempty"`
+	// AnsweredBy and JudgedBy are the models that answered, as their provider named them
+	// beside the answers: versions of what the experiment names.
+	AnsweredBy []string `json:"answeredBy,omitempty"`
+	JudgedBy   []string `json:"judgedBy,omitempty"`
 	// Unanswered and Failed index the turns that count as silence because a
 	// recorded model has no answer there, or a model's answer was unusable.
 	Unanswered []int `json:"unanswered,omitempty"`

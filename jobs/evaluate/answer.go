@@ -46,6 +46,10 @@ func (p *prediction) ask(ctx context.Context) error {
 	group.SetLimit(max(1, p.task.InFlight))
 	for i := range p.traces {
 		group.Go(func() error {
+			chat := chat
+			if !p.candidate.Model.Simulated() {
+				chat = p.answered[i].of(chat)
+			}
 			for j := range p.traces[i].Turns {
 				cause, err := p.answer(ctx, chat, schema, i, j, k)
 				if err != nil && cause == "" {

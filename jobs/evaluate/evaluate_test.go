@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -306,5 +307,29 @@ func TestWarnsOfSharedModels(t *testing.T) {
 	list := aboutModels(plan.Evaluate{OneModel: [][]string{{"a", "b"}, {"c", "d"}}, OwnJudge: []string{"c"}})
 	if len(list) != 3 || !strings.HasPrefix(list[0], "a, b are one model") || !strings.HasPrefix(list[1], "c, d are one model") || !strings.HasPrefix(list[2], "the judge is the model of c, too") {
 		t.Errorf("%q", list)
+	}
+}
+
+// What a provider says of who answered is in the scores, and more than one of it is
+// said: an alias that moved while it was asked.
+func TestVersionsThatAnswered(t *testing.T) {
+	judged := outcomes("a", "PPPpps", "PSSSss", "Pp")
+	for i := range judged {
+		judged[i].AnsweredBy, judged[i].JudgedBy = []string{"a-2"}, []string{"judge-1"}
+	}
+	e := evaluated(t, []string{"a"}, judged)
+	if c := e.Candidates[0]; !slices.Equal(c.AnsweredBy, []string{"a-2"}) || !slices.Equal(e.JudgedBy, []string{"judge-1"}) || len(e.Warnings) != 1 {
+		t.Errorf("answered by %q, judged by %q: %q", c.AnsweredBy, e.JudgedBy, e.Warnings)
+	}
+	judged[1].AnsweredBy, judged[2].JudgedBy = []string{"a-1", "a-3"}, []string{"judge-2"}
+	e = evaluated(t, []string{"a"}, judged)
+	if c := e.Candidates[0]; !slices.Equal(c.AnsweredBy, []string{"a-1", "a-2", "a-3"}) || !slices.Equal(e.JudgedBy, []string{"judge-1", "judge-2"}) {
+		t.Errorf("answered by %q, judged by %q", c.AnsweredBy, e.JudgedBy)
+	}
+	all := strings.Join(e.Warnings, "\n")
+	for _, want := range []string{"a was several models, by what its provider said beside its answers: a-1, a-2, a-3", "the judge was several models"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("warnings lack %q:\n%s", want, all)
+		}
 	}
 }

@@ -20,8 +20,8 @@ import (
 // The formats of the two jobs' outputs; raising one invalidates its memo. What
 // predict writes depends on the texts that it sends.
 const (
-	PredictFormat = 21*prompt.Formats + prompt.Version
-	Format        = 2
+	PredictFormat = 22*prompt.Formats + prompt.Version
+	Format        = 3
 )
 
 // Causes in predict's row ledger.
@@ -79,6 +79,8 @@ type prediction struct {
 	recorded  [][]trace.Answer // of a recorded candidate
 	ends      [][]end          // by trace and turn
 	first     []int            // by trace: the row of its first turn
+	answered  []heard          // by trace
+	judged    []heard          // by trace
 	events    int
 	simulated bool
 	trained   *rewardmodel.Model // the judge, when it is one
@@ -109,6 +111,7 @@ func newPrediction(t *job.Task, params plan.Predict, benchmark []trace.Trace) *p
 		p.first = append(p.first, p.events)
 		p.events += len(b.Turns)
 	}
+	p.answered, p.judged = make([]heard, len(benchmark)), make([]heard, len(benchmark))
 	p.simulated = p.candidate.Model != nil && p.candidate.Model.Simulated()
 	return p
 }
@@ -119,6 +122,7 @@ func (p *prediction) write() error {
 	for i, tr := range p.traces {
 		line := trace.JudgedTrace{
 			Candidate: p.candidate.Name, Simulated: p.simulated, Judge: p.params.Judge.Kind, Trace: tr,
+			AnsweredBy: p.answered[i].list(), JudgedBy: p.judged[i].list(),
 		}
 		if m := p.params.Judge.Model; m != nil {
 			line.JudgeModel = m.Name

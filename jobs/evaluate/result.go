@@ -39,6 +39,8 @@ type scored struct {
 	proposals, accepted int // that the judge ruled on, and accepted
 	control             int // proposals and events with a control token
 	training            *trace.JudgeTraining
+	answeredBy          []string
+	judgedBy            []string
 	events              []identity // the zero one: not judged
 }
 
@@ -48,7 +50,7 @@ type identity [16]byte
 func (r *result) add(line *trace.JudgedTrace) {
 	s := scored{
 		id: line.Trace.ID, domain: line.Trace.Domain, judge: line.Judge, judgeModel: line.JudgeModel, simulated: line.Simulated,
-		unanswered: len(line.Unanswered), failed: len(line.Failed), training: line.Training, events: make([]identity, len(line.Trace.Turns)),
+		unanswered: len(line.Unanswered), failed: len(line.Failed), training: line.Training, answeredBy: line.AnsweredBy, judgedBy: line.JudgedBy, events: make([]identity, len(line.Trace.Turns)),
 	}
 	var c metrics.Counts
 	for i := range line.Trace.Turns {

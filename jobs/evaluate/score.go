@@ -30,6 +30,7 @@ func evaluation(t *job.Task, params plan.Evaluate, results []result) metrics.Eva
 	e.JudgeTraining = judgeTraining(first)
 	for _, r := range results {
 		c := candidate(t, params, r)
+		e.JudgedBy = union(e.JudgedBy, r, func(s scored) []string { return s.judgedBy })
 		e.Simulated = e.Simulated || c.Simulated
 		e.Candidates = append(e.Candidates, c)
 		t.Done(rows.Accepted)
@@ -37,6 +38,16 @@ func evaluation(t *job.Task, params plan.Evaluate, results []result) metrics.Eva
 	e.Comparisons, e.Detectable = compare(t, params, results)
 	e.Warnings = warnings(&e, params)
 	return e
+}
+
+// union adds the models of a result's traces, in alphabetical order.
+func union(list []string, r result, of func(scored) []string) []string {
+	for _, tr := range r.traces {
+		list = append(list, of(tr)...)
+		slices.Sort(list)
+		list = slices.Compact(list)
+	}
+	return list
 }
 
 func candidate(t *job.Task, params plan.Evaluate, r result) metrics.Candidate {
@@ -55,6 +66,7 @@ func candidate(t *job.Task, params plan.Evaluate, r result) metrics.Candidate {
 		domains[domain] = domains[domain].Add(r.counts[i])
 		c.ByTrace = append(c.ByTrace, metrics.Group{Name: tr.id, Domain: domain, Score: metrics.ScoreOf(r.counts[i])})
 	}
+	c.AnsweredBy = union(nil, r, func(s scored) []string { return s.answeredBy })
 	if n := r.alike(); n >= 5 && 2*n >= c.Proposals {
 		c.Alike = n
 	}

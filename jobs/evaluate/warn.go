@@ -30,7 +30,8 @@ func warnings(e *metrics.Evaluation, params plan.Evaluate) []string {
 	if alike := perCandidate(e, func(c metrics.Candidate) int { return c.Alike }); alike != "" {
 		list = append(list, "most proposals end with the same words, and such a suffix can please a judge whatever was proposed: "+alike)
 	}
-	list = append(append(list, aboutModels(params)...), aboutJudge(e)...)
+	list = append(append(list, aboutModels(params)...), aboutVersions(e)...)
+	list = append(list, aboutJudge(e)...)
 	if e.Simulated {
 		list = append(list, "simulated: a stand-in answered or judged, so the scores say nothing about any real model")
 	}
@@ -45,6 +46,20 @@ func aboutModels(params plan.Evaluate) (list []string) {
 	if own := params.OwnJudge; own != nil {
 		list = append(list, fmt.Sprintf("the judge is the model of %s, too: models tend to like what they write themselves", strings.Join(own, ", ")))
 	}
+	return list
+}
+
+// aboutVersions says where a model was not the same one all the time.
+func aboutVersions(e *metrics.Evaluation) (list []string) {
+	several := func(who string, versions []string) {
+		if len(versions) > 1 {
+			list = append(list, fmt.Sprintf("%s was several models, by what its provider said beside its answers: %s", who, strings.Join(versions, ", ")))
+		}
+	}
+	for _, c := range e.Candidates {
+		several(c.Name, c.AnsweredBy)
+	}
+	several("the judge", e.JudgedBy)
 	return list
 }
 
