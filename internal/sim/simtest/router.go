@@ -18,8 +18,8 @@ import (
 
 // A Router passes each call to another endpoint: it is answered in the shapes of
 // one of Dialects and, while the Router is bad, a share of the calls meets one of
-// Faults. Which, depends on Seed, the call's body and how often that was sent
-// before. It has the files and batches API too, whose lines are answered so, and
+// Faults, each in its turn. Which calls do, and in which shapes, depends on Seed,
+// the call's body and how often that was sent before. It has the files and batches API too, whose lines are answered so, and
 // which, while it is bad, goes down, loses its answers and spoils its files.
 type Router struct {
 	Home  Dialect // what it refuses and heeds
@@ -31,7 +31,8 @@ type Router struct {
 
 	Billed  atomic.Int64 // tokens
 	Most    atomic.Int64 // tokens of one call
-	Spoiled atomic.Int64 // calls that met a fault
+	Spoiled atomic.Int64 // calls, and lines and files of batches, that were not as on a calm day
+	Faulty  atomic.Int64 // calls that met one of Faults
 	batches *Batches
 	once    sync.Once
 	mu      sync.Mutex
@@ -65,7 +66,8 @@ func (r *Router) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		if !r.meets(d, r.Share) {
 			return nil
 		}
-		return &Faults[d.of(len(Faults))]
+		n := uint64(r.Faulty.Add(1)) + r.Seed
+		return &Faults[n%uint64(len(Faults))]
 	}
 	p.ServeHTTP(w, req)
 	billed := p.Billed.Load()
