@@ -37,6 +37,7 @@ func FuzzBatches(f *testing.F) {
 		f.Add(200, body)
 		f.Add(400, body)
 	}
+	f.Add(438, "") // a status without a name
 	said := &canned{}
 	b, err := NewBatches(llm.Model{Name: "gpt", BaseURL: "http://localhost/v1", Model: "m"}, Access{Key: NewKey(canary)}, &http.Client{Transport: said})
 	if err != nil {

@@ -111,7 +111,7 @@ func (x *exchange) failed(d description) *llm.Error {
 	case x.status >= 300 && x.status < 400:
 		message = "the server redirects elsewhere; set baseURL to the address that answers"
 	case strings.TrimSpace(message) == "":
-		message = http.StatusText(e.Status)
+		message = cmp.Or(http.StatusText(e.Status), "the server gives no reason")
 	}
 	e.Err = errors.New(x.shown(message))
 	return e
