@@ -91,7 +91,7 @@ func TestTrainJobHandOff(t *testing.T) {
 			t.Errorf("%s comes from %+v", v.Name, v.ValueFrom.SecretKeyRef)
 		}
 	}
-	if keys != 2 || strings.Contains(out, "gymline-store") || strings.Contains(out, w.SecretKey) {
+	if keys != 2 || strings.Contains(out, "gymline-store") || strings.Contains(out, w.keys.SecretAccessKey) {
 		t.Errorf("%d keys in %s", keys, out)
 	}
 	if env["GYMLINE_RUN"] != run || env["GYMLINE_BASE"] != "{{workflow.uid}}" || env["GYMLINE_STORE_PREFIX"] != "trainjob/{{workflow.name}} {{=1+1}} $$(HOME) $$$$" {
