@@ -15,7 +15,7 @@ func TestStatsFileIsForThePage(t *testing.T) {
 		if output != "" {
 			args = append(args, output)
 		}
-		err := newRoot(&cli.Edge{Args: args}).ExecuteContext(t.Context())
+		err := newRoot(&cli.Edge{Args: args, Getenv: nothingSet}).ExecuteContext(t.Context())
 		if fault.Code(err) != fault.Usage || !strings.Contains(err.Error(), "it needs -o html") {
 			t.Errorf("%v: %v", args, err)
 		}

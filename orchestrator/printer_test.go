@@ -20,7 +20,7 @@ func TestFailureIsToldOnce(t *testing.T) {
 	why := fault.New(fault.Temporary, errors.New("the store is away"), "try again")
 	for _, inShard := range []bool{true, false} {
 		var shown bytes.Buffer
-		edge := &cli.Edge{Stdout: &bytes.Buffer{}, Stderr: &shown, Now: time.Now, Getenv: func(string) string { return "" }}
+		edge := &cli.Edge{Stdout: &bytes.Buffer{}, Stderr: &shown, Now: time.Now, Getenv: nothingSet}
 		out := newPrinter(edge, "text")
 		if inShard {
 			out.Emit(progress.Event{Type: progress.StepState, Step: "make", State: progress.Failed}.Because(why))

@@ -15,7 +15,7 @@ import (
 // page for readers has the same commands.
 func TestHelp(t *testing.T) {
 	var out bytes.Buffer
-	root := newRoot(&cli.Edge{Args: []string{"--help"}, Stdout: &out})
+	root := newRoot(&cli.Edge{Args: []string{"--help"}, Getenv: nothingSet, Stdout: &out})
 	if err := root.ExecuteContext(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -56,14 +56,17 @@ func TestHelp(t *testing.T) {
 func TestCompletion(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
 		var out bytes.Buffer
-		err := newRoot(&cli.Edge{Args: []string{"completion", shell}, Stdout: &out}).ExecuteContext(t.Context())
+		err := newRoot(&cli.Edge{Args: []string{"completion", shell}, Getenv: nothingSet, Stdout: &out}).ExecuteContext(t.Context())
 		if err != nil || !strings.Contains(out.String(), "gymline") {
 			t.Errorf("%s: %v, %d bytes", shell, err, out.Len())
 		}
 	}
 	var out bytes.Buffer
-	err := newRoot(&cli.Edge{Args: []string{"__complete", "sh"}, Stdout: &out, Stderr: &bytes.Buffer{}}).ExecuteContext(t.Context())
+	err := newRoot(&cli.Edge{Args: []string{"__complete", "sh"}, Getenv: nothingSet, Stdout: &out, Stderr: &bytes.Buffer{}}).ExecuteContext(t.Context())
 	if err != nil || !strings.Contains(out.String(), "show\tShow a run") {
 		t.Errorf("%v, %s", err, out.String())
 	}
 }
+
+// nothingSet is an empty environment.
+func nothingSet(string) string { return "" }
