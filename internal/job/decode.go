@@ -122,9 +122,9 @@ func decode[T, V any](b *batch[V], what string, work func(row *T) V) {
 }
 
 // unmarshal reads a row with the successor of Go's decoder, which takes half its time.
-// What that refuses the decoder itself judges.
+// Letter case of keys makes no difference to either. What that refuses the decoder itself judges.
 func unmarshal[T any](data []byte, row *T) error {
-	if jsonv2.Unmarshal(data, row) == nil {
+	if jsonv2.Unmarshal(data, row, jsonv2.MatchCaseInsensitiveNames(true)) == nil {
 		return nil
 	}
 	*row = *new(T)
