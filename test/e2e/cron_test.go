@@ -59,8 +59,8 @@ func TestSchedule(t *testing.T) {
 			t.Errorf("%s asked anew as of %q", run, shown.Anew.AsOf)
 		}
 		for _, s := range shown.Steps {
-			if s.Reused {
-				t.Errorf("%s took %s from the night before", run, s.Step)
+			if s.Step == "predict" && s.Reused { // what follows is reused where the answers were the same
+				t.Errorf("%s took its answers from the night before", run)
 			}
 		}
 	}
