@@ -89,22 +89,11 @@ func runCheckpointPut(ctx context.Context, edge *cli.Edge, o checkpointOptions) 
 	if err != nil {
 		return err
 	}
-	root, err := o.folder()
+	facts, fsys, root, err := o.inspect(edge, params.Base)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	facts, err := checkpoint.Inspect(root.FS(), params.Base)
-	if err != nil {
-		return err
-	}
-	fsys, left, err := checkpoint.Data(root.FS())
-	if err != nil {
-		return err
-	}
-	if len(left) > 0 {
-		fmt.Fprintf(edge.Stderr, "left out, since loading them runs code: %s\n", left)
-	}
 	if taken != nil {
 		tree, err := store.Intake{}.Digest(ctx, fsys)
 		if err != nil {
@@ -136,6 +125,26 @@ func runCheckpointPut(ctx context.Context, edge *cli.Edge, o checkpointOptions) 
 		}
 		return o.print(edge, facts.Kind, tree, "")
 	})
+}
+
+// inspect checks the model's folder, and gives what of it is kept, within the folder, which is to
+// be closed.
+func (o checkpointOptions) inspect(edge *cli.Edge, base string) (facts checkpoint.Facts, fsys fs.FS, root *os.Root, err error) {
+	root, err = o.folder()
+	if err != nil {
+		return facts, nil, nil, err
+	}
+	var left checkpoint.LeftOut
+	if facts, err = checkpoint.Inspect(root.FS(), base); err == nil {
+		fsys, left, err = checkpoint.Data(root.FS())
+	}
+	if err != nil {
+		return facts, nil, nil, errors.Join(err, root.Close())
+	}
+	if len(left) > 0 {
+		fmt.Fprintf(edge.Stderr, "left out, since loading them runs code: %s\n", left)
+	}
+	return facts, fsys, root, nil
 }
 
 // folder opens the model's folder, so that what is checked is what is stored. A link

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 
-	"github.com/gymline/gymline/internal/checkpoint"
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
@@ -28,22 +26,11 @@ func runHandIn(ctx context.Context, edge *cli.Edge, o checkpointOptions) error {
 	if err != nil {
 		return err
 	}
-	root, err := o.folder()
+	facts, fsys, root, err := o.inspect(edge, params.Base)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	facts, err := checkpoint.Inspect(root.FS(), params.Base)
-	if err != nil {
-		return err
-	}
-	fsys, left, err := checkpoint.Data(root.FS())
-	if err != nil {
-		return err
-	}
-	if len(left) > 0 {
-		fmt.Fprintf(edge.Stderr, "left out, since loading them runs code: %s\n", left)
-	}
 	tree, first, err := registry(edge, in).PutCheckpoint(ctx, store.Checkpoint{
 		Run: o.run, Name: o.name, Kind: facts.Kind, Base: facts.Base, Architecture: facts.Architecture,
 	}, fsys)

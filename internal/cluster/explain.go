@@ -30,7 +30,7 @@ func explained(failures []store.Failure, pods []argo.Pod) []store.Failure {
 		f := store.Failure{Step: store.StepName(p.Step), Shard: p.Shard, ExitCode: fault.Temporary, Cause: fmt.Sprintf("pod %s: %s", cmp.Or(p.Name, "of "+p.Step), p.Message)}
 		if p.Overfull() {
 			f.ExitCode, f.Cause = fault.Config, "the pod took more of its node's disk than it may, and was evicted: "+strings.TrimSpace(p.Message)
-			f.Hint = "raise spec.argo.scratch of the profile for " + p.Step + ""
+			f.Hint = "raise spec.argo.scratch of the profile for " + p.Step
 		}
 		list = append(list, f)
 	}

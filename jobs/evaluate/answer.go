@@ -46,10 +46,7 @@ func (p *prediction) ask(ctx context.Context) error {
 	group.SetLimit(max(1, p.task.InFlight))
 	for i := range p.traces {
 		group.Go(func() error {
-			chat := chat
-			if !p.candidate.Model.Simulated() {
-				chat = p.answered[i].of(chat)
-			}
+			chat := p.answered[i].of(p.candidate.Model, chat)
 			for j := range p.traces[i].Turns {
 				cause, err := p.answer(ctx, chat, schema, i, j, k)
 				if err != nil && cause == "" {

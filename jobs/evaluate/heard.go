@@ -16,8 +16,12 @@ type heard struct {
 	models map[string]bool
 }
 
-// of is the chatter, whose answers are heard. What a stand-in says of itself is nothing new.
-func (h *heard) of(chat llm.Chatter) llm.Chatter {
+// of is the chatter of a model, whose answers are heard. What a stand-in says of itself
+// is nothing new.
+func (h *heard) of(m *llm.Model, chat llm.Chatter) llm.Chatter {
+	if m.Simulated() {
+		return chat
+	}
 	return llm.ChatFunc(func(ctx context.Context, req *llm.Request) (*llm.Response, error) {
 		r, err := chat.Chat(ctx, req)
 		if err == nil && r.Model != "" {

@@ -124,13 +124,8 @@ func (p *prediction) languageModel(ctx context.Context) (judge, error) {
 	}
 	p.simulated = p.simulated || p.params.Judge.Model.Simulated()
 	schema := prompt.JudgeSchema()
-	simulated := p.params.Judge.Model.Simulated()
 	return func(ctx context.Context, i, j, k int, history []trace.Event, task *string) (*trace.Judgement, error) {
-		chat := chat
-		if !simulated {
-			chat = p.judged[i].of(chat)
-		}
-		v, err := llm.Ask(ctx, chat, &llm.Request{
+		v, err := llm.Ask(ctx, p.judged[i].of(p.params.Judge.Model, chat), &llm.Request{
 			Messages: prompt.JudgeMessages(history, task), Schema: schema, Seed: p.seed("judge", i, j, strconv.Itoa(k)),
 		}, p.params.Repairs, (*prompt.Verdict).Check)
 		if err != nil {

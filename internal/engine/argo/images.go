@@ -3,8 +3,6 @@ package argo
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -26,7 +24,8 @@ func (c *Client) Images(ctx context.Context, id store.RunID) ([]store.Image, err
 	}
 	seen := map[store.Image]bool{}
 	for next := ""; ; {
-		list, err := c.pageOfPods(ctx, labelWorkflow+"="+wf.Name, next)
+		var list corev1.PodList
+		err := c.listPods(ctx, labelWorkflow+"="+wf.Name, "application/json", &list, [2]string{"limit", podsAtOnce}, [2]string{"continue", next})
 		if err != nil {
 			return nil, c.explain("list the pods of workflow "+wf.Name, err)
 		}
@@ -47,22 +46,6 @@ func (c *Client) Images(ctx context.Context, id store.RunID) ([]store.Image, err
 		return cmp.Or(cmp.Compare(a.Step, b.Step), cmp.Compare(a.Container, b.Container), cmp.Compare(a.Image, b.Image), cmp.Compare(a.Digest, b.Digest))
 	})
 	return images, nil
-}
-
-func (c *Client) pageOfPods(ctx context.Context, labels, next string) (*corev1.PodList, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	r := c.core.Get().Namespace(c.namespace).Resource("pods").Param("labelSelector", labels).Param("limit", podsAtOnce).Param("continue", next).
-		SetHeader("Accept", "application/json").Do(ctx)
-	data, err := r.Raw()
-	if err != nil {
-		return nil, err
-	}
-	list := new(corev1.PodList)
-	if err := json.Unmarshal(data, list); err != nil {
-		return nil, fmt.Errorf("pods: %w", err)
-	}
-	return list, nil
 }
 
 func imagesOf(pod *corev1.Pod) (images []store.Image) {

@@ -52,10 +52,15 @@ func (c *Client) podNames(ctx context.Context, workflow string, nodes wfv1.Nodes
 	return c.names, nil
 }
 
-func (c *Client) listPods(ctx context.Context, labels, form string, into any) error {
+// listPods reads the pods with those labels: all, or as the further parameters say.
+func (c *Client) listPods(ctx context.Context, labels, form string, into any, params ...[2]string) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	r := c.core.Get().Namespace(c.namespace).Resource("pods").Param("labelSelector", labels).SetHeader("Accept", form).Do(ctx)
+	req := c.core.Get().Namespace(c.namespace).Resource("pods").Param("labelSelector", labels).SetHeader("Accept", form)
+	for _, p := range params {
+		req = req.Param(p[0], p[1])
+	}
+	r := req.Do(ctx)
 	if err := r.Error(); err != nil {
 		return err
 	}

@@ -19,19 +19,21 @@ func TestKilled(t *testing.T) {
 	for call, batches := range map[string]int{sendFile: 1, makeBatch: 1, getBatch: 1, getContent: 1} {
 		inLab(t, call, func(t *testing.T, l *lab) {
 			killed := make(chan struct{})
+			ctx, cancel := context.WithCancel(t.Context())
 			var once sync.Once
 			l.api.Lose = func(c string, n int) bool {
 				if c == call && n == 0 {
-					once.Do(func() { close(killed) })
+					once.Do(func() {
+						cancel() // before the client, which may try again at once, learns of it
+						close(killed)
+					})
 					return true
 				}
 				return false
 			}
 			p := l.start()
-			ctx, cancel := context.WithCancel(t.Context())
 			go func() {
 				<-killed
-				cancel()
 				p.kill()
 			}()
 			for _, err := range p.all(ctx, t, "q", 20) {

@@ -10,6 +10,8 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
+var _ store.Together = (*Bucket)(nil) // which the suite asks for
+
 // PutAll implements store.Together. It waits for the disk twice, for all bytes and
 // then for all names, where the system can make a whole file system durable; else it
 // waits as often as Put does.

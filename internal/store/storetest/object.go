@@ -74,12 +74,9 @@ func objects(t *testing.T, b store.Bucket) {
 	wantKeys(t, b, "", "a/b", "a/c", "empty", "half")
 }
 
-// together puts many objects at once, where the bucket can.
+// together puts many objects at once.
 func together(t *testing.T, b store.Bucket) {
-	all, ok := b.(store.Together)
-	if !ok {
-		t.Skip("this bucket puts its objects one by one")
-	}
+	all := b.(store.Together)
 	put(t, b, "over/1", "of before")
 	var objects []store.Object
 	var keys []string

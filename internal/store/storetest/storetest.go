@@ -18,7 +18,9 @@ import (
 // read, 0 for a bucket that holds its objects in memory.
 func Run(t *testing.T, open func(t testing.TB) store.Bucket, memory uint64) {
 	t.Run("Objects", func(t *testing.T) { objects(t, open(t)) })
-	t.Run("Together", func(t *testing.T) { together(t, open(t)) })
+	if _, ok := open(t).(store.Together); ok {
+		t.Run("Together", func(t *testing.T) { together(t, open(t)) })
+	}
 	t.Run("Ranges", func(t *testing.T) { ranges(t, open(t)) })
 	t.Run("Keys", func(t *testing.T) { keys(t, open(t)) })
 	t.Run("CreateOnce", func(t *testing.T) { createOnce(t, open(t)) })
