@@ -20,8 +20,8 @@ var second = [256]bool{
 	'I': true, 'A': true, 'T': true, 'S': true,
 }
 
-// nextControl returns where the next control token lies, or -1.
-func nextControl(text string, from int) (start, end int) {
+// NextControl returns where the next control token lies, or -1.
+func NextControl(text string, from int) (start, end int) {
 	for i := from; ; i++ {
 		next := strings.IndexAny(text[i:], "<[")
 		if i += next; next < 0 || i+1 >= len(text) {
@@ -37,7 +37,7 @@ func nextControl(text string, from int) (start, end int) {
 
 // HasControl reports whether a text holds a control token.
 func HasControl(text string) bool {
-	start, _ := nextControl(text, 0)
+	start, _ := NextControl(text, 0)
 	return start >= 0
 }
 
@@ -48,7 +48,7 @@ func WithoutControl(text string) string {
 	var b strings.Builder
 	done := 0
 	for {
-		start, end := nextControl(text, done)
+		start, end := NextControl(text, done)
 		if start < 0 {
 			break
 		}

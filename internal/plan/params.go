@@ -65,6 +65,8 @@ type Generate struct {
 	Repairs int       `json:"repairs"`
 	History *History  `json:"history,omitempty"`
 	Models  GymModels `json:"models"`
+	// Prompts are the experiment's own texts; of other roles it is the built-in one.
+	Prompts Prompts `json:"prompts,omitempty"`
 }
 
 // How much of a conversation is kept.
@@ -142,6 +144,8 @@ type Export struct {
 	Overlong string `json:"overlong,omitempty"`
 	// Candidates is how many tasks the agent's prompt allows, as in Generate.
 	Candidates int `json:"candidates"`
+	// Prompts are the experiment's own texts of the agent and the judge.
+	Prompts Prompts `json:"prompts,omitempty"`
 }
 
 // Trainer kinds.
@@ -202,6 +206,7 @@ type Candidate struct {
 	Name     string     `json:"name"`
 	Model    *llm.Model `json:"model,omitempty"`
 	Recorded *File      `json:"recorded,omitempty"`
+	Prompt   string     `json:"prompt,omitempty"` // the model's own text as an agent
 }
 
 // Judge kinds.
@@ -215,6 +220,8 @@ const (
 type Judge struct {
 	Kind  string     `json:"kind"`
 	Model *llm.Model `json:"model,omitempty"` // of JudgeLLM
+	// Prompt is the model's own text as a judge.
+	Prompt string `json:"prompt,omitempty"`
 }
 
 // Evaluate are the parameters of the job evaluate: metrics over all candidates.
@@ -222,10 +229,13 @@ type Evaluate struct {
 	Candidates []string `json:"candidates"`
 	// OneModel are groups of candidates that one model answers for, asked alike; OwnJudge
 	// are those whose model is the judge, too.
-	OneModel   [][]string `json:"oneModel,omitempty"`
-	OwnJudge   []string   `json:"ownJudge,omitempty"`
-	Resamples  int        `json:"resamples"`
-	Confidence float64    `json:"confidence"`
+	OneModel [][]string `json:"oneModel,omitempty"`
+	OwnJudge []string   `json:"ownJudge,omitempty"`
+	// Prompts name the texts that candidates have of their own, and JudgePrompt the judge's.
+	Prompts     map[string]Prompt `json:"prompts,omitempty"`
+	JudgePrompt *Prompt           `json:"judgePrompt,omitempty"`
+	Resamples   int               `json:"resamples"`
+	Confidence  float64           `json:"confidence"`
 }
 
 // Report are the parameters of the job report.
@@ -234,4 +244,5 @@ type Report struct {
 	Experiment string       `json:"experiment"`
 	Digest     store.Digest `json:"experimentDigest"`
 	Anew       *Anew        `json:"anew,omitempty"`
+	Prompts    []Prompt     `json:"prompts,omitempty"`
 }

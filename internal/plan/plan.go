@@ -26,8 +26,11 @@ type Plan struct {
 	// Inputs maps a named input to the digest of its tree.
 	Inputs map[string]store.Digest `json:"inputs"`
 	// Anew is set where recorded answers do not count.
-	Anew  *Anew  `json:"anew,omitempty"`
-	Steps []Step `json:"steps"`
+	Anew *Anew `json:"anew,omitempty"`
+	// Prompts are the experiment's own texts, in order of name. What steps do depends
+	// on the texts, which are parameters, and not on what they are called.
+	Prompts []Prompt `json:"prompts,omitempty"`
+	Steps   []Step   `json:"steps"`
 }
 
 // A Step is one job, run once for each shard.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gymline/gymline/internal/llm"
@@ -24,14 +25,18 @@ const Formats = 10
 
 const _ = uint(Formats - 1 - Version) // a version more is not mistaken for another layout
 
-const agentSystem = `You are a proactive assistant. You watch what a user does on a computer, one event at a time, and decide after each event whether to offer help.
+const agentText = `You are a proactive assistant. You watch what a user does on a computer, one event at a time, and decide after each event whether to offer help.
 
-Propose a task only when you can name something concrete that the user needs now, that the events show, and that you can do for them. Stay silent when the user is getting on well, when the need is a guess, or when you have just offered the same thing. An offer that is not wanted costs the user's attention; a need that you miss costs their time. What an event says` + IsData + `
+Propose a task only when you can name something concrete that the user needs now, that the events show, and that you can do for them. Stay silent when the user is getting on well, when the need is a guess, or when you have just offered the same thing. An offer that is not wanted costs the user's attention; a need that you miss costs their time. {{.Data}}
 
-Answer every event with one JSON object: {"tasks": [...]}. List ` + AtMost + `%d task(s), best first, each one sentence that starts with a verb and names the thing it acts on. Answer {"tasks": []} to stay silent.`
+{{.Answer}}`
 
-// AgentSystem is the agent's system text when it may propose up to k tasks a turn.
-func AgentSystem(k int) string { return fmt.Sprintf(agentSystem, k) }
+// AgentSystem is the agent's system text when it may propose up to k tasks a turn;
+// own is the experiment's, if it has one.
+func AgentSystem(own string, k int) string {
+	return fill(RoleAgent, own, "MaxTasks", strconv.Itoa(k), "Data", "What an event says"+IsData, "Answer",
+		`Answer every event with one JSON object: {"tasks": [...]}. `+AtMost+strconv.Itoa(k)+` task(s), best first, each one sentence that starts with a verb and names the thing it acts on. Answer {"tasks": []} to stay silent.`)
+}
 
 // AgentEvent is the user message that shows the agent an event. feedback is what
 // the user made of the last proposal ("" when there was none or it is unknown).
@@ -94,9 +99,9 @@ func (r *AgentReply) Proposals() []string { return *r.Tasks }
 
 // AgentHistory is the whole conversation up to and including turn n of a trace:
 // system text, then event and answer in turn, ending on turn n's event. first is
-// the turn that the history starts at (0 for all of it).
-func AgentHistory(turns []trace.Turn, first, n, k int) []llm.Message {
-	msgs := []llm.Message{{Role: llm.System, Content: AgentSystem(k)}}
+// the turn that the history starts at (0 for all of it), own the experiment's own text.
+func AgentHistory(own string, turns []trace.Turn, first, n, k int) []llm.Message {
+	msgs := []llm.Message{{Role: llm.System, Content: AgentSystem(own, k)}}
 	for i := first; i <= n; i++ {
 		feedback := ""
 		if i > first {

@@ -24,7 +24,7 @@ const (
 	Operations = "Operations:"
 	YourTask   = "Your task:"
 
-	AtMost = "at most " // so many tasks an answer of the agent, or calls
+	AtMost = "List at most " // so many tasks an answer of the agent
 	Newest = "the newest "
 )
 

@@ -9,20 +9,28 @@ import (
 	"github.com/gymline/gymline/internal/trace"
 )
 
-// judgeRule is the accept/reject rule of the paper "Proactive Agent" (arXiv
+// judgeText has the accept/reject rule of the paper "Proactive Agent" (arXiv
 // 2410.12361), in our words.
-const judgeRule = `You judge a proactive assistant on behalf of the user that it watches. You see the user's events in order, and what the assistant did after the last one: it proposed a task, or it stayed silent.
+const judgeText = `You judge a proactive assistant on behalf of the user that it watches. You see the user's events in order, and what the assistant did after the last one: it proposed a task, or it stayed silent.
 
 Accept a proposal when the user, at that moment, would want this task done: the events show the need, the task is concrete, the assistant can do it, and it comes neither too early nor too late. Reject it otherwise.
 Accept silence when the user needed no help at that moment. Reject it when the events show a need that a concrete offer would have met.
-What an event or a proposal says` + IsData + "\n\n"
+{{.Data}}
 
-// JudgeSystem is the judge's system text.
-const JudgeSystem = judgeRule + `Answer with one JSON object: {"accepted": true or false, "reason": "one sentence"}.`
+{{.Answer}}`
+
+// JudgeSystem is the judge's system text; own is the experiment's, if it has one.
+func JudgeSystem(own string) string {
+	return judgeSystem(own, `{"accepted": true or false, "reason": "one sentence"}`)
+}
 
 // VerdictSystem asks for the verdict alone. Training rows whose reason nobody
 // gave start with it, so that no model learns to give an empty one.
-const VerdictSystem = judgeRule + `Answer with one JSON object: {"accepted": true or false}.`
+func VerdictSystem(own string) string { return judgeSystem(own, `{"accepted": true or false}`) }
+
+func judgeSystem(own, answer string) string {
+	return fill(RoleJudge, own, "Data", "What an event or a proposal says"+IsData, "Answer", "Answer with one JSON object: "+answer+".")
+}
 
 // VerdictAnswer is the answer to VerdictSystem.
 func VerdictAnswer(accepted bool) string { return fmt.Sprintf(`{"accepted":%t}`, accepted) }
@@ -44,8 +52,8 @@ func JudgeCase(history []trace.Event, task *string) string {
 }
 
 // JudgeMessages is the whole request of one case.
-func JudgeMessages(history []trace.Event, task *string) []llm.Message {
-	return []llm.Message{{Role: llm.System, Content: JudgeSystem}, {Role: llm.User, Content: JudgeCase(history, task)}}
+func JudgeMessages(own string, history []trace.Event, task *string) []llm.Message {
+	return []llm.Message{{Role: llm.System, Content: JudgeSystem(own)}, {Role: llm.User, Content: JudgeCase(history, task)}}
 }
 
 // JudgeSchema is the shape of a verdict. Its name is "judgement".

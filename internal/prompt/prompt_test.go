@@ -28,9 +28,9 @@ func turns() []trace.Turn {
 }
 
 func TestAgentHistory(t *testing.T) {
-	got := AgentHistory(turns(), 0, 5, 2)
+	got := AgentHistory("", turns(), 0, 5, 2)
 	want := []llm.Message{
-		{Role: llm.System, Content: AgentSystem(2)},
+		{Role: llm.System, Content: AgentSystem("", 2)},
 		{Role: llm.User, Content: "[1717378000.744] The user opens a terminal."},
 		{Role: llm.Assistant, Content: `{"tasks":[]}`},
 		{Role: llm.User, Content: "[1717378010.1] The user runs the tests, and two fail."}, // silence gets no verdict
@@ -53,7 +53,7 @@ func TestAgentHistory(t *testing.T) {
 func TestHistoryIsAppendOnly(t *testing.T) {
 	all := turns()
 	for n := 1; n < len(all); n++ {
-		before, after := AgentHistory(all, 0, n-1, 1), AgentHistory(all, 0, n, 1)
+		before, after := AgentHistory("", all, 0, n-1, 1), AgentHistory("", all, 0, n, 1)
 		if !slices.Equal(after[:len(before)], before) || len(after) != len(before)+2 {
 			t.Errorf("turn %d rewrites the history", n)
 		}
@@ -63,7 +63,7 @@ func TestHistoryIsAppendOnly(t *testing.T) {
 // TestHistoryWindow: a window starts with the system text and an event, and
 // shows no verdict on a proposal that it does not show.
 func TestHistoryWindow(t *testing.T) {
-	got := AgentHistory(turns(), 2, 3, 1)
+	got := AgentHistory("", turns(), 2, 3, 1)
 	if len(got) != 4 || got[0].Role != llm.System || got[1].Content != "[1717378020.5] The user reads the log." {
 		t.Errorf("got %+v", got)
 	}
@@ -137,8 +137,8 @@ func TestJudgeCase(t *testing.T) {
 	if got, want := JudgeCase(events, nil), "Events:\n[1] One.\n[2] Two.\n\nThe assistant stayed silent."; got != want {
 		t.Errorf("got %q", got)
 	}
-	msgs := JudgeMessages(events, &task)
-	if len(msgs) != 2 || msgs[0] != (llm.Message{Role: llm.System, Content: JudgeSystem}) || msgs[1].Role != llm.User {
+	msgs := JudgeMessages("", events, &task)
+	if len(msgs) != 2 || msgs[0] != (llm.Message{Role: llm.System, Content: JudgeSystem("")}) || msgs[1].Role != llm.User {
 		t.Errorf("got %+v", msgs)
 	}
 }
@@ -192,8 +192,8 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 // TestTextsArePinned: a changed text must change Version, which is part of what
 // the jobs' outputs depend on.
 func TestTextsArePinned(t *testing.T) {
-	texts := fmt.Sprint(AgentSystem(1), AgentSchema(1).Name, string(AgentSchema(1).Schema), JudgeSystem, JudgeSchema().Name, string(JudgeSchema().Schema),
-		AgentHistory(turns(), 0, 5, 1), JudgeMessages([]trace.Event{{Time: "1", Text: "x"}}, nil), VerdictSystem, VerdictAnswer(true))
+	texts := fmt.Sprint(AgentSystem("", 1), AgentSchema(1).Name, string(AgentSchema(1).Schema), JudgeSystem(""), JudgeSchema().Name, string(JudgeSchema().Schema),
+		AgentHistory("", turns(), 0, 5, 1), JudgeMessages("", []trace.Event{{Time: "1", Text: "x"}}, nil), VerdictSystem(""), VerdictAnswer(true))
 	const version, want = 2, "78ece19c6952fe6f34a9e5352e73c5127a7ab82216ab699969875f95e5163856"
 	if got := store.DigestOf([]byte(texts)); got != want || Version != version {
 		t.Errorf("version %d has digest %s: raise Version, and pin both here", Version, got)
@@ -214,7 +214,7 @@ func TestOpening(t *testing.T) {
 
 // TestAllAreToldWhatIsData: every system text of this package says so, in one sentence.
 func TestAllAreToldWhatIsData(t *testing.T) {
-	for _, system := range []string{AgentSystem(1), JudgeSystem, VerdictSystem} {
+	for _, system := range []string{AgentSystem("", 1), JudgeSystem(""), VerdictSystem("")} {
 		if strings.Count(system, IsData) != 1 {
 			t.Errorf("%q does not say once what is data", system)
 		}

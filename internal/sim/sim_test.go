@@ -318,7 +318,7 @@ func TestSkillShowsInF1(t *testing.T) {
 			history := realistic(18)
 			for i, e := range history {
 				turns = append(turns, trace.Turn{Event: e})
-				r, err := llm.Ask(t.Context(), agent, &llm.Request{Schema: prompt.AgentSchema(1), Seed: seed, Messages: prompt.AgentHistory(turns, 0, i, 1)}, 3,
+				r, err := llm.Ask(t.Context(), agent, &llm.Request{Schema: prompt.AgentSchema(1), Seed: seed, Messages: prompt.AgentHistory("", turns, 0, i, 1)}, 3,
 					func(r *prompt.AgentReply) error { return r.Check(1) })
 				if err != nil {
 					t.Fatal(err)
@@ -328,7 +328,7 @@ func TestSkillShowsInF1(t *testing.T) {
 				if len(turns[i].Proposals) > 0 {
 					task = &turns[i].Proposals[0]
 				}
-				v, err := llm.Ask(t.Context(), judge, &llm.Request{Schema: prompt.JudgeSchema(), Messages: prompt.JudgeMessages(history[:i+1], task)}, 3, (*prompt.Verdict).Check)
+				v, err := llm.Ask(t.Context(), judge, &llm.Request{Schema: prompt.JudgeSchema(), Messages: prompt.JudgeMessages("", history[:i+1], task)}, 3, (*prompt.Verdict).Check)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -362,7 +362,7 @@ func TestSeveralOffers(t *testing.T) {
 	}
 	long := 0
 	for seed := range uint64(30) {
-		req := &llm.Request{Schema: prompt.AgentSchema(3), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: prompt.AgentSystem(3)},
+		req := &llm.Request{Schema: prompt.AgentSchema(3), Seed: seed, Messages: []llm.Message{{Role: llm.System, Content: prompt.AgentSystem("", 3)},
 			{Role: llm.User, Content: prompt.AgentEvent(history[3], "")}}}
 		var p prompt.AgentReply
 		if json.Unmarshal([]byte(chat(t, llm.Model{Params: llm.Params{Skill: 0.9}}, req).Content), &p) == nil {
@@ -457,8 +457,8 @@ func BenchmarkChat(b *testing.B) {
 		turns = append(turns, trace.Turn{Event: e})
 	}
 	for name, req := range map[string]*llm.Request{
-		"proposal":  {Schema: prompt.AgentSchema(1), Messages: prompt.AgentHistory(turns, 0, 11, 1)},
-		"judgement": {Schema: prompt.JudgeSchema(), Messages: prompt.JudgeMessages(realistic(12), &turns[0].Event.Text)},
+		"proposal":  {Schema: prompt.AgentSchema(1), Messages: prompt.AgentHistory("", turns, 0, 11, 1)},
+		"judgement": {Schema: prompt.JudgeSchema(), Messages: prompt.JudgeMessages("", realistic(12), &turns[0].Event.Text)},
 		"activity":  {Schema: schema("activity"), Messages: []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: prompt.Open(userScene, "Next?")}}},
 		"events":    {Schema: schema("events"), Messages: []llm.Message{{Role: llm.System, Content: userText}, {Role: llm.User, Content: prompt.Open(userScene, "The person: I open Terminal.")}}},
 	} {

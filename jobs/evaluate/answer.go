@@ -68,7 +68,7 @@ func (p *prediction) ask(ctx context.Context) error {
 func (p *prediction) answer(ctx context.Context, chat llm.Chatter, schema *llm.Schema, i, j, k int) (cause string, err error) {
 	turns := p.traces[i].Turns
 	reply, err := llm.Ask(ctx, chat, &llm.Request{
-		Messages: prompt.AgentHistory(turns, firstTurn(j, p.params.History), j, k), Schema: schema, Seed: p.seed("agent", i, j),
+		Messages: prompt.AgentHistory(p.candidate.Prompt, turns, firstTurn(j, p.params.History), j, k), Schema: schema, Seed: p.seed("agent", i, j),
 	}, p.params.Repairs, func(r *prompt.AgentReply) error { return r.Check(k) })
 	if err != nil {
 		if cause = unusable(err, causeMalformed, causeRefused, causeSilent); cause != "" {

@@ -126,7 +126,7 @@ func (p *prediction) languageModel(ctx context.Context) (judge, error) {
 	schema := prompt.JudgeSchema()
 	return func(ctx context.Context, i, j, k int, history []trace.Event, task *string) (*trace.Judgement, error) {
 		v, err := llm.Ask(ctx, p.judged[i].of(p.params.Judge.Model, chat), &llm.Request{
-			Messages: prompt.JudgeMessages(history, task), Schema: schema, Seed: p.seed("judge", i, j, strconv.Itoa(k)),
+			Messages: prompt.JudgeMessages(p.params.Judge.Prompt, history, task), Schema: schema, Seed: p.seed("judge", i, j, strconv.Itoa(k)),
 		}, p.params.Repairs, (*prompt.Verdict).Check)
 		if err != nil {
 			return nil, err

@@ -307,7 +307,7 @@ func TestTrainingTextIsServingText(t *testing.T) {
 func TestAgentRowIsTheGymsConversation(t *testing.T) {
 	row := decode[promptCompletion](t, mustRun(t, params(), episodes(t)).Output(t, "trl/qwen2.5/agent_train.jsonl"))[2]
 	want := []llm.Message{
-		{Role: "system", Content: prompt.AgentSystem(1)},
+		{Role: "system", Content: prompt.AgentSystem("", 1)},
 		{Role: "user", Content: "[1717378000.744] The user opens the browser."},
 		{Role: "assistant", Content: `{"tasks":[]}`},
 		{Role: "user", Content: "[1717378012.1] The user searches for “night train to Graz”."},

@@ -74,14 +74,14 @@ func (c *conversations) messages(list []llm.Message) []*message {
 
 // agent returns what gives the conversation up to each turn of a session, from
 // its turn first on. Those from the session's start share their messages.
-func (c *conversations) agent(turns []trace.Turn, candidates int) func(first, turn int) []*message {
+func (c *conversations) agent(own string, turns []trace.Turn, candidates int) func(first, turn int) []*message {
 	var whole []*message
 	return func(first, turn int) []*message {
 		if first > 0 {
-			return c.messages(prompt.AgentHistory(turns, first, turn, candidates))
+			return c.messages(prompt.AgentHistory(own, turns, first, turn, candidates))
 		}
 		if whole == nil {
-			whole = c.messages(prompt.AgentHistory(turns, 0, len(turns)-1, candidates))
+			whole = c.messages(prompt.AgentHistory(own, turns, 0, len(turns)-1, candidates))
 		}
 		n := 2*turn + 2 // the system text, and with each event but the last an answer
 		return whole[:n:n]

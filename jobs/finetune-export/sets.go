@@ -89,9 +89,9 @@ func approval(votes []bool) float64 {
 }
 
 // agentOutcomes gives one conversation for each turn with a known answer.
-func (c *conversations) agentOutcomes(x *session, candidates, maxHistory int) []outcome {
+func (c *conversations) agentOutcomes(x *session, own string, candidates, maxHistory int) []outcome {
 	var list []outcome
-	history := c.agent(x.turns, candidates)
+	history := c.agent(own, x.turns, candidates)
 	for turn := range x.byTurn() {
 		from, tasks := answer(turn)
 		for i, r := range turn {
@@ -116,13 +116,13 @@ func (c *conversations) agentOutcomes(x *session, candidates, maxHistory int) []
 }
 
 // rewardOutcomes gives one verdict for each judged row.
-func (c *conversations) rewardOutcomes(x *session, maxHistory int) []outcome {
+func (c *conversations) rewardOutcomes(x *session, own string, maxHistory int) []outcome {
 	var list []outcome
 	for _, r := range x.rows {
 		first := firstEvent(r.turn, maxHistory)
-		messages, answer := prompt.JudgeMessages(r.History[first:], r.Task), prompt.JudgeAnswer(r.Accepted, r.reason)
+		messages, answer := prompt.JudgeMessages(own, r.History[first:], r.Task), prompt.JudgeAnswer(r.Accepted, r.reason)
 		if r.reason == "" { // neither ask for one nor teach an empty one
-			messages[0].Content, answer = prompt.VerdictSystem, prompt.VerdictAnswer(r.Accepted)
+			messages[0].Content, answer = prompt.VerdictSystem(own), prompt.VerdictAnswer(r.Accepted)
 		}
 		list = append(list, outcome{
 			id: r.ID, turn: r.turn, messages: c.messages(append(messages, llm.Message{Role: llm.Assistant, Content: answer})),

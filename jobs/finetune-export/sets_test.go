@@ -201,10 +201,10 @@ func TestReasons(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	agent, reward := manifest(t, res).Sets[0], manifest(t, res).Sets[1]
-	if s := reward.Systems; len(s) != 2 || s[0] != system(prompt.VerdictSystem, 2) || s[1] != system(prompt.JudgeSystem, 3) {
+	if s := reward.Systems; len(s) != 2 || s[0] != system(prompt.VerdictSystem(""), 2) || s[1] != system(prompt.JudgeSystem(""), 3) {
 		t.Errorf("system texts of the judge: %+v", s)
 	}
-	if s := agent.Systems; len(s) != 1 || s[0] != system(prompt.AgentSystem(1), 2) {
+	if s := agent.Systems; len(s) != 1 || s[0] != system(prompt.AgentSystem("", 1), 2) {
 		t.Errorf("system texts of the agent: %+v", s)
 	}
 }
@@ -304,7 +304,7 @@ func TestPublishedProactiveBench(t *testing.T) {
 	if r := reward.Rows; r.Planned != 1749 || r.Accepted != 1629 || r.Rejected != 120 {
 		t.Errorf("reward: %+v", r)
 	}
-	if s := reward.Systems; len(s) != 1 || s[0] != system(prompt.VerdictSystem, 1629) {
+	if s := reward.Systems; len(s) != 1 || s[0] != system(prompt.VerdictSystem(""), 1629) {
 		t.Errorf("no row has a reason, and the system texts are %+v", s)
 	}
 	for _, c := range []struct {

@@ -78,7 +78,7 @@ func TestTroubleWithoutFailureIsSentBack(t *testing.T) {
 	fine := `{"events":[{"event":"All is well.","actor":"user","seconds":1,"failure":false,"entities":[]}]}`
 	s := &script{answers: map[string]answer{"events": inTurn(fine, happening("The lamp breaks."))}}
 	d := draws{rng: seed.New(1), repairs: 1}
-	env := environment{talk: d.converse("environment", s, environmentText(), environmentScene(&workshop))}
+	env := environment{talk: d.converse("environment", s, prompt.EnvironmentSystem(""), environmentScene(&workshop))}
 	if err := env.unfold(t.Context(), &prompt.Activity{Activity: "I look."}, true); err != nil || env.next().Text != "The lamp breaks." {
 		t.Fatalf("%+v, %v", env.planned, err)
 	}

@@ -9,12 +9,8 @@ import (
 	"github.com/gymline/gymline/internal/trace"
 )
 
-const (
-	// maxPerActivity bounds the events of one activity.
-	maxPerActivity = 4
-	// maxSeconds bounds the time between two events: a week.
-	maxSeconds = 7 * 86400
-)
+// maxSeconds bounds the time between two events: a week.
+const maxSeconds = 7 * 86400
 
 // The environment turns activities and operations into events, and says what
 // they change. It does not know the user's goal.
@@ -45,14 +41,14 @@ var eventsSchema = prompt.Schema("events", fmt.Sprintf(`{
 		"required": ["event", "actor", "seconds", "failure", "entities"], "additionalProperties": false
 	}}},
 	"required": ["events"], "additionalProperties": false
-}`, maxPerActivity, entitiesShape))
+}`, prompt.MaxEvents, entitiesShape))
 
 // unfold plans the events of an activity of the user's; with trouble, something
 // in them goes wrong.
 func (e *environment) unfold(ctx context.Context, act *prompt.Activity, trouble bool) error {
 	a, err := ask(ctx, e.talk, activityNews(act.Activity, trouble), eventsSchema, func(a *prompt.Events) error {
-		if len(a.Events) == 0 || len(a.Events) > maxPerActivity {
-			return fmt.Errorf("it has %d events; want 1 to %d", len(a.Events), maxPerActivity)
+		if len(a.Events) == 0 || len(a.Events) > prompt.MaxEvents {
+			return fmt.Errorf("it has %d events; want 1 to %d", len(a.Events), prompt.MaxEvents)
 		}
 		failed := false
 		for i := range a.Events {

@@ -252,7 +252,7 @@ func TestAgentsWindowIsThatOfTraining(t *testing.T) {
 					told++
 				}
 			}
-			if want := prompt.AgentHistory(se.turns, first, n, 1); !reflect.DeepEqual(req.Messages, want) {
+			if want := prompt.AgentHistory("", se.turns, first, n, 1); !reflect.DeepEqual(req.Messages, want) {
 				t.Fatalf("event %d from %d on: the agent is sent\n%v\nwant\n%v", n, first, req.Messages, want)
 			}
 		}

@@ -59,7 +59,7 @@ func TestGymTeachesARewardModel(t *testing.T) {
 			scorer := model.Scorer()
 			for i, turn := range e.Turns {
 				turns, history = append(turns, trace.Turn{Event: turn.Event}), append(history, turn.Event)
-				r, err := llm.Ask(t.Context(), agent, &llm.Request{Schema: prompt.AgentSchema(1), Messages: prompt.AgentHistory(turns, 0, i, 1)}, 3,
+				r, err := llm.Ask(t.Context(), agent, &llm.Request{Schema: prompt.AgentSchema(1), Messages: prompt.AgentHistory("", turns, 0, i, 1)}, 3,
 					func(r *prompt.AgentReply) error { return r.Check(1) })
 				if err != nil {
 					t.Fatal(err)

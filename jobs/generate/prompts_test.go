@@ -28,7 +28,7 @@ func TestPromptGoldens(t *testing.T) {
 	if _, _, err := playScene(t, s, l); err != nil {
 		t.Fatal(err)
 	}
-	talk := (draws{rng: seed.New(1)}).converse("scenes", s, scenesSystem, "")
+	talk := (draws{rng: seed.New(1)}).converse("scenes", s, prompt.ScenesSystem(""), "")
 	if _, err := ask(t.Context(), talk, scenesQuestion("daily", "Mend a lamp.", []string{"The user takes a lamp.", "The bulb breaks."}), sceneSchema, checkScene); err != nil {
 		t.Fatal(err)
 	}

@@ -29,11 +29,12 @@ type scenes struct {
 	count    int // to be written
 	chat     llm.Chatter
 	repairs  int
+	system   string
 }
 
 // openScenes reads the files; the model is opened by the caller.
 func openScenes(ctx context.Context, t *job.Task, p *plan.Generate) (*scenes, error) {
-	s := &scenes{task: t, repairs: p.Repairs}
+	s := &scenes{task: t, repairs: p.Repairs, system: prompt.ScenesSystem(p.Prompts.Text(prompt.RoleScenes))}
 	if p.Scenes != nil {
 		name, data, err := readFile(ctx, t, p.Scenes)
 		if err != nil {
@@ -90,7 +91,7 @@ func (s *scenes) scene(ctx context.Context, i int) (*trace.Scene, error) {
 	}
 	domain, task, events := s.seed(i - len(s.finished))
 	d := draws{rng: s.task.Rand("scene", strconv.Itoa(i)), replicate: i, repairs: s.repairs}
-	talk := d.converse(scenesRole, s.chat, scenesSystem, "")
+	talk := d.converse(scenesRole, s.chat, s.system, "")
 	w, err := ask(ctx, talk, scenesQuestion(domain, task, events), sceneSchema, checkScene)
 	if err != nil {
 		return nil, err

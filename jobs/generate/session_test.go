@@ -275,7 +275,7 @@ func TestAgentSeesOnlyEventsAndVerdicts(t *testing.T) {
 	}
 	// What the agent is sent is what the export trains on and the evaluation sends.
 	last := s.asked["proposal"][len(s.asked["proposal"])-1]
-	want := prompt.AgentHistory(se.turns, 0, len(se.turns)-1, 1)
+	want := prompt.AgentHistory("", se.turns, 0, len(se.turns)-1, 1)
 	if !reflect.DeepEqual(last.Messages, want) {
 		t.Errorf("the agent's conversation is\n%v\nwant\n%v", last.Messages, want)
 	}

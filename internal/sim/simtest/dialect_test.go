@@ -74,13 +74,13 @@ func ask(t *testing.T, c llm.Chatter) error {
 	t.Helper()
 	turns := []trace.Turn{{Event: trace.Event{Text: "The user opens the failing test."}}, {Event: trace.Event{Text: "The user reads it again."}}}
 	for i := range turns {
-		req := &llm.Request{Messages: prompt.AgentHistory(turns, 0, i, 2), Schema: prompt.AgentSchema(2), Seed: uint64(i) + 7}
+		req := &llm.Request{Messages: prompt.AgentHistory("", turns, 0, i, 2), Schema: prompt.AgentSchema(2), Seed: uint64(i) + 7}
 		if _, err := llm.Ask(t.Context(), c, req, 2, func(r *prompt.AgentReply) error { return r.Check(2) }); err != nil {
 			return err
 		}
 	}
 	task := "Explain the failing test."
-	req := &llm.Request{Messages: prompt.JudgeMessages([]trace.Event{turns[0].Event}, &task), Schema: prompt.JudgeSchema(), Seed: 9}
+	req := &llm.Request{Messages: prompt.JudgeMessages("", []trace.Event{turns[0].Event}, &task), Schema: prompt.JudgeSchema(), Seed: 9}
 	_, err := llm.Ask(t.Context(), c, req, 2, (*prompt.Verdict).Check)
 	return err
 }
