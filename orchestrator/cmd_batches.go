@@ -65,7 +65,7 @@ func runBatches(ctx context.Context, edge *cli.Edge, o batchesOptions) error {
 	if err != nil {
 		return err
 	}
-	e, err := experiment.Load(o.config, data, experiment.Options{Set: o.set, Stat: os.Stat})
+	e, err := experiment.Load(o.config, data, experiment.Options{Set: o.set, Stat: os.Stat, Read: os.ReadFile})
 	if err != nil {
 		return err
 	}

@@ -27,10 +27,11 @@ func runValidate(edge *cli.Edge, files []string) error {
 		data, err := readConfig(file)
 		if err == nil {
 			var read any
-			if read, err = experiment.LoadAny(file, data, experiment.Options{Stat: os.Stat}); err == nil {
+			if read, err = experiment.LoadAny(file, data, experiment.Options{Stat: os.Stat, Read: os.ReadFile}); err == nil {
 				e, _ := read.(*experiment.Experiment)
 				p, _ := read.(*experiment.Profile)
 				noteTags(edge, e, p)
+				notePrompts(edge, e)
 			}
 		}
 		if err != nil {
@@ -47,5 +48,13 @@ func runValidate(edge *cli.Edge, files []string) error {
 func noteTags(edge *cli.Edge, e *experiment.Experiment, p *experiment.Profile) {
 	if fields := experiment.ByTag(e, p); len(fields) > 0 {
 		fmt.Fprintf(edge.Stderr, "note: images by tag may change under a run; name them by digest, NAME@sha256:…: %s\n", strings.Join(fields, ", "))
+	}
+}
+
+// notePrompts tells of checkpoints that are asked otherwise than they were trained, which
+// may be the very question.
+func notePrompts(edge *cli.Edge, e *experiment.Experiment) {
+	for _, note := range experiment.AskedOtherwise(e) {
+		fmt.Fprintf(edge.Stderr, "note: %s\n", note)
 	}
 }

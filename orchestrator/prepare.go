@@ -59,7 +59,7 @@ func (f *configFlags) prepare(engine string) (*prepared, error) {
 
 // load reads the experiment.
 func (f *configFlags) load() (*experiment.Experiment, error) {
-	opts := experiment.Options{Set: f.set, Inputs: map[string]string{}, NeedInputs: true, Stat: os.Stat}
+	opts := experiment.Options{Set: f.set, Inputs: map[string]string{}, NeedInputs: true, Stat: os.Stat, Read: os.ReadFile}
 	for _, in := range f.inputs {
 		name, path, ok := strings.Cut(in, "=")
 		if !ok || name == "" || path == "" {

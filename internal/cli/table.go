@@ -47,11 +47,19 @@ func notesOf(e *metrics.Evaluation) []string {
 		if e.JudgedBy != nil {
 			judge += " (" + text.Line(strings.Join(e.JudgedBy, ", ")) + ")"
 		}
+		if e.JudgePrompt != nil {
+			judge += " by the prompt " + text.Line(e.JudgePrompt.String())
+		}
 	}
 	notes := []string{fmt.Sprintf("%s in %s, judged by %s. Scores in percent.",
 		text.Plural(e.Events, "event"), text.Plural(e.Traces, "trace"), judge)}
 	if slices.ContainsFunc(e.Candidates, func(c metrics.Candidate) bool { return c.Simulated }) {
 		notes = append(notes, "* a stand-in answered or judged")
+	}
+	for _, c := range e.Candidates {
+		if c.Prompt != nil {
+			notes = append(notes, fmt.Sprintf("%s has the prompt %s", text.Line(c.Name), text.Line(c.Prompt.String())))
+		}
 	}
 	for _, warning := range e.Warnings {
 		notes = append(notes, "! "+text.Safe(warning))

@@ -31,6 +31,9 @@ type Prompt struct {
 	Version    int `json:"version"`    // of the project's prompts
 	Candidates int `json:"candidates"` // tasks that the agent may propose a turn
 	MaxHistory int `json:"maxHistory"` // events that a prompt keeps; 0: all
+	// Own are digests of the experiment's own texts, by role: what the rows' system texts
+	// are made of in place of the project's.
+	Own map[string]store.Digest `json:"own,omitempty"`
 }
 
 // A Source sums a source.

@@ -17,6 +17,7 @@ var reservedInputs = []string{"checkpoint", "episodes", "export", "judged", "mod
 func (l *loader) checkExperiment(e *Experiment) {
 	l.checkReferences(&e.Spec)
 	l.checkModels(&e.Spec)
+	l.checkPrompts(&e.Spec)
 	resolvePrices(e.Spec.Models)
 	if e.Spec.Generate != nil {
 		l.checkGenerate(e.Spec.Generate)
@@ -63,6 +64,8 @@ func (l *loader) checkReferences(s *Spec) {
 		case "input":
 			names, section = slices.Sorted(maps.Keys(s.Inputs)), "spec.inputs"
 			used[ref.name] = true
+		case "prompt":
+			names, section = slices.Sorted(maps.Keys(s.Prompts)), "spec.prompts"
 		case "training":
 			names, section = slices.Sorted(maps.Keys(s.Train)), "spec.train"
 		}
@@ -238,6 +241,9 @@ func (l *loader) resolveInputs(e *Experiment, opts Options) {
 			continue
 		}
 		l.stat(f.path+".path", filepath.Join(in.Path, filepath.FromSlash(f.file.Path)), f.is, opts)
+	}
+	if opts.Read != nil {
+		l.readPrompts(e, opts)
 	}
 }
 

@@ -89,7 +89,7 @@ func (l *loader) err() error {
 	if len(l.problems) == 0 {
 		return nil
 	}
-	l.problems.sort()
+	l.problems.sort(l.file)
 	if l.more > 0 {
 		return append(l.problems, Problem{File: l.file, Message: fmt.Sprintf("%d more problems", l.more), Fix: "correct these first"})
 	}

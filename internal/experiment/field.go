@@ -35,6 +35,9 @@ func describe(t reflect.Type) object {
 			o.short = f.Tag.Get("short")
 			continue
 		}
+		if !f.IsExported() {
+			continue // no field of the file's
+		}
 		name := f.Tag.Get("yaml")
 		if name == "" {
 			name, _, _ = strings.Cut(f.Tag.Get("json"), ",")

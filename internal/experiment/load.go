@@ -16,6 +16,9 @@ type Options struct {
 	// Stat, where it is set, looks at what inputs' paths and the files within
 	// them refer to (os.Stat); what is absent is a problem.
 	Stat func(path string) (fs.FileInfo, error)
+	// Read, where it is set beside Stat, reads the texts of prompts (os.ReadFile), so that
+	// they are checked, and a plan can be made.
+	Read func(path string) ([]byte, error)
 	// NeedInputs makes an input that has no path a problem.
 	NeedInputs bool
 }

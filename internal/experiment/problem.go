@@ -34,7 +34,8 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// Problems are all that is wrong, by position, overrides last. As an error
+// Problems are all that is wrong, by position, in other files that it names later, and
+// overrides last. As an error
 // they mean bad configuration: fault.Code gives fault.Config.
 type Problems []Problem
 
@@ -49,11 +50,17 @@ func (p Problems) Error() string {
 // Configuration reports true.
 func (Problems) Configuration() bool { return true }
 
-func (p Problems) sort() {
+func (p Problems) sort(first string) {
 	slices.SortStableFunc(p, func(a, b Problem) int {
 		if (a.Line == 0) != (b.Line == 0) {
 			return cmp.Compare(b.Line, a.Line)
 		}
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), strings.Compare(a.Path, b.Path))
+		if (a.File == first) != (b.File == first) {
+			if a.File == first {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), strings.Compare(a.Path, b.Path))
 	})
 }

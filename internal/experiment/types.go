@@ -12,7 +12,7 @@
 //	enum      the values allowed, separated by commas
 //	rule      the form of a text (rule.go), or of a mapping's texts; keys: that of a mapping's keys
 //	repeats   "true": a list's texts may repeat
-//	ref       "model", "input" or "training": the text names one
+//	ref       "model", "input", "prompt" or "training": the text names one
 //	is        "file" or "folder": what a File must be
 //	when      "key=value": the field belongs to that value of a sibling alone
 //	exactly, atLeast   on a blank field: how many of those keys a file gives
@@ -47,20 +47,21 @@ type Metadata struct {
 // A Spec is the part of an experiment that its digest is taken over, as
 // canonical JSON, together with the content of its inputs.
 type Spec struct {
-	_          struct{}         `doc:"The sections of the line, and what they share." atLeast:"generate,reward,export,evaluate"`
-	Seed       uint64           `json:"seed" default:"1" min:"0" max:"9007199254740991" doc:"Seeds everything that is random."`
-	Inputs     map[string]Input `json:"inputs,omitempty" keys:"name" doc:"Outside data by name. Each input is copied into the store when a run opens, and its content is part of the experiment's digest."`
-	Models     map[string]Model `json:"models,omitempty" keys:"name" doc:"Language models by the name that the sections use. A model that no section uses is allowed, so that --set can choose among them."`
-	Generate   *Generate        `json:"generate,omitempty" doc:"Play sessions in the gym."`
-	Curate     *Curate          `json:"curate,omitempty" doc:"Choose among the gym's rows before anything learns from them."`
-	Reward     *Reward          `json:"reward,omitempty" doc:"Train the model that accepts or rejects a proposal."`
-	Export     *Export          `json:"export,omitempty" doc:"Write data sets for fine-tuning."`
-	Train      map[string]Train `json:"train,omitempty" keys:"label" doc:"Hand the export over to a trainer, by the name of the checkpoint that comes back."`
-	Evaluate   *Evaluate        `json:"evaluate,omitempty" doc:"Score candidates on a benchmark."`
-	Statistics Statistics       `json:"statistics" doc:"How uncertainty is computed, in reward and evaluate."`
-	Failures   *Failures        `json:"failures,omitempty" doc:"When too many rows fail, the run stops rather than pay for more. Unless given, that is when more than half of the last 50 failed."`
-	Budget     *Budget          `json:"budget,omitempty" doc:"What the run may cost; without it, whatever it takes."`
-	Schedule   *Schedule        `json:"schedule,omitempty" doc:"Run again and again, on the engine argo; gymline run does it once, as of the last time if refresh is set."`
+	_          struct{}          `doc:"The sections of the line, and what they share." atLeast:"generate,reward,export,evaluate"`
+	Seed       uint64            `json:"seed" default:"1" min:"0" max:"9007199254740991" doc:"Seeds everything that is random."`
+	Inputs     map[string]Input  `json:"inputs,omitempty" keys:"name" doc:"Outside data by name. Each input is copied into the store when a run opens, and its content is part of the experiment's digest."`
+	Models     map[string]Model  `json:"models,omitempty" keys:"name" doc:"Language models by the name that the sections use. A model that no section uses is allowed, so that --set can choose among them."`
+	Prompts    map[string]Prompt `json:"prompts,omitempty" keys:"name" doc:"System texts of the experiment's own by the name that the sections use. Of a role that names none it is the built-in text."`
+	Generate   *Generate         `json:"generate,omitempty" doc:"Play sessions in the gym."`
+	Curate     *Curate           `json:"curate,omitempty" doc:"Choose among the gym's rows before anything learns from them."`
+	Reward     *Reward           `json:"reward,omitempty" doc:"Train the model that accepts or rejects a proposal."`
+	Export     *Export           `json:"export,omitempty" doc:"Write data sets for fine-tuning."`
+	Train      map[string]Train  `json:"train,omitempty" keys:"label" doc:"Hand the export over to a trainer, by the name of the checkpoint that comes back."`
+	Evaluate   *Evaluate         `json:"evaluate,omitempty" doc:"Score candidates on a benchmark."`
+	Statistics Statistics        `json:"statistics" doc:"How uncertainty is computed, in reward and evaluate."`
+	Failures   *Failures         `json:"failures,omitempty" doc:"When too many rows fail, the run stops rather than pay for more. Unless given, that is when more than half of the last 50 failed."`
+	Budget     *Budget           `json:"budget,omitempty" doc:"What the run may cost; without it, whatever it takes."`
+	Schedule   *Schedule         `json:"schedule,omitempty" doc:"Run again and again, on the engine argo; gymline run does it once, as of the last time if refresh is set."`
 }
 
 // An Input is a folder of outside data.
@@ -80,16 +81,17 @@ type File struct {
 
 // Generate configures the gym.
 type Generate struct {
-	_            struct{}  `doc:"The gym: scenes, and sessions played in them."`
-	Scenes       Scenes    `json:"scenes" required:"true" doc:"Where the scenes come from."`
-	Sessions     int       `json:"sessions" default:"1" min:"1" max:"100000" doc:"Sessions played in each scene."`
-	Shards       int       `json:"shards" default:"1" min:"1" max:"10000" doc:"Parts that the scenes are divided into, for processes to share. More shards than scenes are refused where the file tells how many there are."`
-	Models       GymModels `json:"models" required:"true" doc:"Who plays."`
-	MaxEvents    int       `json:"maxEvents" default:"20" min:"1" max:"10000" doc:"Events after which a session ends, if its goal is not met before."`
-	Candidates   int       `json:"candidates" default:"1" min:"1" max:"10" doc:"Tasks that the agent may propose after an event."`
-	ExecuteSteps int       `json:"executeSteps" default:"3" min:"0" max:"100" doc:"Operations that carry out an accepted task, at most."`
-	Repairs      int       `json:"repairs" default:"2" min:"0" max:"10" doc:"Times that a malformed answer is sent back before its row fails."`
-	History      *History  `json:"history,omitempty" doc:"How much of a conversation is sent again with each question; all of it unless given."`
+	_            struct{}    `doc:"The gym: scenes, and sessions played in them."`
+	Scenes       Scenes      `json:"scenes" required:"true" doc:"Where the scenes come from."`
+	Sessions     int         `json:"sessions" default:"1" min:"1" max:"100000" doc:"Sessions played in each scene."`
+	Shards       int         `json:"shards" default:"1" min:"1" max:"10000" doc:"Parts that the scenes are divided into, for processes to share. More shards than scenes are refused where the file tells how many there are."`
+	Models       GymModels   `json:"models" required:"true" doc:"Who plays."`
+	Prompts      *GymPrompts `json:"prompts,omitempty" doc:"What they are told, where it is not the built-in texts."`
+	MaxEvents    int         `json:"maxEvents" default:"20" min:"1" max:"10000" doc:"Events after which a session ends, if its goal is not met before."`
+	Candidates   int         `json:"candidates" default:"1" min:"1" max:"10" doc:"Tasks that the agent may propose after an event."`
+	ExecuteSteps int         `json:"executeSteps" default:"3" min:"0" max:"100" doc:"Operations that carry out an accepted task, at most."`
+	Repairs      int         `json:"repairs" default:"2" min:"0" max:"10" doc:"Times that a malformed answer is sent back before its row fails."`
+	History      *History    `json:"history,omitempty" doc:"How much of a conversation is sent again with each question; all of it unless given."`
 }
 
 // Window bounds what a candidate is sent of a trace.
@@ -233,6 +235,7 @@ type Candidate struct {
 	Name     string   `json:"name" required:"true" rule:"title" doc:"Name in tables and reports."`
 	Model    string   `json:"model,omitempty" ref:"model" doc:"A model of this experiment, by name."`
 	Recorded *File    `json:"recorded,omitempty" is:"folder" doc:"Folder of recorded answers, one file for each trace of the benchmark."`
+	Prompt   string   `json:"prompt,omitempty" ref:"prompt" doc:"A prompt of the role agent that the model is asked with; the built-in text unless given."`
 	// Checkpoint is for models alone: recorded answers were given before.
 	Checkpoint string `json:"checkpoint,omitempty" ref:"training" doc:"The training whose checkpoint the model serves, by name under train: the candidate is asked once it is there, and again when it changed."`
 }
@@ -242,6 +245,7 @@ type Judge struct {
 	_           struct{} `doc:"Who accepts or rejects proposals." exactly:"rewardModel,model,recorded"`
 	RewardModel bool     `json:"rewardModel,omitempty" enum:"true" doc:"The model that reward trains."`
 	Model       string   `json:"model,omitempty" ref:"model" doc:"A language model, by name, with the paper's rule."`
+	Prompt      string   `json:"prompt,omitempty" ref:"prompt" doc:"A prompt of the role judge that the model judges by; the built-in text unless given. The export's reward set trains on it."`
 	Recorded    bool     `json:"recorded,omitempty" enum:"true" doc:"The verdicts recorded beside the answers; every candidate is then recorded."`
 }
 

@@ -19,6 +19,11 @@ func (in *Inputs) Unread(ctx context.Context, p *plan.Plan, name string) ([]stri
 		return nil, err
 	}
 	read := map[string]bool{}
+	for _, own := range p.Prompts { // the plan holds their texts
+		if own.File.Input == name {
+			read[path.Clean(own.File.Path)] = true
+		}
+	}
 	for i := range p.Steps {
 		step := &p.Steps[i]
 		for shard := range step.Shards {

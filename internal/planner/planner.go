@@ -13,6 +13,7 @@ import (
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -50,6 +51,7 @@ func Plan(e *experiment.Experiment, inputs map[string]store.Digest, formats map[
 	if b.plan.Inputs == nil {
 		b.plan.Inputs = map[string]store.Digest{}
 	}
+	b.named()
 	if e.Spec.Generate != nil {
 		b.generate(e.Spec.Generate)
 	}
@@ -137,6 +139,9 @@ func (b *builder) generate(g *experiment.Generate) {
 	if p.Seeds != nil {
 		p.Models.Scenes = b.model(g.Scenes.Model)
 	}
+	if own := g.Prompts; own != nil {
+		p.Prompts = b.prompts(prompt.RoleAgent, own.Agent, prompt.RoleUser, own.User, prompt.RoleEnvironment, own.Environment, prompt.RoleScenes, own.Scenes)
+	}
 	if g.History != nil {
 		p.History = &plan.History{Keep: g.History.Keep, Exchanges: g.History.Exchanges}
 	}
@@ -189,6 +194,12 @@ func (b *builder) export(x *experiment.Export) {
 	if g := b.e.Spec.Generate; g != nil && x.Data.Gym {
 		p.Candidates = g.Candidates
 	}
+	// So is the judge that the evaluation asks.
+	judge := ""
+	if v := b.e.Spec.Evaluate; v != nil {
+		judge = v.Judge.Prompt
+	}
+	p.Prompts = b.prompts(prompt.RoleAgent, b.e.Spec.AgentPrompt(), prompt.RoleJudge, judge)
 	if x.Overlong != "keep" {
 		p.Overlong = x.Overlong
 	}
@@ -230,12 +241,12 @@ func (b *builder) evaluate(v *experiment.Evaluate) {
 	case v.Judge.Recorded:
 		p.Judge.Kind = plan.JudgeRecorded
 	default:
-		p.Judge = plan.Judge{Kind: plan.JudgeLLM, Model: b.model(v.Judge.Model)}
+		p.Judge = plan.Judge{Kind: plan.JudgeLLM, Model: b.model(v.Judge.Model), Prompt: b.text(v.Judge.Prompt)}
 	}
 	var names []string
 	var each []plan.Share
 	for _, c := range v.Candidates {
-		p.Candidate = plan.Candidate{Name: c.Name, Recorded: file(c.Recorded)}
+		p.Candidate = plan.Candidate{Name: c.Name, Recorded: file(c.Recorded), Prompt: b.text(c.Prompt)}
 		if c.Recorded == nil {
 			p.Candidate.Model = b.model(c.Model)
 		}
@@ -249,7 +260,7 @@ func (b *builder) evaluate(v *experiment.Evaluate) {
 	b.add(plan.Step{Name: plan.JobPredict, Job: plan.JobPredict, Shards: len(each), Each: each, Inputs: inputs})
 	oneModel, ownJudge := b.shared(v)
 	b.step(plan.JobEvaluate, 1, b.share(plan.Evaluate{
-		Candidates: names, OneModel: oneModel, OwnJudge: ownJudge, Resamples: b.e.Spec.Statistics.Resamples, Confidence: b.e.Spec.Statistics.Confidence,
+		Candidates: names, OneModel: oneModel, OwnJudge: ownJudge, Prompts: b.candidatePrompts(v), JudgePrompt: b.prompt(v.Judge.Prompt), Resamples: b.e.Spec.Statistics.Resamples, Confidence: b.e.Spec.Statistics.Confidence,
 	}, nil), from("judged", plan.JobPredict, plan.JudgedOutput))
 }
 
@@ -270,12 +281,13 @@ func (b *builder) shared(v *experiment.Evaluate) (oneModel [][]string, ownJudge 
 		if c.Model == "" {
 			continue
 		}
-		id := identity(c.Model)
+		model := identity(c.Model)
+		id := model + "\n" + b.e.Spec.Says(prompt.RoleAgent, c.Prompt)
 		if _, ok := of[id]; !ok {
 			of[id], groups = len(groups), append(groups, nil)
 		}
 		groups[of[id]] = append(groups[of[id]], c.Name)
-		if v.Judge.Model != "" && id == identity(v.Judge.Model) {
+		if v.Judge.Model != "" && model == identity(v.Judge.Model) {
 			ownJudge = append(ownJudge, c.Name)
 		}
 	}
@@ -300,5 +312,5 @@ func (b *builder) report() {
 	add("predict-rows", plan.JobPredict, plan.RowsOutput)
 	add("judged", plan.JobPredict, plan.JudgedOutput)
 	add("metrics", plan.JobEvaluate, plan.MetricsOutput)
-	b.step(plan.JobReport, 1, b.share(plan.Report{Title: cmp.Or(b.e.Metadata.Description, b.e.Metadata.Name), Experiment: b.e.Metadata.Name, Digest: b.plan.Digest}, nil), inputs...)
+	b.step(plan.JobReport, 1, b.share(plan.Report{Title: cmp.Or(b.e.Metadata.Description, b.e.Metadata.Name), Experiment: b.e.Metadata.Name, Digest: b.plan.Digest, Prompts: b.plan.Prompts}, nil), inputs...)
 }

@@ -77,7 +77,11 @@ func judge(e *metrics.Evaluation) string {
 	case plan.JudgeRecorded:
 		return "recorded verdicts"
 	case plan.JudgeLLM:
-		return "the language model " + e.JudgeModel + versions(e.JudgedBy)
+		by := "the language model " + e.JudgeModel + versions(e.JudgedBy)
+		if e.JudgePrompt != nil {
+			by += " by the prompt " + e.JudgePrompt.String()
+		}
+		return by
 	}
 	return e.Judge
 }

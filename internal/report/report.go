@@ -28,6 +28,8 @@ type Data struct {
 	Seed       uint64
 	// AskedAnew says whose models were asked anew, and as of when; "": nobody's.
 	AskedAnew string
+	// Prompts are the experiment's own texts, by name with their digests.
+	Prompts []string
 
 	Evaluation *metrics.Evaluation
 	Reward     *rewardmodel.Metrics

@@ -35,6 +35,7 @@ func Collect(ctx context.Context, s *store.Store, id store.RunID) (*Run, error) 
 	if stands.Plan == nil {
 		return r, nil // it was cut off as it opened
 	}
+	r.Prompts = stands.Plan.Prompts
 	opened, err := store.ParseStamp(r.Created)
 	if err != nil {
 		return nil, fmt.Errorf("run %s: created: %w", id, err)

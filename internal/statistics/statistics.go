@@ -9,6 +9,7 @@ package statistics
 
 import (
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
@@ -28,11 +29,13 @@ type Run struct {
 	// Seconds is from the run's opening to its seal, or to the last record.
 	Seconds float64 `json:"seconds"`
 	// Used by this run, and Before by the earlier runs whose work it reused.
-	Used     llm.Usage    `json:"used"`
-	Before   llm.Usage    `json:"before"`
-	Steps    []Step       `json:"steps"` // in the plan's order
-	Failures []Failure    `json:"failures,omitempty"`
-	Gym      *trace.Stats `json:"gym,omitempty"` // of the shards of generate that are done
+	Used     llm.Usage `json:"used"`
+	Before   llm.Usage `json:"before"`
+	Steps    []Step    `json:"steps"` // in the plan's order
+	Failures []Failure `json:"failures,omitempty"`
+	// Prompts are the experiment's own texts.
+	Prompts []plan.Prompt `json:"prompts,omitempty"`
+	Gym     *trace.Stats  `json:"gym,omitempty"` // of the shards of generate that are done
 }
 
 // A Failure is why a shard failed, and how far its last attempt came, as far as

@@ -25,6 +25,10 @@ type JudgedTrace struct {
 	// beside the answers: versions of what the experiment names.
 	AnsweredBy []string `json:"answeredBy,omitempty"`
 	JudgedBy   []string `json:"judgedBy,omitempty"`
+	// Prompt and JudgePrompt are digests of the texts that they were asked with, where
+	// they are the experiment's own.
+	Prompt      string `json:"prompt,omitempty"`
+	JudgePrompt string `json:"judgePrompt,omitempty"`
 	// Unanswered and Failed index the turns that count as silence because a
 	// recorded model has no answer there, or a model's answer was unusable.
 	Unanswered []int `json:"unanswered,omitempty"`

@@ -1,11 +1,15 @@
 package trace
 
+import "github.com/gymline/gymline/internal/store"
+
 // Stats sums a set of episodes, overall and by domain. Episodes of one scene
 // are added one after another, and scenes are not split over merged Stats, so
 // that scenes are counted once.
 type Stats struct {
 	Tally
 	Domains map[string]*Tally `json:"domains,omitempty"`
+	// Prompts are digests of the experiment's own texts of roles, by role.
+	Prompts map[string]store.Digest `json:"prompts,omitempty"`
 
 	scene string // of the last episode
 }
@@ -42,6 +46,7 @@ func (t *Tally) AcceptedEvents() int { return t.ProposalsAccepted + t.SilencesAc
 
 // Add counts one episode.
 func (s *Stats) Add(e *Episode) {
+	s.Prompts = e.Prompts
 	t := tallyOf(e)
 	if s.scene != e.Scene {
 		t.Scenes, s.scene = 1, e.Scene
@@ -52,6 +57,9 @@ func (s *Stats) Add(e *Episode) {
 
 // Merge adds the sums of other scenes.
 func (s *Stats) Merge(o *Stats) {
+	if o.Prompts != nil {
+		s.Prompts = o.Prompts
+	}
 	s.merge(&o.Tally)
 	for name, t := range o.Domains {
 		s.domain(name).merge(t)

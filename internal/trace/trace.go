@@ -6,6 +6,8 @@ package trace
 import (
 	"crypto/sha256"
 	"strconv"
+
+	"github.com/gymline/gymline/internal/store"
 )
 
 // An Event is one observed activity.
@@ -136,6 +138,8 @@ type Episode struct {
 	End string `json:"end"`
 	// Simulated is set when any model of the session was a stand-in.
 	Simulated bool `json:"simulated,omitempty"`
+	// Prompts are digests of the experiment's own texts of roles, by role.
+	Prompts map[string]store.Digest `json:"prompts,omitempty"`
 }
 
 // A Judged is one row for a reward model: a history, a proposal or silence,

@@ -19,12 +19,15 @@ func sameEvents(results []result) error {
 	if len(first.traces) == 0 {
 		return fmt.Errorf("candidate %q has no judged traces", first.name)
 	}
-	judge, model := first.traces[0].judge, first.traces[0].judgeModel
+	judge, model, text := first.traces[0].judge, first.traces[0].judgeModel, first.traces[0].judgePrompt
 	for _, r := range results {
 		seen := map[string]bool{}
 		for _, t := range r.traces {
 			if t.judge != judge || t.judgeModel != model {
 				return fmt.Errorf("candidates %q and %q have different judges: %q %q and %q %q", first.name, r.name, judge, model, t.judge, t.judgeModel)
+			}
+			if t.judgePrompt != text {
+				return fmt.Errorf("candidates %q and %q were judged by different prompts", first.name, r.name)
 			}
 			if seen[t.id] {
 				return fmt.Errorf("candidate %q has the trace %q twice", r.name, t.id)

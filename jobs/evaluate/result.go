@@ -34,6 +34,7 @@ func (r *result) alike() int {
 type scored struct {
 	id, domain          string
 	judge, judgeModel   string
+	judgePrompt         string
 	simulated           bool
 	unanswered, failed  int
 	proposals, accepted int // that the judge ruled on, and accepted
@@ -49,7 +50,7 @@ type identity [16]byte
 
 func (r *result) add(line *trace.JudgedTrace) {
 	s := scored{
-		id: line.Trace.ID, domain: line.Trace.Domain, judge: line.Judge, judgeModel: line.JudgeModel, simulated: line.Simulated,
+		id: line.Trace.ID, domain: line.Trace.Domain, judge: line.Judge, judgeModel: line.JudgeModel, judgePrompt: line.JudgePrompt, simulated: line.Simulated,
 		unanswered: len(line.Unanswered), failed: len(line.Failed), training: line.Training, answeredBy: line.AnsweredBy, judgedBy: line.JudgedBy, events: make([]identity, len(line.Trace.Turns)),
 	}
 	var c metrics.Counts

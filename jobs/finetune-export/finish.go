@@ -128,7 +128,7 @@ func (e *exporter) dataFiles(to target) ([]dataSet, error) {
 func (e *exporter) manifest() *dataset.Manifest {
 	m := &dataset.Manifest{
 		Format: Format, Experiment: e.params.Name,
-		Prompt: dataset.Prompt{Version: prompt.Version, Candidates: e.params.Candidates, MaxHistory: e.params.MaxHistory},
+		Prompt: dataset.Prompt{Version: prompt.Version, Candidates: e.params.Candidates, MaxHistory: e.params.MaxHistory, Own: e.params.Prompts.Digests()},
 		Split:  dataset.Split{Validation: e.params.Validation, Seed: e.task.Seed, Traces: e.splits.counts()},
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.tally)) {

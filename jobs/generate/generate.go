@@ -113,7 +113,7 @@ func (g *gym) play(ctx context.Context, i, n int, o *outcome) (*trace.Episode, e
 	}
 	return &trace.Episode{
 		Trace: trace.Trace{ID: o.id, Domain: o.scene.Domain, Turns: s.turns},
-		Scene: o.scene.ID, End: end, Simulated: g.simulated(i),
+		Scene: o.scene.ID, End: end, Simulated: g.simulated(i), Prompts: g.params.Prompts.Digests(),
 	}, nil
 }
 

@@ -31,6 +31,9 @@ func Run(ctx context.Context, t *job.Task) error {
 	if p.Anew != nil {
 		d.AskedAnew = p.Anew.String()
 	}
+	for _, own := range p.Prompts {
+		d.Prompts = append(d.Prompts, own.String())
+	}
 	if err := errors.Join(
 		document(ctx, t, "metrics", &d.Evaluation), document(ctx, t, "reward-metrics", &d.Reward), document(ctx, t, "curation", &d.Curation),
 		gym(ctx, t, d), export(ctx, t, d), ledger(ctx, t, d), samples(ctx, t, d),
