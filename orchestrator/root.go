@@ -37,7 +37,7 @@ kept by its digest, so running again does only what is missing.
 		}
 		root.AddCommand(commands...)
 	}
-	group("author", "Write an experiment:", newValidate(edge), newSchema(edge), newPlan(edge))
+	group("author", "Write an experiment:", newValidate(edge), newSchema(edge), newPrompts(edge), newPlan(edge))
 	group("run", "Run it on this machine:", newRun(edge), newBatches(edge), newCheckpoint(edge))
 	group("look", "Look at runs:", newList(edge), newShow(edge), newStats(edge), newReport(edge), newGet(edge), newFetch(edge), newStore(edge))
 	group("cluster", "Run it on Kubernetes:",

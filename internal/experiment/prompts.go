@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/gymline/gymline/internal/prompt"
 )
@@ -105,8 +106,8 @@ func (l *loader) readPrompts(e *Experiment, opts Options) {
 			l.add(place{file, f.Line, f.Column}, "spec.prompts."+name, f.Message, f.Fix)
 		}
 		p.content = prompt.Text(data)
-		if holdsSecret(p.content) {
-			l.add(place{file, 1, 1}, "spec.prompts."+name, "holds what looks like a secret, and prompts are recorded and sent", secretFixOf(p.content))
+		if found := secretsIn(string(data)); found != nil {
+			l.add(place{file, strings.Count(string(data[:found[0][0]]), "\n") + 1, 1}, "spec.prompts."+name, "holds what looks like a secret, and prompts are recorded and sent", secretFixOf(p.content))
 		}
 		e.Spec.Prompts[name] = p
 	}

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/prompt"
+)
+
+func newPrompts(edge *cli.Edge) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "prompts",
+		Short: "Print the built-in system texts, to write your own from",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "show ROLE",
+		Short: "Print the built-in text of a role: agent, judge, user, environment or scenes",
+		Long: `Print the built-in text of a role, as a file that can be changed and named under
+prompts in an experiment. As it is, it says the same as no prompt at all.
+docs/prompts.md tells what may stand in it.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)(cmd, args); err != nil {
+				return usage(cmd, err)
+			}
+			return nil
+		},
+		ValidArgs: []string{prompt.RoleAgent, prompt.RoleJudge, prompt.RoleUser, prompt.RoleEnvironment, prompt.RoleScenes},
+		RunE: func(_ *cobra.Command, args []string) error {
+			text, _ := prompt.BuiltIn(args[0])
+			_, err := fmt.Fprintln(edge.Stdout, text)
+			return err
+		},
+	})
+	return cmd
+}
