@@ -63,8 +63,9 @@ type promptLab struct {
 	samples  string
 }
 
-func newPromptLab(t *testing.T) *promptLab {
-	l := &promptLab{newLab(t), &obedient{asked: map[string]int{}}, "samples=" + filepath.Join(repo(t), "configs", "samples")}
+// newPromptLab evaluates on a folder of an input.
+func newPromptLab(t *testing.T, input, benchmark string) *promptLab {
+	l := &promptLab{newLab(t), &obedient{asked: map[string]int{}}, "samples=" + input}
 	l.provider.Key = canary
 	server := httptest.NewServer(l.provider)
 	t.Cleanup(server.Close)
@@ -82,12 +83,12 @@ spec:
     chatter: {role: agent, text: {input: texts, path: chatter.md}}
     strict: {role: judge, text: {input: texts, path: strict.md}}
   evaluate:
-    benchmark: {input: samples, path: benchmark}
+    benchmark: {input: samples, path: %s}
     candidates:
       - {name: paper, model: m}
       - {name: chatter, model: m, prompt: chatter}
     judge: {model: m, prompt: strict}
-`, server.URL))
+`, server.URL, benchmark))
 	return l
 }
 
@@ -119,12 +120,27 @@ func (l *promptLab) scores(id string) (e metrics.Evaluation) {
 // model was sent each text to the letter, and what it made of them is in the scores.
 func TestTwoPrompts(t *testing.T) {
 	t.Parallel()
-	l := newPromptLab(t)
+	t.Run("samples", func(t *testing.T) {
+		t.Parallel()
+		twoPrompts(t, newPromptLab(t, filepath.Join(repo(t), "configs", "samples"), "benchmark"))
+	})
+	t.Run("real traces", func(t *testing.T) {
+		t.Parallel()
+		dir := proactiveBench(repo(t))
+		if dir == "" {
+			t.Skip("no ProactiveBench data")
+		}
+		twoPrompts(t, newPromptLab(t, dir, "test_data"))
+	})
+}
+
+func twoPrompts(t *testing.T, l *promptLab) {
 	out := l.run()
+	t.Log(out)
 	asked := l.provider.take()
 	own, strict := "Chatter: after each event offer {{.MaxTasks}} task. {{.Data}}\n\n{{.Answer}}", "Judge strictly. {{.Data}}\n{{.Answer}}"
 	for _, system := range []string{prompt.AgentSystem("", 1), prompt.AgentSystem(own, 1), prompt.JudgeSystem(strict)} {
-		if asked[system] < 95 {
+		if asked[system] < l.scores("ab-1").Events {
 			t.Errorf("%d requests began with %q", asked[system], system)
 		}
 		delete(asked, system)
@@ -159,7 +175,7 @@ func TestTwoPrompts(t *testing.T) {
 // that of who is asked by it, and the built-in text as a file asks nobody anew.
 func TestPromptKeys(t *testing.T) {
 	t.Parallel()
-	l := newPromptLab(t)
+	l := newPromptLab(t, filepath.Join(repo(t), "configs", "samples"), "benchmark")
 	l.run()
 	first := l.provider.take()
 
