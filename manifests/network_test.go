@@ -34,7 +34,7 @@ func pods(t *testing.T, name string, set ...string) map[string]map[string]string
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := experiment.Load(file, data, experiment.Options{Set: set})
+	e, err := experiment.Load(file, data, experiment.Options{Set: set, Stat: os.Stat, Read: os.ReadFile})
 	if err != nil {
 		t.Fatal(err)
 	}
