@@ -15,7 +15,6 @@ import (
 	"testing"
 
 	"github.com/gymline/gymline/internal/fault"
-	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/sim/simtest"
 )
 
@@ -124,10 +123,7 @@ spec:
 	if c, j, again, _ := night(7); c+j > 0 || again != scheduled {
 		t.Errorf("the schedule's last night, run twice, asks %d and %d times, and differs: %t", c, j, again != scheduled)
 	}
-	var scores metrics.Evaluation
-	if err := json.Unmarshal([]byte(l.output("get", "nightly-3", "evaluate/metrics.json")), &scores); err != nil {
-		t.Fatal(err)
-	}
+	scores := l.scores("nightly-3")
 	if c, j := scores.Candidates[0].AnsweredBy, scores.JudgedBy; len(c) != 1 || !strings.HasPrefix(c[0], "c-v2-") || len(j) != 1 || !strings.HasPrefix(j[0], "j-v2-") {
 		t.Errorf("the second night was answered by %q and judged by %q", c, j)
 	}

@@ -42,7 +42,7 @@ func runList(ctx context.Context, edge *cli.Edge, profile, output string) error 
 		}
 		tw := table(edge.Stdout, "RUN\tSTATE\tCREATED\tEXPERIMENT DIGEST")
 		for _, h := range heads {
-			row(tw, h.ID, h.State, h.Created, short(h.Digest))
+			row(tw, h.ID, h.State, h.Created, h.Digest.Short())
 		}
 		return errors.Join(tw.Flush(), unread)
 	})

@@ -85,7 +85,7 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 	for _, s := range shards {
 		key, reused := "after the steps it reads", ""
 		if s.WorkKey != "" {
-			key, reused = short(store.Digest(s.WorkKey)), "no"
+			key, reused = store.Digest(s.WorkKey).Short(), "no"
 		}
 		if s.Reused {
 			reused = "yes"

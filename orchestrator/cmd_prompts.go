@@ -28,7 +28,7 @@ docs/prompts.md tells what may stand in it.`,
 			}
 			return nil
 		},
-		ValidArgs: []string{prompt.RoleAgent, prompt.RoleJudge, prompt.RoleUser, prompt.RoleEnvironment, prompt.RoleScenes},
+		ValidArgs: prompt.Roles(),
 		RunE: func(_ *cobra.Command, args []string) error {
 			text, _ := prompt.BuiltIn(args[0])
 			_, err := fmt.Fprintln(edge.Stdout, text)

@@ -121,7 +121,7 @@ func printShow(edge *cli.Edge, r *run.Run, steps []shownStep, images []store.Ima
 			if a.Rows > 0 {
 				rows = fmt.Sprint(a.Rows)
 			}
-			row(tw, name, state, a.Name, rows, a.Bytes, short(a.Digest))
+			row(tw, name, state, a.Name, rows, a.Bytes, a.Digest.Short())
 			name, state = "", ""
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/progress"
 )
 
@@ -52,6 +53,15 @@ func (l lab) digests(run string) string {
 		l.t.Fatal(err)
 	}
 	return lines
+}
+
+// scores are what evaluate found in a run.
+func (l lab) scores(run string) (e metrics.Evaluation) {
+	l.t.Helper()
+	if err := json.Unmarshal([]byte(l.output("get", run, "evaluate/metrics.json")), &e); err != nil {
+		l.t.Fatal(err)
+	}
+	return e
 }
 
 // until runs gymline with -o json and sends it a signal at the first event that

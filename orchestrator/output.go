@@ -13,7 +13,6 @@ import (
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/run"
-	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/text"
 )
 
@@ -60,9 +59,6 @@ func row(tw io.Writer, cells ...any) {
 	}
 	fmt.Fprintln(tw, strings.Join(texts, "\t"))
 }
-
-// short is enough of a digest for a person.
-func short(d store.Digest) string { return string(d[:min(12, len(d))]) }
 
 // printSpent tells how far a budget is used, where there is one.
 func printSpent(edge *cli.Edge, s *run.Spending) {

@@ -14,7 +14,6 @@ import (
 	"testing"
 
 	"github.com/gymline/gymline/internal/llm"
-	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/sim/simtest"
 )
@@ -106,14 +105,6 @@ func (l *promptLab) write(name, text string) {
 func (l *promptLab) run(more ...string) string {
 	l.t.Helper()
 	return l.output(append([]string{"run", "ab.yaml", "--input", l.samples}, more...)...)
-}
-
-func (l *promptLab) scores(id string) (e metrics.Evaluation) {
-	l.t.Helper()
-	if err := json.Unmarshal([]byte(l.output("get", id, "evaluate/metrics.json")), &e); err != nil {
-		l.t.Fatal(err)
-	}
-	return e
 }
 
 // TestTwoPrompts: two prompts of one model, one file, one run, one paired verdict. The

@@ -34,9 +34,8 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// Problems are all that is wrong, by position, in other files that it names later, and
-// overrides last. As an error
-// they mean bad configuration: fault.Code gives fault.Config.
+// Problems are all that is wrong, by position, in the files that it names after its own,
+// and overrides last. As an error they mean bad configuration: fault.Code gives fault.Config.
 type Problems []Problem
 
 func (p Problems) Error() string {
@@ -50,17 +49,17 @@ func (p Problems) Error() string {
 // Configuration reports true.
 func (Problems) Configuration() bool { return true }
 
-func (p Problems) sort(first string) {
+func (p Problems) sort(file string) {
+	elsewhere := func(p Problem) int {
+		if p.File == file {
+			return 0
+		}
+		return 1
+	}
 	slices.SortStableFunc(p, func(a, b Problem) int {
 		if (a.Line == 0) != (b.Line == 0) {
 			return cmp.Compare(b.Line, a.Line)
 		}
-		if (a.File == first) != (b.File == first) {
-			if a.File == first {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), strings.Compare(a.Path, b.Path))
+		return cmp.Or(elsewhere(a)-elsewhere(b), strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), strings.Compare(a.Path, b.Path))
 	})
 }

@@ -31,22 +31,29 @@ type GymPrompts struct {
 	Scenes      string   `json:"scenes,omitempty" ref:"prompt" doc:"A prompt of the role scenes, for scenes written from seeds."`
 }
 
+// ByRole names each role's prompt; "" is the built-in text.
+func (g *GymPrompts) ByRole() map[string]string {
+	if g == nil {
+		return nil
+	}
+	return map[string]string{prompt.RoleAgent: g.Agent, prompt.RoleUser: g.User, prompt.RoleEnvironment: g.Environment, prompt.RoleScenes: g.Scenes}
+}
+
 // A promptUse is a place that names a prompt.
 type promptUse struct{ path, role, name string }
 
-// promptUses are the places that name prompts, in the order of the line.
+// promptUses are the places that name prompts.
 func (s *Spec) promptUses() (uses []promptUse) {
 	add := func(path, role, name string) {
 		if name != "" {
 			uses = append(uses, promptUse{path, role, name})
 		}
 	}
-	if g := s.Generate; g != nil && g.Prompts != nil {
-		const path = "spec.generate.prompts."
-		add(path+"agent", prompt.RoleAgent, g.Prompts.Agent)
-		add(path+"user", prompt.RoleUser, g.Prompts.User)
-		add(path+"environment", prompt.RoleEnvironment, g.Prompts.Environment)
-		add(path+"scenes", prompt.RoleScenes, g.Prompts.Scenes)
+	if g := s.Generate; g != nil {
+		names := g.Prompts.ByRole()
+		for _, role := range slices.Sorted(maps.Keys(names)) {
+			add("spec.generate.prompts."+role, role, names[role])
+		}
 	}
 	if v := s.Evaluate; v != nil {
 		for i, c := range v.Candidates {
@@ -129,10 +136,7 @@ func (s *Spec) AgentPrompt() string {
 	case s.Export == nil:
 		return ""
 	case s.Export.Data.Gym && s.Generate != nil:
-		if s.Generate.Prompts != nil {
-			return s.Generate.Prompts.Agent
-		}
-		return ""
+		return s.Generate.Prompts.ByRole()[prompt.RoleAgent]
 	case s.Evaluate != nil:
 		for _, c := range s.Evaluate.Candidates {
 			if c.Checkpoint != "" {

@@ -203,8 +203,10 @@ func rangeName(f *field) string {
 	switch {
 	case f.enum() != nil:
 		parts = append(parts, enumerate(code(f.enum()), "or"))
+	case f.tag.Get("ref") == "input":
+		parts = append(parts, "name of an input")
 	case f.tag.Get("ref") != "":
-		parts = append(parts, "name of "+map[string]string{"model": "a model", "input": "an input", "training": "a training"}[f.tag.Get("ref")])
+		parts = append(parts, "name of a "+f.tag.Get("ref"))
 	case f.tag.Get("keys") != "":
 		parts = append(parts, "names: "+rules[f.tag.Get("keys")].want)
 		if r, ok := rules[f.tag.Get("rule")]; ok {

@@ -3,7 +3,7 @@ package metrics
 import (
 	"fmt"
 
-	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/plan"
 )
 
 // Version is the version of the Evaluation format.
@@ -24,7 +24,7 @@ type Evaluation struct {
 	// JudgedBy are the models that judged, as their provider named them beside the verdicts.
 	JudgedBy []string `json:"judgedBy,omitempty"`
 	// JudgePrompt is the text that it judged by, where it is the experiment's own.
-	JudgePrompt *Prompt `json:"judgePrompt,omitempty"`
+	JudgePrompt *plan.PromptName `json:"judgePrompt,omitempty"`
 	// JudgeTraining is what a trained judge learned from; absent of other judges.
 	JudgeTraining *JudgeTraining `json:"judgeTraining,omitempty"`
 	// Simulated is set when a stand-in answered or judged anywhere.
@@ -104,21 +104,10 @@ type Candidate struct {
 	// answers; none of recorded answers and stand-ins.
 	AnsweredBy []string `json:"answeredBy,omitempty"`
 	// Prompt is the text that it was asked with, where it is the experiment's own.
-	Prompt *Prompt `json:"prompt,omitempty"`
+	Prompt *plan.PromptName `json:"prompt,omitempty"`
 	// Domains are in alphabetical order, ByTrace in the benchmark's.
 	Domains []Group `json:"domains"`
 	ByTrace []Group `json:"byTrace"`
-}
-
-// A Prompt is a text of the experiment's own.
-type Prompt struct {
-	Name   string       `json:"name"`
-	Digest store.Digest `json:"digest"`
-}
-
-// String is how people read it.
-func (p *Prompt) String() string {
-	return p.Name + " (" + string(p.Digest[:min(12, len(p.Digest))]) + ")"
 }
 
 // A Group is a part of the events: a domain or a trace.

@@ -232,10 +232,10 @@ type Evaluate struct {
 	OneModel [][]string `json:"oneModel,omitempty"`
 	OwnJudge []string   `json:"ownJudge,omitempty"`
 	// Prompts name the texts that candidates have of their own, and JudgePrompt the judge's.
-	Prompts     map[string]Prompt `json:"prompts,omitempty"`
-	JudgePrompt *Prompt           `json:"judgePrompt,omitempty"`
-	Resamples   int               `json:"resamples"`
-	Confidence  float64           `json:"confidence"`
+	Prompts     map[string]PromptName `json:"prompts,omitempty"`
+	JudgePrompt *PromptName           `json:"judgePrompt,omitempty"`
+	Resamples   int                   `json:"resamples"`
+	Confidence  float64               `json:"confidence"`
 }
 
 // Report are the parameters of the job report.

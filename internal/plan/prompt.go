@@ -2,34 +2,42 @@ package plan
 
 import "github.com/gymline/gymline/internal/store"
 
-// A Prompt says which of the experiment's own texts it is.
-type Prompt struct {
+// A PromptName tells one of the experiment's own texts from others.
+type PromptName struct {
 	Name   string       `json:"name"`
-	Role   string       `json:"role"`
 	Digest store.Digest `json:"digest"` // of the text
-	File   File         `json:"file"`   // that it stands in
 }
 
 // String is how people read it.
-func (p Prompt) String() string { return p.Name + " (" + Short(p.Digest) + ")" }
+func (p PromptName) String() string { return p.Name + " (" + p.Digest.Short() + ")" }
 
-// Short is a digest as people compare it.
-func Short(d store.Digest) string { return string(d[:min(12, len(d))]) }
+// A Prompt says where one of the experiment's own texts comes from.
+type Prompt struct {
+	PromptName
+	Role string `json:"role"`
+	File File   `json:"file"` // that it stands in
+}
 
-// Prompts are an experiment's own texts, by role.
+// Prompts are an experiment's own texts, by role; those of other roles are built in.
 type Prompts map[string]string
-
-// Text is a role's text; "" is the built-in one.
-func (p Prompts) Text(role string) string { return p[role] }
 
 // Digests are the texts' digests by role; nil where there are none.
 func (p Prompts) Digests() map[string]store.Digest {
-	var digests map[string]store.Digest
+	if p == nil {
+		return nil
+	}
+	digests := make(map[string]store.Digest, len(p))
 	for role, text := range p {
-		if digests == nil {
-			digests = map[string]store.Digest{}
-		}
-		digests[role] = store.DigestOf([]byte(text))
+		digests[role] = TextDigest(text)
 	}
 	return digests
+}
+
+// TextDigest is the digest of an experiment's own text; "" of the built-in one, which
+// is "".
+func TextDigest(own string) store.Digest {
+	if own == "" {
+		return ""
+	}
+	return store.DigestOf([]byte(own))
 }

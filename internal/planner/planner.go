@@ -139,9 +139,7 @@ func (b *builder) generate(g *experiment.Generate) {
 	if p.Seeds != nil {
 		p.Models.Scenes = b.model(g.Scenes.Model)
 	}
-	if own := g.Prompts; own != nil {
-		p.Prompts = b.prompts(prompt.RoleAgent, own.Agent, prompt.RoleUser, own.User, prompt.RoleEnvironment, own.Environment, prompt.RoleScenes, own.Scenes)
-	}
+	p.Prompts = b.prompts(g.Prompts.ByRole())
 	if g.History != nil {
 		p.History = &plan.History{Keep: g.History.Keep, Exchanges: g.History.Exchanges}
 	}
@@ -199,7 +197,7 @@ func (b *builder) export(x *experiment.Export) {
 	if v := b.e.Spec.Evaluate; v != nil {
 		judge = v.Judge.Prompt
 	}
-	p.Prompts = b.prompts(prompt.RoleAgent, b.e.Spec.AgentPrompt(), prompt.RoleJudge, judge)
+	p.Prompts = b.prompts(map[string]string{prompt.RoleAgent: b.e.Spec.AgentPrompt(), prompt.RoleJudge: judge})
 	if x.Overlong != "keep" {
 		p.Overlong = x.Overlong
 	}

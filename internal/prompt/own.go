@@ -1,7 +1,9 @@
 package prompt
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -38,6 +40,9 @@ var roles = map[string]role{
 	RoleEnvironment: {environmentText, []string{"Data", "Events", "Result"}, nil},
 	RoleScenes:      {scenesText, []string{"Data", "Answer"}, nil},
 }
+
+// Roles are the roles' names, in alphabetical order.
+func Roles() []string { return slices.Sorted(maps.Keys(roles)) }
 
 // BuiltIn is the text of a role that an experiment leaves out; ok says whether there
 // is such a role.
@@ -125,7 +130,7 @@ func Faults(name string, file []byte) []Fault {
 			add(len(strings.TrimRight(s, " \t\r\n")), reference(field)+" is missing, and the role "+name+" needs it", "put it where gymline shall say it; 'gymline prompts show "+name+"' prints a text that has it")
 		}
 	}
-	slices.SortStableFunc(faults, func(a, b Fault) int { return (a.Line-b.Line)<<20 + a.Column - b.Column })
+	slices.SortStableFunc(faults, func(a, b Fault) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
 	return faults
 }
 

@@ -18,6 +18,9 @@ import (
 // A Digest is the lower-case hex sha256 of an artifact's decoded bytes.
 type Digest string
 
+// Short is enough of a digest for a person.
+func (d Digest) Short() string { return string(d[:min(12, len(d))]) }
+
 // DigestOf returns the digest of data.
 func DigestOf(data []byte) Digest {
 	sum := sha256.Sum256(data)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/store"
 )
 
 // A JudgedTrace is one line of predict's judged.jsonl: what a candidate did
@@ -27,8 +28,8 @@ type JudgedTrace struct {
 	JudgedBy   []string `json:"judgedBy,omitempty"`
 	// Prompt and JudgePrompt are digests of the texts that they were asked with, where
 	// they are the experiment's own.
-	Prompt      string `json:"prompt,omitempty"`
-	JudgePrompt string `json:"judgePrompt,omitempty"`
+	Prompt      store.Digest `json:"prompt,omitempty"`
+	JudgePrompt store.Digest `json:"judgePrompt,omitempty"`
 	// Unanswered and Failed index the turns that count as silence because a
 	// recorded model has no answer there, or a model's answer was unusable.
 	Unanswered []int `json:"unanswered,omitempty"`

@@ -14,7 +14,6 @@ import (
 	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/rewardmodel"
 	"github.com/gymline/gymline/internal/rows"
-	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/trace"
 )
 
@@ -124,8 +123,8 @@ func (p *prediction) write() error {
 		line := trace.JudgedTrace{
 			Candidate: p.candidate.Name, Simulated: p.simulated, Judge: p.params.Judge.Kind, Trace: tr,
 			AnsweredBy: p.answered[i].list(), JudgedBy: p.judged[i].list(),
+			Prompt: plan.TextDigest(p.candidate.Prompt), JudgePrompt: plan.TextDigest(p.params.Judge.Prompt),
 		}
-		line.Prompt, line.JudgePrompt = digestOf(p.candidate.Prompt), digestOf(p.params.Judge.Prompt)
 		if m := p.params.Judge.Model; m != nil {
 			line.JudgeModel = m.Name
 		}
@@ -153,14 +152,6 @@ func (p *prediction) write() error {
 		}
 	}
 	return nil
-}
-
-// digestOf is a text's digest; "" for the built-in one.
-func digestOf(own string) string {
-	if own == "" {
-		return ""
-	}
-	return string(store.DigestOf([]byte(own)))
 }
 
 // training tells what a judge learned from, as far as it concerns a trace.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/trace"
 )
 
@@ -34,7 +35,7 @@ func (r *result) alike() int {
 type scored struct {
 	id, domain          string
 	judge, judgeModel   string
-	judgePrompt         string
+	judgePrompt         store.Digest
 	simulated           bool
 	unanswered, failed  int
 	proposals, accepted int // that the judge ruled on, and accepted

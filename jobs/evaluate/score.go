@@ -27,7 +27,7 @@ func evaluation(t *job.Task, params plan.Evaluate, results []result) metrics.Eva
 		e.Unjudged += len(tr.events)
 	}
 	e.Unjudged -= e.Events
-	e.JudgeTraining, e.JudgePrompt = judgeTraining(first), named(params.JudgePrompt)
+	e.JudgeTraining, e.JudgePrompt = judgeTraining(first), params.JudgePrompt
 	for _, r := range results {
 		c := candidate(t, params, r)
 		e.JudgedBy = union(e.JudgedBy, r, func(s scored) []string { return s.judgedBy })
@@ -38,14 +38,6 @@ func evaluation(t *job.Task, params plan.Evaluate, results []result) metrics.Eva
 	e.Comparisons, e.Detectable = compare(t, params, results)
 	e.Warnings = warnings(&e, params)
 	return e
-}
-
-// named is what scores say of a prompt; nil for the built-in text.
-func named(p *plan.Prompt) *metrics.Prompt {
-	if p == nil {
-		return nil
-	}
-	return &metrics.Prompt{Name: p.Name, Digest: p.Digest}
 }
 
 // union adds the models of a result's traces, in alphabetical order.
@@ -75,7 +67,7 @@ func candidate(t *job.Task, params plan.Evaluate, r result) metrics.Candidate {
 		c.ByTrace = append(c.ByTrace, metrics.Group{Name: tr.id, Domain: domain, Score: metrics.ScoreOf(r.counts[i])})
 	}
 	if own, ok := params.Prompts[r.name]; ok {
-		c.Prompt = named(&own)
+		c.Prompt = &own
 	}
 	c.AnsweredBy = union(nil, r, func(s scored) []string { return s.answeredBy })
 	if n := r.alike(); n >= 5 && 2*n >= c.Proposals {

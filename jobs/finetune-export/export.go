@@ -121,10 +121,10 @@ func newExporter(t *job.Task, p plan.Export) (*exporter, error) {
 		case agentSet:
 			s.evaluated = true
 			s.outcomes = func(x *session) []outcome {
-				return c.agentOutcomes(x, p.Prompts.Text(prompt.RoleAgent), p.Candidates, p.MaxHistory)
+				return c.agentOutcomes(x, p.Prompts[prompt.RoleAgent], p.Candidates, p.MaxHistory)
 			}
 		case rewardSet:
-			s.outcomes = func(x *session) []outcome { return c.rewardOutcomes(x, p.Prompts.Text(prompt.RoleJudge), p.MaxHistory) }
+			s.outcomes = func(x *session) []outcome { return c.rewardOutcomes(x, p.Prompts[prompt.RoleJudge], p.MaxHistory) }
 		default:
 			return nil, configuration(fmt.Errorf("set %q: want %s or %s", name, agentSet, rewardSet))
 		}

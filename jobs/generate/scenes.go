@@ -34,7 +34,7 @@ type scenes struct {
 
 // openScenes reads the files; the model is opened by the caller.
 func openScenes(ctx context.Context, t *job.Task, p *plan.Generate) (*scenes, error) {
-	s := &scenes{task: t, repairs: p.Repairs, system: prompt.ScenesSystem(p.Prompts.Text(prompt.RoleScenes))}
+	s := &scenes{task: t, repairs: p.Repairs, system: prompt.ScenesSystem(p.Prompts[prompt.RoleScenes])}
 	if p.Scenes != nil {
 		name, data, err := readFile(ctx, t, p.Scenes)
 		if err != nil {

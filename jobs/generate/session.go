@@ -44,10 +44,10 @@ type session struct {
 
 func newSession(limits plan.Generate, scene *trace.Scene, c cast, d draws) *session {
 	s := &session{limits: limits, scene: scene, cast: c, draws: d, state: map[string]string{}}
-	own := limits.Prompts.Text
-	s.user = user{d.converse("user", c.user, prompt.UserSystem(own(prompt.RoleUser), limits.Candidates), userScene(scene)), limits.Candidates}
-	s.environment = environment{talk: d.converse("environment", c.environment, prompt.EnvironmentSystem(own(prompt.RoleEnvironment)), environmentScene(scene))}
-	s.agent = agent{d.converse("agent", c.agent, prompt.AgentSystem(own(prompt.RoleAgent), limits.Candidates), ""), limits.Candidates, prompt.AgentSchema(limits.Candidates)}
+	own := limits.Prompts
+	s.user = user{d.converse("user", c.user, prompt.UserSystem(own[prompt.RoleUser], limits.Candidates), userScene(scene)), limits.Candidates}
+	s.environment = environment{talk: d.converse("environment", c.environment, prompt.EnvironmentSystem(own[prompt.RoleEnvironment]), environmentScene(scene))}
+	s.agent = agent{d.converse("agent", c.agent, prompt.AgentSystem(own[prompt.RoleAgent], limits.Candidates), ""), limits.Candidates, prompt.AgentSchema(limits.Candidates)}
 	for _, talk := range []*conversation{s.user.talk, s.environment.talk, s.agent.talk} {
 		talk.history = limits.History
 	}
