@@ -29,15 +29,19 @@ STEP/SHARD/OUTPUT that of one.`,
 			if err != nil {
 				return usage(cmd, err)
 			}
-			return runGet(cmd.Context(), edge, profile, store.RunID(args[0]), ref)
+			return runGet(cmd.Context(), edge, profile, args[0], ref)
 		},
 	}
 	bindProfile(cmd, &profile)
 	return cmd
 }
 
-func runGet(ctx context.Context, edge *cli.Edge, profile string, id store.RunID, ref plan.Ref) error {
+func runGet(ctx context.Context, edge *cli.Edge, profile, named string, ref plan.Ref) error {
 	return reading(ctx, edge, profile, func(st *store.Store) error {
+		id, err := runOf(ctx, st, named)
+		if err != nil {
+			return err
+		}
 		artifacts, err := run.Output(ctx, st, id, ref)
 		if err != nil {
 			return err

@@ -29,7 +29,7 @@ func newReport(edge *cli.Edge) *cobra.Command {
 		Short: "Write a run's HTML report to a file and print its path",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runReport(cmd.Context(), edge, profile, store.RunID(args[0]), file)
+			return runReport(cmd.Context(), edge, profile, args[0], file)
 		},
 	}
 	bindProfile(cmd, &profile)
@@ -37,15 +37,19 @@ func newReport(edge *cli.Edge) *cobra.Command {
 	return cmd
 }
 
-func runReport(ctx context.Context, edge *cli.Edge, profile string, id store.RunID, file string) error {
-	if file == "" {
-		file = filepath.Join(reportsDir, string(id)+".html")
-	}
+func runReport(ctx context.Context, edge *cli.Edge, profile, named, file string) error {
 	return reading(ctx, edge, profile, func(st *store.Store) error {
+		id, err := runOf(ctx, st, named)
+		if err != nil {
+			return err
+		}
+		if file == "" {
+			file = filepath.Join(reportsDir, string(id)+".html")
+		}
 		if err := writeReport(ctx, st, id, file); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintln(edge.Stdout, file)
+		_, err = fmt.Fprintln(edge.Stdout, file)
 		return err
 	})
 }

@@ -24,7 +24,7 @@ func newShow(edge *cli.Edge) *cobra.Command {
 		Short: "Show a run: its steps, and every artifact with its digest",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runShow(cmd.Context(), edge, profile, output, store.RunID(args[0]))
+			return runShow(cmd.Context(), edge, profile, output, args[0])
 		},
 	}
 	bindProfile(cmd, &profile)
@@ -43,13 +43,21 @@ type shownStep struct {
 	Outputs []store.Artifact `json:"outputs"`
 }
 
-func runShow(ctx context.Context, edge *cli.Edge, profile, output string, id store.RunID) error {
+func runShow(ctx context.Context, edge *cli.Edge, profile, output, named string) error {
 	return reading(ctx, edge, profile, func(st *store.Store) error {
+		id, err := runOf(ctx, st, named)
+		if err != nil {
+			return err
+		}
 		r, err := run.Read(ctx, st, id)
 		if err != nil {
 			return err
 		}
 		spent, err := run.SpendingOf(ctx, st, r.Run)
+		if err != nil {
+			return err
+		}
+		notes, err := st.Notes(ctx)
 		if err != nil {
 			return err
 		}
@@ -72,9 +80,12 @@ func runShow(ctx context.Context, edge *cli.Edge, profile, output string, id sto
 			if anew := askedAnew(r.Plan); anew != nil {
 				doc["anew"] = anew
 			}
+			if note, ok := notes[id]; ok {
+				doc["note"] = note
+			}
 			return errors.Join(writeJSON(edge.Stdout, doc), r.Damage)
 		}
-		return errors.Join(printShow(edge, r, steps, images, spent), r.Damage)
+		return errors.Join(printShow(edge, r, steps, images, spent, notes[id]), r.Damage)
 	})
 }
 
@@ -100,10 +111,16 @@ func askedAnew(p *plan.Plan) *plan.Anew {
 	return p.Anew
 }
 
-func printShow(edge *cli.Edge, r *run.Run, steps []shownStep, images []store.Image, spent *run.Spending) error {
+func printShow(edge *cli.Edge, r *run.Run, steps []shownStep, images []store.Image, spent *run.Spending, note store.Note) error {
 	fmt.Fprintf(edge.Stdout, "%s  %s  created %s\nexperiment %s\n", r.ID, r.State, r.Created, r.Digest)
 	if anew := askedAnew(r.Plan); anew != nil {
 		fmt.Fprintln(edge.Stdout, "asked anew", text.Line(anew.String()))
+	}
+	if how, err := run.ExecutionOf(r.Run); err == nil && len(how.Set) > 0 {
+		fmt.Fprintln(edge.Stdout, "set", text.Line(strings.Join(how.Set, " ")))
+	}
+	if note.Text != "" {
+		fmt.Fprintf(edge.Stdout, "note %s (%s%s)\n", text.Line(note.Text), note.At, text.Line(strings.TrimSuffix(", "+note.By, ", ")))
 	}
 	printSpent(edge, spent)
 	fmt.Fprintln(edge.Stdout)

@@ -35,7 +35,7 @@ prints its path.`,
 			if o.file != "" && o.output != "html" {
 				return usage(cmd, errors.New("--file is where -o html writes the page: it needs -o html"))
 			}
-			return runStats(cmd.Context(), edge, store.RunID(args[0]), o)
+			return runStats(cmd.Context(), edge, args[0], o)
 		},
 	}
 	bindProfile(cmd, &o.profile)
@@ -44,8 +44,12 @@ prints its path.`,
 	return cmd
 }
 
-func runStats(ctx context.Context, edge *cli.Edge, id store.RunID, o statsOptions) error {
+func runStats(ctx context.Context, edge *cli.Edge, named string, o statsOptions) error {
 	return reading(ctx, edge, o.profile, func(st *store.Store) error {
+		id, err := runOf(ctx, st, named)
+		if err != nil {
+			return err
+		}
 		r, err := statistics.Collect(ctx, st, id)
 		if err != nil {
 			return err

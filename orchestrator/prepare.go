@@ -54,7 +54,9 @@ func (f *configFlags) prepare(engine string) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &prepared{Experiment: e, profile: profile, how: execution(e, profile), fresh: f.fresh, anew: f.anew, leftOut: map[string][]string{}}, nil
+	how := execution(e, profile)
+	how.Set = f.set
+	return &prepared{Experiment: e, profile: profile, how: how, fresh: f.fresh, anew: f.anew, leftOut: map[string][]string{}}, nil
 }
 
 // load reads the experiment.

@@ -22,6 +22,8 @@ type Execution struct {
 	Tolerance job.Tolerance `json:"tolerance,omitzero"`
 	// BudgetUSD bounds what the calls of the run may cost; 0: nothing does.
 	BudgetUSD float64 `json:"budgetUSD,omitempty"`
+	// Set are the fields that the command line overrode, as PATH=VALUE.
+	Set []string `json:"set,omitempty"`
 	// Image is the reference of gymline's image, where pods do the run.
 	Image string `json:"image,omitempty"`
 }

@@ -24,6 +24,8 @@ type Head struct {
 	State    string          `json:"state"`              // the seal's, Unsealed or Unreadable
 	Failures []store.Failure `json:"failures,omitempty"` // the seal's
 	Finished string          `json:"-"`                  // when it was sealed, or ""
+	// Summary is the seal's, nil where it has none: SummaryOf then finds out.
+	Summary *Summary `json:"-"`
 	// Unread is why a run that is Unreadable could not be read.
 	Unread error `json:"-"`
 }
@@ -39,7 +41,7 @@ func ReadHead(ctx context.Context, st *store.Store, id store.RunID) (Head, error
 	seal, err := st.ReadSeal(ctx, id)
 	switch {
 	case err == nil:
-		head.State, head.Failures, head.Finished = seal.State, seal.Failures, seal.Finished
+		head.State, head.Failures, head.Finished, head.Summary = seal.State, seal.Failures, seal.Finished, summaryIn(seal)
 	case isolated(err):
 		head.State, head.Unread = Unreadable, fmt.Errorf("seal of run %s: %w", id, err)
 	case !errors.Is(err, store.ErrNotFound):
@@ -55,8 +57,13 @@ func Heads(ctx context.Context, st *store.Store) ([]Head, error) {
 	if err != nil {
 		return nil, err
 	}
+	return HeadsOf(ctx, st, ids)
+}
+
+// HeadsOf returns those of some runs, as Heads does.
+func HeadsOf(ctx context.Context, st *store.Store, ids []store.RunID) ([]Head, error) {
 	heads := make([]Head, len(ids))
-	err = store.SideBySide(ctx, len(ids), func(i int) (err error) {
+	err := store.SideBySide(ctx, len(ids), func(i int) (err error) {
 		heads[i], err = ReadHead(ctx, st, ids[i])
 		switch {
 		case isolated(err):

@@ -21,7 +21,9 @@ func (r Registry) Live(ctx context.Context, d Draft, work func(store.RunID) ([]s
 	if id, err = r.Open(ctx, d, nil); err != nil {
 		return "", store.Failed, err
 	}
+	still := r.beating(ctx, id)
 	failures, err := work(id)
+	still()
 	state = store.Succeeded
 	switch {
 	case len(failures) > 0:
@@ -39,7 +41,8 @@ func (r Registry) Live(ctx context.Context, d Draft, work func(store.RunID) ([]s
 
 // Seal ends a run, once: store.ErrExists means that it had ended.
 func (r Registry) Seal(ctx context.Context, id store.RunID, state string, failures ...store.Failure) error {
-	return r.SealRun(ctx, store.Seal{Run: id, State: state, Failures: failures, Finished: r.stamp()})
+	seal := store.Seal{Run: id, State: state, Failures: failures, Finished: r.stamp(), Summary: r.summary(ctx, id)}
+	return r.SealRun(ctx, seal)
 }
 
 // SealOf ends the run that a workflow opened from a draft, with the failures that

@@ -22,6 +22,8 @@ func (r memo) key() (string, error) {
 
 func (r Seal) key() (string, error) { return runKey(r.Run, "seal.json") }
 
+func (b beat) key() (string, error) { return runKey(b.Run, "alive.json") }
+
 func (c Checkpoint) key() (string, error) {
 	if err := checkName("checkpoint", c.Name); err != nil {
 		return "", err
@@ -36,6 +38,14 @@ func (e Spend) key() (string, error) {
 		return "", fmt.Errorf("store: the account of run %s has no entry %d", e.Account, e.Number)
 	}
 	return runKey(e.Account, "spend/"+strconv.Itoa(e.Number)+".json")
+}
+
+func (n Note) key() (string, error) {
+	return "notes/" + string(n.Run) + "/" + strconv.Itoa(n.Number) + ".json", checkName("run", string(n.Run))
+}
+
+func (t Tag) key() (string, error) {
+	return "tags/" + t.Name + "/" + strconv.Itoa(t.Number) + ".json", checkName("tag", t.Name)
 }
 
 func runKey(id RunID, rest string) (string, error) {

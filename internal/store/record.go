@@ -88,6 +88,9 @@ type Seal struct {
 	State    string    `json:"state"`
 	Failures []Failure `json:"failures,omitempty"`
 	Finished string    `json:"finished"`
+	// Summary is what the run came to, for lists of many; free-form, and absent where
+	// it was not known in time or an earlier gymline sealed the run.
+	Summary json.RawMessage `json:"summary,omitempty"`
 }
 
 // The states of a sealed run.

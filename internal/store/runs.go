@@ -21,14 +21,23 @@ func (s *Store) Runs(ctx context.Context) ([]RunID, error) {
 	return ids, err
 }
 
-// LastRun returns the highest number of a run of that experiment, 0 for none.
-func (s *Store) LastRun(ctx context.Context, experiment string) (int, error) {
+// RunsOf returns the IDs of an experiment's runs, by number.
+func (s *Store) RunsOf(ctx context.Context, experiment string) ([]RunID, error) {
 	ids, err := s.runs(ctx, experiment+"-")
-	last := 0
-	for _, id := range ids {
-		if name, n := SplitRun(id); name == experiment {
-			last = max(last, n)
-		}
+	ids = slices.DeleteFunc(ids, func(id RunID) bool { name, _ := SplitRun(id); return name != experiment })
+	slices.SortFunc(ids, func(a, b RunID) int {
+		_, an := SplitRun(a)
+		_, bn := SplitRun(b)
+		return cmp.Compare(an, bn)
+	})
+	return ids, err
+}
+
+// LastRun returns the highest number of a run of that experiment, 0 for none.
+func (s *Store) LastRun(ctx context.Context, experiment string) (last int, err error) {
+	ids, err := s.RunsOf(ctx, experiment)
+	if len(ids) > 0 {
+		_, last = SplitRun(ids[len(ids)-1])
 	}
 	return last, err
 }

@@ -1,0 +1,188 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/store"
+)
+
+// A Summary is what a run came to, so small that its seal has it: a list of a year of
+// runs reads two records of each. All of it follows from the run's other records.
+type Summary struct {
+	AsOf  string  `json:"asOf,omitempty"` // the occasion that models were asked anew as of
+	Calls int64   `json:"calls"`          // of this run, and not of work that it reused
+	USD   float64 `json:"usd"`            // of the same, where models have prices
+	// Scores are of evaluate's metrics.json; nil where it was not done.
+	Scores *Scores `json:"scores,omitempty"`
+}
+
+// Scores are the heads of a metrics.Evaluation.
+type Scores struct {
+	Metrics    store.Digest `json:"metrics"` // of metrics.json
+	Simulated  bool         `json:"simulated,omitempty"`
+	Judge      string       `json:"judge"`
+	JudgeModel string       `json:"judgeModel,omitempty"`
+	JudgedBy   []string     `json:"judgedBy,omitempty"`
+	Traces     int          `json:"traces"`
+	Events     int          `json:"events"`
+	Confidence float64      `json:"confidence"`
+	Candidates []Scored     `json:"candidates"` // as the experiment lists them
+}
+
+// Scored is a candidate's head.
+type Scored struct {
+	Name       string     `json:"name"`
+	F1         float64    `json:"f1"`
+	F1CI       [2]float64 `json:"f1CI"`
+	Recall     float64    `json:"recall"`
+	Precision  float64    `json:"precision"`
+	AnsweredBy []string   `json:"answeredBy,omitempty"`
+	Simulated  bool       `json:"simulated,omitempty"`
+}
+
+// ScoresOf are the heads of an evaluation, whose metrics.json has that digest.
+func ScoresOf(e *metrics.Evaluation, digest store.Digest) *Scores {
+	s := &Scores{Metrics: digest, Simulated: e.Simulated, Judge: e.Judge, JudgeModel: e.JudgeModel, JudgedBy: e.JudgedBy,
+		Traces: e.Traces, Events: e.Events, Confidence: e.Confidence}
+	for _, c := range e.Candidates {
+		s.Candidates = append(s.Candidates, Scored{Name: c.Name, F1: c.F1, F1CI: c.F1CI, Recall: c.Recall, Precision: c.Precision, AnsweredBy: c.AnsweredBy, Simulated: c.Simulated})
+	}
+	return s
+}
+
+// summarizeWithin bounds what a seal waits for its summary; it is a help to lists, and a
+// run without one is read in full.
+const summarizeWithin = 4 * time.Second
+
+// summary is what the seal of a run says of it, nil where it is not known in time.
+func (r Registry) summary(ctx context.Context, id store.RunID) json.RawMessage {
+	ctx, cancel := context.WithTimeout(ctx, summarizeWithin)
+	defer cancel()
+	s, err := SummaryOf(ctx, r.Store, id)
+	if err != nil {
+		return nil
+	}
+	data, err := json.Marshal(s)
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
+// summaryIn is a seal's; one that cannot be decoded is none.
+func summaryIn(seal store.Seal) *Summary {
+	var s Summary
+	if len(seal.Summary) == 0 || json.Unmarshal(seal.Summary, &s) != nil {
+		return nil
+	}
+	return &s
+}
+
+// Summarized is a head's summary, found out where the seal has none; nil where the
+// records that it follows from cannot be read.
+func Summarized(ctx context.Context, st *store.Store, h Head) (*Summary, error) {
+	if h.Summary != nil || h.State == Unreadable {
+		return h.Summary, nil
+	}
+	s, err := SummaryOf(ctx, st, h.ID)
+	if e, ok := errors.AsType[*store.Error](err); err != nil && (ctx.Err() != nil || ok && e.Kind == store.Transient) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, nil
+	}
+	return s, nil
+}
+
+// SummaryOf sums a run up from its records, of those shards that call models, and of
+// evaluate. A run that has no plan came to nothing.
+func SummaryOf(ctx context.Context, st *store.Store, id store.RunID) (*Summary, error) {
+	p, err := ReadPlan(ctx, st, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return &Summary{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &Summary{}
+	if p.Anew != nil {
+		s.AsOf = p.Anew.AsOf
+	}
+	type shard struct {
+		step  *plan.Step
+		shard int
+	}
+	var asking []shard
+	for i := range p.Steps {
+		for n := range p.Steps[i].Shards {
+			if len(p.Steps[i].Of(n).Models) > 0 {
+				asking = append(asking, shard{&p.Steps[i], n})
+			}
+		}
+	}
+	used := make([]llm.Usage, len(asking)+1)
+	err = store.SideBySide(ctx, len(asking)+2, func(i int) (err error) {
+		switch {
+		case i < len(asking):
+			used[i], err = usedBy(ctx, st, id, asking[i].step.Name, asking[i].shard)
+		case i == len(asking):
+			used[i], err = usedInVain(ctx, st, id)
+		case p.Step(plan.JobEvaluate) != nil:
+			s.Scores, err = scores(ctx, st, id)
+		}
+		return err
+	})
+	for _, u := range used {
+		s.Calls, s.USD = s.Calls+u.Calls, s.USD+u.USD
+	}
+	return s, err
+}
+
+// usedBy is what a shard used of this run, which is nothing where it was reused.
+func usedBy(ctx context.Context, st *store.Store, id store.RunID, step store.StepName, shard int) (used llm.Usage, err error) {
+	rec, err := Record(ctx, st, id, step, shard)
+	if err != nil || rec == nil || rec.Reused || len(rec.Usage) == 0 {
+		return used, err
+	}
+	return used, json.Unmarshal(rec.Usage, &used)
+}
+
+// usedInVain is what the last attempts of shards that failed used.
+func usedInVain(ctx context.Context, st *store.Store, id store.RunID) (sum llm.Usage, err error) {
+	list, err := st.Failures(ctx, id)
+	for _, f := range list {
+		var e progress.Event
+		if len(f.Progress) > 0 && json.Unmarshal(f.Progress, &e) == nil && e.Usage != nil {
+			sum = sum.Add(*e.Usage)
+		}
+	}
+	return sum, err
+}
+
+// scores are those of a run, nil where evaluate was not done.
+func scores(ctx context.Context, st *store.Store, id store.RunID) (*Scores, error) {
+	rec, err := Record(ctx, st, id, plan.JobEvaluate, 0)
+	if err != nil || rec == nil {
+		return nil, err
+	}
+	a, err := rec.Output(plan.MetricsOutput)
+	if err != nil {
+		return nil, err
+	}
+	data, err := st.ReadBlob(ctx, a.Digest)
+	if err != nil {
+		return nil, err
+	}
+	var e metrics.Evaluation
+	if err := json.Unmarshal(data, &e); err != nil {
+		return nil, err
+	}
+	return ScoresOf(&e, a.Digest), nil
+}

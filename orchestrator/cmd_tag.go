@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/run"
+	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/text"
+)
+
+func newTag(edge *cli.Edge) *cobra.Command {
+	var profile string
+	var remove bool
+	cmd := &cobra.Command{
+		Use:   "tag [RUN NAME | --delete NAME]",
+		Short: "Give a run a name, such as baseline; without arguments, list the names",
+		Long: `Give a run a name that commands take in place of RUN. A name is of one run: given to
+another, it moves, and gymline says from where. A name ends in no number after a
+dash, so that it is never taken for a run.`,
+		Args: cobra.MaximumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case remove && len(args) == 1:
+				return setTag(cmd.Context(), edge, profile, args[0], "")
+			case !remove && len(args) == 2:
+				return setTag(cmd.Context(), edge, profile, args[1], args[0])
+			case !remove && len(args) == 0:
+				return listTags(cmd.Context(), edge, profile)
+			}
+			return usage(cmd, errors.New("want RUN NAME, --delete NAME, or nothing"))
+		},
+	}
+	bindProfile(cmd, &profile)
+	cmd.Flags().BoolVar(&remove, "delete", false, "take the name away")
+	return cmd
+}
+
+func newNote(edge *cli.Edge) *cobra.Command {
+	var profile string
+	cmd := &cobra.Command{
+		Use:   "note RUN TEXT",
+		Short: "Write a line on a run, which list and show show",
+		Long: `Write a line on a run, which list and show show. The last one holds; earlier ones
+stay in the store. An empty TEXT takes it away.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, words := cmd.Context(), strings.TrimSpace(args[1])
+			if len(words) > 2000 || strings.ContainsAny(words, "\r\n") {
+				return usage(cmd, errors.New("TEXT: want one line of at most 2000 bytes"))
+			}
+			return opened(ctx, edge, profile, openProfile, func(st *store.Store) error {
+				id, err := runOf(ctx, st, args[0])
+				if err == nil {
+					_, err = run.ReadHead(ctx, st, id)
+				}
+				if err != nil {
+					return err
+				}
+				return st.AddNote(ctx, store.Note{Run: id, Text: words, By: who(edge), At: store.Stamp(edge.Now())})
+			})
+		},
+	}
+	bindProfile(cmd, &profile)
+	return cmd
+}
+
+// who is the user, as the machine calls them.
+func who(edge *cli.Edge) string {
+	return text.Clip(text.Line(edge.Getenv("USER")), 100)
+}
+
+// setTag gives a name to a run; "" takes it away.
+func setTag(ctx context.Context, edge *cli.Edge, profile, name, of string) error {
+	if _, n := store.SplitRun(store.RunID(name)); n > 0 || !label.MatchString(name) {
+		return fault.New(fault.Usage, fmt.Errorf("%q cannot be a tag", name), "take up to 63 letters, digits and -+.:_, without a number after a dash at the end: that is how runs are named")
+	}
+	return opened(ctx, edge, profile, openProfile, func(st *store.Store) error {
+		tags, err := st.Tags(ctx)
+		if err != nil {
+			return err
+		}
+		old, had := tags[name]
+		t := store.Tag{Name: name, By: who(edge), At: store.Stamp(edge.Now())}
+		if of != "" {
+			if t.Run, err = runOf(ctx, st, of); err == nil {
+				_, err = run.ReadHead(ctx, st, t.Run)
+			}
+		} else if !had {
+			err = noTag(name)
+		}
+		if err != nil || t.Run == old.Run && had {
+			return err
+		}
+		if err := st.AddTag(ctx, t); err != nil {
+			return err
+		}
+		switch {
+		case of == "":
+			_, err = fmt.Fprintf(edge.Stdout, "%s no longer names %s\n", name, old.Run)
+		case had:
+			_, err = fmt.Fprintf(edge.Stdout, "%s moved from %s to %s\n", name, old.Run, t.Run)
+		default:
+			_, err = fmt.Fprintf(edge.Stdout, "%s names %s\n", name, t.Run)
+		}
+		return err
+	})
+}
+
+func listTags(ctx context.Context, edge *cli.Edge, profile string) error {
+	return reading(ctx, edge, profile, func(st *store.Store) error {
+		tags, err := st.Tags(ctx)
+		if err != nil {
+			return err
+		}
+		tw := table(edge.Stdout, "TAG\tRUN\tSINCE\tBY")
+		for _, name := range slices.Sorted(maps.Keys(tags)) {
+			row(tw, name, tags[name].Run, tags[name].At, tags[name].By)
+		}
+		return tw.Flush()
+	})
+}
+
+func noTag(name string) error {
+	return fault.New(fault.Usage, fmt.Errorf("there is no run and no tag %q in this store", name), "see 'gymline list' and 'gymline tag'")
+}
+
+// runOf is the run that an argument names: by its ID, or by a tag.
+func runOf(ctx context.Context, st *store.Store, arg string) (store.RunID, error) {
+	if _, n := store.SplitRun(store.RunID(arg)); n > 0 {
+		return store.RunID(arg), nil
+	}
+	tags, err := st.Tags(ctx)
+	if err != nil {
+		return "", err
+	}
+	if t, ok := tags[arg]; ok {
+		return t.Run, nil
+	}
+	return "", noTag(arg)
+}
