@@ -9,6 +9,7 @@ import (
 
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/series"
 	"github.com/gymline/gymline/internal/statistics"
 	"github.com/gymline/gymline/internal/text"
 )
@@ -60,6 +61,12 @@ var funcs = template.FuncMap{
 	"perDollars":  func(v *float64) string { return perRow(v, dollars) },
 	"perTokens":   func(v *float64) string { return perRow(v, func(n float64) string { return text.Short(int64(n)) }) },
 	"share":       shareOf,
+
+	"courseOf":    courseOf,
+	"latestFirst": latestFirst,
+	"dayOf":       func(p series.Point) string { return dayOf(&p) },
+	"stateOf":     func(p series.Point) string { return stateOf(&p) },
+	"signedOf":    func(v *float64) string { return signed(*v) },
 
 	"curationBars": curationBars,
 	"curationRows": curationRows,
