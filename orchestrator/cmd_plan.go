@@ -14,11 +14,13 @@ import (
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/why"
 )
 
 type planOptions struct {
 	configFlags
 	output string
+	why    bool
 }
 
 func newPlan(edge *cli.Edge) *cobra.Command {
@@ -38,6 +40,7 @@ it can and cannot know is in docs/llm.md. Nothing is written.`,
 	}
 	o.bind(cmd)
 	o.anew.bindAnew(cmd)
+	cmd.Flags().BoolVar(&o.why, "why", false, "say of each shard which run made what is reused, or what changed since the experiment's last run")
 	bindOutput(cmd, &o.output, "table", "json", "dot")
 	return cmd
 }
@@ -66,6 +69,10 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 	if err == nil {
 		ahead, err = run.SpendingAhead(ctx, st.Store, p.plan.Experiment, p.how)
 	}
+	var reasons *why.Reasons
+	if err == nil && o.why {
+		reasons, err = why.Of(ctx, st.Store, p.plan, files, shards)
+	}
 	if err := errors.Join(err, st.close()); err != nil {
 		return err
 	}
@@ -77,6 +84,9 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 		doc := map[string]any{"plan": p.plan, "shards": shards, "estimate": rehearsed}
 		if ahead != nil {
 			doc["spent"] = ahead
+		}
+		if reasons != nil {
+			doc["why"] = reasons
 		}
 		return writeJSON(edge.Stdout, doc)
 	}
@@ -92,10 +102,43 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 		}
 		row(tw, fmt.Sprintf("%s/%d", s.Step, s.Shard), key, reused, reads(p.plan.Step(s.Step), s.Shard))
 	}
-	if err := tw.Flush(); err != nil {
+	if err := errors.Join(tw.Flush(), printWhy(edge.Stdout, reasons)); err != nil {
 		return err
 	}
 	return printEstimate(edge, rehearsed, ahead)
+}
+
+// printWhy tells shards of a step that follow each other, and of which the same is to be
+// said, in one row.
+func printWhy(w io.Writer, r *why.Reasons) error {
+	if r == nil {
+		return nil
+	}
+	against := ""
+	if r.Against != "" {
+		against = ", AGAINST " + string(r.Against)
+	}
+	tw := table(w, "\nSTEP\tWHY"+against)
+	for i := 0; i < len(r.Shards); {
+		first, end := r.Shards[i], i+1
+		for end < len(r.Shards) && r.Shards[end].Step == first.Step && r.Shards[end].Name == first.Name && said(r.Shards[end]) == said(first) {
+			end++
+		}
+		name := fmt.Sprintf("%s/%d", first.Step, first.Shard)
+		if end > i+1 {
+			name += fmt.Sprintf("–%d", r.Shards[end-1].Shard)
+		}
+		row(tw, strings.TrimSpace(name+" "+first.Name), said(first))
+		i = end
+	}
+	return tw.Flush()
+}
+
+func said(r why.Reason) string {
+	if r.Reused {
+		return "reused: made by " + string(r.By)
+	}
+	return strings.Join(r.Because, "; ")
 }
 
 func reads(s *plan.Step, shard int) string {

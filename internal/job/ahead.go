@@ -14,6 +14,9 @@ type Planned struct {
 	Shard   int            `json:"shard"`
 	WorkKey store.WorkKey  `json:"workKey,omitempty"` // "" until the steps before it have run
 	Reused  bool           `json:"reused"`            // its work is in the store
+	By      store.RunID    `json:"by,omitempty"`      // the run that did it
+	// Outputs are what it made, where it is reused.
+	Outputs []store.Artifact `json:"-"`
 }
 
 // Ahead finds what the store already has of a plan, by step and shard, and
@@ -40,7 +43,7 @@ func (o *Opened) Ahead(ctx context.Context) ([]Planned, error) {
 		var known []store.Step
 		for shard := range rows {
 			if memo := o.usable(step.Name, memos[rows[shard].WorkKey]); memo != nil {
-				rows[shard].Reused = true
+				rows[shard].Reused, rows[shard].By, rows[shard].Outputs = true, memo.Run, memo.Outputs
 				known = append(known, *memo)
 			}
 		}
