@@ -30,10 +30,12 @@ type Scores struct {
 	Judge      string       `json:"judge"`
 	JudgeModel string       `json:"judgeModel,omitempty"`
 	JudgedBy   []string     `json:"judgedBy,omitempty"`
-	Traces     int          `json:"traces"`
-	Events     int          `json:"events"`
-	Confidence float64      `json:"confidence"`
-	Candidates []Scored     `json:"candidates"` // as the experiment lists them
+	// JudgePrompt is the text that it judged by, where it is the experiment's own.
+	JudgePrompt *plan.PromptName `json:"judgePrompt,omitempty"`
+	Traces      int              `json:"traces"`
+	Events      int              `json:"events"`
+	Confidence  float64          `json:"confidence"`
+	Candidates  []Scored         `json:"candidates"` // as the experiment lists them
 }
 
 // Scored is a candidate's head.
@@ -44,15 +46,17 @@ type Scored struct {
 	Recall     float64    `json:"recall"`
 	Precision  float64    `json:"precision"`
 	AnsweredBy []string   `json:"answeredBy,omitempty"`
-	Simulated  bool       `json:"simulated,omitempty"`
+	// Prompt is the text that it was asked with, where it is the experiment's own.
+	Prompt    *plan.PromptName `json:"prompt,omitempty"`
+	Simulated bool             `json:"simulated,omitempty"`
 }
 
 // ScoresOf are the heads of an evaluation, whose metrics.json has that digest.
 func ScoresOf(e *metrics.Evaluation, digest store.Digest) *Scores {
-	s := &Scores{Metrics: digest, Simulated: e.Simulated, Judge: e.Judge, JudgeModel: e.JudgeModel, JudgedBy: e.JudgedBy,
+	s := &Scores{Metrics: digest, Simulated: e.Simulated, Judge: e.Judge, JudgeModel: e.JudgeModel, JudgedBy: e.JudgedBy, JudgePrompt: e.JudgePrompt,
 		Traces: e.Traces, Events: e.Events, Confidence: e.Confidence}
 	for _, c := range e.Candidates {
-		s.Candidates = append(s.Candidates, Scored{Name: c.Name, F1: c.F1, F1CI: c.F1CI, Recall: c.Recall, Precision: c.Precision, AnsweredBy: c.AnsweredBy, Simulated: c.Simulated})
+		s.Candidates = append(s.Candidates, Scored{Name: c.Name, F1: c.F1, F1CI: c.F1CI, Recall: c.Recall, Precision: c.Precision, AnsweredBy: c.AnsweredBy, Prompt: c.Prompt, Simulated: c.Simulated})
 	}
 	return s
 }

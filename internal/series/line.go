@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -107,10 +108,19 @@ func news(name string, a, b *Night) (list []string) {
 		said("judge", []string{strings.TrimSpace(was.Judge + " " + was.JudgeModel)}, []string{strings.TrimSpace(is.Judge + " " + is.JudgeModel)})
 	}
 	said("judged by", was.JudgedBy, is.JudgedBy)
+	said("prompt", prompt(a.Candidate(name).Prompt), prompt(b.Candidate(name).Prompt))
+	said("judge's prompt", prompt(was.JudgePrompt), prompt(is.JudgePrompt))
 	if was.Events != is.Events || was.Traces != is.Traces {
 		list = append(list, fmt.Sprintf("%d events in %d traces (was %d in %d)", is.Events, is.Traces, was.Events, was.Traces))
 	}
 	return list
+}
+
+func prompt(p *plan.PromptName) []string {
+	if p == nil {
+		return []string{"the built-in one"}
+	}
+	return []string{p.String()}
 }
 
 func orNobody(models []string) string {
