@@ -85,6 +85,9 @@ func setTag(ctx context.Context, edge *cli.Edge, profile, name, of string) error
 	}
 	return opened(ctx, edge, profile, openProfile, func(st *store.Store) error {
 		tags, err := st.Tags(ctx)
+		if err == nil {
+			err = noRun(ctx, st, name)
+		}
 		if err != nil {
 			return err
 		}
@@ -130,7 +133,19 @@ func listTags(ctx context.Context, edge *cli.Edge, profile string) error {
 }
 
 func noTag(name string) error {
-	return fault.New(fault.Usage, fmt.Errorf("there is no run and no tag %q in this store", name), "see 'gymline list' and 'gymline tag'")
+	return fault.New(fault.Usage, fmt.Errorf("there is no tag %q in this store", name), "see 'gymline tag'")
+}
+
+// noRun refuses a tag that is a run's own name.
+func noRun(ctx context.Context, st *store.Store, name string) error {
+	_, err := st.ReadRun(ctx, store.RunID(name))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = fault.New(fault.Usage, fmt.Errorf("%q cannot be a tag: a run is named so", name), "take another name")
+	}
+	return err
 }
 
 // runOf is the run that an argument names: by its ID, or by a tag.
@@ -145,5 +160,5 @@ func runOf(ctx context.Context, st *store.Store, arg string) (store.RunID, error
 	if t, ok := tags[arg]; ok {
 		return t.Run, nil
 	}
-	return "", noTag(arg)
+	return store.RunID(arg), nil // a schedule's runs are named by their time
 }

@@ -1,10 +1,12 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
@@ -57,11 +59,40 @@ func Heads(ctx context.Context, st *store.Store) ([]Head, error) {
 	if err != nil {
 		return nil, err
 	}
-	return HeadsOf(ctx, st, ids)
+	return headsOf(ctx, st, ids)
 }
 
-// HeadsOf returns those of some runs, as Heads does.
-func HeadsOf(ctx context.Context, st *store.Store, ids []store.RunID) ([]Head, error) {
+// HeadsOf returns those of an experiment's runs, as Heads does, in the order of time. One
+// whose record cannot be read is among them where its ID may be the experiment's.
+func HeadsOf(ctx context.Context, st *store.Store, experiment string) ([]Head, error) {
+	ids, err := st.RunsOf(ctx, experiment)
+	if err != nil {
+		return nil, err
+	}
+	heads, err := headsOf(ctx, st, ids)
+	heads = slices.DeleteFunc(heads, func(h Head) bool { return h.Experiment != experiment && h.Experiment != "" })
+	slices.SortFunc(heads, InTime)
+	return heads, err
+}
+
+// InTime orders runs by the time that they opened, and then by name and number. One whose
+// record cannot be read comes first.
+func InTime(a, b Head) int {
+	an, ai := store.SplitRun(a.ID)
+	bn, bi := store.SplitRun(b.ID)
+	return cmp.Or(a.Opened().Compare(b.Opened()), cmp.Compare(an, bn), cmp.Compare(ai, bi))
+}
+
+// Opened is when the run opened; zero where its record does not say.
+func (h *Head) Opened() time.Time {
+	at, err := store.ParseStamp(h.Created)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+func headsOf(ctx context.Context, st *store.Store, ids []store.RunID) ([]Head, error) {
 	heads := make([]Head, len(ids))
 	err := store.SideBySide(ctx, len(ids), func(i int) (err error) {
 		heads[i], err = ReadHead(ctx, st, ids[i])

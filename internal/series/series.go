@@ -7,7 +7,6 @@
 package series
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -72,7 +71,7 @@ func Find(ctx context.Context, st *store.Store, q Query, now time.Time) ([]Night
 	if err != nil {
 		return nil, err
 	}
-	nights := inOrder(heads)
+	nights := nightsOf(heads)
 	if err := stand(ctx, st, nights, now); err != nil {
 		return nil, err
 	}
@@ -98,18 +97,16 @@ func Find(ctx context.Context, st *store.Store, q Query, now time.Time) ([]Night
 }
 
 func headsOf(ctx context.Context, st *store.Store, experiment string) ([]run.Head, error) {
-	if experiment == "" {
-		return run.Heads(ctx, st)
+	if experiment != "" {
+		return run.HeadsOf(ctx, st, experiment)
 	}
-	ids, err := st.RunsOf(ctx, experiment)
-	if err != nil {
-		return nil, err
-	}
-	return run.HeadsOf(ctx, st, ids)
+	heads, err := run.Heads(ctx, st)
+	slices.SortFunc(heads, run.InTime)
+	return heads, err
 }
 
-// inOrder are runs by the time that they opened, and number.
-func inOrder(heads []run.Head) []Night {
+// nightsOf are runs as nights of which no more is known than their heads.
+func nightsOf(heads []run.Head) []Night {
 	nights := make([]Night, len(heads))
 	for i, h := range heads {
 		nights[i].Head = h
@@ -117,7 +114,6 @@ func inOrder(heads []run.Head) []Night {
 			nights[i].Set = how.Set
 		}
 	}
-	slices.SortStableFunc(nights, func(a, b Night) int { return cmp.Compare(a.Opened().UnixNano(), b.Opened().UnixNano()) })
 	return nights
 }
 
@@ -150,15 +146,6 @@ func (q *Query) takes(n *Night) bool {
 	return (q.State == "" || plain(q.State) == plain(n.Standing) || plain(q.State) == plain(n.State)) &&
 		(q.Since.IsZero() || !n.Opened().Before(q.Since)) &&
 		(q.Tag == "" || slices.Contains(n.Tags, q.Tag))
-}
-
-// Opened is when the run opened; zero where its record does not say.
-func (n *Night) Opened() time.Time {
-	at, err := store.ParseStamp(n.Created)
-	if err != nil {
-		return time.Time{}
-	}
-	return at
 }
 
 // Scores are the heads of the run's scores, nil where there are none.

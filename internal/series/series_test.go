@@ -227,6 +227,31 @@ func TestQuery(t *testing.T) {
 	}
 }
 
+// A schedule names runs by their time; another experiment's name may begin alike.
+func TestScheduledNames(t *testing.T) {
+	w := newWorld(t, store.NewMem())
+	opened := func(experiment string, id store.RunID, day int) {
+		w.now = first.AddDate(0, 0, day)
+		d, err := run.NewDraft(&plan.Plan{Version: plan.Version, Experiment: experiment}, nil, run.Execution{}, false)
+		w.ok(err)
+		w.ok(w.OpenAs(t.Context(), id, d))
+	}
+	opened("nightly", "nightly-2026-01-03T030000Z", 2)
+	opened("nightly", "nightly-2", 1)
+	opened("nightly", "nightly-2026-01-01T030000Z", 0)
+	opened("nightly-b", "nightly-b-2026-01-02T030000Z", 1)
+	opened("nightly-b", "nightly-b-7", 1)
+	nights, err := Of(t.Context(), w.Store, "nightly", w.now)
+	w.ok(err)
+	var ids []store.RunID
+	for _, n := range nights {
+		ids = append(ids, n.ID)
+	}
+	if !slices.Equal(ids, []store.RunID{"nightly-2026-01-01T030000Z", "nightly-2", "nightly-2026-01-03T030000Z"}) {
+		t.Errorf("runs %q", ids)
+	}
+}
+
 func TestPrevious(t *testing.T) {
 	w := newWorld(t, store.NewMem())
 	w.night("x", 0, 0.5)

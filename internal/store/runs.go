@@ -21,23 +21,22 @@ func (s *Store) Runs(ctx context.Context) ([]RunID, error) {
 	return ids, err
 }
 
-// RunsOf returns the IDs of an experiment's runs, by number.
+// RunsOf returns the IDs that may be an experiment's runs, in no order: its name and a
+// number, or a time where a schedule named them. Of the latter only the record tells
+// whose they are, because an experiment's name may have dashes, too.
 func (s *Store) RunsOf(ctx context.Context, experiment string) ([]RunID, error) {
 	ids, err := s.runs(ctx, experiment+"-")
-	ids = slices.DeleteFunc(ids, func(id RunID) bool { name, _ := SplitRun(id); return name != experiment })
-	slices.SortFunc(ids, func(a, b RunID) int {
-		_, an := SplitRun(a)
-		_, bn := SplitRun(b)
-		return cmp.Compare(an, bn)
-	})
-	return ids, err
+	return slices.DeleteFunc(ids, func(id RunID) bool { name, n := SplitRun(id); return n > 0 && name != experiment }), err
 }
 
 // LastRun returns the highest number of a run of that experiment, 0 for none.
-func (s *Store) LastRun(ctx context.Context, experiment string) (last int, err error) {
-	ids, err := s.RunsOf(ctx, experiment)
-	if len(ids) > 0 {
-		_, last = SplitRun(ids[len(ids)-1])
+func (s *Store) LastRun(ctx context.Context, experiment string) (int, error) {
+	ids, err := s.runs(ctx, experiment+"-")
+	last := 0
+	for _, id := range ids {
+		if name, n := SplitRun(id); name == experiment {
+			last = max(last, n)
+		}
 	}
 	return last, err
 }

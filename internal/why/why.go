@@ -72,17 +72,17 @@ func Of(ctx context.Context, st *store.Store, p *plan.Plan, trees map[string]*st
 
 // last finds the last run of the experiment whose plan can be read.
 func (a *asker) last(ctx context.Context) error {
-	ids, err := a.RunsOf(ctx, a.now.Experiment)
+	heads, err := run.HeadsOf(ctx, a.Store, a.now.Experiment)
 	if err != nil {
 		return err
 	}
-	for _, id := range slices.Backward(ids) {
-		p, err := run.ReadPlan(ctx, a.Store, id)
+	for _, head := range slices.Backward(heads) {
+		p, err := run.ReadPlan(ctx, a.Store, head.ID)
 		if e, ok := errors.AsType[*store.Error](err); ctx.Err() != nil || ok && e.Kind == store.Transient {
 			return err
 		}
 		if err == nil {
-			a.against, a.was = id, p
+			a.against, a.was = head.ID, p
 			return nil
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// runs lists the runs of a profile's store.
+// runs lists the runs of a profile's store, by name.
 func (w *world) runs(t *testing.T, profile string) (ids []string) {
 	t.Helper()
 	var doc struct {
@@ -22,6 +22,7 @@ func (w *world) runs(t *testing.T, profile string) (ids []string) {
 	for _, r := range doc.Runs {
 		ids = append(ids, r.Run)
 	}
+	slices.Sort(ids)
 	return ids
 }
 
