@@ -44,6 +44,7 @@ type Results struct {
 	Lines     []Line       `json:"lines,omitempty"`
 	Reuse     []Reuse      `json:"reuse,omitempty"`
 	Many      []Many       `json:"many,omitempty"`
+	Nights    []Nights     `json:"nights,omitempty"`
 	Functions []Function   `json:"functions,omitempty"`
 	Peers     []Peer       `json:"peers,omitempty"`
 }
@@ -69,6 +70,7 @@ var parts = []struct {
 	{"line", (*bencher).measureLines},
 	{"reuse", (*bencher).measureReuses},
 	{"many", (*bencher).measureManies},
+	{"nights", (*bencher).measureYears},
 	{"functions", (*bencher).measureFunctions},
 	{"peers", (*bencher).measurePeers},
 }
@@ -77,7 +79,7 @@ func bench(ctx context.Context) error {
 	gymline := flag.String("gymline", "bin/gymline", "the binary to measure")
 	minio := flag.String("minio", ".cache/minio", "a MinIO server, for the store that is far away")
 	out := flag.String("o", "bin/bench.json", "where the JSON goes")
-	only := flag.String("only", "loads,sim,line,reuse,many,functions", "what to measure, by commas")
+	only := flag.String("only", "loads,sim,line,reuse,many,nights,functions", "what to measure, by commas")
 	inFlights := flag.String("in-flights", "200,2000,4000", "calls in flight of the loads, by commas")
 	peers := flag.String("peers", ".cache/peers", "the folder of the peers' Pythons")
 	peerLoads := flag.String("peer-in-flights", "200,1000", "calls in flight of the peers, by commas")

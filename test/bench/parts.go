@@ -77,6 +77,18 @@ func (b *bencher) measureManies(ctx context.Context) error {
 	return nil
 }
 
+// measureYears asks for a year of nights.
+func (b *bencher) measureYears(ctx context.Context) error {
+	for _, far := range []bool{false, true} {
+		n, err := b.measureNights(ctx, b.scaled(365), far)
+		if err != nil {
+			return err
+		}
+		b.results.Nights = append(b.results.Nights, n)
+	}
+	return nil
+}
+
 // sizeOf sums the files of a folder, in bytes.
 func sizeOf(dir string) (n int64, err error) {
 	return n, filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {

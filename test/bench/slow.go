@@ -24,7 +24,8 @@ type slowStore struct {
 	cmd  *exec.Cmd
 }
 
-// startSlowStore starts the server, and writes w's profile.yaml for it.
+// startSlowStore starts the server, and writes w's profile.yaml for it, and near.yaml for
+// it without the link.
 func startSlowStore(ctx context.Context, minio string, w *workshop) (*slowStore, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &slowStore{w: w, stop: cancel}
@@ -55,13 +56,19 @@ func startSlowStore(ctx context.Context, minio string, w *workshop) (*slowStore,
 		s.close()
 		return nil, err
 	}
-	profile := fmt.Sprintf(`apiVersion: gymline/v1alpha1
+	for name, at := range map[string]string{"profile.yaml": far, "near.yaml": address} {
+		profile := fmt.Sprintf(`apiVersion: gymline/v1alpha1
 kind: Profile
 metadata: {name: slow}
 spec:
   store: {s3: {endpoint: "http://%s", bucket: bench, accessKey: {env: BENCH_ACCESS}, secretKey: {env: BENCH_SECRET}}}
-`, far)
-	return s, os.WriteFile(filepath.Join(w.dir, "profile.yaml"), []byte(profile), 0o600)
+`, at)
+		if err := os.WriteFile(filepath.Join(w.dir, name), []byte(profile), 0o600); err != nil {
+			s.close()
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
 func (s *slowStore) close() {

@@ -18,6 +18,7 @@ func (r *Results) print(w io.Writer) {
 	r.printLines(w, tw)
 	r.printReuse(w, tw)
 	r.printMany(w, tw)
+	r.printNights(w, tw)
 	r.printPeers(w, tw)
 	if len(r.Functions) > 0 {
 		fmt.Fprint(w, "\nGo benchmarks\n\n")
