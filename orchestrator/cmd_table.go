@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -23,11 +24,15 @@ func newTable(edge *cli.Edge) *cobra.Command {
 		Short: "Write a run's turns, scored events or verdicts as one flat table",
 		Long: `Write a flat table of a run, one row a line, with typed columns: the turns of the
 gym's sessions, the benchmark's events as each candidate answered them, or each
-single verdict of both. docs/tables.md has the columns.`,
+single verdict of both. docs/tables.md has the columns; CSV, JSON lines and Parquet
+have the same.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains(flat.Kinds(), args[1]) {
 				return usage(cmd, fmt.Errorf("%q: want %s", args[1], strings.Join(flat.Kinds(), ", ")))
+			}
+			if output == "parquet" && edge.Shown {
+				return usage(cmd, errors.New("a Parquet file is not for a terminal: send it to a file, as in '> turns.parquet'"))
 			}
 			return reading(cmd.Context(), edge, profile, func(st *store.Store) error {
 				id, err := runOf(cmd.Context(), st, args[0])
@@ -39,7 +44,7 @@ single verdict of both. docs/tables.md has the columns.`,
 		},
 	}
 	bindProfile(cmd, &profile)
-	bindOutput(cmd, &output, "csv", "jsonl")
+	bindOutput(cmd, &output, "csv", "jsonl", "parquet")
 	return cmd
 }
 

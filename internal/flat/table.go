@@ -209,13 +209,16 @@ func rows[T any](ctx context.Context, st *store.Store, id store.RunID, steps []s
 	return run.Damaged(id, steps[i], job.Decode(r, output, func(_ int, row *T) error { return fn(row) }))
 }
 
-// Write writes a run's table as CSV, with a header, or as JSON lines. In CSV what is
+// Write writes a run's table as CSV with a header, JSON lines or Parquet. In CSV what is
 // absent is empty.
 func Write(ctx context.Context, w io.Writer, st *store.Store, id store.RunID, kind, form string) error {
-	if form == "jsonl" {
+	switch form {
+	case "jsonl":
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
 		return Each(ctx, st, id, kind, enc.Encode)
+	case "parquet":
+		return writeParquet(ctx, w, st, id, kind)
 	}
 	c := csv.NewWriter(w)
 	var cells []string
