@@ -126,7 +126,9 @@ func withCluster(ctx context.Context, edge *cli.Edge, p *experiment.Profile, fn 
 func (c *onArgo) follow(ctx context.Context, id store.RunID, p *plan.Plan, out printer) (err error) {
 	ended := progress.Event{Type: progress.RunEnded, Run: string(id)}
 	if ended.State, err = c.Follow(ctx, id, p, out); err == nil {
-		err = out.results(ctx, c.st, p, &ended)
+		if err = out.results(ctx, c.st, p, &ended); err == nil {
+			err = passGate(ctx, c.st, c.Runs.Now(), &ended)
+		}
 	}
 	return out.end(ctx, failed(ended, err), err)
 }

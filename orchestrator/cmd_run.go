@@ -10,6 +10,7 @@ import (
 	"github.com/gymline/gymline/internal/engine/local"
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/gate"
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
@@ -73,6 +74,9 @@ func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (en
 		return ended, err
 	}
 	defer func() { err = errors.Join(err, st.close()) }()
+	if err := gate.Named(ctx, st.Store, p.how.Gate); err != nil {
+		return ended, err
+	}
 	if err := p.put(ctx, edge, st.Store, out); err != nil {
 		return ended, err
 	}
@@ -108,5 +112,8 @@ func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (en
 	// An interrupt that came too late takes nothing from what is shown.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	return ended, out.results(ctx, st.Store, p.plan, &ended)
+	if err := out.results(ctx, st.Store, p.plan, &ended); err != nil {
+		return ended, err
+	}
+	return ended, passGate(ctx, st.Store, edge.Now(), &ended)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/exporter"
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/gate"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
@@ -71,6 +72,9 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 	}
 	defer stop()
 	return withCluster(ctx, edge, p.profile, func(c *onArgo) error {
+		if err := gate.Named(ctx, c.st, p.how.Gate); err != nil {
+			return err
+		}
 		shown := newTerminal(edge)
 		err := p.put(ctx, edge, c.st, shown)
 		shown.Close()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/dataset"
@@ -14,6 +15,7 @@ import (
 	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/text"
 	"github.com/gymline/gymline/internal/trace"
 )
 
@@ -112,6 +114,9 @@ func (t *textPrinter) end(ctx context.Context, ended progress.Event, err error) 
 	_, writeErr := fmt.Fprintf(t.edge.Stdout, "\nrun     %s\n", ended.Run)
 	if ended.Report != "" && writeErr == nil {
 		_, writeErr = fmt.Fprintf(t.edge.Stdout, "report  %s\n", ended.Report)
+	}
+	if g := ended.Gate; g != nil && g.Passed && writeErr == nil { // a broken one is err
+		_, writeErr = fmt.Fprintf(t.edge.Stdout, "gate    %s\n", text.Line(strings.TrimPrefix(g.Sentence, "gate ")))
 	}
 	return errors.Join(err, writeErr)
 }

@@ -68,6 +68,11 @@ func (l *loader) checkReferences(s *Spec) {
 			names, section = slices.Sorted(maps.Keys(s.Prompts)), "spec.prompts"
 		case "training":
 			names, section = slices.Sorted(maps.Keys(s.Train)), "spec.train"
+		case "candidate":
+			for _, c := range s.Evaluate.Candidates {
+				names = append(names, c.Name)
+			}
+			section = "spec.evaluate.candidates"
 		}
 		if !slices.Contains(names, ref.name) {
 			l.wrong(ref.path, fmt.Sprintf("no %s is called %q", ref.kind, clip(ref.name)),
@@ -196,6 +201,7 @@ func (l *loader) checkEvaluate(s *Spec) {
 			l.wrong(checkpoint, "is served by a model, and there is none", "remove it, or give model instead of recorded")
 		}
 	}
+	l.checkGate(e.Gate)
 	if judge := "spec.evaluate.judge.rewardModel"; e.Judge.RewardModel && s.Reward == nil {
 		l.wrong(judge, "needs the section reward, which is not there", "add reward, or use another judge")
 	}

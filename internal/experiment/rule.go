@@ -49,6 +49,7 @@ var rules = map[string]rule{
 	"prefix":   {lazily(`^([^/\\]([^\\]*[^/\\])?)?$`), isPrefix, "nothing, or a relative path with forward slashes and without . or .. parts"},
 	"bucket":   {lazily(`^[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]$`), nil, "3 to 63 lowercase letters, digits, dots and hyphens, the first and last a letter or digit"},
 	"url":      {lazily(`^https?://[^\s?#@]+$`), isURL, "an http or https URL without user, query or fragment; parameters go into query"},
+	"against":  {lazily(`^[A-Za-z0-9][-+.:_A-Za-z0-9]{0,62}$`), isAgainst, "previous, best:N with N from 1 to 999, or the name of a run or tag"},
 	"endpoint": {lazily(`^https?://[^\s?#@/]+/?$`), isURL, "an http or https URL of a server, without user, path, query or fragment"},
 
 	"query":       {lazily(`^[A-Za-z0-9][-_.A-Za-z0-9]{0,62}$`), nil, "the name of a URL's parameter: letters, digits, hyphens, underscores and dots"},

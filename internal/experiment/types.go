@@ -12,7 +12,7 @@
 //	enum      the values allowed, separated by commas
 //	rule      the form of a text (rule.go), or of a mapping's texts; keys: that of a mapping's keys
 //	repeats   "true": a list's texts may repeat
-//	ref       "model", "input", "prompt" or "training": the text names one
+//	ref       "model", "input", "prompt", "training" or "candidate": the text names one
 //	is        "file" or "folder": what a File must be
 //	when      "key=value": the field belongs to that value of a sibling alone
 //	exactly, atLeast   on a blank field: how many of those keys a file gives
@@ -227,6 +227,7 @@ type Evaluate struct {
 	Tasks      int         `json:"tasks" default:"1" min:"1" max:"10" doc:"Tasks that a model may propose after an event."`
 	History    *Window     `json:"history,omitempty" doc:"How much of a trace a model is sent with each event; all of it unless given, so that its tokens grow with the square of its events."`
 	Repairs    int         `json:"repairs" default:"2" min:"0" max:"10" doc:"Times that a malformed answer is sent back before its row fails."`
+	Gate       []GateRule  `json:"gate,omitempty" doc:"What the result must come to. A run that breaks a rule has succeeded, and gymline ends with exit code 66. No part of the digest. docs/gate.md tells more."`
 }
 
 // A Candidate is a model, or the recorded answers of one.

@@ -20,6 +20,7 @@ func Meanings() []Meaning {
 		{Internal, "Internal", "a defect of gymline's own"},
 		{Usage, "Usage", "unknown command, flag or argument"},
 		{Permanent, "Permanent", "permanent: bad data; the message says which row"},
+		{Gate, "Gate", "done, and a rule of the gate is broken; the sentence says which"},
 		{Budget, "Budget", "the budget is used up; raise it and run again to go on"},
 		{Temporary, "Temporary", "temporary: the store, the network or a provider failed, or a disk is full; try again"},
 		{Config, "Config", "bad configuration or credentials"},

@@ -13,6 +13,7 @@ const (
 	Internal    = 1
 	Usage       = 64
 	Permanent   = 65 // also a verdict that a retry will not change
+	Gate        = 66
 	Budget      = 69
 	Temporary   = 75 // an engine retries, with backoff
 	Config      = 78

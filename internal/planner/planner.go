@@ -19,10 +19,14 @@ import (
 
 // Digest identifies an experiment by its name, its resolved spec and the
 // content of its inputs. Where the inputs came from is no part of it, nor what a run
-// may cost, nor how many failed rows stop it.
+// may cost, how many failed rows stop it, nor what its result must come to.
 func Digest(e *experiment.Experiment, inputs map[string]store.Digest) (store.Digest, error) {
 	spec := e.Spec
 	spec.Budget, spec.Failures = nil, nil
+	if v := spec.Evaluate; v != nil {
+		evaluate := *v
+		evaluate.Gate, spec.Evaluate = nil, &evaluate
+	}
 	data, err := canonical.JSON(struct {
 		APIVersion string                  `json:"apiVersion"`
 		Name       string                  `json:"name"`

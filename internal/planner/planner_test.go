@@ -90,6 +90,10 @@ func TestDigestCoversContentNotPlace(t *testing.T) {
 	if digest(small+"  budget: {usd: 5}\n", inputs) != base {
 		t.Error("the digest depends on the budget, which bounds a run and changes no artifact")
 	}
+	gated := load(t, small, "evaluate.gate=[{minF1: 60}]")
+	if d, err := Digest(gated, inputs); err != nil || d != base || len(gated.Spec.Evaluate.Gate) != 1 {
+		t.Error("the digest depends on the gate, which looks at a result and changes no artifact; or the gate is gone")
+	}
 	for name, other := range map[string]store.Digest{
 		"an input's content": digest(small, map[string]store.Digest{"bench": store.DigestOf([]byte("other"))}),
 		"the name":           digest(strings.Replace(small, "name: small", "name: other", 1), inputs),

@@ -28,6 +28,7 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 		"### `errors`":  fields(reflect.TypeFor[llm.Errors]()),
 		"### `batches`": fields(reflect.TypeFor[llm.Batches]()),
 		"### `steps`":   fields(reflect.TypeFor[StepShape]()),
+		"### `gate`":    fields(reflect.TypeFor[Gate]()),
 	}
 	for heading, want := range tables {
 		_, section, ok := strings.Cut(string(page), "\n"+heading+"\n")

@@ -19,7 +19,7 @@ const (
 	RunOpened   = "run-opened"   // Run, Experiment, Steps, and where somebody is asked anew: Anew, AsOf
 	StepState   = "step-state"   // Step, Shard, State, Attempt, and with Retrying and Failed: Cause, Hint, ExitCode
 	Progress    = "progress"     // Step, Shard, Done, Total, Failed, Usage, Simulated, Errors, InFlight, Waiting, Batches
-	RunEnded    = "run-ended"    // Run, State, Report, and unless Succeeded: Cause, Hint, ExitCode
+	RunEnded    = "run-ended"    // Run, State, Report, Gate with its ExitCode, and unless Succeeded: Cause, Hint, ExitCode
 )
 
 // States of a step's shard.
@@ -64,6 +64,13 @@ type Event struct {
 	AsOf      string      `json:"asOf,omitempty"`     // the occasion
 	Warnings  []string    `json:"warnings,omitempty"` // with RunEnded: what its results do not say by themselves
 	Report    string      `json:"report,omitempty"`   // with RunEnded: the HTML report's path
+	Gate      *Gate       `json:"gate,omitempty"`     // with RunEnded, where the experiment has one and the run succeeded
+}
+
+// A Gate says whether a run is as good as it must be.
+type Gate struct {
+	Passed   bool   `json:"passed"`
+	Sentence string `json:"sentence"`
 }
 
 // Because returns the event with why what it tells of came to be.

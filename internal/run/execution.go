@@ -24,6 +24,8 @@ type Execution struct {
 	BudgetUSD float64 `json:"budgetUSD,omitempty"`
 	// Set are the fields that the command line overrode, as PATH=VALUE.
 	Set []string `json:"set,omitempty"`
+	// Gate is what the result must come to.
+	Gate []plan.GateRule `json:"gate,omitempty"`
 	// Image is the reference of gymline's image, where pods do the run.
 	Image string `json:"image,omitempty"`
 }

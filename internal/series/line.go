@@ -86,7 +86,7 @@ func lineOf(name string, nights []Night) Line {
 			p.Judge, p.JudgedBy = strings.TrimSpace(s.Judge+" "+s.JudgeModel), s.JudgedBy
 			if before != nil {
 				change := p.Score.F1 - before.Candidate(name).F1
-				p.Change, p.News = &change, news(name, before, n)
+				p.Change, p.News = &change, News(name, before, n)
 			}
 			before = n
 		}
@@ -95,8 +95,9 @@ func lineOf(name string, nights []Night) Line {
 	return line
 }
 
-// news is what two runs have not in common that a score depends on.
-func news(name string, a, b *Night) (list []string) {
+// News is what two runs that scored a candidate have not in common that its score
+// depends on: models, as their provider named them, the judge, prompts and events.
+func News(name string, a, b *Night) (list []string) {
 	said := func(what string, was, is []string) {
 		if !slices.Equal(was, is) {
 			list = append(list, fmt.Sprintf("%s %s (was %s)", what, orNobody(is), orNobody(was)))

@@ -169,19 +169,52 @@ func (n *Night) Candidate(name string) *run.Scored {
 	return &s.Candidates[i]
 }
 
-// Previous returns the last of nights before that run which succeeded and has scores; nil
-// where there is none. A run that is not among them comes after all.
-func Previous(nights []Night, id store.RunID) *Night {
+// Before returns those of nights that a run can be compared with, the earliest first:
+// they opened before it, succeeded and have scores. What is as of one occasion is one
+// night, which has its place where it was first fired: so one that is fired again, or
+// replayed later, never meets itself, nor stands between others. A run that is not among
+// nights comes after all.
+func Before(nights []Night, id store.RunID) (list []*Night) {
+	occasion := func(n *Night) string {
+		if n.Summary == nil || n.Summary.AsOf == "" {
+			return "run " + string(n.ID)
+		}
+		return "as of " + n.Summary.AsOf
+	}
 	end := slices.IndexFunc(nights, func(n Night) bool { return n.ID == id })
 	if end < 0 {
 		end = len(nights)
+	} else {
+		own := occasion(&nights[end])
+		end = slices.IndexFunc(nights, func(n Night) bool { return occasion(&n) == own })
 	}
-	for i := end - 1; i >= 0; i-- {
-		if nights[i].State == store.Succeeded && nights[i].Scores() != nil {
-			return &nights[i]
+	var order []string
+	scored := map[string]*Night{}
+	for i := range nights[:end] {
+		n := &nights[i]
+		of := occasion(n)
+		if _, seen := scored[of]; !seen {
+			order, scored[of] = append(order, of), nil
+		}
+		if n.State == store.Succeeded && n.Scores() != nil {
+			scored[of] = n
 		}
 	}
-	return nil
+	for _, of := range order {
+		if n := scored[of]; n != nil {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// One returns a run by itself, as far as its records tell.
+func One(ctx context.Context, st *store.Store, id store.RunID) (n Night, err error) {
+	if n.Head, err = run.ReadHead(ctx, st, id); err == nil {
+		n.Standing = n.State
+		n.Summary, err = run.Summarized(ctx, st, n.Head)
+	}
+	return n, err
 }
 
 // Metrics returns all that evaluate found in the run.

@@ -252,26 +252,38 @@ func TestScheduledNames(t *testing.T) {
 	}
 }
 
-func TestPrevious(t *testing.T) {
+// TestBefore: what a run is compared with came before it and has scores, and is no other
+// run of its own occasion, whenever that was fired again.
+func TestBefore(t *testing.T) {
 	w := newWorld(t, store.NewMem())
 	w.night("x", 0, 0.5)
 	w.now = w.now.Add(time.Hour)
 	w.ok(w.Seal(t.Context(), w.open("x", "bad", run.Execution{}), store.Failed))
-	third := w.night("x", 2, 0.6)
+	w.night("x", 2, 0.6)
+	w.night("x", 2, 0.6) // fired again
+	w.night("x", 3, 0.7)
+	w.night("x", 2, 0.6) // and again
+	w.now = first.AddDate(0, 0, 4)
+	late := w.open("x", first.AddDate(0, 0, 2).Format(time.DateOnly), run.Execution{}) // replayed
+	w.score(late, 0.6, "small-1", "judge-1")
+	w.ok(w.Seal(t.Context(), late, store.Succeeded))
 	nights, err := Of(t.Context(), w.Store, "x", w.now)
 	w.ok(err)
-	if n := Previous(nights, third); n == nil || n.ID != "x-1" {
-		t.Errorf("before the third: %+v", n)
-	}
-	if n := Previous(nights, "x-9"); n == nil || n.ID != third {
-		t.Errorf("before one to come: %+v", n)
-	}
-	if n := Previous(nights, "x-1"); n != nil {
-		t.Errorf("before the first: %+v", n)
+	for id, want := range map[store.RunID]string{"x-1": "[]", "x-2": "[x-1]", "x-3": "[x-1]", "x-4": "[x-1]", "x-5": "[x-1 x-6]", "x-6": "[x-1]", "x-7": "[x-1]", "x-9": "[x-1 x-7 x-5]"} {
+		list := []store.RunID{}
+		for _, n := range Before(nights, id) {
+			list = append(list, n.ID)
+		}
+		if got := fmt.Sprint(list); got != want {
+			t.Errorf("before %s: %s, want %s", id, got, want)
+		}
 	}
 	e, err := nights[2].Metrics(t.Context(), w.Store)
 	if err != nil || e.Candidates[0].F1 != 0.6 {
 		t.Errorf("%+v, %v", e, err)
+	}
+	if n, err := One(t.Context(), w.Store, "x-5"); err != nil || n.Candidate("ours").F1 != 0.7 {
+		t.Errorf("%+v, %v", n, err)
 	}
 }
 

@@ -1,0 +1,45 @@
+package experiment
+
+import (
+	"fmt"
+
+	"github.com/gymline/gymline/internal/plan"
+)
+
+// A GateRule is what candidates must come to.
+type GateRule struct {
+	_                struct{} `doc:"What candidates must come to." exactly:"minF1,maxDrop,significantDrop,maxVerdictChange"`
+	MinF1            *float64 `json:"minF1,omitempty" min:"0" max:"100" doc:"The least F1, in points."`
+	MaxDrop          *float64 `json:"maxDrop,omitempty" min:"0" max:"100" doc:"Points that F1 may be below that of the run it is compared with."`
+	SignificantDrop  bool     `json:"significantDrop,omitempty" enum:"true" doc:"F1 may be lower than there only as far as that may be chance, by a paired test over traces at 1 - statistics.confidence, adjusted for all such tests of the gate."`
+	MaxVerdictChange *float64 `json:"maxVerdictChange,omitempty" min:"0" max:"1" doc:"Share of the events answered as in the run it is compared with on which the verdict may be another."`
+	Candidate        string   `json:"candidate,omitempty" ref:"candidate" doc:"The candidate that it is of, by name; of every one unless given."`
+	Against          string   `json:"against,omitempty" rule:"against" doc:"The run to compare with: previous, the last one before that has scores; best:N, of the last N the one with the candidate's highest F1; or a run or tag by name. previous unless given."`
+}
+
+func isAgainst(s string) bool {
+	_, best := plan.BestOf(s)
+	return best || len(s) < 5 || s[:5] != "best:"
+}
+
+// Gate is the rules as a run knows them.
+func (s *Spec) Gate() (rules []plan.GateRule) {
+	if s.Evaluate == nil {
+		return nil
+	}
+	for _, r := range s.Evaluate.Gate {
+		rules = append(rules, plan.GateRule{
+			MinF1: r.MinF1, MaxDrop: r.MaxDrop, SignificantDrop: r.SignificantDrop, MaxVerdictChange: r.MaxVerdictChange,
+			Candidate: r.Candidate, Against: r.Against,
+		})
+	}
+	return rules
+}
+
+func (l *loader) checkGate(rules []GateRule) {
+	for i, r := range rules {
+		if path := fmt.Sprintf("spec.evaluate.gate[%d].against", i); r.MinF1 != nil && l.ok(path) {
+			l.wrong(path, "is the run to compare with, and minF1 compares with none", "remove it, or use maxDrop")
+		}
+	}
+}
