@@ -51,11 +51,12 @@ its work key and reused, so the same command goes on after a crash.
 
 func runRun(ctx context.Context, edge *cli.Edge, o runOptions) error {
 	out := newPrinter(edge, o.output)
-	server, stop, err := serveMetrics(ctx, o.metrics)
+	server, stop, err := serveMetrics(ctx, edge, o.metrics)
 	defer stop()
 	var ended progress.Event
 	if err == nil {
-		ended, err = runHere(ctx, edge, o, scrapedBy(server, out))
+		out = scrapedBy(server, out)
+		ended, err = runHere(ctx, edge, o, out)
 	}
 	if ended.Run == "" { // it failed before a run was opened
 		ended = progress.Event{Type: progress.RunEnded, State: store.Failed}

@@ -66,7 +66,7 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 	if o.wait && p.Spec.Schedule != nil {
 		return fault.New(fault.Usage, errors.New("--wait: the experiment has a schedule, and its runs start later"), "leave out --wait, or add --set schedule=null to run it now")
 	}
-	server, stop, err := serveMetrics(ctx, o.metrics)
+	server, stop, err := serveMetrics(ctx, edge, o.metrics)
 	if err != nil {
 		return err
 	}

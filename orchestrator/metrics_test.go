@@ -89,7 +89,19 @@ func TestMetricsDuringARun(t *testing.T) {
 	if !seen(last) {
 		t.Errorf("it was never all told (%v): %v", err, last)
 	}
+	scored := make(chan map[string]float64)
+	go func() { // as Prometheus does, to the end
+		var m map[string]float64
+		for next, err := m, error(nil); err == nil; next, err = scrape(url) {
+			m = next
+			time.Sleep(20 * time.Millisecond)
+		}
+		scored <- m
+	}()
 	for lines.Scan() {
+	}
+	if m := <-scored; m["gymline_f1 m"] <= 0 || m["gymline_f1_low m"] > m["gymline_f1 m"] || m["gymline_f1_high m"] < m["gymline_f1 m"] {
+		t.Errorf("the run ended unseen: %v", m)
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("%v\n%s", err, stdout.String())

@@ -58,8 +58,9 @@ type textPrinter struct {
 	scores *metrics.Evaluation
 }
 
-// addWarnings adds to a run's end what must be known of its rows and its export.
-func addWarnings(ctx context.Context, st *store.Store, p *plan.Plan, ended *progress.Event) error {
+// addResults adds to a run's end its scores, nil where it has none, and what must be
+// known of its rows and its export.
+func addResults(ctx context.Context, st *store.Store, p *plan.Plan, ended *progress.Event) (scores *metrics.Evaluation, err error) {
 	for _, of := range []struct {
 		step   store.StepName
 		output string
@@ -69,25 +70,28 @@ func addWarnings(ctx context.Context, st *store.Store, p *plan.Plan, ended *prog
 			continue
 		}
 		if err := run.ReadOutput(ctx, st, store.RunID(ended.Run), of.step, of.output, of.doc); err != nil {
-			return err
+			return nil, err
 		}
 		ended.Warnings = append(ended.Warnings, of.doc.Warnings()...)
 	}
-	return nil
+	if p.Step(plan.JobEvaluate) == nil {
+		return nil, nil
+	}
+	scores = new(metrics.Evaluation)
+	if err := run.ReadOutput(ctx, st, store.RunID(ended.Run), plan.JobEvaluate, plan.MetricsOutput, scores); err != nil {
+		return nil, err
+	}
+	for _, c := range scores.Candidates {
+		ended.Scores = append(ended.Scores, progress.Score{Candidate: c.Name, F1: c.F1, F1CI: c.F1CI, Recall: c.Recall, Precision: c.Precision})
+	}
+	return scores, nil
 }
 
-func (t *textPrinter) results(ctx context.Context, st *store.Store, p *plan.Plan, ended *progress.Event) error {
-	if err := addWarnings(ctx, st, p, ended); err != nil {
-		return err
+func (t *textPrinter) results(ctx context.Context, st *store.Store, p *plan.Plan, ended *progress.Event) (err error) {
+	if t.scores, err = addResults(ctx, st, p, ended); err == nil {
+		saveReport(ctx, t.edge, st, ended)
 	}
-	if p.Step(plan.JobEvaluate) != nil {
-		t.scores = new(metrics.Evaluation)
-		if err := run.ReadOutput(ctx, st, store.RunID(ended.Run), plan.JobEvaluate, plan.MetricsOutput, t.scores); err != nil {
-			return err
-		}
-	}
-	saveReport(ctx, t.edge, st, ended)
-	return nil
+	return err
 }
 
 func (t *textPrinter) end(ctx context.Context, ended progress.Event, err error) error {
@@ -129,11 +133,11 @@ type jsonPrinter struct {
 }
 
 func (j *jsonPrinter) results(ctx context.Context, st *store.Store, p *plan.Plan, ended *progress.Event) error {
-	if err := addWarnings(ctx, st, p, ended); err != nil {
-		return err
+	_, err := addResults(ctx, st, p, ended)
+	if err == nil {
+		saveReport(ctx, j.edge, st, ended)
 	}
-	saveReport(ctx, j.edge, st, ended)
-	return nil
+	return err
 }
 
 func (j *jsonPrinter) end(_ context.Context, ended progress.Event, err error) error {

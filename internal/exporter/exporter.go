@@ -20,6 +20,8 @@ type Exporter struct {
 	mu              sync.Mutex
 	run, experiment string
 	steps           []*progress.Step
+	scores          []progress.Score
+	gate            *progress.Gate
 }
 
 // Emit implements progress.Sink.
@@ -34,6 +36,8 @@ func (x *Exporter) Emit(e progress.Event) {
 		}
 	case progress.StepState, progress.Progress:
 		x.step(e.Step).Take(e)
+	case progress.RunEnded:
+		x.scores, x.gate = e.Scores, e.Gate
 	}
 }
 
@@ -66,10 +70,14 @@ var (
 	waiting      = describe("calls_waiting", "Model calls held back by limits.", "step")
 	shards       = describe("shards", "Shards by state.", "step", "state")
 	shardRetries = describe("shard_retries_total", "Attempts of shards that failed and were tried again.", "step")
+	f1           = describe("f1", "F1 of a candidate, from 0 to 1, once the run has ended.", "candidate")
+	f1Low        = describe("f1_low", "Lower bound of the interval of F1.", "candidate")
+	f1High       = describe("f1_high", "Upper bound of the interval of F1.", "candidate")
+	gatePassed   = describe("gate_passed", "Whether no rule of the gate is broken, once the run has ended.")
 )
 
 var descriptions = []*prometheus.Desc{
-	runInfo, rowsPlanned, rows, calls, replayed, tokens, cost, callErrors, inFlight, waiting, shards, shardRetries,
+	runInfo, rowsPlanned, rows, calls, replayed, tokens, cost, callErrors, inFlight, waiting, shards, shardRetries, f1, f1Low, f1High, gatePassed,
 }
 
 // states of a shard, as the label has them; "" is of one that waits for its turn.
@@ -99,8 +107,19 @@ func (x *Exporter) metrics() (list []prometheus.Metric) {
 	count := func(d *prometheus.Desc, v float64, labels ...string) {
 		list = append(list, prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...))
 	}
-	gauge := func(d *prometheus.Desc, v int64, labels ...string) {
-		list = append(list, prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v), labels...))
+	measure := func(d *prometheus.Desc, v float64, labels ...string) {
+		list = append(list, prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...))
+	}
+	gauge := func(d *prometheus.Desc, v int64, labels ...string) { measure(d, float64(v), labels...) }
+	for _, s := range x.scores {
+		measure(f1, s.F1, s.Candidate)
+		measure(f1Low, s.F1CI[0], s.Candidate)
+		measure(f1High, s.F1CI[1], s.Candidate)
+	}
+	if g := x.gate; g != nil && g.Passed {
+		gauge(gatePassed, 1)
+	} else if g != nil {
+		gauge(gatePassed, 0)
 	}
 	if x.run != "" {
 		gauge(runInfo, 1, x.run, x.experiment)

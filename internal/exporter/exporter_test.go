@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"context"
+	"io"
 	"maps"
 	"math"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -160,7 +162,7 @@ func TestCountersNeverGoBack(t *testing.T) {
 
 // A real scrape, and the end of the server with the run.
 func TestScrape(t *testing.T) {
-	s, err := Listen("127.0.0.1:0")
+	s, err := Listen("127.0.0.1:0", time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +186,7 @@ func TestScrape(t *testing.T) {
 	if families["process_resident_memory_bytes"] == nil && families["go_goroutines"] == nil {
 		t.Error("nothing is told of the process")
 	}
-	if _, err := Listen(s.Address()); fault.Code(err) != fault.Config || !strings.Contains(err.Error(), s.Address()) || !strings.Contains(fault.Hint(err), "--metrics") {
+	if _, err := Listen(s.Address(), time.Now); fault.Code(err) != fault.Config || !strings.Contains(err.Error(), s.Address()) || !strings.Contains(fault.Hint(err), "--metrics") {
 		t.Errorf("a taken address: %v (%s)", err, fault.Hint(err))
 	}
 	if err := s.Close(context.Background()); err != nil {
@@ -203,7 +205,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got, want []string
-	for _, m := range regexp.MustCompile("(?m)^\\| `(gymline_[a-z_]+)").FindAllStringSubmatch(string(page), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `(gymline_[a-z0-9_]+)`").FindAllStringSubmatch(string(page), -1) {
 		got = append(got, m[1])
 	}
 	for _, d := range descriptions {
@@ -225,4 +227,53 @@ func BenchmarkEmit(b *testing.B) {
 	for b.Loop() {
 		x.Emit(e)
 	}
+}
+
+// What a run came to is seen: its end waits for a scraper that comes again and again, and
+// for nobody else.
+func TestTheEndIsSeen(t *testing.T) {
+	now := time.Now()
+	s, err := Listen("127.0.0.1:0", func() time.Time { now = now.Add(time.Minute); return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close(context.Background()) }()
+	get := func() string {
+		resp, err := http.Get("http://" + s.Address() + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
+	}
+	quiet := func(why string) {
+		s.Seen(t.Context(), func(time.Duration) { t.Errorf("it waits %s", why) })
+	}
+	ended := progress.Event{Type: progress.RunEnded, Scores: []progress.Score{{Candidate: "ours", F1: 0.5, F1CI: [2]float64{0.25, 0.75}}}, Gate: &progress.Gate{}}
+	get()
+	s.Emit(ended)
+	quiet("though nobody comes again")
+	get()
+	s.Emit(progress.Event{Type: progress.RunEnded})
+	quiet("though there are no scores")
+	s.Emit(ended)
+	var page string
+	s.Seen(t.Context(), func(wait time.Duration) {
+		if wait != 2*time.Minute {
+			t.Errorf("it waits %s", wait)
+		}
+		page = get()
+	})
+	for _, want := range []string{`gymline_f1{candidate="ours"} 0.5`, `gymline_f1_low{candidate="ours"} 0.25`, `gymline_f1_high{candidate="ours"} 0.75`, "gymline_gate_passed 0"} {
+		if !strings.Contains(page, want+"\n") {
+			t.Errorf("no %s in\n%s", want, page)
+		}
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	s.Seen(gone, func(time.Duration) { cancel() })
+	http.DefaultClient.CloseIdleConnections()
 }

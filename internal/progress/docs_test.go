@@ -28,6 +28,7 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 		"### `errors`":  fields(reflect.TypeFor[llm.Errors]()),
 		"### `batches`": fields(reflect.TypeFor[llm.Batches]()),
 		"### `steps`":   fields(reflect.TypeFor[StepShape]()),
+		"### `scores`":  fields(reflect.TypeFor[Score]()),
 		"### `gate`":    fields(reflect.TypeFor[Gate]()),
 	}
 	for heading, want := range tables {

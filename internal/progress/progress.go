@@ -19,7 +19,7 @@ const (
 	RunOpened   = "run-opened"   // Run, Experiment, Steps, and where somebody is asked anew: Anew, AsOf
 	StepState   = "step-state"   // Step, Shard, State, Attempt, and with Retrying and Failed: Cause, Hint, ExitCode
 	Progress    = "progress"     // Step, Shard, Done, Total, Failed, Usage, Simulated, Errors, InFlight, Waiting, Batches
-	RunEnded    = "run-ended"    // Run, State, Report, Gate with its ExitCode, and unless Succeeded: Cause, Hint, ExitCode
+	RunEnded    = "run-ended"    // Run, State, Report, Scores, Gate with its ExitCode, and unless Succeeded: Cause, Hint, ExitCode
 )
 
 // States of a step's shard.
@@ -64,7 +64,17 @@ type Event struct {
 	AsOf      string      `json:"asOf,omitempty"`     // the occasion
 	Warnings  []string    `json:"warnings,omitempty"` // with RunEnded: what its results do not say by themselves
 	Report    string      `json:"report,omitempty"`   // with RunEnded: the HTML report's path
+	Scores    []Score     `json:"scores,omitempty"`   // with RunEnded: of the candidates
 	Gate      *Gate       `json:"gate,omitempty"`     // with RunEnded, where the experiment has one and the run succeeded
+}
+
+// A Score is how good a candidate was, in [0,1].
+type Score struct {
+	Candidate string     `json:"candidate"`
+	F1        float64    `json:"f1"`
+	F1CI      [2]float64 `json:"f1CI"`
+	Recall    float64    `json:"recall"`
+	Precision float64    `json:"precision"`
 }
 
 // A Gate says whether a run is as good as it must be.
