@@ -20,12 +20,12 @@ import (
 func newTable(edge *cli.Edge) *cobra.Command {
 	var profile, output string
 	cmd := &cobra.Command{
-		Use:   "table RUN turns|events|verdicts",
-		Short: "Write a run's turns, scored events or verdicts as one flat table",
+		Use:   "table RUN turns|events|verdicts|calls",
+		Short: "Write a run's turns, scored events, verdicts or calls as one flat table",
 		Long: `Write a flat table of a run, one row a line, with typed columns: the turns of the
-gym's sessions, the benchmark's events as each candidate answered them, or each
-single verdict of both. docs/tables.md has the columns; CSV, JSON lines and Parquet
-have the same.`,
+gym's sessions, the benchmark's events as each candidate answered them, each single
+verdict of both, or each call to a model. docs/tables.md has the columns; CSV, JSON
+lines and Parquet have the same.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains(flat.Kinds(), args[1]) {

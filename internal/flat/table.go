@@ -97,12 +97,13 @@ const (
 	Turns    = "turns"
 	Events   = "events"
 	Verdicts = "verdicts"
+	Calls    = "calls"
 )
 
-var kinds = map[string]reflect.Type{Turns: reflect.TypeFor[Turn](), Events: reflect.TypeFor[Event](), Verdicts: reflect.TypeFor[Verdict]()}
+var kinds = map[string]reflect.Type{Turns: reflect.TypeFor[Turn](), Events: reflect.TypeFor[Event](), Verdicts: reflect.TypeFor[Verdict](), Calls: reflect.TypeFor[Call]()}
 
 // Kinds are the names of all tables.
-func Kinds() []string { return []string{Turns, Events, Verdicts} }
+func Kinds() []string { return []string{Turns, Events, Verdicts, Calls} }
 
 // A Column is one of a table.
 type Column struct{ Name, Type, Doc string }
@@ -151,6 +152,8 @@ func Each(ctx context.Context, st *store.Store, id store.RunID, kind string, fn 
 			}
 			return nil
 		})
+	case Calls:
+		return callsOf(ctx, st, id, fn)
 	}
 	gym := sessions(ctx, st, id, func(e *trace.Episode) error { return verdicts(id, "gym", nil, &e.Trace, fn) })
 	if gym != nil && !errors.Is(gym, errNoStep) {

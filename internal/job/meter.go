@@ -77,7 +77,7 @@ type metered struct {
 }
 
 func (c *metered) Chat(ctx context.Context, req *llm.Request) (*llm.Response, error) {
-	resp, err := c.Chatter.Chat(ctx, req)
+	resp, err := c.Chatter.Chat(noted(ctx, c.role), req)
 	if err != nil {
 		return nil, err
 	}

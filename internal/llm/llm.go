@@ -66,6 +66,9 @@ type Response struct {
 	Elsewhere string `json:"elsewhere,omitempty"`
 	Model     string `json:"model"` // what the provider says answered
 	Usage     Usage  `json:"usage"`
+	// Tries is how often the request was sent, when failures that passed made it more
+	// than once.
+	Tries int `json:"tries,omitempty"`
 	// Rate is what the provider said of its limits beside the answer; nil when
 	// it said nothing. It is never recorded.
 	Rate *Rate `json:"-"`

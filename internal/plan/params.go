@@ -26,6 +26,7 @@ const (
 	EpisodesOutput   = "episodes.jsonl"  // generate, curate: trace.Episode, ordered by scene and session
 	CurationOutput   = "curation.json"   // curate: what was left out, and why
 	StatsOutput      = "stats.json"      // generate: trace.Stats
+	CallsOutput      = "calls.jsonl"     // generate, predict: rows.Calls, what was asked for each row
 	RowsOutput       = "rows.jsonl"      // generate, curate, reward, finetune-export, predict: rows.Row
 	FailuresOutput   = "failures.jsonl"  // generate, predict: what could not be used of a row that failed
 	ModelOutput      = "model.json"      // reward: rewardmodel.Model

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/trace"
@@ -67,6 +68,8 @@ func (p *prediction) ask(ctx context.Context) error {
 // that comes with the error.
 func (p *prediction) answer(ctx context.Context, chat llm.Chatter, schema *llm.Schema, i, j, k int) (cause string, err error) {
 	turns := p.traces[i].Turns
+	ctx, asked := job.Asking(ctx)
+	defer func() { p.ends[i][j].calls = asked.Calls(0) }()
 	reply, err := llm.Ask(ctx, chat, &llm.Request{
 		Messages: prompt.AgentHistory(p.candidate.Prompt, turns, firstTurn(j, p.params.History), j, k), Schema: schema, Seed: p.seed("agent", i, j),
 	}, p.params.Repairs, func(r *prompt.AgentReply) error { return r.Check(k) })

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/prompt"
@@ -59,6 +60,8 @@ func (p *prediction) judgeAll(ctx context.Context) error {
 // scored highest, the first of equals. An error that ends the row alone comes
 // with its cause.
 func (p *prediction) judgeTurn(ctx context.Context, by judge, i, j int, history []trace.Event) (cause string, err error) {
+	ctx, asked := job.Asking(ctx)
+	defer func() { p.ends[i][j].calls = append(p.ends[i][j].calls, asked.Calls(0)...) }()
 	turn := &p.traces[i].Turns[j]
 	tasks := []*string{nil}
 	if len(turn.Proposals) > 0 {

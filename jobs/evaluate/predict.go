@@ -20,7 +20,7 @@ import (
 // The formats of the two jobs' outputs; raising one invalidates its memo. What
 // predict writes depends on the texts that it sends.
 const (
-	PredictFormat = 22*prompt.Formats + prompt.Version
+	PredictFormat = 23*prompt.Formats + prompt.Version
 	Format        = 3
 )
 
@@ -38,7 +38,8 @@ const (
 
 // Predict is the job predict. A shard is one candidate; its outputs are
 // judged.jsonl (trace.JudgedTrace, in the benchmark's order), rows.jsonl (one
-// row an event) and failures.jsonl (what could not be used).
+// row an event), failures.jsonl (what could not be used) and calls.jsonl (what
+// models were asked for each event).
 //
 // All answers are made before any is judged: a candidate sees its own earlier
 // answers and no verdict on them.
@@ -92,6 +93,7 @@ type end struct {
 	failed     string // why a model's answer, or the verdict, could not be used
 	unusable   bool   // failed tells of the answer
 	failures   []rows.Failure
+	calls      []rows.Call
 }
 
 // fail keeps what could not be used of a turn.
@@ -117,7 +119,7 @@ func newPrediction(t *job.Task, params plan.Predict, benchmark []trace.Trace) *p
 }
 
 func (p *prediction) write() error {
-	judged, failures := p.task.Create(plan.JudgedOutput, job.JSONL), p.task.Create(plan.FailuresOutput, job.JSONL)
+	judged, failures, calls := p.task.Create(plan.JudgedOutput, job.JSONL), p.task.Create(plan.FailuresOutput, job.JSONL), p.task.Create(plan.CallsOutput, job.JSONL)
 	ledger := p.task.Ledger()
 	for i, tr := range p.traces {
 		line := trace.JudgedTrace{
@@ -142,6 +144,9 @@ func (p *prediction) write() error {
 				if err := failures.Row(f); err != nil {
 					return err
 				}
+			}
+			if err := calls.WriteCalls(p.id(i, j), e.calls); err != nil {
+				return err
 			}
 			if err := ledger.Add(p.row(i, j)); err != nil {
 				return err

@@ -21,7 +21,7 @@ import (
 
 // Format is the version of this job's outputs; any change of what it asks,
 // the texts of package prompt included, or writes changes it.
-const Format = 11*prompt.Formats + prompt.Version
+const Format = 12*prompt.Formats + prompt.Version
 
 // Run is the job: it plays every session of the shard's scenes. A shard owns a
 // contiguous range of scenes, each with all its sessions.
@@ -39,11 +39,15 @@ func Run(ctx context.Context, t *job.Task) error {
 
 	// A scene is written by the first of its sessions, and forgotten after its last.
 	lazy := make([]func() (*trace.Scene, error), last-first)
+	asked := make([]*job.Asked, len(lazy))
 	var mu sync.Mutex
 	scene := func(ctx context.Context, i int) (*trace.Scene, error) {
 		mu.Lock()
 		if lazy[i] == nil {
-			lazy[i] = sync.OnceValues(func() (*trace.Scene, error) { return g.all.scene(ctx, first+i) })
+			lazy[i] = sync.OnceValues(func() (*trace.Scene, error) {
+				ctx, asked[i] = job.Asking(ctx)
+				return g.all.scene(ctx, first+i)
+			})
 		}
 		get := lazy[i]
 		mu.Unlock()
@@ -64,6 +68,12 @@ func Run(ctx context.Context, t *job.Task) error {
 			mu.Lock()
 			lazy[i/sessions] = nil
 			mu.Unlock()
+		}
+		if i%sessions == 0 {
+			if err := out.calls.WriteCalls(sceneID(first+i/sessions), asked[i/sessions].Calls(0)); err != nil {
+				return err
+			}
+			asked[i/sessions] = nil
 		}
 		return out.add(i, i%sessions == 0, o)
 	})
@@ -107,7 +117,9 @@ func (g *gym) open(ctx context.Context) (err error) {
 func (g *gym) play(ctx context.Context, i, n int, o *outcome) (*trace.Episode, error) {
 	d := draws{rng: g.task.Rand("session", o.scene.ID, strconv.Itoa(n)), replicate: n, repairs: g.params.Repairs}
 	s := newSession(g.params, o.scene, g.cast, d)
+	ctx, s.asked = job.Asking(ctx)
 	end, err := s.run(ctx)
+	o.asked, o.marks = s.asked, s.marks
 	if err != nil {
 		return nil, err
 	}
@@ -131,15 +143,17 @@ type outcome struct {
 	scene   *trace.Scene
 	episode *trace.Episode
 	failure *failure
+	asked   *job.Asked // nil where the scene failed
+	marks   []int      // by turn: how many of the calls were made when it ended
 }
 
 // outputs are the job's outputs; stats are of the episodes.
 type outputs struct {
-	task                       *job.Task
-	scenes, episodes, failures *job.Output
-	ledger                     *job.Ledger
-	patience                   *job.Patience
-	stats                      trace.Stats
+	task                              *job.Task
+	scenes, episodes, failures, calls *job.Output
+	ledger                            *job.Ledger
+	patience                          *job.Patience
+	stats                             trace.Stats
 }
 
 func newOutputs(t *job.Task, sessions int) *outputs {
@@ -147,7 +161,7 @@ func newOutputs(t *job.Task, sessions int) *outputs {
 	return &outputs{
 		task: t, patience: t.Patience(sessions),
 		scenes: t.Create(plan.ScenesOutput, job.JSONL), episodes: t.Create(plan.EpisodesOutput, job.JSONL),
-		failures: t.Create(plan.FailuresOutput, job.JSONL), ledger: t.Ledger(),
+		failures: t.Create(plan.FailuresOutput, job.JSONL), calls: t.Create(plan.CallsOutput, job.JSONL), ledger: t.Ledger(),
 	}
 }
 
@@ -178,6 +192,9 @@ func (out *outputs) add(n int, opening bool, o *outcome) error {
 			return err
 		}
 	}
+	if err := out.asked(o); err != nil {
+		return err
+	}
 	if err := out.ledger.Add(row); err != nil {
 		return err
 	}
@@ -186,4 +203,20 @@ func (out *outputs) add(n int, opening bool, o *outcome) error {
 		return out.patience.Ended(n, o.id, row.Cause, o.failure)
 	}
 	return out.patience.Ended(n, o.id, "", nil)
+}
+
+// asked writes a session's calls: those of a turn are all since the turn before ended,
+// and what was asked after the last turn is the session's.
+func (out *outputs) asked(o *outcome) error {
+	if o.asked == nil {
+		return nil
+	}
+	n := 0
+	for turn, end := range o.marks {
+		if err := out.calls.WriteCalls(trace.TurnID(o.id, turn), o.asked.Calls(n)[:end-n]); err != nil {
+			return err
+		}
+		n = end
+	}
+	return out.calls.WriteCalls(o.id, o.asked.Calls(n))
 }

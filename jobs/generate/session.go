@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/prompt"
@@ -40,10 +41,13 @@ type session struct {
 	clock int64             // simulated, in unix milliseconds
 	state map[string]string // entities by name, as events left them
 	turns []trace.Turn
+
+	asked *job.Asked
+	marks []int // by turn: how many of the calls were made when it ended
 }
 
 func newSession(limits plan.Generate, scene *trace.Scene, c cast, d draws) *session {
-	s := &session{limits: limits, scene: scene, cast: c, draws: d, state: map[string]string{}}
+	s := &session{limits: limits, scene: scene, cast: c, draws: d, state: map[string]string{}, asked: &job.Asked{}}
 	own := limits.Prompts
 	s.user = user{d.converse("user", c.user, prompt.UserSystem(own[prompt.RoleUser], limits.Candidates), userScene(scene)), limits.Candidates}
 	s.environment = environment{talk: d.converse("environment", c.environment, prompt.EnvironmentSystem(own[prompt.RoleEnvironment]), environmentScene(scene))}
@@ -106,7 +110,7 @@ func (s *session) play(ctx context.Context, activity int) error {
 		if t.Judgement, err = s.user.judge(ctx, &t); err != nil {
 			return err
 		}
-		s.turns = append(s.turns, t)
+		s.turns, s.marks = append(s.turns, t), append(s.marks, s.asked.Len())
 		if task := t.Judgement.Task; task != nil && s.limits.ExecuteSteps > 0 {
 			accepted = s.begin(t.Proposals[*task])
 		}

@@ -29,6 +29,10 @@ type refusal struct {
 	Message string `json:"message"`
 }
 
+func (r *refusal) of(model string) *llm.Error {
+	return &llm.Error{Model: model, Status: r.Status, Code: r.Code, Class: llm.Refused, Err: errors.New(r.Message)}
+}
+
 type recorder struct {
 	ledger *Ledger
 	book   *book
@@ -40,6 +44,9 @@ func (r *recorder) Chat(ctx context.Context, req *llm.Request) (*llm.Response, e
 	canon, key, err := keyOf(r.book.digest, req)
 	if err != nil {
 		return nil, err
+	}
+	if note := llm.Noted(ctx); note != nil {
+		note(key)
 	}
 	for {
 		if err := ctx.Err(); err != nil {
@@ -123,7 +130,7 @@ func (r *recorder) replay(line []byte, where string) (*llm.Response, error) {
 	}
 	switch {
 	case a.Error != nil:
-		return nil, &llm.Error{Model: r.model, Status: a.Error.Status, Code: a.Error.Code, Class: llm.Refused, Err: errors.New(a.Error.Message)}
+		return nil, a.Error.of(r.model)
 	case a.Response != nil:
 		return replayed(*a.Response), nil
 	}

@@ -132,7 +132,7 @@ func (s *Set) build(ctx context.Context, m llm.Model) (llm.Chatter, error) {
 	case llm.Sim:
 		// A sim is a pure function of the request: recording it would keep what
 		// can always be had again.
-		return s.opt.Sim(m), nil
+		return keyed(s.opt.Sim(m), m)
 	case llm.OpenAI:
 	default:
 		return nil, fault.New(fault.Config, fmt.Errorf("model %s: unknown provider %q", m.Name, m.Provider),

@@ -351,8 +351,15 @@ func TestOpen(t *testing.T) {
 	if openModel(t, s, m) == openModel(t, s, other) {
 		t.Error("two models are one")
 	}
-	if _, ok := openModel(t, s, llm.Model{Name: "sim", Provider: llm.Sim}).(simulated); !ok {
-		t.Error("a sim is wrapped")
+	var key llm.Key
+	sim, bucket := llm.Model{Name: "sim", Provider: llm.Sim}, store.NewMem()
+	resp, err := openModel(t, newSet(t, bucket), sim).Chat(llm.Noting(t.Context(), func(k llm.Key) { key = k }), ask("x"))
+	of, _, _ := ledger.Keys(sim)
+	if want, _ := of(ask("x")); err != nil || resp.Content != "simulated" || key != want {
+		t.Errorf("a sim says %+v, %v, under the key %s", resp, err, key)
+	}
+	for name := range bucket.List(t.Context(), "") {
+		t.Errorf("of a sim, %s is recorded", name)
 	}
 	noEnv := newSet(t, nil, func(o *Options) {
 		o.Access = nil

@@ -167,20 +167,50 @@ func (c *conversation) number(k int, value string) int {
 // model's answer to a redacted question: no one else gets them.
 func (c *conversation) note(text string) {
 	for k, kind := range kinds {
-		for rest := text; ; {
-			open := "[" + kind.name + " "
-			at := strings.Index(rest, open)
-			if at < 0 {
-				break
-			}
-			rest = rest[at+len(open):]
-			if end := strings.IndexByte(rest[:min(len(rest), maxDigits+1)], ']'); end > 0 {
-				if n, err := strconv.Atoi(rest[:end]); err == nil {
-					c.last[k] = max(c.last[k], n)
-				}
+		placeholders(kind.name, text, func(n int) { c.last[k] = max(c.last[k], n) })
+	}
+}
+
+// placeholders calls fn with the number of each placeholder of a kind in a text.
+func placeholders(kind, text string, fn func(n int)) {
+	open := "[" + kind + " "
+	for {
+		at := strings.Index(text, open)
+		if at < 0 {
+			return
+		}
+		text = text[at+len(open):]
+		if end := strings.IndexByte(text[:min(len(text), maxDigits+1)], ']'); end > 0 {
+			if n, err := strconv.Atoi(text[:end]); err == nil {
+				fn(n)
 			}
 		}
 	}
+}
+
+// Found counts the values of each kind that the placeholders in a conversation stand for;
+// nil where there are none. A text that was withheld whole is a kind of its own.
+func Found(list []llm.Message) map[string]int {
+	var found map[string]int
+	seen := map[string]bool{}
+	count := func(kind, placeholder string) {
+		if !seen[placeholder] {
+			if found == nil {
+				found = map[string]int{}
+			}
+			seen[placeholder] = true
+			found[kind]++
+		}
+	}
+	for _, m := range list {
+		for k := range kinds {
+			placeholders(kinds[k].name, m.Content, func(n int) { count(kinds[k].name, kinds[k].name+" "+strconv.Itoa(n)) })
+		}
+		if strings.Contains(m.Content, Withheld) {
+			count("text", Withheld)
+		}
+	}
+	return found
 }
 
 // maxDigits bounds the numbers that are taken for placeholders.

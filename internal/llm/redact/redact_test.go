@@ -238,3 +238,17 @@ func BenchmarkFound(b *testing.B) {
 		Messages(list)
 	}
 }
+
+func TestFound(t *testing.T) {
+	list := Messages([]llm.Message{
+		{Role: llm.System, Content: "no [email] here, nor [phone x]"},
+		{Role: llm.User, Content: "Mail jane@example.com or joe@example.com, call +49 30 1234567"},
+		{Role: llm.Assistant, Content: "[email 1] it is, and [user 7]"},
+	})
+	if got := fmt.Sprint(Found(list)); got != "map[email:2 phone:1 user:1]" {
+		t.Error(got)
+	}
+	if Found(list[:1]) != nil {
+		t.Error("something is found in nothing")
+	}
+}

@@ -70,12 +70,19 @@ type retrier struct {
 }
 
 func (r *retrier) Chat(ctx context.Context, req *llm.Request) (resp *llm.Response, err error) {
+	tries := 0
 	err = r.do(ctx, func() error {
+		tries++
 		resp, err = r.next.Chat(ctx, req)
 		return err
 	})
 	if err != nil {
 		return nil, r.verdict(ctx, err)
+	}
+	if tries > 1 {
+		again := *resp
+		again.Tries = tries
+		resp = &again
 	}
 	if r.answered.Load() == nil {
 		r.answered.Store(req)
