@@ -1,20 +1,31 @@
 package main
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/experiment"
+	"github.com/gymline/gymline/internal/trace"
 )
 
 func newSchema(edge *cli.Edge) *cobra.Command {
+	kinds := append([]string{experiment.KindExperiment, experiment.KindProfile}, trace.Kinds()...)
 	return &cobra.Command{
-		Use:       "schema Experiment|Profile",
-		Short:     "Print the JSON Schema of a kind of file, for editors",
+		Use:   "schema " + strings.Join(kinds, "|"),
+		Short: "Print the JSON Schema of a kind of file, for editors",
+		Long: `Print the JSON Schema of a kind of file: of configs, and of what inputs hold, which
+docs/formats.md shows with a sample each.`,
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-		ValidArgs: []string{experiment.KindExperiment, experiment.KindProfile},
+		ValidArgs: kinds,
 		RunE: func(_ *cobra.Command, args []string) error {
-			data, err := experiment.Schema(args[0])
+			schema := experiment.Schema
+			if slices.Contains(trace.Kinds(), args[0]) {
+				schema = trace.Schema
+			}
+			data, err := schema(args[0])
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,18 +11,19 @@ import (
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/experiment"
+	"github.com/gymline/gymline/internal/inspect"
 )
 
 func newValidate(edge *cli.Edge) *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate FILE…",
-		Short: "Check experiment and profile files; every problem is reported at once",
+		Short: "Check experiment and profile files, and the inputs' files; every problem is reported at once",
 		Args:  cobra.MinimumNArgs(1),
-		RunE:  func(_ *cobra.Command, args []string) error { return runValidate(edge, args) },
+		RunE:  func(cmd *cobra.Command, args []string) error { return runValidate(cmd.Context(), edge, args) },
 	}
 }
 
-func runValidate(edge *cli.Edge, files []string) error {
+func runValidate(ctx context.Context, edge *cli.Edge, files []string) error {
 	var problems []error
 	for _, file := range files {
 		data, err := readConfig(file)
@@ -32,6 +34,7 @@ func runValidate(edge *cli.Edge, files []string) error {
 				p, _ := read.(*experiment.Profile)
 				noteTags(edge, e, p)
 				notePrompts(edge, e)
+				err = inspected(ctx, edge, e)
 			}
 		}
 		if err != nil {
@@ -41,6 +44,17 @@ func runValidate(edge *cli.Edge, files []string) error {
 		fmt.Fprintf(edge.Stdout, "%s: ok\n", file)
 	}
 	return errors.Join(problems...)
+}
+
+// inspected reads what an experiment names in its inputs.
+func inspected(ctx context.Context, edge *cli.Edge, e *experiment.Experiment) error {
+	if e == nil {
+		return nil
+	}
+	for _, name := range inspect.Unread(e) {
+		fmt.Fprintf(edge.Stderr, "note: the input %s has no path here: its files are checked once a run is told where they lie\n", name)
+	}
+	return inspect.Inputs(ctx, e, os.DirFS)
 }
 
 // noteTags tells of images that may be others tomorrow. It is no warning: a tag that

@@ -14,6 +14,7 @@ import (
 	"github.com/gymline/gymline/internal/engine/argo"
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/inspect"
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
@@ -76,9 +77,15 @@ func (f *configFlags) load() (*experiment.Experiment, error) {
 	return experiment.Load(f.config, data, opts)
 }
 
-// put stores the inputs and plans; events hears how far they are.
+// put stores the inputs and plans; events hears how far they are. What calls for models
+// is looked through first: no call is paid for data that is found to be wrong later.
 func (p *prepared) put(ctx context.Context, edge *cli.Edge, st *store.Store, events progress.Sink) (err error) {
 	p.began = edge.Now()
+	if len(p.Spec.Models) > 0 {
+		if err := inspect.Inputs(ctx, p.Experiment, os.DirFS); err != nil {
+			return err
+		}
+	}
 	if p.trees, err = inputsOf(edge, p.Experiment, events, p.leftOut).Put(ctx, st, p.fresh); err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ Two kinds of file answer two questions: an [Experiment](#experiment) says what t
 [Profile](#profile) says where and how fast. ` + "`gymline validate FILE…`" + ` checks files of both kinds and
 reports every problem at once, each as ` + "`file:line:column: path: what is wrong; what to do`" + `.
 ` + "`gymline schema Experiment`" + ` and ` + "`gymline schema Profile`" + ` print JSON Schemas for editors.
+What inputs hold is checked as well; [formats.md](formats.md) shows it.
 
 - A file is one YAML document of at most 64 KiB. Unknown and repeated keys are errors. Anchors,
   aliases, merge keys, tags and directives are not supported, so each value stands where it is used.

@@ -59,64 +59,73 @@ var benchmarkDomains = map[string]string{"code": "coding"}
 // its entries hold is ignored. A trace's ID is its file's name without ".json", and
 // its domain what comes before the first "_" there. Traces come in the order of
 // their files' names, with neither proposals nor judgements. A trace that is there
-// twice is refused, because it would count twice.
+// twice is refused, because it would count twice. All that is wrong is told at once.
 func ReadBenchmark(ctx context.Context, files Folder, dir string) ([]Trace, error) {
 	paths, err := BenchmarkFiles(files, dir)
 	if err != nil {
 		return nil, fmt.Errorf("benchmark: %w", err)
 	}
 	if len(paths) == 0 {
-		return nil, fault.New(fault.Permanent, errors.New("benchmark: the folder holds no trace (*.json)"),
+		return nil, fault.New(fault.Permanent, fmt.Errorf("benchmark: %s holds no trace (*.json)", dir),
 			"name the folder that holds the trace files themselves, such as test_data")
 	}
 	var traces []Trace
+	var wrong problems
 	content := map[[sha256.Size]byte]string{}
 	for data, err := range files.ReadAhead(ctx, paths) {
 		if err != nil {
 			return nil, fmt.Errorf("benchmark: %w", err)
 		}
-		p := paths[len(traces)]
-		t, err := readBenchmarkTrace(p, data)
-		if err != nil {
-			return nil, fmt.Errorf("benchmark: %w", err)
+		p, before := paths[len(traces)], wrong.count()
+		t := readBenchmarkTrace(p, data, &wrong)
+		traces = append(traces, t)
+		if wrong.count() > before {
+			continue
 		}
 		sum := contentOf(&t)
 		if first, twice := content[sum]; twice {
-			return nil, fault.New(fault.Permanent, fmt.Errorf("benchmark: %s is a copy of %s: both hold the same events", p, first),
-				"remove one of them: a trace that is there twice counts twice")
+			wrong.add(fault.New(fault.Permanent, fmt.Errorf("benchmark: %s is a copy of %s: both hold the same events", p, first),
+				"remove one of them: a trace that is there twice counts twice"))
+			continue
 		}
 		content[sum] = p
-		traces = append(traces, t)
+	}
+	if err := wrong.err(); err != nil {
+		return nil, err
 	}
 	return traces, nil
 }
 
-func readBenchmarkTrace(p string, data []byte) (Trace, error) {
+// readBenchmarkTrace reads a file, and adds what is wrong with it.
+func readBenchmarkTrace(p string, data []byte, wrong *problems) Trace {
 	t := Trace{ID: FileID(p)}
+	add := func(err error) { wrong.add(fmt.Errorf("benchmark: %w", err)) }
 	if prefix, _, ok := strings.Cut(t.ID, "_"); ok {
 		t.Domain = cmp.Or(benchmarkDomains[prefix], prefix)
 	}
 	entries, err := readList(p, data)
 	if err != nil {
-		return t, err
+		add(err)
+		return t
 	}
 	if len(entries) == 0 {
-		return t, fmt.Errorf("%s: no events", p)
+		add(fmt.Errorf("%s: no events", p))
 	}
 	var times clock
 	t.Turns = make([]Turn, 0, len(entries))
 	for i, e := range entries {
 		event, _, err := times.entry(&e, "observation")
 		if err != nil {
-			return t, entryError(p, i, e, err)
+			add(entryError(p, i, e, err))
+			continue
 		}
 		t.Turns = append(t.Turns, Turn{Event: event, Proposals: []string{}})
 	}
-	if i, first := repeated(t.Turns); i > 0 {
-		return t, fault.New(fault.Permanent, fmt.Errorf("%s:%d: from entry %d on, events are there a second time, first from entry %d", p, entries[i].line, i, first),
-			"remove them: events that are there twice count twice")
+	if i, first := repeated(t.Turns); i > 0 && len(t.Turns) == len(entries) {
+		add(fault.New(fault.Permanent, fmt.Errorf("%s:%d: from entry %d on, events are there a second time, first from entry %d", p, entries[i].line, i, first),
+			"remove them: events that are there twice count twice"))
 	}
-	return t, nil
+	return t
 }
 
 // repeated finds where a trace repeats itself: two events in a row, of the same times

@@ -45,7 +45,8 @@ type Answer struct {
 // the first event of that time which no other entry took, because published
 // recordings lack some events and word others differently. An entry that
 // belongs to none is an error, and so is a missing file; an event without an
-// entry, or whose entry lacks agent_response, is unanswered.
+// entry, or whose entry lacks agent_response, is unanswered. All that is wrong is
+// told at once.
 func ReadRecorded(ctx context.Context, files Folder, dir string, benchmark []Trace) ([][]Answer, error) {
 	there, err := BenchmarkFiles(files, dir)
 	if err != nil {
@@ -60,58 +61,66 @@ func ReadRecorded(ctx context.Context, files Folder, dir string, benchmark []Tra
 		paths = append(paths, cmp.Or(named[benchmark[i].ID], path.Join(dir, benchmark[i].ID+".json")))
 	}
 	var answers [][]Answer
+	var wrong problems
 	for data, err := range files.ReadAhead(ctx, paths) {
 		i := len(answers)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fault.New(fault.Permanent, fmt.Errorf("recorded answers: no file %s for the trace %q: %w", paths[i], benchmark[i].ID, err),
-				"a recorded candidate needs one file for each benchmark trace, of the same name")
-		}
-		if err != nil {
+		var a []Answer
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			wrong.add(fault.New(fault.Permanent, fmt.Errorf("recorded answers: no file %s for the trace %q: %w", paths[i], benchmark[i].ID, err),
+				"a recorded candidate needs one file for each benchmark trace, of the same name"))
+		case err != nil:
 			return nil, fmt.Errorf("recorded answers: %w", err)
-		}
-		a, err := readRecordedTrace(paths[i], data, benchmark[i].Turns)
-		if err != nil {
-			return nil, fmt.Errorf("recorded answers: %w", err)
+		default:
+			a = readRecordedTrace(paths[i], data, benchmark[i].Turns, &wrong)
 		}
 		answers = append(answers, a)
+	}
+	if err := wrong.err(); err != nil {
+		return nil, err
 	}
 	return answers, nil
 }
 
 type recordedEntry struct {
 	element
+	index int // in its file
 	event Event
 	at    moment
 }
 
-func readRecordedTrace(p string, data []byte, turns []Turn) ([]Answer, error) {
+// readRecordedTrace reads a file, and adds what is wrong with it.
+func readRecordedTrace(p string, data []byte, turns []Turn, wrong *problems) []Answer {
+	add := func(err error) { wrong.add(fmt.Errorf("recorded answers: %w", err)) }
 	list, err := readList(p, data)
 	if err != nil {
-		return nil, err
+		add(err)
+		return nil
 	}
-	entries := make([]recordedEntry, len(list))
+	var entries []recordedEntry
 	var times clock
 	for i, e := range list {
 		event, at, err := times.entry(&e, "observation", "agent_response", "judgement")
 		if err != nil {
-			return nil, entryError(p, i, e, err)
+			add(entryError(p, i, e, err))
+			continue
 		}
-		entries[i] = recordedEntry{e, event, at}
-	}
-	places := align(entries, turns)
-	if i := slices.Index(places, -1); i >= 0 {
-		e := entries[i]
-		return nil, entryError(p, i, e.element, fmt.Errorf("the benchmark trace has no event at %s left for it (%q)", e.event.Time, e.event.Text))
+		entries = append(entries, recordedEntry{e, i, event, at})
 	}
 	answers := make([]Answer, len(turns))
-	for i, e := range entries {
+	for i, place := range align(entries, turns) {
+		e := &entries[i]
 		a, err := e.answer()
-		if err != nil {
-			return nil, entryError(p, i, e.element, err)
+		if place < 0 {
+			err = fmt.Errorf("the benchmark trace has no event at %s left for it (%q)", e.event.Time, e.event.Text)
 		}
-		answers[places[i]] = a
+		if err != nil {
+			add(entryError(p, e.index, e.element, err))
+			continue
+		}
+		answers[place] = a
 	}
-	return answers, nil
+	return answers
 }
 
 // align finds the turn that each entry belongs to; -1 where there is none. Equal

@@ -49,7 +49,7 @@ func TestReadBenchmarkErrors(t *testing.T) {
 	}{
 		{"no trace", fakeFiles{"splits.json": "{}"}, "holds no trace"},
 		{"a file cut in half", fakeFiles{"a.json": "[\n" + entry("1", "Moves.", "") + ",\n{\"obser"}, "a.json:3: unexpected end of JSON input"},
-		{"not a list", fakeFiles{"a.json": "\n{}"}, "a.json:2: want a list of entries, found an object"},
+		{"not a list", fakeFiles{"a.json": "\n{}"}, `a.json:2: want a JSON list of {"observation": {"time", "event"}}, found an object`},
 		{"a wrong type", fakeFiles{"a.json": "[\n{\"observation\":\n{\"time\":true,\"event\":\"Moves.\"}}]"}, "a.json:2: entry 0: observation.time: found true; want unix seconds"},
 		{"a text for an object", fakeFiles{"a.json": `[{"observation":"Moves."}]`}, "a.json:1: entry 0: observation: want {time, event}, found a text"},
 		{"a number for an entry", fakeFiles{"a.json": "[\n\n7]"}, "a.json:3: entry 0: want {observation}, found a number"},

@@ -45,7 +45,7 @@ func readList(p string, data []byte) ([]element, error) {
 		return nil, fault.New(fault.Permanent, fmt.Errorf("%s:%d: %w", p, lineOf(data, int(syntax.Offset)), err), mend)
 	}
 	if start := startOf(data, 0); data[start] != '[' {
-		return nil, fault.New(fault.Permanent, fmt.Errorf("%s:%d: want a list of entries, found %s", p, lineOf(data, start+1), found(data)), mend)
+		return nil, fault.New(fault.Permanent, fmt.Errorf("%s:%d: want a JSON list of {\"observation\": {\"time\", \"event\"}}, found %s", p, lineOf(data, start+1), found(data)), mend)
 	}
 	spans, _, flaw := scanJSON(data)
 	if flaw != nil {

@@ -44,7 +44,8 @@ type RewardRow struct {
 // are missing or wrong comes with its cause. A line that is not a whole JSON
 // object, such as one cut in half, is a permanent error that names file:line,
 // because the file was damaged and nothing says what else it lost; so is a row that
-// is there twice, because it would count twice. One of the two files may be absent;
+// is there twice, because it would count twice. All such lines are told at once, and fn
+// gets no row after the first. One of the two files may be absent;
 // without train rows a file of test rows is all there is. Absent is what has no
 // file: one under a name that is nearly right is refused.
 func ReadRewardData(ctx context.Context, files Opener, dir string, fn func(RewardRow) error) error {
@@ -57,8 +58,8 @@ func ReadRewardData(ctx context.Context, files Opener, dir string, fn func(Rewar
 	}
 	found, r := false, rewardReader{fn: fn, seen: map[[sha256.Size]byte]string{}}
 	for _, split := range []string{"train", "test"} {
-		name := split + "_data.jsonl"
-		file, err := files.Open(ctx, path.Join(dir, "reward_data", name))
+		p := path.Join(dir, "reward_data", split+"_data.jsonl")
+		file, err := files.Open(ctx, p)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -66,7 +67,7 @@ func ReadRewardData(ctx context.Context, files Opener, dir string, fn func(Rewar
 			return fmt.Errorf("reward data: %w", err)
 		}
 		found = true
-		err = r.read(file, name, split)
+		err = r.read(file, p, split)
 		file.Close()
 		if err != nil {
 			return err
@@ -76,7 +77,7 @@ func ReadRewardData(ctx context.Context, files Opener, dir string, fn func(Rewar
 		return fault.New(fault.Permanent, fmt.Errorf("no reward_data/train_data.jsonl or test_data.jsonl below %q of the input", dir),
 			"point the input at the folder that holds reward_data/")
 	}
-	return nil
+	return r.wrong.err()
 }
 
 // rewardFileLike is the file of reward data that a name comes near to; "" where none.
@@ -95,55 +96,69 @@ func rewardFileLike(name string) string {
 
 // A rewardReader reads the files one after another.
 type rewardReader struct {
-	fn   func(RewardRow) error
-	seen map[[sha256.Size]byte]string // the row's ID, by its content
-	text []byte                       // of the last one's content
+	fn    func(RewardRow) error
+	wrong problems
+	seen  map[[sha256.Size]byte]string // the row's ID, by its content
+	text  []byte                       // of the last one's content
 }
 
-// read reads one file; split is given to every row.
-func (d *rewardReader) read(r io.Reader, name, split string) error {
+// read reads one file; split is given to every row. Once something was wrong, fn gets no
+// more rows.
+func (d *rewardReader) read(r io.Reader, p, split string) error {
 	sc := bufio.NewScanner(r)
 	sc.Buffer(make([]byte, 0, 64<<10), maxRewardLine)
 	line := 0
 	for sc.Scan() {
 		line++
-		data, err := plainText(name, line, sc.Bytes())
+		data, err := plainText(p, line, sc.Bytes())
 		if err != nil {
-			return fmt.Errorf("reward data %w", err)
+			d.wrong.add(fmt.Errorf("reward data %w", err))
+			continue
 		}
 		if len(bytes.TrimSpace(data)) == 0 {
 			continue
 		}
-		row := RewardRow{ID: fmt.Sprintf("%s:%d", name, line)}
-		var raw map[string]json.RawMessage
-		if err := json.Unmarshal(data, &raw); err != nil {
-			return fault.New(fault.Permanent, fmt.Errorf("reward data %s: not a whole JSON row: %w", row.ID, notObject(data, err)),
-				"fetch the file again, or mend or remove that line; nothing was changed")
-		}
-		_, exact, flaw := scanJSON(data)
-		if flaw != nil {
-			return fault.New(fault.Permanent, fmt.Errorf("reward data %s: %s", row.ID, flaw.message), flaw.fix)
-		}
-		row.Judged, err = rewardRow(raw, exact)
+		row, err := d.row(data, fmt.Sprintf("%s:%d", path.Base(p), line))
 		if err != nil {
-			row.Cause = err.Error()
-		} else if first := d.first(&row); first != row.ID {
-			return fault.New(fault.Permanent, fmt.Errorf("reward data %s: the row is a copy of %s", row.ID, first),
-				"remove one of them: a row that is there twice counts twice")
+			d.wrong.add(fault.New(fault.Permanent, fmt.Errorf("reward data %s:%d: %w", p, line, err), fault.Hint(err)))
+			continue
 		}
 		row.Judged.ID, row.Judged.Split = row.ID, split
+		if d.wrong.count() > 0 {
+			continue
+		}
 		if err := d.fn(row); err != nil {
 			return err
 		}
 	}
-	if err := sc.Err(); err != nil {
-		if errors.Is(err, bufio.ErrTooLong) {
-			return fault.New(fault.Permanent, fmt.Errorf("reward data %s:%d: the line is longer than %d MiB", name, line+1, maxRewardLine>>20),
-				"write one row a line")
-		}
-		return fmt.Errorf("reward data %s:%d: %w", name, line+1, err)
+	if err := sc.Err(); errors.Is(err, bufio.ErrTooLong) {
+		d.wrong.add(fault.New(fault.Permanent, fmt.Errorf("reward data %s:%d: the line is longer than %d MiB", p, line+1, maxRewardLine>>20),
+			"write one row a line"))
+	} else if err != nil {
+		return fmt.Errorf("reward data %s:%d: %w", p, line+1, err)
 	}
 	return nil
+}
+
+// row reads a line; its error says what is wrong with the file there.
+func (d *rewardReader) row(data []byte, id string) (RewardRow, error) {
+	row := RewardRow{ID: id}
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return row, fault.New(fault.Permanent, fmt.Errorf("not a whole JSON row: %w", notObject(data, err)),
+			"fetch the file again, or mend or remove that line; nothing was changed")
+	}
+	_, exact, flaw := scanJSON(data)
+	if flaw != nil {
+		return row, fault.New(fault.Permanent, errors.New(flaw.message), flaw.fix)
+	}
+	var err error
+	if row.Judged, err = rewardRow(raw, exact); err != nil {
+		row.Cause = err.Error()
+	} else if first := d.first(&row); first != row.ID {
+		return row, fault.New(fault.Permanent, fmt.Errorf("the row is a copy of %s", first), "remove one of them: a row that is there twice counts twice")
+	}
+	return row, nil
 }
 
 // notObject puts what a row is in place of the decoder's words for it.

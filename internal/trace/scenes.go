@@ -9,6 +9,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/gymline/gymline/internal/fault"
 )
 
 // ReadScenes reads a YAML list of finished scenes:
@@ -21,33 +23,52 @@ import (
 // parameters and description, which becomes one. The domain of a scene that does
 // not name it is guessed; see guessDomain. The scenes have no ID.
 // name stands for the file in errors, each of which is permanent and says
-// file:line:column.
+// file:line:column. All that is wrong is told at once.
 func ReadScenes(name string, data []byte) ([]Scene, error) {
 	var file []sceneEntry
 	if err := readYAML(name, data, &file); err != nil {
 		return nil, err
 	}
 	var out []Scene
+	var wrong problems
 	lines := map[string]int{}
 	for _, e := range file {
-		s, err := e.scene(name)
-		if err != nil {
-			return nil, err
+		before := wrong.count()
+		s := e.scene(name, &wrong)
+		if wrong.count() > before {
+			continue
 		}
 		content, err := json.Marshal(s)
 		if err != nil {
 			return nil, err
 		}
 		if first, twice := lines[string(content)]; twice {
-			return nil, complain(name, e.pos, fmt.Sprintf("the scene of line %d stands here a second time", first))
+			wrong.add(complain(name, e.pos, fmt.Sprintf("the scene of line %d stands here a second time", first)))
+			continue
 		}
 		lines[string(content)] = e.pos.Line
 		out = append(out, s)
+	}
+	if err := wrong.err(); err != nil {
+		return nil, err
 	}
 	if len(out) == 0 {
 		return nil, complain(name, nil, "it holds no scene")
 	}
 	return out, nil
+}
+
+// FirstScenes are the first of a file's scenes, or all of them where limit is 0. A limit
+// above what it has is refused.
+func FirstScenes(name string, scenes []Scene, limit int) ([]Scene, error) {
+	if limit > len(scenes) {
+		return nil, fault.New(fault.Permanent, fmt.Errorf("%d scenes are wanted, and %s has only %d", limit, name, len(scenes)),
+			"lower the count of scenes from the file, or leave it out to take all")
+	}
+	if limit > 0 {
+		return scenes[:limit], nil
+	}
+	return scenes, nil
 }
 
 // WriteScenes is a file that ReadScenes reads, without their IDs. JSON is YAML.
@@ -74,6 +95,7 @@ func WriteScenes(scenes []Scene) ([]byte, error) {
 // A sceneEntry is a scene as files have it.
 type sceneEntry struct {
 	pos   *token.Position
+	err   error // of the YAML package; the rest may be missing
 	value struct {
 		Domain      text `yaml:"domain"`
 		Environment struct {
@@ -93,18 +115,26 @@ type sceneEntry struct {
 // UnmarshalYAML implements yaml.NodeUnmarshaler.
 func (e *sceneEntry) UnmarshalYAML(node ast.Node) error {
 	e.pos = node.GetToken().Position
-	return yaml.NodeToValue(node, &e.value, yaml.Strict())
+	e.err = known(yaml.NodeToValue(node, &e.value, yaml.Strict()), sceneForm)
+	return nil
 }
 
-func (e *sceneEntry) scene(file string) (Scene, error) {
+// sceneForm is what a scene may hold.
+const sceneForm = "{domain, environment: {theme, description, entities, agent_ops, events_example}, user: {description, goal}}"
+
+// scene is the entry's, and adds what is wrong with it.
+func (e *sceneEntry) scene(file string, wrong *problems) Scene {
+	if e.err != nil {
+		wrong.add(located(file, e.err))
+		return Scene{}
+	}
 	env, user := e.value.Environment, e.value.User
 	var ops []text
 	for _, op := range env.Operations {
 		ops = append(ops, text(op))
 	}
-	if err := noneBlank(file, env.Entities, ops, env.Examples); err != nil {
-		return Scene{}, err
-	}
+	before := wrong.count()
+	noneBlank(file, wrong, env.Entities, ops, env.Examples)
 	s := Scene{
 		Domain: domainName(e.value.Domain.Text),
 		User:   User{Description: OneLine(user.Description.Text), Goal: OneLine(user.Goal.Text)},
@@ -116,10 +146,10 @@ func (e *sceneEntry) scene(file string) (Scene, error) {
 	if s.Domain == "" {
 		s.Domain = guessDomain(s.User.Goal, s.Environment.Theme)
 	}
-	if err := s.Check(); err != nil {
-		return Scene{}, complain(file, e.pos, err.Error())
+	if err := s.Check(); err != nil && wrong.count() == before {
+		wrong.add(complain(file, e.pos, err.Error()))
 	}
-	return s, nil
+	return s
 }
 
 // Check says what a scene lacks for a session to be run in it.

@@ -23,34 +23,40 @@ type SeedDomain struct {
 //
 // Domains keep the file's order. The ending "assistant", which ProactiveBench
 // gives its domains, is taken off. name stands for the file in errors, each of
-// which is permanent and says file:line:column.
+// which is permanent and says file:line:column. All that is wrong is told at once.
 func ReadSeeds(name string, data []byte) ([]SeedDomain, error) {
 	var file seedFile
 	if err := readYAML(name, data, &file); err != nil {
 		return nil, err
 	}
 	var out []SeedDomain
+	var wrong problems
 	seen := map[string]bool{}
 	for _, d := range file {
+		if d.err != nil {
+			wrong.add(located(name, d.err))
+			continue
+		}
 		domain := SeedDomain{
 			Domain: domainName(d.name.Text),
 			Tasks:  texts(d.value.Tasks), Events: texts(d.value.Events),
 		}
 		switch {
 		case domain.Domain == "":
-			return nil, d.name.errorf(name, "a domain has no name")
+			wrong.add(d.name.errorf(name, "a domain has no name"))
 		case seen[domain.Domain]:
-			return nil, d.name.errorf(name, "the domain %q stands here a second time", domain.Domain)
+			wrong.add(d.name.errorf(name, "the domain %q stands here a second time", domain.Domain))
 		case len(domain.Tasks) == 0:
-			return nil, d.name.errorf(name, "the domain %q has no tasks", domain.Domain)
+			wrong.add(d.name.errorf(name, "the domain %q has no tasks", domain.Domain))
 		case len(domain.Events) == 0:
-			return nil, d.name.errorf(name, "the domain %q has no sample_events", domain.Domain)
+			wrong.add(d.name.errorf(name, "the domain %q has no sample_events", domain.Domain))
 		}
-		if err := noneBlank(name, d.value.Tasks, d.value.Events); err != nil {
-			return nil, err
-		}
+		noneBlank(name, &wrong, d.value.Tasks, d.value.Events)
 		seen[domain.Domain] = true
 		out = append(out, domain)
+	}
+	if err := wrong.err(); err != nil {
+		return nil, err
 	}
 	if len(out) == 0 {
 		return nil, fault.New(fault.Permanent, fmt.Errorf("%s:1:1: it holds no domain", name), "give at least one domain with tasks and sample_events")
@@ -71,6 +77,7 @@ func domainName(s string) string {
 type seedFile []seedEntry
 
 type seedEntry struct {
+	err   error // of the YAML package; the rest may be missing
 	name  text
 	value struct {
 		Tasks  []text `yaml:"tasks"`
@@ -86,11 +93,8 @@ func (f *seedFile) UnmarshalYAML(node ast.Node) error {
 	}
 	for it := m.MapRange(); it.Next(); {
 		var e seedEntry
-		if err := e.name.UnmarshalYAML(it.Key()); err != nil {
-			return err
-		}
-		if err := yaml.NodeToValue(it.Value(), &e.value, yaml.Strict()); err != nil {
-			return err
+		if e.err = e.name.UnmarshalYAML(it.Key()); e.err == nil {
+			e.err = known(yaml.NodeToValue(it.Value(), &e.value, yaml.Strict()), "DOMAIN: {tasks: [TEXT, …], sample_events: [TEXT, …]}")
 		}
 		*f = append(*f, e)
 	}
@@ -105,13 +109,13 @@ func texts(in []text) []string {
 	return out
 }
 
-func noneBlank(file string, lists ...[]text) error {
+// noneBlank adds every text that is blank.
+func noneBlank(file string, wrong *problems, lists ...[]text) {
 	for _, list := range lists {
 		for _, t := range list {
 			if strings.TrimSpace(t.Text) == "" {
-				return t.errorf(file, "this text is empty")
+				wrong.add(t.errorf(file, "this text is empty"))
 			}
 		}
 	}
-	return nil
 }

@@ -170,6 +170,14 @@ func (t text) errorf(file, format string, args ...any) error {
 	return complain(file, t.pos, fmt.Sprintf(format, args...))
 }
 
+// known says of an error for an unknown key which there are.
+func known(err error, form string) error {
+	if unknown, ok := errors.AsType[*yaml.UnknownFieldError](err); ok {
+		return &yaml.SyntaxError{Message: unknown.Message + "; want " + form, Token: unknown.Token}
+	}
+	return err
+}
+
 // located turns an error of the YAML package into file:line:column.
 func located(name string, err error) error {
 	var at yaml.Error

@@ -410,7 +410,7 @@ func TestPredictErrors(t *testing.T) {
 		change func(*plan.Predict)
 		want   string
 	}{
-		{"no such folder", func(p *plan.Predict) { p.Benchmark.Path = "elsewhere" }, "input samples, path elsewhere: benchmark: the folder holds no trace"},
+		{"no such folder", func(p *plan.Predict) { p.Benchmark.Path = "elsewhere" }, "input samples, path elsewhere: benchmark: elsewhere holds no trace"},
 		{"no such judge", func(p *plan.Predict) { p.Judge.Kind = "coin" }, `unknown judge "coin"`},
 		{"no judge model", func(p *plan.Predict) { p.Judge.Model = nil }, "the judge has no model"},
 		{"recorded verdicts of a live model", func(p *plan.Predict) { p.Judge = plan.Judge{Kind: plan.JudgeRecorded} }, "no recorded answer has a judgement"},

@@ -40,15 +40,11 @@ func openScenes(ctx context.Context, t *job.Task, p *plan.Generate) (*scenes, er
 		if err != nil {
 			return nil, err
 		}
-		if s.finished, err = trace.ReadScenes(name, data); err != nil {
+		if s.finished, err = trace.ReadScenes(name, data); err == nil {
+			s.finished, err = trace.FirstScenes(name, s.finished, p.Limit)
+		}
+		if err != nil {
 			return nil, err
-		}
-		if p.Limit > len(s.finished) {
-			return nil, fault.New(fault.Permanent, fmt.Errorf("%d scenes are wanted, and %s has only %d", p.Limit, name, len(s.finished)),
-				"lower the count of scenes from the file, or leave it out to take all")
-		}
-		if p.Limit > 0 {
-			s.finished = s.finished[:p.Limit]
 		}
 	}
 	if p.Seeds != nil {

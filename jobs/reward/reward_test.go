@@ -168,7 +168,7 @@ func TestRefuses(t *testing.T) {
 		"an episode cut in half": {params, nil, good[:len(good)-40], "episodes:4"},
 		"no episodes":            {params, nil, "", "none of 0 rows can be used"},
 		"one episode":            {params, nil, string(episodes(t, 0, 1)), "1 independent group"},
-		"a row cut in half":      {onlyBench, half, "", "input bench/pb: reward data train_data.jsonl:2"},
+		"a row cut in half":      {onlyBench, half, "", "input bench/pb: reward data pb/reward_data/train_data.jsonl:2"},
 		"no usable row":          {onlyBench, bad, "", "none of 1 rows can be used; the first: train_data.jsonl:1: field obs: missing"},
 		"no reward data":         {elsewhere, bench(), "", "no reward_data/train_data.jsonl"},
 	} {
