@@ -23,10 +23,10 @@ func newPrompts(edge *cli.Edge) *cobra.Command {
 prompts in an experiment. As it is, it says the same as no prompt at all.
 docs/prompts.md tells what may stand in it.`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if err := cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)(cmd, args); err != nil {
+			if err := cobra.ExactArgs(1)(cmd, args); err != nil {
 				return usage(cmd, err)
 			}
-			return nil
+			return oneOf(cmd, "role", args[0], prompt.Roles())
 		},
 		ValidArgs: prompt.Roles(),
 		RunE: func(_ *cobra.Command, args []string) error {

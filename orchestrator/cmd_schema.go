@@ -18,9 +18,12 @@ func newSchema(edge *cli.Edge) *cobra.Command {
 		Short: "Print the JSON Schema of a kind of file, for editors",
 		Long: `Print the JSON Schema of a kind of file: of configs, and of what inputs hold, which
 docs/formats.md shows with a sample each.`,
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		Args:      cobra.ExactArgs(1),
 		ValidArgs: kinds,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := oneOf(cmd, "kind of file", args[0], kinds); err != nil {
+				return err
+			}
 			schema := experiment.Schema
 			if slices.Contains(trace.Kinds(), args[0]) {
 				schema = trace.Schema

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -87,4 +89,12 @@ func defaultProfile(cmd *cobra.Command, file string) {
 
 func usage(cmd *cobra.Command, err error) error {
 	return fault.New(fault.Usage, err, fmt.Sprintf("see '%s --help'", cmd.CommandPath()))
+}
+
+// oneOf refuses what is none of a few words, and names them.
+func oneOf(cmd *cobra.Command, what, word string, words []string) error {
+	if slices.Contains(words, word) {
+		return nil
+	}
+	return usage(cmd, fmt.Errorf("there is no %s %q: want %s", what, word, strings.Join(words, ", ")))
 }
