@@ -20,16 +20,58 @@ func WriteF1Table(w io.Writer, e *metrics.Evaluation) {
 	slices.SortStableFunc(ranked, func(a, b metrics.Candidate) int { return cmp.Compare(b.F1, a.F1) })
 
 	ci := fmt.Sprintf("[%.4g%% CI]", 100*e.Confidence)
+	if e.Repeats > 1 {
+		writeTable(w, e, repeatsTable(e, ranked, ci))
+		return
+	}
 	t := plainTable("candidate", "events", "TP", "FP", "TN", "FN", "recall", "precision", "accuracy", "false alarm", "F1", ci)
 	for _, c := range ranked {
-		name := text.Line(c.Name)
-		if c.Simulated {
-			name += " *"
-		}
-		t.AppendRow(table.Row{name, text.Count(c.Events), c.TP, c.FP, c.TN, c.FN,
+		t.AppendRow(table.Row{nameOf(&c), text.Count(c.Events), c.TP, c.FP, c.TN, c.FN,
 			percent(c.Recall), percent(c.Precision), percent(c.Accuracy), percent(c.FalseAlarm), percent(c.F1),
 			fmt.Sprintf("[%s, %s]", percent(c.F1CI[0]), percent(c.F1CI[1]))})
 	}
+	writeTable(w, e, t)
+}
+
+// repeatsTable has means over repeats, and how far these lie apart.
+func repeatsTable(e *metrics.Evaluation, ranked []metrics.Candidate, ci string) table.Writer {
+	k := e.Repeats
+	t := plainTable("candidate", "repeats", "recall", "precision", "F1", ci, "sd", "F1 of each", fmt.Sprintf("pass^%d", k), fmt.Sprintf("pass@%d", k))
+	for _, c := range ranked {
+		row := table.Row{nameOf(&c), 1, percent(c.Recall), percent(c.Precision), percent(c.F1),
+			fmt.Sprintf("[%s, %s]", percent(c.F1CI[0]), percent(c.F1CI[1])), "–", "–", "–", "–"}
+		if r := c.Repetition; r != nil {
+			row[1] = r.Repeats
+			copy(row[6:], []any{percent(r.F1SD), eachOf(r.F1ByRepeat), percent(r.PassK[r.Repeats-1]), percent(r.PassAtK[r.Repeats-1])})
+		}
+		t.AppendRow(row)
+	}
+	return t
+}
+
+// mostEach is how many repeats are listed, and of more the lowest and the highest.
+const mostEach = 5
+
+func eachOf(f1 []float64) string {
+	if len(f1) > mostEach {
+		return percent(slices.Min(f1)) + " … " + percent(slices.Max(f1))
+	}
+	list := make([]string, len(f1))
+	for i, x := range f1 {
+		list[i] = percent(x)
+	}
+	return strings.Join(list, " ")
+}
+
+func nameOf(c *metrics.Candidate) string {
+	if c.Simulated {
+		return text.Line(c.Name) + " *"
+	}
+	return text.Line(c.Name)
+}
+
+// writeTable writes a table with its notes below.
+func writeTable(w io.Writer, e *metrics.Evaluation, t table.Writer) {
 	var b strings.Builder
 	b.WriteString(trimmed(t))
 	b.WriteString("\n")
@@ -53,6 +95,10 @@ func notesOf(e *metrics.Evaluation) []string {
 	}
 	notes := []string{fmt.Sprintf("%s in %s, judged by %s. Scores in percent.",
 		text.Plural(e.Events, "event"), text.Plural(e.Traces, "trace"), judge)}
+	if k := e.Repeats; k > 1 {
+		notes = append(notes, fmt.Sprintf("Means over %d repeats, each of all events: sd is the spread between them, and the interval knows", k),
+			fmt.Sprintf("traces and repeats. pass^%d: events answered right in all repeats; pass@%d: in any of them.", k, k))
+	}
 	if slices.ContainsFunc(e.Candidates, func(c metrics.Candidate) bool { return c.Simulated }) {
 		notes = append(notes, "* a stand-in answered or judged")
 	}

@@ -47,3 +47,30 @@ func TestF1TableKeepsTheExperimentsOrder(t *testing.T) {
 		t.Error("writing the table reordered the evaluation")
 	}
 }
+
+func TestF1TableOfRepeats(t *testing.T) {
+	e := evaluation()
+	e.Repeats, e.Simulated, e.Warnings = 3, false, nil
+	for i := range e.Candidates {
+		e.Candidates[i].Simulated = false
+	}
+	e.Candidates[0].Repetition = &metrics.Repetition{Repeats: 3, F1ByRepeat: []float64{0.55, 0.564, 0.58}, F1SD: 0.0151, PassK: []float64{.5, .4, .35}, PassAtK: []float64{.5, .6, .65}}
+	var b strings.Builder
+	WriteF1Table(&b, e)
+	want := strings.TrimPrefix(`
+candidate   repeats  recall  precision    F1      [95% CI]   sd      F1 of each  pass^3  pass@3
+─────────────────────────────────────────────────────────────────────────────────────────────────
+careful           1    61.6       81.3  70.1  [60.2, 78.1]    –               –       –       –
+eager 模型        3    90.9       40.9  56.4  [48.0, 61.0]  1.5  55.0 56.4 58.0    35.0    65.0
+
+233 events in 12 traces, judged by llm gpt. Scores in percent.
+Means over 3 repeats, each of all events: sd is the spread between them, and the interval knows
+traces and repeats. pass^3: events answered right in all repeats; pass@3: in any of them.
+`, "\n")
+	if got := b.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if got := eachOf([]float64{.1, .5, .3, .2, .4, .35}); got != "10.0 … 50.0" {
+		t.Error(got)
+	}
+}

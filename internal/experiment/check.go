@@ -187,6 +187,9 @@ func (l *loader) checkData(s *Spec, d Data, path string) {
 
 func (l *loader) checkEvaluate(s *Spec) {
 	e, first := s.Evaluate, map[string]int{}
+	if e.Repeats == 1 { // the same experiment as without
+		e.Repeats = 0
+	}
 	for i, c := range e.Candidates {
 		path := fmt.Sprintf("spec.evaluate.candidates[%d]", i)
 		if before, twice := first[c.Name]; twice && c.Name != "" {

@@ -227,8 +227,12 @@ type Evaluate struct {
 	Tasks      int         `json:"tasks" default:"1" min:"1" max:"10" doc:"Tasks that a model may propose after an event."`
 	History    *Window     `json:"history,omitempty" doc:"How much of a trace a model is sent with each event; all of it unless given, so that its tokens grow with the square of its events."`
 	Repairs    int         `json:"repairs" default:"2" min:"0" max:"10" doc:"Times that a malformed answer is sent back before its row fails."`
+	Repeats    int         `json:"repeats,omitempty" min:"1" max:"100" doc:"Times that each model answers the whole benchmark, each answer asked for and paid apart; once unless given. Scores are means over the repeats (docs/evaluation.md)."`
 	Gate       []GateRule  `json:"gate,omitempty" doc:"What the result must come to. A run that breaks a rule has succeeded, and gymline ends with exit code 66. No part of the digest. docs/gate.md tells more."`
 }
+
+// Passes is how often each model answers the benchmark.
+func (e *Evaluate) Passes() int { return max(1, e.Repeats) }
 
 // A Candidate is a model, or the recorded answers of one.
 type Candidate struct {

@@ -29,7 +29,7 @@ func turnOf(id store.RunID, e *trace.Episode, i int) Turn {
 func eventOf(id store.RunID, line *trace.JudgedTrace, i int) Event {
 	t := &line.Trace.Turns[i]
 	row := Event{
-		Run: id, Candidate: line.Candidate, Trace: line.Trace.ID, Domain: line.Trace.Domain, Turn: i, Time: t.Event.Time, Event: t.Event.Text,
+		Run: id, Candidate: line.Candidate, Repeat: line.Repeat, Trace: line.Trace.ID, Domain: line.Trace.Domain, Turn: i, Time: t.Event.Time, Event: t.Event.Text,
 		Proposals: len(t.Proposals), Offer: offer(t), Unanswered: slices.Contains(line.Unanswered, i), Failed: slices.Contains(line.Failed, i),
 		Judge: line.Judge, JudgeModel: present(line.JudgeModel), AnsweredBy: present(strings.Join(line.AnsweredBy, " ")),
 		JudgedBy: present(strings.Join(line.JudgedBy, " ")), Simulated: line.Simulated,
@@ -55,8 +55,8 @@ func outcomeOf(proposed, accepted bool) string {
 }
 
 // verdicts are the rows of a trace that a judge ruled on, those that are excluded from
-// training too: a verdict is one all the same.
-func verdicts(id store.RunID, source string, candidate *string, tr *trace.Trace, fn func(any) error) error {
+// training too: a verdict is one all the same. of is what the benchmark's are of.
+func verdicts(id store.RunID, source string, of *trace.JudgedTrace, tr *trace.Trace, fn func(any) error) error {
 	all := *tr
 	all.Turns = slices.Clone(tr.Turns)
 	for i := range all.Turns {
@@ -67,12 +67,12 @@ func verdicts(id store.RunID, source string, candidate *string, tr *trace.Trace,
 		t := &all.Turns[i]
 		for k, j := range one.Judged(source, "") {
 			name := trace.TurnID(tr.ID, i) + strings.TrimPrefix(j.ID, trace.TurnID(tr.ID, 0))
-			if candidate != nil {
-				name = *candidate + "/" + name
-			}
 			row := Verdict{
-				Run: id, Source: source, Candidate: candidate, ID: name, Trace: tr.ID, Domain: tr.Domain, Turn: i, Event: t.Event.Text,
+				Run: id, Source: source, ID: name, Trace: tr.ID, Domain: tr.Domain, Turn: i, Event: t.Event.Text,
 				Offer: j.Task, Accepted: j.Accepted, HelpNeeded: t.Judgement.HelpNeeded,
+			}
+			if of != nil {
+				row.Candidate, row.Repeat, row.ID = &of.Candidate, &of.Repeat, trace.AnswerID(of.Candidate, name, of.Repeat)
 			}
 			if rows, _ := t.Rows(); k == rows-1 { // the judgement's own words are of the last
 				row.Score, row.Reason = t.Judgement.Score, present(t.Judgement.Reason)

@@ -53,6 +53,7 @@ type Turn struct {
 type Event struct {
 	Run        store.RunID `json:"run" doc:"the run"`
 	Candidate  string      `json:"candidate" doc:"the candidate"`
+	Repeat     int         `json:"repeat" doc:"the candidate's repeat of the benchmark, from 0"`
 	Trace      string      `json:"trace" doc:"the benchmark's trace"`
 	Domain     string      `json:"domain" doc:"the trace's domain"`
 	Turn       int         `json:"turn" doc:"the event's number in the trace, from 0"`
@@ -80,6 +81,7 @@ type Verdict struct {
 	Run        store.RunID `json:"run" doc:"the run"`
 	Source     string      `json:"source" doc:"gym, or benchmark"`
 	Candidate  *string     `json:"candidate" doc:"the candidate, of the benchmark"`
+	Repeat     *int        `json:"repeat" doc:"its repeat of the benchmark, from 0"`
 	ID         string      `json:"id" doc:"the row's name in row ledgers"`
 	Trace      string      `json:"trace" doc:"the session, or the benchmark's trace"`
 	Domain     string      `json:"domain" doc:"its domain"`
@@ -160,7 +162,7 @@ func Each(ctx context.Context, st *store.Store, id store.RunID, kind string, fn 
 		return gym
 	}
 	benchmark := judged(ctx, st, id, func(line *trace.JudgedTrace) error {
-		return verdicts(id, "benchmark", &line.Candidate, &line.Trace, fn)
+		return verdicts(id, "benchmark", line, &line.Trace, fn)
 	})
 	if errors.Is(benchmark, errNoStep) && gym == nil {
 		return nil

@@ -235,3 +235,31 @@ func TestMarkdown(t *testing.T) {
 		}
 	}
 }
+
+// A run's repeats are compared one with one, as many as both have, and a trace with all of
+// them is one unit.
+func TestRepeatsArePaired(t *testing.T) {
+	of := func(repeats ...[]string) *Answers {
+		a := &Answers{}
+		for r, trails := range repeats {
+			for i, trail := range trails {
+				a.Add(&trace.JudgedTrace{Candidate: "c", Repeat: r, Trace: trace.Trace{ID: fmt.Sprint("trace ", i), Turns: turns(trail)}})
+			}
+		}
+		return a
+	}
+	earlier, later := of([]string{"AAsm", "Rsm"}, []string{"Aaam", "Rsm"}), of([]string{"AAsm", "Rsm"}, []string{"Aaam", "Rss"}, []string{"RRRR", "RRR"})
+	c := paired(t, earlier, later)
+	if c.Repeats != 2 || c.Traces != 2 || c.Events != 14 || c.OtherAnswers != 0 || c.OtherVerdicts != 1 {
+		t.Errorf("%+v", c)
+	}
+	if want := (4./(4+1+2) + 6./(6+1+1)) / 2; c.F1 != want || c.Before >= c.F1 {
+		t.Errorf("F1 %v, want %v", c.F1, want)
+	}
+	if same := paired(t, earlier, earlier); same.CI != [2]float64{} || same.chance(fixed) != 1 {
+		t.Errorf("a run against itself: %+v", same)
+	}
+	if once := paired(t, of([]string{"AAsm", "Rsm"}), later); once.Repeats != 0 || once.Events != 7 || once.Delta != 0 {
+		t.Errorf("against a run without repeats: %+v", once)
+	}
+}

@@ -12,7 +12,7 @@ import (
 
 // Answers are what a run's candidates answered and the judge decided. They hold no
 // text, so that they grow with the number of events alone.
-type Answers struct{ candidates map[string][]traced }
+type Answers struct{ candidates map[string][][]traced } // by repeat
 
 // A traced is a candidate's way through one trace, in the benchmark's order.
 type traced struct {
@@ -40,7 +40,7 @@ func (a *answered) counts() metrics.Counts { return metrics.Of(a.offers, a.accep
 // Add takes a line of judged.jsonl.
 func (a *Answers) Add(line *trace.JudgedTrace) {
 	if a.candidates == nil {
-		a.candidates = map[string][]traced{}
+		a.candidates = map[string][][]traced{}
 	}
 	t := traced{id: line.Trace.ID, events: make([]answered, len(line.Trace.Turns))}
 	seen := map[[sha256.Size]byte]int{}
@@ -58,7 +58,12 @@ func (a *Answers) Add(line *trace.JudgedTrace) {
 		}
 		t.events[i] = e
 	}
-	a.candidates[line.Candidate] = append(a.candidates[line.Candidate], t)
+	repeats := a.candidates[line.Candidate]
+	for len(repeats) <= line.Repeat {
+		repeats = append(repeats, nil)
+	}
+	repeats[line.Repeat] = append(repeats[line.Repeat], t)
+	a.candidates[line.Candidate] = repeats
 }
 
 // A Comparison is a candidate in a run held against itself in another, on the events
@@ -66,6 +71,9 @@ func (a *Answers) Add(line *trace.JudgedTrace) {
 type Comparison struct {
 	Candidate string      `json:"candidate"`
 	Against   store.RunID `json:"against"`
+	// Repeats is how many of both runs are held against each other, where they are several;
+	// Before and F1 are means over them, and they are counted apart in what follows.
+	Repeats int `json:"repeats,omitempty"`
 	// Events are those that both runs have judged, in so many Traces; scores are of them.
 	Traces int        `json:"traces"`
 	Events int        `json:"events"`
@@ -83,7 +91,7 @@ type Comparison struct {
 	// News are models and prompts that are others.
 	News []string `json:"news,omitempty"`
 
-	before, now []metrics.Counts // by trace
+	before, now metrics.Repeated
 }
 
 // A Test is how the numbers of a comparison are found out.
@@ -97,15 +105,35 @@ type Test struct {
 // in both.
 func compare(name string, earlier, later *Answers, t Test) *Comparison {
 	c := &Comparison{Candidate: name}
+	n := min(len(earlier.candidates[name]), len(later.candidates[name]))
+	for r := range n {
+		c.pass(earlier.candidates[name][r], later.candidates[name][r])
+	}
+	if c.Answers == 0 {
+		return nil
+	}
+	if n > 1 {
+		c.Repeats = n
+	}
+	c.Traces = len(c.now[0])
+	c.Before, c.F1 = metrics.MeanOf(c.before.Sums(), metrics.Counts.F1), metrics.MeanOf(c.now.Sums(), metrics.Counts.F1)
+	c.Delta = c.F1 - c.Before
+	c.CI[0], c.CI[1] = metrics.DifferenceInterval(seed.New(t.Seed, "gate", "interval"), c.before, c.now, t.Resamples, t.Confidence, metrics.Counts.F1)
+	return c
+}
+
+// pass compares one repeat of both runs.
+func (c *Comparison) pass(earlier, later []traced) {
+	var before, now []metrics.Counts // by trace
 	there := map[string]map[event]answered{}
-	for _, tr := range earlier.candidates[name] {
+	for _, tr := range earlier {
 		events := make(map[event]answered, len(tr.events))
 		for _, e := range tr.events {
 			events[e.event] = e
 		}
 		there[tr.id] = events
 	}
-	for _, tr := range later.candidates[name] {
+	for _, tr := range later {
 		var was, is metrics.Counts
 		for i := range tr.events {
 			e := &tr.events[i]
@@ -131,17 +159,10 @@ func compare(name string, earlier, later *Answers, t Test) *Comparison {
 			}
 		}
 		if is.N() > 0 {
-			c.before, c.now = append(c.before, was), append(c.now, is)
+			before, now = append(before, was), append(now, is)
 		}
 	}
-	if c.Answers == 0 {
-		return nil
-	}
-	c.Traces = len(c.now)
-	c.Before, c.F1 = metrics.Sum(c.before).F1(), metrics.Sum(c.now).F1()
-	c.Delta = c.F1 - c.Before
-	c.CI[0], c.CI[1] = metrics.DifferenceInterval(seed.New(t.Seed, "gate", "interval"), c.before, c.now, t.Resamples, t.Confidence, metrics.Counts.F1)
-	return c
+	c.before, c.now = append(c.before, before), append(c.now, now)
 }
 
 // chance is the p-value of the paired randomisation test on a comparison.

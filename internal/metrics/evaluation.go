@@ -37,6 +37,8 @@ type Evaluation struct {
 	Unjudged   int     `json:"unjudged"`
 	Resamples  int     `json:"resamples"`
 	Confidence float64 `json:"confidence"`
+	// Repeats is how often each model answered, where that is more than once.
+	Repeats int `json:"repeats,omitempty"`
 	// Detectable is the smallest difference in F1 that these traces would show
 	// between any two candidates in 80% of repetitions (the largest of the
 	// comparisons'); absent with fewer than two candidates or traces.
@@ -76,12 +78,14 @@ func ScoreOf(c Counts) Score {
 	}
 }
 
-// A Candidate is one system's result.
+// A Candidate is one system's result: its score, and those of its parts, have the counts
+// of all its repeats, and of each score the mean over them.
 type Candidate struct {
 	Name string `json:"name"`
 	Score
 	// F1CI is the trace-bootstrap interval of F1 at the evaluation's confidence.
 	F1CI [2]float64 `json:"f1CI"`
+	*Repetition
 	// Unanswered is how many events a recorded model has no answer for: they
 	// count as silence, like all others.
 	Unanswered int `json:"unanswered"`
@@ -108,6 +112,18 @@ type Candidate struct {
 	// Domains are in alphabetical order, ByTrace in the benchmark's.
 	Domains []Group `json:"domains"`
 	ByTrace []Group `json:"byTrace"`
+}
+
+// A Repetition tells of a candidate that answered more than once.
+type Repetition struct {
+	Repeats int `json:"repeats"`
+	// F1ByRepeat are the repeats' own, and F1SD their sample standard deviation.
+	F1ByRepeat []float64 `json:"f1ByRepeat"`
+	F1SD       float64   `json:"f1SD"`
+	// PassK and PassAtK are of k = 1 to Repeats: see Passes. An answer is right that
+	// counts as TP or TN.
+	PassK   []float64 `json:"passK"`
+	PassAtK []float64 `json:"passAtK"`
 }
 
 // A Group is a part of the events: a domain or a trace.

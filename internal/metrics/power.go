@@ -6,13 +6,13 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// F1StandardError is the trace-clustered standard error of F1(b)-F1(a), given
-// each trace's counts of both systems; a nil b gives that of F1(a) alone. With
+// F1StandardError is the trace-clustered standard error of F1(b)-F1(a), each the mean
+// over repeats; a nil b gives that of F1(a) alone. With
 // a = 2TP and b = 2TP+FP+FN in each of C traces and F = Σa/Σb, a trace's
-// linearised residual is r = (a - F·b)/Σb, and Var ≈ C/(C-1)·Σr², where for a
-// difference r is that of b less that of a. ok is false below two traces.
-func F1StandardError(a, b []Counts) (se float64, ok bool) {
-	if len(a) < 2 {
+// linearised residual is r = (a - F·b)/Σb, its mean over repeats, and Var ≈ C/(C-1)·Σr²,
+// where for a difference r is that of b less that of a. ok is false below two traces.
+func F1StandardError(a, b Repeated) (se float64, ok bool) {
+	if a.traces() < 2 {
 		return 0, false
 	}
 	ra := residuals(a)
@@ -25,20 +25,22 @@ func F1StandardError(a, b []Counts) (se float64, ok bool) {
 	for _, r := range ra {
 		sum += r * r
 	}
-	c := float64(len(a))
+	c := float64(a.traces())
 	return math.Sqrt(c / (c - 1) * sum), true
 }
 
-func residuals(traces []Counts) []float64 {
-	r := make([]float64, len(traces))
-	total := Sum(traces)
-	weight := float64(2*total.TP + total.FP + total.FN)
-	if weight == 0 {
-		return r
-	}
-	f := total.F1()
-	for i, c := range traces {
-		r[i] = (float64(2*c.TP) - f*float64(2*c.TP+c.FP+c.FN)) / weight
+func residuals(repeats Repeated) []float64 {
+	r := make([]float64, repeats.traces())
+	for _, traces := range repeats {
+		total := Sum(traces)
+		weight := float64(2*total.TP + total.FP + total.FN)
+		if weight == 0 {
+			continue
+		}
+		f := total.F1()
+		for i, c := range traces {
+			r[i] += (float64(2*c.TP) - f*float64(2*c.TP+c.FP+c.FN)) / weight / float64(len(repeats))
+		}
 	}
 	return r
 }
@@ -50,11 +52,11 @@ const Power = 0.8
 // show in 80% of repetitions (Power) at the two-sided level 1-confidence:
 // (t(1-α/2) + t(0.8))·SE with C-1 degrees of freedom, after Miller 2024
 // (arXiv 2411.00640). ok is false below two traces.
-func Detectable(a, b []Counts, confidence float64) (difference float64, ok bool) {
+func Detectable(a, b Repeated, confidence float64) (difference float64, ok bool) {
 	se, ok := F1StandardError(a, b)
 	if !ok {
 		return 0, false
 	}
-	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(len(a) - 1)}
+	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(a.traces() - 1)}
 	return (t.Quantile(1-(1-confidence)/2) + t.Quantile(Power)) * se, true
 }

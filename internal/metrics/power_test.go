@@ -10,20 +10,20 @@ import (
 func TestF1StandardErrorKnownValues(t *testing.T) {
 	// Two traces with F1 1 and 0 and equal weight: F = 1/2, r = ±1/4, Var = 2·2/16.
 	a := []Counts{{TP: 1}, {FP: 1, FN: 1}}
-	se, ok := F1StandardError(a, nil)
+	se, ok := F1StandardError(once(a), nil)
 	if !ok {
 		t.Fatal("two traces have a standard error")
 	}
 	near(t, "standard error", se, .5, 1e-15)
-	se, _ = F1StandardError(a, a)
+	se, _ = F1StandardError(once(a), once(a))
 	near(t, "standard error against itself", se, 0, 0)
 	b := []Counts{{FP: 1, FN: 1}, {TP: 1}}
-	se, _ = F1StandardError(a, b)
+	se, _ = F1StandardError(once(a), once(b))
 	near(t, "standard error of opposites", se, 1, 1e-15)
-	if _, ok := F1StandardError(a[:1], nil); ok {
+	if _, ok := F1StandardError(once(a[:1]), nil); ok {
 		t.Error("one trace has no standard error")
 	}
-	se, ok = F1StandardError([]Counts{{TN: 3}, {TN: 4}}, nil)
+	se, ok = F1StandardError(once([]Counts{{TN: 3}, {TN: 4}}), nil)
 	if se != 0 || !ok {
 		t.Errorf("nothing proposed or needed: %v, %v", se, ok)
 	}
@@ -40,7 +40,7 @@ func TestF1StandardErrorMatchesTheBootstrap(t *testing.T) {
 		name string
 		b    []Counts
 	}{{"one system", nil}, {"a difference", b}} {
-		se, _ := F1StandardError(a, c.b)
+		se, _ := F1StandardError(once(a), once(c.b))
 		var mu sync.Mutex
 		var values []float64
 		Bootstrap(r, len(a), 1500, .95, func(times []int32) float64 {
@@ -74,19 +74,19 @@ func deviation(values []float64) float64 {
 func TestDetectable(t *testing.T) {
 	a := []Counts{{TP: 1}, {FP: 1, FN: 1}}
 	// One degree of freedom: t(.975) = 12.7062, t(.8) = 1.37638.
-	d, ok := Detectable(a, nil, .95)
+	d, ok := Detectable(once(a), nil, .95)
 	if !ok {
 		t.Fatal("two traces have a detectable difference")
 	}
 	near(t, "detectable", d, (12.7062+1.37638)*.5, 1e-4)
-	if _, ok := Detectable(a[:1], nil, .95); ok {
+	if _, ok := Detectable(once(a[:1]), nil, .95); ok {
 		t.Error("one trace cannot detect anything")
 	}
 	// Four times the traces halve it, but for the degrees of freedom.
 	r := rng(22)
 	few := someTraces(r, 50, 1, 0)
-	d50, _ := Detectable(few, nil, .95)
-	d200, _ := Detectable(slices.Repeat(few, 4), nil, .95)
+	d50, _ := Detectable(once(few), nil, .95)
+	d200, _ := Detectable(once(slices.Repeat(few, 4)), nil, .95)
 	near(t, "ratio", d50/d200, 2, .1)
 }
 
@@ -103,11 +103,11 @@ func TestDetectableHasItsPower(t *testing.T) {
 			ease[i] = .7 * r.NormFloat64()
 		}
 		a, b := onTraces(r, ease, 20, .2), onTraces(r, ease, 20, .59)
-		delta, p := Randomisation(r, a, b, 199, Counts.F1)
+		delta, p := Randomisation(r, once(a), once(b), 199, Counts.F1)
 		if p <= .05 {
 			found++
 		}
-		d, _ := Detectable(a, b, .95)
+		d, _ := Detectable(once(a), once(b), .95)
 		difference += delta / runs
 		detectable += d / runs
 	}

@@ -56,18 +56,21 @@ func Bootstrap(rng *rand.Rand, units, resamples int, confidence float64, statist
 // in November 2026.
 const handedOver = 1 << 14
 
-// Interval is the trace-bootstrap interval of a score, given each trace's counts.
-func Interval(rng *rand.Rand, traces []Counts, resamples int, confidence float64, score func(Counts) float64) (lo, hi float64) {
-	return Bootstrap(rng, len(traces), resamples, confidence, func(times []int32) float64 {
-		return score(drawn(traces, times))
+// Interval is the trace-bootstrap interval of a score's mean over repeats. A trace is
+// drawn with all its repeats: what asking again changes is independent from trace to
+// trace, and so in what differs between them. Drawing repeats within it as well would
+// count that nearly twice (Davison & Hinkley 1997, section 3.8).
+func Interval(rng *rand.Rand, r Repeated, resamples int, confidence float64, score func(Counts) float64) (lo, hi float64) {
+	return Bootstrap(rng, r.traces(), resamples, confidence, func(times []int32) float64 {
+		return r.drawn(times, score)
 	})
 }
 
-// DifferenceInterval is the trace-bootstrap interval of score(b)-score(a), both
-// on the same draws. a[i] and b[i] are of the same trace.
-func DifferenceInterval(rng *rand.Rand, a, b []Counts, resamples int, confidence float64, score func(Counts) float64) (lo, hi float64) {
-	return Bootstrap(rng, len(a), resamples, confidence, func(times []int32) float64 {
-		return score(drawn(b, times)) - score(drawn(a, times))
+// DifferenceInterval is the trace-bootstrap interval of the mean of score(b) less that of
+// score(a), both on the same draws. Traces are at the same places in both.
+func DifferenceInterval(rng *rand.Rand, a, b Repeated, resamples int, confidence float64, score func(Counts) float64) (lo, hi float64) {
+	return Bootstrap(rng, a.traces(), resamples, confidence, func(times []int32) float64 {
+		return b.drawn(times, score) - a.drawn(times, score)
 	})
 }
 
@@ -84,24 +87,29 @@ func drawn(traces []Counts, times []int32) Counts {
 // tie is how far apart two differences may lie and still be the same: rounding.
 const tie = 1e-12
 
-// Randomisation tests whether two systems score alike on the same traces. It
-// returns delta = score(b)-score(a) over all traces, and the two-sided p-value:
-// each round swaps the systems' counts in every trace by a fair coin, and
+// Randomisation tests whether two systems score alike on the same traces, with as many
+// repeats each. It returns delta, the mean over repeats of score(b) less that of score(a)
+// over all traces, and the two-sided p-value: each round swaps the systems' counts in
+// every trace, with all its repeats, by a fair coin, and
 // p = (1+#{|Δ*| ≥ |Δ|})/(rounds+1) (Noreen 1989; Yeh 2000). Whole traces are
-// swapped, so it holds its level however correlated the events within one are.
-func Randomisation(rng *rand.Rand, a, b []Counts, rounds int, score func(Counts) float64) (delta, p float64) {
-	delta = score(Sum(b)) - score(Sum(a))
+// swapped, so it holds its level however correlated the events and repeats of one are.
+func Randomisation(rng *rand.Rand, a, b Repeated, rounds int, score func(Counts) float64) (delta, p float64) {
+	delta = MeanOf(b.Sums(), score) - MeanOf(a.Sums(), score)
 	extreme := 0
+	x, y := make([]Counts, len(a)), make([]Counts, len(a)) // by repeat
 	for range rounds {
-		var x, y Counts
-		for i := range a {
-			if rng.Uint64()&1 == 0 {
-				x, y = x.Add(a[i]), y.Add(b[i])
-			} else {
-				x, y = x.Add(b[i]), y.Add(a[i])
+		clear(x)
+		clear(y)
+		for i := range a.traces() {
+			from, to := a, b
+			if rng.Uint64()&1 == 1 {
+				from, to = b, a
+			}
+			for r := range x {
+				x[r], y[r] = x[r].Add(from[r][i]), y[r].Add(to[r][i])
 			}
 		}
-		if math.Abs(score(y)-score(x)) >= math.Abs(delta)-tie {
+		if math.Abs(MeanOf(y, score)-MeanOf(x, score)) >= math.Abs(delta)-tie {
 			extreme++
 		}
 	}

@@ -8,6 +8,14 @@ import (
 	"testing"
 )
 
+// once is a system that answered once.
+func once(traces []Counts) Repeated {
+	if traces == nil {
+		return nil
+	}
+	return Repeated{traces}
+}
+
 func rng(n uint64) *rand.Rand { return rand.New(rand.NewPCG(n, n+1)) }
 
 // TestBootstrapIsTheLoop: the same generator gives the same interval as drawing
@@ -86,7 +94,7 @@ func TestBootstrapEdges(t *testing.T) {
 		t.Errorf("no units: [%v,%v]", lo, hi)
 	}
 	one := []Counts{{TP: 1, FP: 1}}
-	if lo, hi := Interval(rng(1), one, 100, .95, Counts.F1); lo != hi || lo != one[0].F1() {
+	if lo, hi := Interval(rng(1), once(one), 100, .95, Counts.F1); lo != hi || lo != one[0].F1() {
 		t.Errorf("one unit: [%v,%v], want F1 twice", lo, hi)
 	}
 }
@@ -94,23 +102,23 @@ func TestBootstrapEdges(t *testing.T) {
 func TestIntervalHoldsTheScoreAndWidens(t *testing.T) {
 	traces := someTraces(rng(8), 30, 1, 0)
 	f1 := Sum(traces).F1()
-	lo, hi := Interval(rng(2), traces, 1000, .95, Counts.F1)
-	lo80, hi80 := Interval(rng(2), traces, 1000, .80, Counts.F1)
+	lo, hi := Interval(rng(2), once(traces), 1000, .95, Counts.F1)
+	lo80, hi80 := Interval(rng(2), once(traces), 1000, .80, Counts.F1)
 	if !(lo < lo80 && lo80 < f1 && f1 < hi80 && hi80 < hi) {
 		t.Errorf("want %v < %v < %v < %v < %v", lo, lo80, f1, hi80, hi)
 	}
-	again, _ := Interval(rng(2), traces, 1000, .95, Counts.F1)
+	again, _ := Interval(rng(2), once(traces), 1000, .95, Counts.F1)
 	if again != lo {
 		t.Errorf("the same generator gave %v and %v", lo, again)
 	}
-	if lo, hi := DifferenceInterval(rng(2), traces, traces, 200, .95, Counts.F1); lo != 0 || hi != 0 {
+	if lo, hi := DifferenceInterval(rng(2), once(traces), once(traces), 200, .95, Counts.F1); lo != 0 || hi != 0 {
 		t.Errorf("a system against itself differs by [%v,%v]", lo, hi)
 	}
 }
 
 func TestRandomisationKnownValues(t *testing.T) {
 	a := []Counts{{TP: 5, FN: 5}, {TP: 3, FP: 2}}
-	if delta, p := Randomisation(rng(1), a, a, 99, Counts.F1); delta != 0 || p != 1 {
+	if delta, p := Randomisation(rng(1), once(a), once(a), 99, Counts.F1); delta != 0 || p != 1 {
 		t.Errorf("a system against itself: delta %v, p %v", delta, p)
 	}
 	// B beats A in each of 10 like traces: only the 2 of 1,024 assignments that swap all or none are as extreme.
@@ -118,14 +126,14 @@ func TestRandomisationKnownValues(t *testing.T) {
 	for range 10 {
 		worse, better = append(worse, Counts{TP: 2, FP: 8}), append(better, Counts{TP: 8, FP: 2})
 	}
-	delta, p := Randomisation(rng(3), worse, better, 100_000, Counts.F1)
+	delta, p := Randomisation(rng(3), once(worse), once(better), 100_000, Counts.F1)
 	near(t, "delta", delta, Sum(better).F1()-Sum(worse).F1(), 1e-15)
 	near(t, "p", p, 2.0/1024, 5e-4)
-	back, q := Randomisation(rng(3), better, worse, 100_000, Counts.F1)
+	back, q := Randomisation(rng(3), once(better), once(worse), 100_000, Counts.F1)
 	if back != -delta || q != p {
 		t.Errorf("turned round: delta %v, p %v, want %v, %v", back, q, -delta, p)
 	}
-	if _, p := Randomisation(rng(3), worse, better, 9, Counts.F1); p < .1 {
+	if _, p := Randomisation(rng(3), once(worse), once(better), 9, Counts.F1); p < .1 {
 		t.Errorf("9 rounds cannot give p %v", p)
 	}
 }
@@ -166,10 +174,10 @@ func TestRandomisationHoldsItsLevel(t *testing.T) {
 			easeA[i], easeB[i] = 1.5*r.NormFloat64(), 1.5*r.NormFloat64()
 		}
 		a, b := onTraces(r, easeA, events, .5), onTraces(r, easeB, events, .5)
-		if _, p := Randomisation(r, a, b, rounds, Counts.F1); p <= level {
+		if _, p := Randomisation(r, once(a), once(b), rounds, Counts.F1); p <= level {
 			byTrace++
 		}
-		if _, p := Randomisation(r, single(r, a), single(r, b), rounds, Counts.F1); p <= level {
+		if _, p := Randomisation(r, once(single(r, a)), once(single(r, b)), rounds, Counts.F1); p <= level {
 			byEvent++
 		}
 	}
@@ -208,7 +216,7 @@ func TestRandomisationFindsARealDifference(t *testing.T) {
 		for i := range ease {
 			ease[i] = r.NormFloat64()
 		}
-		_, p := Randomisation(r, onTraces(r, ease, 20, 0), onTraces(r, ease, 20, 1), 199, Counts.F1)
+		_, p := Randomisation(r, once(onTraces(r, ease, 20, 0)), once(onTraces(r, ease, 20, 1)), 199, Counts.F1)
 		if p < .05 {
 			found++
 		}

@@ -194,6 +194,8 @@ type Predict struct {
 	Benchmark File      `json:"benchmark"`
 	Candidate Candidate `json:"candidate"`
 	Judge     Judge     `json:"judge"`
+	// Repeat tells passes of one candidate apart, from 0: its model answers anew in each.
+	Repeat int `json:"repeat,omitempty"`
 	// Tasks is how many tasks a model may propose a turn.
 	Tasks   int `json:"tasks"`
 	Repairs int `json:"repairs"`

@@ -228,7 +228,7 @@ func (b *builder) train(name string, t experiment.Train) {
 	})
 }
 
-// evaluate adds two steps: predict, with a shard for each candidate, and
+// evaluate adds two steps: predict, with a shard for each candidate and repeat, and
 // evaluate, which compares them.
 func (b *builder) evaluate(v *experiment.Evaluate) {
 	p := plan.Predict{Benchmark: *file(&v.Benchmark), Tasks: v.Tasks, Repairs: v.Repairs}
@@ -246,24 +246,35 @@ func (b *builder) evaluate(v *experiment.Evaluate) {
 		p.Judge = plan.Judge{Kind: plan.JudgeLLM, Model: b.model(v.Judge.Model), Prompt: b.text(v.Judge.Prompt)}
 	}
 	var names []string
-	var each []plan.Share
 	for _, c := range v.Candidates {
-		p.Candidate = plan.Candidate{Name: c.Name, Recorded: file(c.Recorded), Prompt: b.text(c.Prompt)}
-		if c.Recorded == nil {
-			p.Candidate.Model = b.model(c.Model)
-		}
-		share := b.share(p, []*plan.File{&p.Benchmark, p.Candidate.Recorded}, p.Candidate.Model, p.Judge.Model)
-		if c.Checkpoint != "" {
-			share.Also = []plan.Input{{Name: "checkpoint", Step: plan.TrainStep(c.Checkpoint), Output: plan.CheckpointOutput}}
-		}
-		each = append(each, share)
 		names = append(names, c.Name)
+	}
+	var each []plan.Share
+	for p.Repeat = range v.Passes() { // first all candidates once: what is there without repeats keeps its place
+		for _, c := range v.Candidates {
+			if p.Repeat == 0 || c.Recorded == nil {
+				each = append(each, b.candidate(p, c))
+			}
+		}
 	}
 	b.add(plan.Step{Name: plan.JobPredict, Job: plan.JobPredict, Shards: len(each), Each: each, Inputs: inputs})
 	oneModel, ownJudge := b.shared(v)
 	b.step(plan.JobEvaluate, 1, b.share(plan.Evaluate{
 		Candidates: names, OneModel: oneModel, OwnJudge: ownJudge, Prompts: b.candidatePrompts(v), JudgePrompt: b.prompt(v.Judge.Prompt), Resamples: b.e.Spec.Statistics.Resamples, Confidence: b.e.Spec.Statistics.Confidence,
 	}, nil), from("judged", plan.JobPredict, plan.JudgedOutput))
+}
+
+// candidate is one pass of a candidate over the benchmark.
+func (b *builder) candidate(p plan.Predict, c experiment.Candidate) plan.Share {
+	p.Candidate = plan.Candidate{Name: c.Name, Recorded: file(c.Recorded), Prompt: b.text(c.Prompt)}
+	if c.Recorded == nil {
+		p.Candidate.Model = b.model(c.Model)
+	}
+	share := b.share(p, []*plan.File{&p.Benchmark, p.Candidate.Recorded}, p.Candidate.Model, p.Judge.Model)
+	if c.Checkpoint != "" {
+		share.Also = []plan.Input{{Name: "checkpoint", Step: plan.TrainStep(c.Checkpoint), Output: plan.CheckpointOutput}}
+	}
+	return share
 }
 
 // shared finds candidates that one model answers for in one way, whatever it is called,

@@ -3,6 +3,7 @@ package planner
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -341,5 +342,48 @@ spec:
 		if !reflect.DeepEqual(got.OneModel, want.OneModel) || !reflect.DeepEqual(got.OwnJudge, want.OwnJudge) {
 			t.Errorf("judge %s: %q and %q, want %q and %q", judge, got.OneModel, got.OwnJudge, want.OneModel, want.OwnJudge)
 		}
+	}
+}
+
+// Repeats are more work beside that of before: the first, and those of fewer, are what they
+// were, recorded answers are read once, and one repeat is none.
+func TestRepeats(t *testing.T) {
+	text := strings.Replace(small, "inputs: {bench: {path: here}}", "inputs: {bench: {path: here}, samples: {path: there}}", 1)
+	text = strings.Replace(text, "[{name: a, model: a}]", "[{name: a, model: a}, {name: old, recorded: {input: samples, path: x}}, {name: b, model: b}]", 1)
+	plans := func(set ...string) (*plan.Plan, []string) {
+		p, err := Plan(load(t, text, set...), inputs, formats)
+		if err != nil {
+			t.Fatal(err)
+		}
+		step, keys := p.Step(plan.JobPredict), []string{}
+		for shard := range step.Shards {
+			params := params[plan.Predict](t, step.Of(shard))
+			key, err := step.WorkKey(p.Seed, shard, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys = append(keys, fmt.Sprintf("%s#%d %s", params.Candidate.Name, params.Repeat, key))
+		}
+		return p, keys
+	}
+	none, alone := plans()
+	one, _ := plans("evaluate.repeats=1")
+	a, _ := none.Encode()
+	b, _ := one.Encode()
+	if !bytes.Equal(a, b) {
+		t.Errorf("one repeat is another plan:\n%s\n%s", a, b)
+	}
+	_, two := plans("evaluate.repeats=2")
+	_, three := plans("evaluate.repeats=3")
+	if len(alone) != 3 || len(two) != 5 || len(three) != 7 || !slices.Equal(three[:3], alone) || !slices.Equal(three[:5], two) {
+		t.Errorf("%v\n%v\n%v", alone, two, three)
+	}
+	seen := map[string]bool{}
+	for i, want := range []string{"a#0", "old#0", "b#0", "a#1", "b#1", "a#2", "b#2"} {
+		name, key, _ := strings.Cut(three[i], " ")
+		if name != want || seen[key] {
+			t.Errorf("shard %d is %s, want %s; its key is another's: %v", i, name, want, seen[key])
+		}
+		seen[key] = true
 	}
 }

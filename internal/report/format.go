@@ -26,6 +26,8 @@ var funcs = template.FuncMap{
 	"signed":      signed,
 	"interval":    interval,
 	"plural":      text.Plural[int],
+	"each":        each,
+	"last":        func(list []float64) float64 { return list[len(list)-1] },
 	"confidence":  func(c float64) string { return fmt.Sprintf("%.4g%%", 100*c) },
 	"outcome":     func(o string) string { return outcomes[o] },
 	"judge":       judge,
@@ -187,4 +189,13 @@ func shareOf(part, whole int64) string {
 		return "–"
 	}
 	return fmt.Sprintf("%.0f%%", 100*float64(part)/float64(whole))
+}
+
+// each lists shares in percent.
+func each(list []float64) string {
+	var all []string
+	for _, v := range list {
+		all = append(all, pct(v))
+	}
+	return strings.Join(all, " ")
 }

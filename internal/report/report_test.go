@@ -330,3 +330,19 @@ func TestWriteReportsAFullDisk(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// Of candidates that answered several times the spread stands beside the mean.
+func TestRepeatsAreShown(t *testing.T) {
+	d := fixture()
+	if strings.Contains(render(t, d), "pass^") {
+		t.Error("a page without repeats speaks of them")
+	}
+	d.Evaluation.Repeats = 3
+	d.Evaluation.Candidates[0].Repetition = &metrics.Repetition{Repeats: 3, F1ByRepeat: []float64{.551, .564, .58}, F1SD: .0151, PassK: []float64{.5, .4, .352}, PassAtK: []float64{.5, .6, .651}}
+	got := render(t, d)
+	for _, want := range []string{"Each model answered 3 times", ">pass^3<", ">pass@3<", "<td>1.5</td><td>55.1 56.4 58.0</td><td>35.2</td><td>65.1</td></tr>", "<td>–</td><td>–</td><td>–</td><td>–</td></tr>"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}

@@ -56,7 +56,7 @@ func (t *trainer) result(name string, which []int32, scores []float64, verdicts 
 	var eg errgroup.Group // each interval has a generator of its own
 	interval := func(ci *[2]float64, of string, score func(metrics.Counts) float64) {
 		eg.Go(func() error {
-			ci[0], ci[1] = metrics.Interval(t.Rand("bootstrap", name, of), confusion, t.Resamples, t.Confidence, score)
+			ci[0], ci[1] = metrics.Interval(t.Rand("bootstrap", name, of), metrics.Repeated{confusion}, t.Resamples, t.Confidence, score)
 			t.did(float64(t.Resamples*groups) * drawCost)
 			return nil
 		})

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/gymline/gymline/internal/fault"
@@ -17,6 +18,8 @@ import (
 // after every event of one benchmark trace, and the verdicts.
 type JudgedTrace struct {
 	Candidate string `json:"candidate"`
+	// Repeat tells the candidate's passes over the benchmark apart, from 0.
+	Repeat int `json:"repeat,omitempty"`
 	// Simulated is set when a stand-in answered or judged.
 	Simulated bool `json:"simulated"`
 	// Judge is the kind of judge, JudgeModel the name of a language model's.
@@ -39,6 +42,15 @@ type JudgedTrace struct {
 	// Trace has the benchmark's own events. A turn without a judgement is one
 	// that the judge gave no verdict on.
 	Trace Trace `json:"trace"`
+}
+
+// AnswerID names a candidate's answer to an event, in a repeat counted from 0.
+func AnswerID(candidate, turn string, repeat int) string {
+	id := candidate + "/" + turn
+	if repeat > 0 {
+		id += "#" + strconv.Itoa(repeat)
+	}
+	return id
 }
 
 // A JudgeTraining is what a trained judge learned from.

@@ -95,8 +95,12 @@ func nameOf(share plan.Share) string {
 		Candidate struct {
 			Name string `json:"name"`
 		} `json:"candidate"`
+		Repeat int `json:"repeat"`
 	}
 	_ = json.Unmarshal(share.Params, &p) // of another form: no name
+	if p.Repeat > 0 {
+		return fmt.Sprintf("%s#%d", p.Candidate.Name, p.Repeat)
+	}
 	return p.Candidate.Name
 }
 

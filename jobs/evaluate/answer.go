@@ -71,7 +71,7 @@ func (p *prediction) answer(ctx context.Context, chat llm.Chatter, schema *llm.S
 	ctx, asked := job.Asking(ctx)
 	defer func() { p.ends[i][j].calls = asked.Calls(0) }()
 	reply, err := llm.Ask(ctx, chat, &llm.Request{
-		Messages: prompt.AgentHistory(p.candidate.Prompt, turns, firstTurn(j, p.params.History), j, k), Schema: schema, Seed: p.seed("agent", i, j),
+		Messages: prompt.AgentHistory(p.candidate.Prompt, turns, firstTurn(j, p.params.History), j, k), Schema: schema, Seed: p.seed("agent", i, j), Replicate: p.params.Repeat,
 	}, p.params.Repairs, func(r *prompt.AgentReply) error { return r.Check(k) })
 	if err != nil {
 		if cause = unusable(err, causeMalformed, causeRefused, causeSilent); cause != "" {

@@ -22,34 +22,37 @@ func Run(ctx context.Context, t *job.Task) error {
 	if err := t.Params(&params); err != nil {
 		return err
 	}
-	results, err := readJudged(ctx, t, params.Candidates)
+	answers, err := readJudged(ctx, t, params.Candidates)
 	if err != nil {
 		return err
 	}
-	if err := sameEvents(results); err != nil {
+	if err := sameEvents(answers); err != nil {
 		return fault.New(fault.Permanent, err,
 			"let a judge score every event (the reward model or a language model), or evaluate these candidates apart")
 	}
-	t.Plan(len(results))
-	return t.WriteJSON(plan.MetricsOutput, evaluation(t, params, results))
+	t.Plan(len(answers))
+	return t.WriteJSON(plan.MetricsOutput, evaluation(t, params, answers))
 }
 
-// readJudged returns the results in the order of names.
-func readJudged(ctx context.Context, t *job.Task, names []string) ([]result, error) {
+// readJudged returns the candidates' answers in the order of names.
+func readJudged(ctx context.Context, t *job.Task, names []string) ([]answers, error) {
 	if len(names) == 0 {
 		return nil, errors.New("evaluate: no candidates")
 	}
-	results := make([]result, len(names))
+	list := make([]answers, len(names))
 	for i, name := range names {
-		results[i].name = name
+		list[i] = answers{{name: name}}
 	}
 	err := job.Each(ctx, t, judgedInput, func(n int, line *trace.JudgedTrace) error {
 		i := slices.Index(names, line.Candidate)
 		if i < 0 {
 			return fmt.Errorf("input %s:%d: candidate %q is not one of %q", judgedInput, n, line.Candidate, names)
 		}
-		results[i].add(line)
+		for len(list[i]) <= line.Repeat {
+			list[i] = append(list[i], result{name: fmt.Sprintf("%s, repeat %d", line.Candidate, len(list[i]))})
+		}
+		list[i][line.Repeat].add(line)
 		return nil
 	})
-	return results, err
+	return list, err
 }

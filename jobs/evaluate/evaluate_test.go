@@ -333,3 +333,56 @@ func TestVersionsThatAnswered(t *testing.T) {
 		}
 	}
 }
+
+// repeated are the lines of a candidate that was asked several times.
+func repeated(name string, passes ...[]string) (list []trace.JudgedTrace) {
+	for r, words := range passes {
+		for _, line := range outcomes(name, words...) {
+			line.Repeat = r
+			list = append(list, line)
+		}
+	}
+	return list
+}
+
+// Scores of a repeated candidate are means over its repeats, and one that is recorded
+// stands beside it as it is.
+func TestRunRepeats(t *testing.T) {
+	a := repeated("a", []string{"PPPS", "Ps"}, []string{"PPps", "Ps"}, []string{"PpSs", "PS"})
+	e := evaluated(t, []string{"a", "old"}, append(a, outcomes("old", "PPPS", "Ps")...))
+	c, old := e.Candidates[0], e.Candidates[1]
+	if e.Repeats != 3 || e.Events != 6 || c.Events != 18 || c.Counts != (metrics.Counts{TP: 9, FP: 2, TN: 3, FN: 4}) || old.Repetition != nil {
+		t.Fatalf("%+v\n%+v", e, c)
+	}
+	f1 := []float64{8. / 9, 6. / 9, 4. / 6}
+	if !slices.Equal(c.F1ByRepeat, f1) || c.Repeats != 3 {
+		t.Errorf("%+v", c.Repetition)
+	}
+	near := func(what string, got, want float64) {
+		t.Helper()
+		if math.Abs(got-want) > 1e-9 {
+			t.Errorf("%s %v, want %v", what, got, want)
+		}
+	}
+	mean := (f1[0] + f1[1] + f1[2]) / 3
+	near("F1", c.F1, mean)
+	near("sd", c.F1SD, math.Hypot(f1[0]-mean, math.Hypot(f1[1]-mean, f1[2]-mean))/math.Sqrt2)
+	// Of six events 3, 2, 2, 1 and 3, 1 of three answers are right.
+	near("pass^1", c.PassK[0], 12./18)
+	near("pass@1", c.PassAtK[0], c.Accuracy)
+	near("pass^2", c.PassK[1], (1+1./3+1./3+1)/6)
+	near("pass^3", c.PassK[2], 2./6)
+	near("pass@3", c.PassAtK[2], 1)
+	near("delta", e.Comparisons[0].Delta, old.F1-c.F1)
+	if got := c.ByTrace[0]; got.Events != 12 || got.Name != "trace_00" || c.Domains[0].Add(c.Domains[1].Counts) != c.Counts {
+		t.Errorf("%+v", c.ByTrace)
+	}
+	if alone := evaluated(t, []string{"old"}, outcomes("old", "PPPS", "Ps")); alone.Repeats != 0 || alone.Candidates[0].F1CI != old.F1CI || alone.Candidates[0].F1 != old.F1 {
+		t.Errorf("%+v beside it, %+v alone", old, alone.Candidates[0])
+	}
+	// Each repeat is on the same events.
+	a[1].Trace.Turns[0].Judgement = nil
+	if _, err := runEvaluate(t, []string{"a"}, encode(t, a)); err == nil || !strings.Contains(err.Error(), `candidates "a" and "a, repeat 1" are scored on different events`) {
+		t.Errorf("%v", err)
+	}
+}

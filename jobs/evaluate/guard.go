@@ -11,11 +11,11 @@ import (
 // maxNamed bounds how many differing events an error lists.
 const maxNamed = 8
 
-// sameEvents refuses candidates that are not scored on the same events by the
-// same judge: published tables mix such denominators, and their differences
+// sameEvents refuses candidates, and repeats of one, that are not scored on the same
+// events by the same judge: published tables mix such denominators, and their differences
 // mean nothing.
-func sameEvents(results []result) error {
-	first := results[0]
+func sameEvents(candidates []answers) error {
+	results, first := slices.Concat(candidates...), candidates[0][0]
 	if len(first.traces) == 0 {
 		return fmt.Errorf("candidate %q has no judged traces", first.name)
 	}

@@ -36,7 +36,7 @@ const (
 	causeJudgeSilent = "the judge's provider gave no answer: not scored"
 )
 
-// Predict is the job predict. A shard is one candidate; its outputs are
+// Predict is the job predict. A shard is one pass of one candidate; its outputs are
 // judged.jsonl (trace.JudgedTrace, in the benchmark's order), rows.jsonl (one
 // row an event), failures.jsonl (what could not be used) and calls.jsonl (what
 // models were asked for each event).
@@ -123,7 +123,7 @@ func (p *prediction) write() error {
 	ledger := p.task.Ledger()
 	for i, tr := range p.traces {
 		line := trace.JudgedTrace{
-			Candidate: p.candidate.Name, Simulated: p.simulated, Judge: p.params.Judge.Kind, Trace: tr,
+			Candidate: p.candidate.Name, Repeat: p.params.Repeat, Simulated: p.simulated, Judge: p.params.Judge.Kind, Trace: tr,
 			AnsweredBy: p.answered[i].list(), JudgedBy: p.judged[i].list(),
 			Prompt: plan.TextDigest(p.candidate.Prompt), JudgePrompt: plan.TextDigest(p.params.Judge.Prompt),
 		}
@@ -172,7 +172,7 @@ func training(judge *rewardmodel.Model, tr *trace.Trace) *trace.JudgeTraining {
 }
 
 func (p *prediction) id(i, j int) string {
-	return p.candidate.Name + "/" + trace.TurnID(p.traces[i].ID, j)
+	return trace.AnswerID(p.candidate.Name, trace.TurnID(p.traces[i].ID, j), p.params.Repeat)
 }
 
 // row is an event's row: it yields one event to score if it was judged.

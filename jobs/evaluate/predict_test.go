@@ -425,3 +425,33 @@ func TestPredictErrors(t *testing.T) {
 		}
 	}
 }
+
+// A repeat asks the candidate anew and the judge as ever, and its rows have names of
+// their own.
+func TestPredictRepeats(t *testing.T) {
+	ask := func(repeat int) (agent, judge *script, judged []trace.JudgedTrace, list []rows.Row) {
+		agent, judge = &script{answer: quiet}, &script{answer: agreeing}
+		judged, list = predicted(t, with(aCase(agent, judge), func(p *plan.Predict) { p.Repeat = repeat }))
+		return agent, judge, judged, list
+	}
+	_, before, first, firstRows := ask(0)
+	agent, judge, second, secondRows := ask(2)
+	for _, req := range agent.requests {
+		if req.Replicate != 2 {
+			t.Errorf("the candidate was asked %+v", req)
+		}
+	}
+	for _, req := range slices.Concat(before.requests, judge.requests) {
+		if req.Replicate != 0 {
+			t.Errorf("the judge was asked %+v", req)
+		}
+	}
+	for i := range first {
+		if first[i].Repeat != 0 || second[i].Repeat != 2 {
+			t.Errorf("repeats %d, %d", first[i].Repeat, second[i].Repeat)
+		}
+	}
+	if firstRows[0].ID != "careful/code_1/0" || secondRows[0].ID != "careful/code_1/0#2" {
+		t.Errorf("%q, %q", firstRows[0].ID, secondRows[0].ID)
+	}
+}

@@ -10,10 +10,10 @@ import (
 	"github.com/gymline/gymline/internal/trace"
 )
 
-// A result is one candidate's judged traces, in the benchmark's order. It holds
-// no text of an event or answer, so that it grows by 16 bytes an event, and as many a proposal.
+// A result is one candidate's judged traces of one repeat, in the benchmark's order. It
+// holds no text of an event or answer, so that it grows by 17 bytes an event, and as many a proposal.
 type result struct {
-	name   string
+	name   string           // of the candidate, and beyond the first the repeat's
 	ends   map[uint32]int32 // proposals by their last words: two endings of 10^5 may pass for one
 	traces []scored
 	counts []metrics.Counts // by trace
@@ -22,13 +22,47 @@ type result struct {
 // endWords are as many last words as two proposals on different things seldom share.
 const endWords = 5
 
+// answers are a candidate's results by repeat; one that is recorded has one.
+type answers []result
+
+// counts are those of n repeats.
+func (a answers) counts(n int) metrics.Repeated {
+	var list metrics.Repeated
+	for i := range a {
+		list = append(list, a[i].counts)
+	}
+	return list.Times(n)
+}
+
 // alike is how many proposals end on the same words, of the ending that most have.
-func (r *result) alike() int {
-	most := int32(0)
-	for _, n := range r.ends {
-		most = max(most, n)
+func (a answers) alike() int {
+	sum, most := map[uint32]int32{}, int32(0)
+	for i := range a {
+		for end, n := range a[i].ends {
+			sum[end] += n
+			most = max(most, sum[end])
+		}
 	}
 	return int(most)
+}
+
+// right says of each event that was judged how many of its answers were right.
+func (a answers) right() (list []int) {
+	for i, first := range a[0].traces {
+		for j, event := range first.events {
+			if event == (identity{}) {
+				continue
+			}
+			n := 0
+			for r := range a {
+				if a[r].traces[i].right[j] {
+					n++
+				}
+			}
+			list = append(list, n)
+		}
+	}
+	return list
 }
 
 // A scored trace is what scores and their checks need of a trace.JudgedTrace.
@@ -44,6 +78,7 @@ type scored struct {
 	answeredBy          []string
 	judgedBy            []string
 	events              []identity // the zero one: not judged
+	right               []bool     // by event: TP or TN
 }
 
 // An identity tells events apart: the start of the digest of an event's time and text.
@@ -52,7 +87,7 @@ type identity [16]byte
 func (r *result) add(line *trace.JudgedTrace) {
 	s := scored{
 		id: line.Trace.ID, domain: line.Trace.Domain, judge: line.Judge, judgeModel: line.JudgeModel, judgePrompt: line.JudgePrompt, simulated: line.Simulated,
-		unanswered: len(line.Unanswered), failed: len(line.Failed), training: line.Training, answeredBy: line.AnsweredBy, judgedBy: line.JudgedBy, events: make([]identity, len(line.Trace.Turns)),
+		unanswered: len(line.Unanswered), failed: len(line.Failed), training: line.Training, answeredBy: line.AnsweredBy, judgedBy: line.JudgedBy, events: make([]identity, len(line.Trace.Turns)), right: make([]bool, len(line.Trace.Turns)),
 	}
 	var c metrics.Counts
 	for i := range line.Trace.Turns {
@@ -80,7 +115,7 @@ func (r *result) add(line *trace.JudgedTrace) {
 		}
 		if turn.Judgement != nil {
 			sum := turn.Event.Digest()
-			s.events[i] = identity(sum[:])
+			s.events[i], s.right[i] = identity(sum[:]), turn.Judgement.Accepted
 			c = c.Add(metrics.Of(len(turn.Proposals) > 0, turn.Judgement.Accepted))
 		}
 	}

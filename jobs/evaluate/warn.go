@@ -3,6 +3,7 @@ package evaluate
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/gymline/gymline/internal/metrics"
@@ -19,10 +20,10 @@ func warnings(e *metrics.Evaluation, params plan.Evaluate) []string {
 		list = append(list, fmt.Sprintf("%d of %d events have no verdict and nobody is scored on them", e.Unjudged, e.Unjudged+e.Events))
 	}
 	if unanswered := perCandidate(e, func(c metrics.Candidate) int { return c.Unanswered }); unanswered != "" {
-		list = append(list, fmt.Sprintf("events without a recorded answer count as silence: %s of %d", unanswered, e.Events+e.Unjudged))
+		list = append(list, fmt.Sprintf("events without a recorded answer count as silence: %s of %s", unanswered, asked(e)))
 	}
 	if failed := perCandidate(e, func(c metrics.Candidate) int { return c.Failed }); failed != "" {
-		list = append(list, fmt.Sprintf("events with an answer that could not be used count as silence: %s of %d", failed, e.Events+e.Unjudged))
+		list = append(list, fmt.Sprintf("events with an answer that could not be used count as silence: %s of %s", failed, asked(e)))
 	}
 	if control := perCandidate(e, func(c metrics.Candidate) int { return c.Control }); control != "" {
 		list = append(list, "proposals or events hold control tokens of chat templates, and were sent with them taken apart: "+control)
@@ -36,6 +37,14 @@ func warnings(e *metrics.Evaluation, params plan.Evaluate) []string {
 		list = append(list, "simulated: a stand-in answered or judged, so the scores say nothing about any real model")
 	}
 	return list
+}
+
+// asked is how many events each model was asked about.
+func asked(e *metrics.Evaluation) string {
+	if e.Repeats > 1 {
+		return fmt.Sprintf("%d in each of %d repeats", e.Events+e.Unjudged, e.Repeats)
+	}
+	return strconv.Itoa(e.Events + e.Unjudged)
 }
 
 // aboutModels says which candidates are not what their names make a reader think.

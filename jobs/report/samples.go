@@ -26,8 +26,13 @@ func samples(ctx context.Context, t *job.Task, d *page.Data) error {
 	}
 	s := &page.Samples{}
 	at := map[string]int{} // trace ID → index in s.Traces, or -1 when left out
+	which := ""
 	err := job.Each(ctx, t, "judged", func(_ int, j *trace.JudgedTrace) error {
 		s.Simulated = s.Simulated || j.Simulated
+		if j.Repeat > 0 {
+			which = " the first time"
+			return nil
+		}
 		i, seen := at[j.Trace.ID]
 		if !seen {
 			i = -1
@@ -45,8 +50,8 @@ func samples(ctx context.Context, t *job.Task, d *page.Data) error {
 	if err != nil || len(s.Traces) == 0 {
 		return err
 	}
-	s.Note = fmt.Sprintf("What every candidate did after each event, and the verdict. The page holds the first %d of %d traces, at most %d events of each and %d letters of a text; judged.jsonl has them all.",
-		len(s.Traces), len(at), maxTurns, maxText)
+	s.Note = fmt.Sprintf("What every candidate did after each event%s, and the verdict. The page holds the first %d of %d traces, at most %d events of each and %d letters of a text; judged.jsonl has them all.",
+		which, len(s.Traces), len(at), maxTurns, maxText)
 	d.Samples = s
 	return nil
 }
