@@ -9,6 +9,7 @@ import (
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
@@ -56,6 +57,17 @@ environment that a process was started with.
 	return cmd
 }
 
+// beside does something while something else is done.
+func beside(ctx context.Context, do func(context.Context)) (done <-chan struct{}, stop func()) {
+	ctx, stop = context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		do(ctx)
+	}()
+	return ended, stop
+}
+
 func runJob(ctx context.Context, edge *cli.Edge, o jobOptions) error {
 	sink := progress.NewJSON(edge.Stdout)
 	st, err := (*store.Store)(nil), edge.TakeSecrets()
@@ -64,6 +76,10 @@ func runJob(ctx context.Context, edge *cli.Edge, o jobOptions) error {
 	}
 	if err == nil {
 		which := job.Shard{Run: store.RunID(o.run), Step: store.StepName(o.step), Shard: o.shard, Job: o.name}
+		if o.name == plan.JobTrain {
+			told, stop := beside(ctx, func(ctx context.Context) { tellWaiting(ctx, edge, st, which.Run, which.Step) })
+			defer func() { stop(); <-told }()
+		}
 		err = worker(edge, st).Shards(ctx, which, o.stride, sink)
 	}
 	if err == nil {

@@ -54,22 +54,41 @@ func runRun(ctx context.Context, edge *cli.Edge, o runOptions) error {
 	server, stop, err := serveMetrics(ctx, edge, o.metrics)
 	defer stop()
 	var ended progress.Event
+	var p *prepared
 	if err == nil {
 		out = scrapedBy(server, out)
-		ended, err = runHere(ctx, edge, o, out)
+		p, err = o.prepareHere(edge)
+	}
+	if err == nil {
+		ended, err = runHere(ctx, edge, p, out)
 	}
 	if ended.Run == "" { // it failed before a run was opened
 		ended = progress.Event{Type: progress.RunEnded, State: store.Failed}
 	}
-	return out.end(ctx, failed(ended, err), err)
+	ended = failed(ended, err)
+	err = out.end(ctx, ended, err)
+	if p != nil {
+		p.tellEnd(ctx, edge, ended)
+	}
+	return err
+}
+
+// prepareHere prepares a run of this machine, and refuses one that could not tell whom
+// it is to tell.
+func (o *runOptions) prepareHere(edge *cli.Edge) (*prepared, error) {
+	p, err := o.prepare(experiment.EngineLocal)
+	if err == nil {
+		err = sender(edge).Check(webhooks(p.profile))
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.how.ReplayOnly = o.replayOnly
+	return p, nil
 }
 
 // runHere opens a run, works, seals it, and returns its last event.
-func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (ended progress.Event, err error) {
-	p, err := o.prepare(experiment.EngineLocal)
-	if err != nil {
-		return ended, err
-	}
+func runHere(ctx context.Context, edge *cli.Edge, p *prepared, out printer) (ended progress.Event, err error) {
 	st, err := openProfile(ctx, edge, p.profile)
 	if err != nil {
 		return ended, err
@@ -81,7 +100,6 @@ func runHere(ctx context.Context, edge *cli.Edge, o runOptions, out printer) (en
 	if err := p.put(ctx, edge, st.Store, out); err != nil {
 		return ended, err
 	}
-	p.how.ReplayOnly = o.replayOnly
 	opened := job.NewOpened(st.Store, store.Run{Fresh: p.fresh}, p.plan, p.inputs)
 	if err := p.checkKeys(ctx, edge, opened); err != nil {
 		return ended, err

@@ -12,6 +12,7 @@ import (
 	"github.com/gymline/gymline/internal/engine/local"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/notify"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/run"
 )
@@ -78,6 +79,11 @@ func (p *prepared) childConfig(edge *cli.Edge, st *openStore) (local.Config, err
 	}
 	keys := func(step *plan.Step) []string {
 		var list []string
+		if external(step) { // it tells that it waits
+			for _, name := range notify.Variables(p.how.Notify) {
+				list = append(list, name+"="+edge.Getenv(name))
+			}
+		}
 		for _, v := range append(keyVariables(p.how, step), st.env...) {
 			if v.Secret != "" {
 				list = append(list, v.Name+"="+edge.Getenv(v.Secret))

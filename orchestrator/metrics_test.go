@@ -50,7 +50,7 @@ func TestMetricsDuringARun(t *testing.T) {
 	s.Key = canary
 	release := make(chan struct{})
 	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.Calls.Load() > 150 {
+		if s.Calls.Load() > 115 { // of the 127 that generate makes
 			<-release
 		}
 		s.ServeHTTP(w, r)
@@ -74,7 +74,7 @@ func TestMetricsDuringARun(t *testing.T) {
 		t.Errorf("the first line does not say where the metrics are: %q", lines.Text())
 	}
 	seen := func(m map[string]float64) bool {
-		return m["gymline_run_info paid paid-1"] == 1 && m["gymline_calls_total generate"] > 100 && m["gymline_calls_in_flight generate"] > 0 &&
+		return m["gymline_run_info paid paid-1"] == 1 && m["gymline_calls_total generate"] > 80 && m["gymline_calls_in_flight generate"] > 0 &&
 			m["gymline_call_errors_total rate_limited generate"] > 0 && m["gymline_cost_usd_total generate"] > 0 && m["gymline_rows_planned generate"] == 4 &&
 			m["gymline_shards running generate"] >= 1
 	}

@@ -162,7 +162,7 @@ func (p *prepared) compile() (*argo.Manifests, run.Draft, error) {
 
 // execution is how the profile and the experiment's models say to run.
 func execution(e *experiment.Experiment, profile *experiment.Profile) run.Execution {
-	how := run.Execution{InFlight: profile.Spec.Parallelism.InFlight, Models: map[string]llm.Access{}, Gate: e.Spec.Gate()}
+	how := run.Execution{InFlight: profile.Spec.Parallelism.InFlight, Models: map[string]llm.Access{}, Gate: e.Spec.Gate(), Notify: webhooks(profile)}
 	if profile.Spec.Engine == experiment.EngineArgo {
 		how.Image = profile.Spec.Argo.Image
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/llm/budget"
 	"github.com/gymline/gymline/internal/llm/provider"
+	"github.com/gymline/gymline/internal/notify"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/seed"
 	"github.com/gymline/gymline/internal/sim"
@@ -47,6 +48,7 @@ func newTrainer(edge *cli.Edge, how run.Execution) job.Runner {
 		return &apart.Runner{Folder: folder}
 	}
 	r := newChildTrainer(edge)
+	r.Secret = append(r.Secret, notify.Variables(how.Notify)...)
 	for _, access := range how.Models {
 		r.Secret = append(r.Secret, access.Secrets()...)
 	}

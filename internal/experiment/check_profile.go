@@ -47,11 +47,16 @@ func (l *loader) checkArgo(p *Profile) {
 		l.wrong(path, "pods cannot reach a folder of this machine", "give s3, a server that pods and this machine reach")
 	}
 	if s3 := p.Spec.Store.S3; s3 != nil {
-		l.checkKeyOfStore(a, s3.AccessKey, "spec.store.s3.accessKey")
+		l.checkKeyOfPods(a, s3.AccessKey, "spec.store.s3.accessKey")
 		if s3.AccessKey == nil || s3.SecretKey == nil || *s3.SecretKey != *s3.AccessKey {
-			l.checkKeyOfStore(a, s3.SecretKey, "spec.store.s3.secretKey")
+			l.checkKeyOfPods(a, s3.SecretKey, "spec.store.s3.secretKey")
 		}
-		l.checkKeyOfStore(a, s3.SessionToken, "spec.store.s3.sessionToken")
+		l.checkKeyOfPods(a, s3.SessionToken, "spec.store.s3.sessionToken")
+	}
+	for i, n := range p.Spec.Notify {
+		at := fmt.Sprintf("spec.notify[%d]", i)
+		l.checkKeyOfPods(a, &n.URL, at+".url")
+		l.checkKeyOfPods(a, n.Secret, at+".secret")
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Secrets)) {
 		if path := "spec.argo.secrets." + name; strings.HasPrefix(name, "GYMLINE_") || name == "PATH" || name == "HOME" {
@@ -64,8 +69,8 @@ func (l *loader) checkArgo(p *Profile) {
 	}
 }
 
-// checkKeyOfStore holds that pods find the key that the store wants.
-func (l *loader) checkKeyOfStore(a *Argo, key *SecretRef, from string) {
+// checkKeyOfPods holds that pods find what the profile names.
+func (l *loader) checkKeyOfPods(a *Argo, key *SecretRef, from string) {
 	const path = "spec.argo.secrets"
 	if key == nil {
 		return

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/notify"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -26,6 +27,8 @@ type Execution struct {
 	Set []string `json:"set,omitempty"`
 	// Gate is what the result must come to.
 	Gate []plan.GateRule `json:"gate,omitempty"`
+	// Notify is who is told when the run needs somebody.
+	Notify []notify.Webhook `json:"notify,omitempty"`
 	// Image is the reference of gymline's image, where pods do the run.
 	Image string `json:"image,omitempty"`
 }

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gymline/gymline/internal/notify"
+)
+
+const hookSecret = "canary-hook-5e1c-not-a-real-secret"
+
+// A hooks server is a team's webhooks on loopback: what they take, each path apart. The
+// path /busy fails twice for every message first, and /down always.
+type hooks struct {
+	*httptest.Server
+	mu    sync.Mutex
+	tries map[string]int
+	taken map[string][]string // by path
+	wrong []string            // what is not signed as it should be
+}
+
+func newHooks(t *testing.T) *hooks {
+	h := &hooks{tries: map[string]int{}, taken: map[string][]string{}}
+	h.Server = httptest.NewServer(h)
+	t.Cleanup(h.Close)
+	return h
+}
+
+func (h *hooks) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	id, stamp := r.Header.Get("webhook-id"), r.Header.Get("webhook-timestamp")
+	mac := hmac.New(sha256.New, []byte(hookSecret))
+	fmt.Fprintf(mac, "%s.%s.%s", id, stamp, body)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)); r.Header.Get("webhook-signature") != want && r.URL.Path != "/slack" {
+		h.wrong = append(h.wrong, fmt.Sprintf("%s: %v", r.URL.Path, r.Header))
+	}
+	h.tries[r.URL.Path+id]++
+	switch {
+	case r.URL.Path == "/down":
+		w.WriteHeader(http.StatusNotFound)
+	case r.URL.Path == "/busy" && h.tries[r.URL.Path+id] <= 2:
+		w.WriteHeader(http.StatusServiceUnavailable)
+	default:
+		h.taken[r.URL.Path] = append(h.taken[r.URL.Path], string(body))
+	}
+}
+
+// told are the messages that a path has taken since the last time.
+func (h *hooks) told(path string) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list := h.taken[path]
+	h.taken[path] = nil
+	return list
+}
+
+// profile is one that tells the paths.
+func (h *hooks) profile(t *testing.T, dir string, paths ...string) (file string, env []string) {
+	t.Helper()
+	text := "apiVersion: gymline/v1alpha1\nkind: Profile\nmetadata: {name: told}\nspec:\n  notify:\n"
+	for i, path := range paths {
+		format, secret := notify.CloudEvents, ", secret: {env: HOOK_SECRET}"
+		if path == "/slack" {
+			format, secret = notify.Slack, ""
+		}
+		text += fmt.Sprintf("    - {format: %s, url: {env: HOOK_%d}%s}\n", format, i, secret)
+		env = append(env, fmt.Sprintf("HOOK_%d=%s%s", i, h.URL, path))
+	}
+	file = filepath.Join(dir, "told.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file, append(env, "HOOK_SECRET="+hookSecret)
+}
+
+// noticeIn is the data of the one CloudEvent that was told.
+func noticeIn(t *testing.T, told []string) (n notify.Notice) {
+	t.Helper()
+	if len(told) != 1 {
+		t.Fatalf("%d messages: %q", len(told), told)
+	}
+	var event struct {
+		Type, Subject string
+		Data          notify.Notice
+	}
+	if err := json.Unmarshal([]byte(told[0]), &event); err != nil {
+		t.Fatal(err)
+	}
+	if event.Data.Run != event.Subject || event.Type != "gymline.run."+event.Data.Kind {
+		t.Errorf("%s", told[0])
+	}
+	return event.Data
+}
+
+// Whoever is to be told of a run is told of its end, of a wait for a checkpoint, and of
+// nothing else, however often a webhook fails first; one that cannot be told is said, and
+// takes nothing from the run; and nobody sees an address or a secret.
+func TestWhoIsTold(t *testing.T) {
+	t.Parallel()
+	h := newHooks(t)
+	l := newLab(t)
+	profile, env := h.profile(t, l.dir, "/busy", "/slack", "/down")
+	quickstart := []string{"run", filepath.Join(repo(t), "configs", "quickstart.yaml"), "--profile", profile}
+
+	if said := l.fails(78, quickstart...); !strings.Contains(said, "webhooks: not set: HOOK_0, HOOK_SECRET, HOOK_1, HOOK_2") {
+		t.Errorf("%s", said)
+	}
+	l.env = env
+	l.output(quickstart...)
+	if told := append(h.told("/busy"), h.told("/slack")...); len(told) > 0 {
+		t.Errorf("a run that went well tells %q", told)
+	}
+	said := l.fails(66, append(quickstart, "--set", "evaluate.gate=[{minF1: 99, candidate: careful}]")...)
+	if !strings.Contains(said, "gymline: gate failed: careful has an F1 of 44.4, where 99.0 is the least") || !strings.Contains(said, "the webhook spec.notify[2] (cloudevents) was not told: it answers 404 Not Found, at try 1") {
+		t.Errorf("%s", said)
+	}
+	n := noticeIn(t, h.told("/busy"))
+	if n.Kind != notify.Gate || n.Run != "quickstart-2" || n.State != "Succeeded" || n.ExitCode != 66 || len(n.Scores) != 4 || n.Gate == nil || n.Sentence != n.Gate.Sentence {
+		t.Errorf("%+v", n)
+	}
+	if told := h.told("/slack"); len(told) != 1 || !strings.HasPrefix(told[0], `{"text":":vertical_traffic_light: *quickstart-2* gate failed: careful has an F1 of 44.4`) {
+		t.Errorf("%q", told)
+	}
+	l.fails(65, append(quickstart, "--set", "curate={quota: 100000}")...)
+	if n := noticeIn(t, h.told("/busy")); n.Kind != notify.Failed || n.Run != "quickstart-3" || n.State != "Failed" || !strings.Contains(n.Sentence, "curate/0") {
+		t.Errorf("%+v", n)
+	}
+
+	// Somebody outside trains: the wait is told while it lasts, and once.
+	waiting := l.command("run", filepath.Join(repo(t), "configs", "handoff.yaml"), "--profile", profile)
+	waiting.Stderr = os.Stderr
+	if err := waiting.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for range 1200 {
+		if told = h.told("/busy"); len(told) > 0 {
+			break
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	if err := waiting.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = waiting.Wait()
+	if n := noticeIn(t, told); n.Kind != notify.Waiting || n.Run != "handoff-1" || n.Sentence != "waits for the checkpoint agent" || !strings.Contains(n.Hint, "gymline checkpoint put handoff-1 agent DIR") {
+		t.Errorf("%+v", n)
+	}
+	if told := h.told("/busy"); len(told) > 0 {
+		t.Errorf("a run that somebody ends tells %q", told)
+	}
+	if len(h.wrong) > 0 {
+		t.Errorf("wrong signatures: %q", h.wrong)
+	}
+	if err := os.Remove(profile); err != nil {
+		t.Fatal(err)
+	}
+	searchFor(t, l.dir, hookSecret)
+	searchFor(t, l.dir, "/busy")
+}
+
+// A budget that is used up has a word of its own.
+func TestBudgetIsTold(t *testing.T) {
+	t.Parallel()
+	h, s, l := newHooks(t), newModelServer(t), newLab(t)
+	profile, env := h.profile(t, l.dir, "/plain")
+	l.env = env
+	l.fails(69, "run", s.paid(t, l.dir), "--input", "samples="+filepath.Join(repo(t), "configs", "samples"), "--profile", profile, "--set", "budget.usd=0.01")
+	if n := noticeIn(t, h.told("/plain")); n.Kind != notify.Budget || n.Run != "paid-1" || n.ExitCode != 69 || !strings.Contains(n.Sentence, "is used up") {
+		t.Errorf("%+v", n)
+	}
+}
