@@ -79,6 +79,9 @@ func TestCallsOfARow(t *testing.T) {
 	if !strings.Contains(all, "\n  redacted email 1, user 1\n") || !strings.Contains(all, "\n  answered served\n") {
 		t.Error(all)
 	}
+	if stats := l.output("stats", "paid-1"); !strings.Contains(stats, "redacted before they were sent: 2 calls (email 2, user 2)") {
+		t.Error(stats)
+	}
 	for line := range strings.Lines(l.output("calls", "paid-1", "scene-00001")) {
 		if n := len([]rune(line)); n > 81 {
 			t.Errorf("a line has %d letters: %s", n, line)

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -139,7 +137,7 @@ func (p *callPrinter) call(n int, c *calls.Call) {
 	p.said("key", c.Short())
 	p.said("asked", asked(c))
 	p.said("tokens", tokens(c))
-	p.said("redacted", redactions(c.Redacted))
+	p.said("redacted", text.Kinds(c.Redacted))
 	p.said("as of", c.Model.AsOf)
 	switch {
 	case c.Missing != "":
@@ -217,12 +215,4 @@ func tokens(c *calls.Call) string {
 		s += ", " + text.Dollars(u.USD)
 	}
 	return s
-}
-
-func redactions(kinds map[string]int) string {
-	var parts []string
-	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-		parts = append(parts, fmt.Sprintf("%s %d", kind, kinds[kind]))
-	}
-	return strings.Join(parts, ", ")
 }

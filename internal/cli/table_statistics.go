@@ -32,6 +32,9 @@ func WriteStatistics(w io.Writer, r *statistics.Run) error {
 	if n := r.Used.Estimated + r.Before.Estimated; n > 0 {
 		fmt.Fprintf(&b, "! the provider did not count the tokens of %s: they, and the dollars, are estimated\n", text.Plural(n, "call"))
 	}
+	if n := r.Redacted; n != nil {
+		fmt.Fprintf(&b, "redacted before they were sent: %s (%s)\n", text.Plural(n.Calls, "call"), text.Kinds(n.Kinds))
+	}
 	t = plainTable("step", "rows", "accepted", "truncated", "rejected", "failed", "paid/accepted", "tokens/accepted")
 	for _, s := range r.Steps {
 		if s.Rows == nil {

@@ -69,6 +69,11 @@ type Set struct {
 	// Classes counts the written rows by class and split.
 	Classes map[string]map[string]int `json:"classes"`
 	Tokens  Tokens                    `json:"tokens"`
+	// Redacted are the sources whose rows have placeholders for personal data and
+	// secrets, and Placeholders counts the written rows that hold one, by kind: also of
+	// what models wrote that were sent placeholders.
+	Redacted     []string       `json:"redacted,omitempty"`
+	Placeholders map[string]int `json:"placeholders,omitempty"`
 }
 
 // A System counts the rows that start with a system text.

@@ -180,6 +180,7 @@ type Export struct {
 	Validation float64  `json:"validation" default:"0.1" min:"0" below:"1" doc:"Share of the traces that is held out for validation."`
 	MaxHistory int      `json:"maxHistory" default:"0" min:"0" max:"100000" doc:"Newest events that a prompt keeps; 0 keeps all."`
 	Overlong   string   `json:"overlong,omitempty" enum:"keep,drop,fail" doc:"What is done with rows that are longer than the recipes allow (4096 tokens), which trainers cut or drop: keep, the default, writes them and warns; drop leaves them out; fail ends the step."`
+	Redact     *bool    `json:"redact,omitempty" doc:"Whether rows have placeholders, such as [email 1], for personal data and secrets. Unless given they are as the models saw them: those of the gym redacted where its agent, or for the set reward its user, was sent them so."`
 }
 
 // Train configures one hand-off of the export to a trainer.

@@ -85,7 +85,7 @@ func (c *metered) Chat(ctx context.Context, req *llm.Request) (*llm.Response, er
 	usage.Calls = 1
 	c.meter.mu.Lock()
 	defer c.meter.mu.Unlock()
-	c.meter.usage.Count(c.role, usage)
+	c.meter.usage.Count(c.role, usage, resp.Redacted)
 	c.meter.simulated = c.meter.simulated || c.simulated
 	return resp, nil
 }

@@ -4,8 +4,11 @@
 package llm
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
+	"strings"
 	"time"
 )
 
@@ -69,6 +72,9 @@ type Response struct {
 	// Tries is how often the request was sent, when failures that passed made it more
 	// than once.
 	Tries int `json:"tries,omitempty"`
+	// Redacted names the kinds of values that the request was sent without, parted by
+	// spaces. It follows from the request and is never recorded.
+	Redacted string `json:"-"`
 	// Rate is what the provider said of its limits beside the answer; nil when
 	// it said nothing. It is never recorded.
 	Rate *Rate `json:"-"`
@@ -113,12 +119,42 @@ func (u Usage) Add(v Usage) Usage {
 type UsageByRole struct {
 	Usage
 	Roles map[string]Usage `json:"roles,omitempty"`
+	// Redacted is nil where no request was redacted.
+	Redacted *Redacted `json:"redacted,omitempty"`
 }
 
-// Count adds what a call of a role took.
-func (u *UsageByRole) Count(role string, used Usage) {
+// Redacted counts calls whose request was sent without some value, by its kind too.
+type Redacted struct {
+	Calls int64            `json:"calls"`
+	Kinds map[string]int64 `json:"kinds"`
+}
+
+// Add sums two; either may be nil.
+func (r *Redacted) Add(s *Redacted) *Redacted {
+	if r == nil || s == nil {
+		return cmp.Or(r, s)
+	}
+	sum := &Redacted{r.Calls + s.Calls, maps.Clone(r.Kinds)}
+	for kind, n := range s.Kinds {
+		sum.Kinds[kind] += n
+	}
+	return sum
+}
+
+// Count adds what a call of a role took, and the kinds of what it was sent without.
+func (u *UsageByRole) Count(role string, used Usage, redacted string) {
 	if u.Roles == nil {
 		u.Roles = map[string]Usage{}
 	}
 	u.Usage, u.Roles[role] = u.Add(used), u.Roles[role].Add(used)
+	if redacted == "" {
+		return
+	}
+	if u.Redacted == nil {
+		u.Redacted = &Redacted{Kinds: map[string]int64{}}
+	}
+	u.Redacted.Calls++
+	for kind := range strings.FieldsSeq(redacted) {
+		u.Redacted.Kinds[kind]++
+	}
 }

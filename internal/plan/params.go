@@ -147,6 +147,9 @@ type Export struct {
 	Candidates int `json:"candidates"`
 	// Prompts are the experiment's own texts of the agent and the judge.
 	Prompts Prompts `json:"prompts,omitempty"`
+	// Redact says which rows have placeholders for personal data and secrets: sources of
+	// trace.Judged by set.
+	Redact map[string][]string `json:"redact,omitempty"`
 }
 
 // Trainer kinds.

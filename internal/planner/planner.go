@@ -205,6 +205,7 @@ func (b *builder) export(x *experiment.Export) {
 	if x.Overlong != "keep" {
 		p.Overlong = x.Overlong
 	}
+	p.Redact = b.redacted(x)
 	b.step(plan.JobExport, 1, b.share(p, []*plan.File{p.ProactiveBench, p.Benchmark}), b.episodes(x.Data)...)
 }
 

@@ -32,6 +32,9 @@ func runTiles(r *statistics.Run) []tile {
 	if r.Used.Replayed > 0 {
 		note = strings.TrimPrefix(note+", "+text.Count(r.Used.Replayed)+" replayed", ", ")
 	}
+	if n := r.Redacted; n != nil {
+		note = strings.TrimPrefix(note+", "+text.Count(n.Calls)+" redacted ("+text.Kinds(n.Kinds)+")", ", ")
+	}
 	list = append(list, tile{"Calls", text.Count(r.Used.Calls), note},
 		tile{"Tokens", text.Short(r.Used.Prompt + r.Used.Completion), tokensNote(r.Used)})
 	if all.USD > 0 {

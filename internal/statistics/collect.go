@@ -91,11 +91,12 @@ func (r *Run) step(ctx context.Context, s *store.Store, from run.Step, opened ti
 			}
 			continue
 		}
-		roles, err := sh.read(rec, opened)
+		all, err := sh.read(rec, opened)
 		if err != nil {
 			return nil, fmt.Errorf("shard %d: %w", i, err)
 		}
-		for role, used := range roles {
+		r.Redacted = r.Redacted.Add(all.Redacted)
+		for role, used := range all.Roles {
 			if step.Roles == nil {
 				step.Roles = map[string]llm.Usage{}
 			}
@@ -129,28 +130,27 @@ func (r *Run) step(ctx context.Context, s *store.Store, from run.Step, opened ti
 	return step, r.addGym(ctx, s, gym)
 }
 
-// read takes what a shard's record says, and returns its usage by role.
-func (sh *Shard) read(rec *store.Step, opened time.Time) (map[string]llm.Usage, error) {
+// read takes what a shard's record says, and returns what it used.
+func (sh *Shard) read(rec *store.Step, opened time.Time) (used llm.UsageByRole, err error) {
 	sh.State, sh.Reused = Succeeded, rec.Reused
 	start, err := store.ParseStamp(rec.Started)
 	if err != nil {
-		return nil, fmt.Errorf("started: %w", err)
+		return used, fmt.Errorf("started: %w", err)
 	}
 	end, err := store.ParseStamp(rec.Finished)
 	if err != nil {
-		return nil, fmt.Errorf("finished: %w", err)
+		return used, fmt.Errorf("finished: %w", err)
 	}
 	// The clocks of two machines may differ: nothing begins before its run.
 	sh.Start = max(start.Sub(opened).Seconds(), 0)
 	sh.End = max(end.Sub(opened).Seconds(), sh.Start)
-	var used llm.UsageByRole
 	if len(rec.Usage) > 0 {
 		if err := json.Unmarshal(rec.Usage, &used); err != nil {
-			return nil, fmt.Errorf("usage: %w", err)
+			return used, fmt.Errorf("usage: %w", err)
 		}
 	}
 	sh.Usage = used.Usage
-	return used.Roles, nil
+	return used, nil
 }
 
 // count sums the row ledgers of the shards that are done.

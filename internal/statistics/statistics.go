@@ -29,10 +29,12 @@ type Run struct {
 	// Seconds is from the run's opening to its seal, or to the last record.
 	Seconds float64 `json:"seconds"`
 	// Used by this run, and Before by the earlier runs whose work it reused.
-	Used     llm.Usage `json:"used"`
-	Before   llm.Usage `json:"before"`
-	Steps    []Step    `json:"steps"` // in the plan's order
-	Failures []Failure `json:"failures,omitempty"`
+	Used   llm.Usage `json:"used"`
+	Before llm.Usage `json:"before"`
+	// Redacted counts the calls of both whose request was redacted; nil: none was.
+	Redacted *llm.Redacted `json:"redacted,omitempty"`
+	Steps    []Step        `json:"steps"` // in the plan's order
+	Failures []Failure     `json:"failures,omitempty"`
 	// Prompts are the experiment's own texts.
 	Prompts []plan.Prompt `json:"prompts,omitempty"`
 	Gym     *trace.Stats  `json:"gym,omitempty"` // of the shards of generate that are done

@@ -114,9 +114,9 @@ func newExporter(t *job.Task, p plan.Export) (*exporter, error) {
 	if e.targets, err = targets(p.Trainers, p.Families); err != nil {
 		return nil, configuration(err)
 	}
-	c := &conversations{}
 	for _, name := range p.Sets {
-		s := &set{Set: dataset.Set{Name: name, Classes: map[string]map[string]int{}, Rows: rows.Counts{Stage: string(t.Step.Name)}}}
+		c := &conversations{redacted: p.Redact[name]}
+		s := &set{Set: dataset.Set{Name: name, Classes: map[string]map[string]int{}, Rows: rows.Counts{Stage: string(t.Step.Name)}, Redacted: p.Redact[name]}}
 		switch name {
 		case agentSet:
 			s.evaluated = true

@@ -29,7 +29,7 @@ const (
 var cardText string
 
 var cards = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("cards").Funcs(template.FuncMap{"plural": plural}).Parse(cardText))
+	return template.Must(template.New("cards").Funcs(template.FuncMap{"plural": plural, "kinds": text.Kinds[int]}).Parse(cardText))
 })
 
 // plural has no commas: the card's bytes are digested.

@@ -24,6 +24,18 @@ func (s *set) count(split string, o outcome) {
 	}
 	s.Classes[o.class][split]++
 	s.systems.count(o.messages[0].Content, func(text string) string { return text })
+	kinds := map[string]bool{}
+	for _, m := range o.messages {
+		for kind := range m.kinds {
+			kinds[kind] = true
+		}
+	}
+	for kind := range kinds {
+		if s.Placeholders == nil {
+			s.Placeholders = map[string]int{}
+		}
+		s.Placeholders[kind]++
+	}
 	n := tokens(o.messages)
 	s.Tokens.Longest = max(s.Tokens.Longest, n)
 	if n > s.Tokens.Cutoff {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gymline/gymline/internal/canonical"
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/llm/redact"
 	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/trace"
 )
@@ -19,9 +20,10 @@ type message struct {
 	json    []byte // the content as JSON
 	trimmed []byte // the same without space around it
 	sum     [sha256.Size]byte
-	control bool // it holds a control token
-	whole   int  // its tokens that are characters of their own
-	parts   int  // its other characters
+	control bool           // it holds a control token
+	whole   int            // its tokens that are characters of their own
+	parts   int            // its other characters
+	kinds   map[string]int // of placeholders in it
 }
 
 func newMessage(m llm.Message) *message {
@@ -32,6 +34,7 @@ func newMessage(m llm.Message) *message {
 		x.trimmed = canonical.AppendGoString(nil, text)
 	}
 	x.control = controlToken.MatchString(m.Content)
+	x.kinds = redact.Found([]llm.Message{m})
 	for _, c := range m.Content {
 		if c >= '0' && c <= '9' || c > 127 {
 			x.whole++
@@ -54,6 +57,21 @@ func (x *message) text(f family) []byte {
 // concurrent use.
 type conversations struct {
 	systems sync.Map // text → *message
+	// redacted are the sources whose rows have placeholders: numbered from a row's first
+	// message to its answer, so that both have the same for the same.
+	redacted []string
+}
+
+func (c *conversations) redacts(x *session) bool { return slices.Contains(c.redacted, x.source) }
+
+// answered adds the answer to a conversation, which is redacted or not; again gives it as
+// it was before.
+func (c *conversations) answered(redacted bool, conversation []*message, answer string, again func() []llm.Message) []*message {
+	m := []llm.Message{{Role: llm.Assistant, Content: answer}}
+	if redacted && redact.Messages(m)[0].Content != answer {
+		return c.messages(redact.Messages(append(again(), m...)))
+	}
+	return append(conversation, newMessage(m[0]))
 }
 
 func (c *conversations) messages(list []llm.Message) []*message {
@@ -74,14 +92,21 @@ func (c *conversations) messages(list []llm.Message) []*message {
 
 // agent returns what gives the conversation up to each turn of a session, from
 // its turn first on. Those from the session's start share their messages.
-func (c *conversations) agent(own string, turns []trace.Turn, candidates int) func(first, turn int) []*message {
+func (c *conversations) agent(own string, turns []trace.Turn, candidates int, redacted bool) func(first, turn int) []*message {
+	history := func(first, turn int) []*message {
+		list := prompt.AgentHistory(own, turns, first, turn, candidates)
+		if redacted {
+			list = redact.Messages(list)
+		}
+		return c.messages(list)
+	}
 	var whole []*message
 	return func(first, turn int) []*message {
 		if first > 0 {
-			return c.messages(prompt.AgentHistory(own, turns, first, turn, candidates))
+			return history(first, turn)
 		}
 		if whole == nil {
-			whole = c.messages(prompt.AgentHistory(own, turns, 0, len(turns)-1, candidates))
+			whole = history(0, len(turns)-1)
 		}
 		n := 2*turn + 2 // the system text, and with each event but the last an answer
 		return whole[:n:n]

@@ -4,6 +4,7 @@ import (
 	"iter"
 
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/llm/redact"
 	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/trace"
 )
@@ -91,7 +92,8 @@ func approval(votes []bool) float64 {
 // agentOutcomes gives one conversation for each turn with a known answer.
 func (c *conversations) agentOutcomes(x *session, own string, candidates, maxHistory int) []outcome {
 	var list []outcome
-	history := c.agent(own, x.turns, candidates)
+	redacted := c.redacts(x)
+	history := c.agent(own, x.turns, candidates, redacted)
 	for turn := range x.byTurn() {
 		from, tasks := answer(turn)
 		for i, r := range turn {
@@ -103,7 +105,9 @@ func (c *conversations) agentOutcomes(x *session, own string, candidates, maxHis
 				o.cause = causeSameTurn
 			default:
 				first := firstEvent(r.turn, maxHistory)
-				o.messages = append(history(first, r.turn), newMessage(llm.Message{Role: llm.Assistant, Content: prompt.AgentAnswer(tasks)}))
+				o.messages = c.answered(redacted, history(first, r.turn), prompt.AgentAnswer(tasks), func() []llm.Message {
+					return prompt.AgentHistory(own, x.turns, first, r.turn, candidates)
+				})
 				o.class, o.cut = "silence", first > 0
 				if len(tasks) > 0 {
 					o.class = "task"
@@ -124,8 +128,11 @@ func (c *conversations) rewardOutcomes(x *session, own string, maxHistory int) [
 		if r.reason == "" { // neither ask for one nor teach an empty one
 			messages[0].Content, answer = prompt.VerdictSystem(own), prompt.VerdictAnswer(r.Accepted)
 		}
+		if messages = append(messages, llm.Message{Role: llm.Assistant, Content: answer}); c.redacts(x) {
+			messages = redact.Messages(messages)
+		}
 		list = append(list, outcome{
-			id: r.ID, turn: r.turn, messages: c.messages(append(messages, llm.Message{Role: llm.Assistant, Content: answer})),
+			id: r.ID, turn: r.turn, messages: c.messages(messages),
 			class: verdictClass(r.Judged), cut: first > 0,
 		})
 	}

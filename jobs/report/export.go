@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -35,6 +36,9 @@ func export(ctx context.Context, t *job.Task, d *page.Data) error {
 	}
 	for _, s := range m.Sets {
 		fact(s.Name+" set", "%s of %s", text.Count(s.Rows.Accepted+s.Rows.Truncated), text.Plural(s.Rows.Planned, "row"))
+		if s.Redacted != nil || s.Placeholders != nil {
+			fact(s.Name+" placeholders", "%s", cmp.Or(text.Kinds(s.Placeholders), "nothing to redact"))
+		}
 	}
 	if b := m.Benchmark; b != nil { // rows that share an event with it
 		for _, set := range slices.Sorted(maps.Keys(b.Rejected)) {

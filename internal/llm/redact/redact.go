@@ -15,6 +15,8 @@ package redact
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -38,7 +40,13 @@ func (r redactor) Chat(ctx context.Context, req *llm.Request) (*llm.Response, er
 	}
 	redacted := *req
 	redacted.Messages = messages
-	return r.next.Chat(ctx, &redacted)
+	resp, err := r.next.Chat(ctx, &redacted)
+	if err != nil {
+		return nil, err
+	}
+	counted := *resp
+	counted.Redacted = strings.Join(slices.Sorted(maps.Keys(Found(messages))), " ")
+	return &counted, nil
 }
 
 // Messages redacts a conversation. It returns list itself when there is nothing
