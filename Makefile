@@ -55,6 +55,7 @@ fuzz: ## every parser of outside text, FUZZTIME=20s each
 
 docs: ## regenerate what is generated: the config reference
 	go generate ./internal/experiment
+	go test ./orchestrator -run 'TestCommandReference$$' -update
 
 minio: $(MINIO) ## the MinIO server that tests run against
 

@@ -141,7 +141,7 @@ func printBatches(edge *cli.Edge, output string, found []openBatch) error {
 	if output == "json" {
 		return writeJSON(edge.Stdout, map[string]any{"batches": found})
 	}
-	tw := table(edge.Stdout, "MODEL\tBATCH\tSTATUS\tREQUESTS\tANSWERED\tCREATED")
+	tw := edge.NewTable("MODEL\tBATCH\tSTATUS\tREQUESTS\tANSWERED\tCREATED")
 	for _, b := range found {
 		row(tw, b.Model, b.ID, b.Status, b.Requests, b.Answered, b.Created.Format(time.RFC3339))
 	}

@@ -116,7 +116,7 @@ func broken(r *gate.Result) error {
 
 // printGate prints every rule; that one is broken is said as an error is.
 func printGate(edge *cli.Edge, r *gate.Result) error {
-	tw := table(edge.Stdout, "RULE\tVERDICT\tCANDIDATE")
+	tw := edge.NewTable("RULE\tVERDICT\tCANDIDATE")
 	for _, f := range r.Findings {
 		row(tw, f.Rule.String(), f.Verdict, f.Candidate+" "+f.Found)
 	}

@@ -111,7 +111,7 @@ func writeHistory(edge *cli.Edge, o historyOptions, lines []series.Line) error {
 		if i > 0 {
 			fmt.Fprintln(edge.Stdout)
 		}
-		if err := printLine(edge.Stdout, l); err != nil {
+		if err := printLine(edge, l); err != nil {
 			return err
 		}
 	}
@@ -119,9 +119,9 @@ func writeHistory(edge *cli.Edge, o historyOptions, lines []series.Line) error {
 }
 
 // printLine prints a candidate's line; scores of all its points are on one scale.
-func printLine(w io.Writer, l series.Line) error {
-	fmt.Fprintln(w, text.Line(l.Candidate))
-	tw := table(w, "WHEN\tRUN\tF1\t[CI]\tCHANGE\t\t")
+func printLine(edge *cli.Edge, l series.Line) error {
+	fmt.Fprintln(edge.Stdout, text.Line(l.Candidate))
+	tw := edge.NewTable("WHEN\tRUN\tF1\t[CI]\tCHANGE\t\t")
 	scores := l.Scores()
 	for _, p := range l.Points {
 		more := append(slices.Clone(p.News), p.Tags...)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -78,12 +77,12 @@ func runList(ctx context.Context, edge *cli.Edge, o listOptions) error {
 		if o.output == "json" {
 			return errors.Join(writeJSON(edge.Stdout, map[string]any{"runs": nights}), unread)
 		}
-		return errors.Join(printNights(edge.Stdout, nights, edge.Now()), unread)
+		return errors.Join(printNights(edge, nights), unread)
 	})
 }
 
 // printNights prints a table of the columns that say something.
-func printNights(w io.Writer, nights []series.Night, now time.Time) error {
+func printNights(edge *cli.Edge, nights []series.Night) error {
 	header := []string{"RUN", "STATE", "AGE", "F1", "[CI]", "BEST", "COST", "AS OF", "SET", "TAGS", "NOTE"}
 	if c := confidence(nights); c != "" {
 		header[4] = c
@@ -92,7 +91,7 @@ func printNights(w io.Writer, nights []series.Night, now time.Time) error {
 	used := slices.Repeat([]bool{false}, len(header))
 	used[0], used[1], used[2] = true, true, true
 	for i := range nights {
-		rows[i] = cellsOf(&nights[i], now)
+		rows[i] = cellsOf(&nights[i], edge.Now())
 		for c, cell := range rows[i] {
 			used[c] = used[c] || cell != ""
 		}
@@ -105,7 +104,7 @@ func printNights(w io.Writer, nights []series.Night, now time.Time) error {
 		}
 		return list
 	}
-	tw := table(w, strings.TrimSuffix(fmt.Sprintln(strings.Join(texts(pick(header)), "\t")), "\n"))
+	tw := edge.NewTable(strings.TrimSuffix(fmt.Sprintln(strings.Join(texts(pick(header)), "\t")), "\n"))
 	for _, cells := range rows {
 		row(tw, pick(cells)...)
 	}

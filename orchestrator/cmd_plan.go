@@ -91,7 +91,7 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 		return writeJSON(edge.Stdout, doc)
 	}
 	fmt.Fprintf(edge.Stdout, "%s  experiment %s\n\n", p.plan.Experiment, p.plan.Digest)
-	tw := table(edge.Stdout, "STEP\tWORK KEY\tREUSED\tREADS")
+	tw := edge.NewTable("STEP\tWORK KEY\tREUSED\tREADS")
 	for _, s := range shards {
 		key, reused := "after the steps it reads", ""
 		if s.WorkKey != "" {
@@ -102,7 +102,7 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 		}
 		row(tw, fmt.Sprintf("%s/%d", s.Step, s.Shard), key, reused, reads(p.plan.Step(s.Step), s.Shard))
 	}
-	if err := errors.Join(tw.Flush(), printWhy(edge.Stdout, reasons)); err != nil {
+	if err := errors.Join(tw.Flush(), printWhy(edge, reasons)); err != nil {
 		return err
 	}
 	return printEstimate(edge, rehearsed, ahead)
@@ -110,7 +110,7 @@ func runPlan(ctx context.Context, edge *cli.Edge, o planOptions) error {
 
 // printWhy tells shards of a step that follow each other, and of which the same is to be
 // said, in one row.
-func printWhy(w io.Writer, r *why.Reasons) error {
+func printWhy(edge *cli.Edge, r *why.Reasons) error {
 	if r == nil {
 		return nil
 	}
@@ -118,7 +118,7 @@ func printWhy(w io.Writer, r *why.Reasons) error {
 	if r.Against != "" {
 		against = ", AGAINST " + string(r.Against)
 	}
-	tw := table(w, "\nSTEP\tWHY"+against)
+	tw := edge.NewTable("\nSTEP\tWHY" + against)
 	for i := 0; i < len(r.Shards); {
 		first, end := r.Shards[i], i+1
 		for end < len(r.Shards) && r.Shards[end].Step == first.Step && r.Shards[end].Name == first.Name && said(r.Shards[end]) == said(first) {

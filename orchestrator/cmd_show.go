@@ -124,7 +124,7 @@ func printShow(edge *cli.Edge, r *run.Run, steps []shownStep, images []store.Ima
 	}
 	printSpent(edge, spent)
 	fmt.Fprintln(edge.Stdout)
-	tw := table(edge.Stdout, "STEP\tSTATE\tOUTPUT\tROWS\tBYTES\tDIGEST")
+	tw := edge.NewTable("STEP\tSTATE\tOUTPUT\tROWS\tBYTES\tDIGEST")
 	for _, s := range steps {
 		name, state := fmt.Sprintf("%s/%d", s.Step, s.Shard), s.State
 		if s.Reused {
@@ -157,7 +157,7 @@ func printImages(edge *cli.Edge, images []store.Image) error {
 		return nil
 	}
 	fmt.Fprintln(edge.Stdout)
-	tw := table(edge.Stdout, "IMAGE\tDIGEST\tSTEPS")
+	tw := edge.NewTable("IMAGE\tDIGEST\tSTEPS")
 	for i, image := range images {
 		same := func(other store.Image) bool { return other.Image == image.Image && other.Digest == image.Digest }
 		if slices.ContainsFunc(images[:i], same) {

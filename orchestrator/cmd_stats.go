@@ -68,6 +68,6 @@ func runStats(ctx context.Context, edge *cli.Edge, named string, o statsOptions)
 			_, err := fmt.Fprintln(edge.Stdout, file)
 			return errors.Join(err, r.Damage)
 		}
-		return errors.Join(cli.WriteStatistics(edge.Stdout, r), r.Damage)
+		return errors.Join(cli.WriteStatistics(edge.Stdout, edge.Columns(), r), r.Damage)
 	})
 }

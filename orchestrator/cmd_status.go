@@ -54,7 +54,7 @@ func printStatus(edge *cli.Edge, doc *cluster.Status) error {
 	fmt.Fprintf(edge.Stdout, "%s  %s\n", doc.Run, doc.State)
 	printSpent(edge, doc.Spent)
 	fmt.Fprintln(edge.Stdout)
-	tw := table(edge.Stdout, "STEP\tDONE\tREUSED\tRUNNING\tFAILED\tRETRIES")
+	tw := edge.NewTable("STEP\tDONE\tREUSED\tRUNNING\tFAILED\tRETRIES")
 	for _, s := range doc.Steps {
 		row(tw, s.Step, fmt.Sprintf("%d/%d", s.Done, s.Shards), s.Reused, s.Running, s.Failed, s.Retries)
 	}

@@ -58,7 +58,7 @@ func runStoreCheck(ctx context.Context, edge *cli.Edge, profile, output string) 
 	if output == "json" {
 		return errors.Join(writeJSON(edge.Stdout, map[string]any{"checks": findings}), err)
 	}
-	tw := table(edge.Stdout, "CHECK\tSTATE\tDETAIL")
+	tw := edge.NewTable("CHECK\tSTATE\tDETAIL")
 	for _, f := range findings {
 		row(tw, f.Check, f.State, f.Detail)
 	}

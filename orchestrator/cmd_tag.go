@@ -124,7 +124,7 @@ func listTags(ctx context.Context, edge *cli.Edge, profile string) error {
 		if err != nil {
 			return err
 		}
-		tw := table(edge.Stdout, "TAG\tRUN\tSINCE\tBY")
+		tw := edge.NewTable("TAG\tRUN\tSINCE\tBY")
 		for _, name := range slices.Sorted(maps.Keys(tags)) {
 			row(tw, name, tags[name].Run, tags[name].At, tags[name].By)
 		}

@@ -45,7 +45,7 @@ func printEstimate(edge *cli.Edge, e *estimate.Estimate, ahead *run.Spending) er
 		fmt.Fprintf(edge.Stdout, "\nwarning: %s\n", warning)
 	}
 	if len(e.Models) > 0 {
-		tw := table(edge.Stdout, "\nMODEL\tCALLS\tPROMPT TOKENS\tCOMPLETION TOKENS\tUSD: LOW\tLIKELY\tHIGH")
+		tw := edge.NewTable("\nMODEL\tCALLS\tPROMPT TOKENS\tCOMPLETION TOKENS\tUSD: LOW\tLIKELY\tHIGH")
 		unpriced := false
 		for _, m := range e.Models {
 			usd := "no price\t\t"

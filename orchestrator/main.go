@@ -47,5 +47,11 @@ func main() { os.Exit(gymline(cli.System())) }
 
 // gymline runs one command line and returns its exit code.
 func gymline(edge *cli.Edge) int {
-	return edge.Main(func(ctx context.Context) error { return newRoot(edge).ExecuteContext(ctx) })
+	return edge.Main(func(ctx context.Context) error {
+		root := newRoot(edge)
+		if err := known(root, edge.Args); err != nil {
+			return err
+		}
+		return root.ExecuteContext(ctx)
+	})
 }

@@ -107,13 +107,13 @@ func (t *textPrinter) end(ctx context.Context, ended progress.Event, err error) 
 	}
 	if t.scores != nil {
 		fmt.Fprintln(t.edge.Stdout)
-		cli.WriteF1Table(t.edge.Stdout, t.scores)
+		cli.WriteF1Table(t.edge.Stdout, t.edge.Columns(), t.scores)
 	}
 	if len(ended.Warnings) > 0 {
 		fmt.Fprintln(t.edge.Stdout)
 	}
 	for _, warning := range ended.Warnings {
-		fmt.Fprintf(t.edge.Stdout, "! %s\n", warning)
+		fmt.Fprint(t.edge.Stdout, t.edge.Lines("! "+warning+"\n", "  "))
 	}
 	_, writeErr := fmt.Fprintf(t.edge.Stdout, "\nrun     %s\n", ended.Run)
 	if ended.Report != "" && writeErr == nil {

@@ -30,7 +30,6 @@ kept by its digest, so running again does only what is missing.
 	root.SetOut(edge.Stdout)
 	root.SetErr(edge.Stderr)
 	root.SetFlagErrorFunc(usage)
-	root.SuggestionsMinimumDistance = 2
 	root.SetVersionTemplate("{{.Version}}")
 	group := func(id, title string, commands ...*cobra.Command) {
 		root.AddGroup(&cobra.Group{ID: id, Title: title})
@@ -44,25 +43,20 @@ kept by its digest, so running again does only what is missing.
 	group("look", "Look at runs:", newList(edge), newHistory(edge), newGate(edge), newShow(edge), newTag(edge), newNote(edge), newStats(edge), newReport(edge), newSessions(edge), newCalls(edge), newTable(edge), newGet(edge), newFetch(edge), newStore(edge))
 	group("cluster", "Run it on Kubernetes:",
 		newCompile(edge), newSubmit(edge), newStatus(edge), newLogs(edge), newStop(edge), newResume(edge), newRetry(edge))
-	root.AddCommand(newVersion(edge))
+	root.AddCommand(newVersion(edge), newMan(edge))
 	for _, cmd := range []*cobra.Command{newJob(edge), newOpen(edge), newSeal(edge), newLook(edge), newInstall(edge), newAttend(edge)} {
 		cmd.Hidden = true // engines and pods call them
 		root.AddCommand(cmd)
 	}
 	for _, cmd := range root.Commands() {
 		defaultProfile(cmd, edge.Getenv(envProfile))
-		if check := cmd.Args; check != nil {
-			cmd.Args = func(cmd *cobra.Command, args []string) error {
-				if err := check(cmd, args); err != nil {
-					return usage(cmd, err)
-				}
-				return nil
-			}
-		}
+		tellArguments(cmd)
+		complete(edge, cmd)
 	}
 	root.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
 			err := fmt.Errorf("unknown command %q", args[0])
+			cmd.SuggestionsMinimumDistance = min(2, len(args[0])/3) // of few letters all words are near
 			if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
 				err = fmt.Errorf("%w; did you mean %q?", err, like[0])
 			}

@@ -16,7 +16,7 @@ func TestEstimatesAreMarked(t *testing.T) {
 	for n, marked := range map[int64]bool{0: false, 6: true} {
 		used := llm.Usage{Calls: 12, Prompt: 2700, Completion: 203, Estimated: n, USD: 0.017}
 		var b strings.Builder
-		if err := WriteStatistics(&b, &statistics.Run{Run: "demo-1", State: progress.Succeeded, Used: used}); err != nil {
+		if err := WriteStatistics(&b, 0, &statistics.Run{Run: "demo-1", State: progress.Succeeded, Used: used}); err != nil {
 			t.Fatal(err)
 		}
 		if got := b.String(); !strings.Contains(got, "$0.017") || strings.Contains(got, "6 calls: they, and the dollars, are estimated") != marked {

@@ -14,29 +14,30 @@ import (
 )
 
 // WriteF1Table writes the final table of a run, best F1 first and scores in
-// percent, with what a reader must know before comparing them.
-func WriteF1Table(w io.Writer, e *metrics.Evaluation) {
+// percent, with what a reader must know before comparing them, in a terminal of that
+// width; 0 is none.
+func WriteF1Table(w io.Writer, width int, e *metrics.Evaluation) {
 	ranked := slices.Clone(e.Candidates)
 	slices.SortStableFunc(ranked, func(a, b metrics.Candidate) int { return cmp.Compare(b.F1, a.F1) })
 
 	ci := fmt.Sprintf("[%.4g%% CI]", 100*e.Confidence)
 	if e.Repeats > 1 {
-		writeTable(w, e, repeatsTable(e, ranked, ci))
+		writeTable(w, width, e, repeatsTable(e, ranked, ci))
 		return
 	}
-	t := plainTable("candidate", "events", "TP", "FP", "TN", "FN", "recall", "precision", "accuracy", "false alarm", "F1", ci)
+	t := newFigures("candidate", "events", "TP", "FP", "TN", "FN", "recall", "precision", "accuracy", "false alarm", "F1", ci)
 	for _, c := range ranked {
-		t.AppendRow(table.Row{nameOf(&c), text.Count(c.Events), c.TP, c.FP, c.TN, c.FN,
+		t.add(table.Row{nameOf(&c), text.Count(c.Events), c.TP, c.FP, c.TN, c.FN,
 			percent(c.Recall), percent(c.Precision), percent(c.Accuracy), percent(c.FalseAlarm), percent(c.F1),
 			fmt.Sprintf("[%s, %s]", percent(c.F1CI[0]), percent(c.F1CI[1]))})
 	}
-	writeTable(w, e, t)
+	writeTable(w, width, e, t)
 }
 
 // repeatsTable has means over repeats, and how far these lie apart.
-func repeatsTable(e *metrics.Evaluation, ranked []metrics.Candidate, ci string) table.Writer {
+func repeatsTable(e *metrics.Evaluation, ranked []metrics.Candidate, ci string) *figures {
 	k := e.Repeats
-	t := plainTable("candidate", "repeats", "recall", "precision", "F1", ci, "sd", "F1 of each", fmt.Sprintf("pass^%d", k), fmt.Sprintf("pass@%d", k))
+	t := newFigures("candidate", "repeats", "recall", "precision", "F1", ci, "sd", "F1 of each", fmt.Sprintf("pass^%d", k), fmt.Sprintf("pass@%d", k))
 	for _, c := range ranked {
 		row := table.Row{nameOf(&c), 1, percent(c.Recall), percent(c.Precision), percent(c.F1),
 			fmt.Sprintf("[%s, %s]", percent(c.F1CI[0]), percent(c.F1CI[1])), "–", "–", "–", "–"}
@@ -44,7 +45,7 @@ func repeatsTable(e *metrics.Evaluation, ranked []metrics.Candidate, ci string) 
 			row[1] = r.Repeats
 			copy(row[6:], []any{percent(r.F1SD), eachOf(r.F1ByRepeat), percent(r.PassK[r.Repeats-1]), percent(r.PassAtK[r.Repeats-1])})
 		}
-		t.AppendRow(row)
+		t.add(row)
 	}
 	return t
 }
@@ -71,12 +72,12 @@ func nameOf(c *metrics.Candidate) string {
 }
 
 // writeTable writes a table with its notes below.
-func writeTable(w io.Writer, e *metrics.Evaluation, t table.Writer) {
+func writeTable(w io.Writer, width int, e *metrics.Evaluation, t *figures) {
 	var b strings.Builder
-	b.WriteString(trimmed(t))
+	b.WriteString(t.render(width))
 	b.WriteString("\n")
 	for _, note := range notesOf(e) {
-		b.WriteString(note + "\n")
+		b.WriteString(folded(note+"\n", "  ", width))
 	}
 	_, _ = io.WriteString(w, b.String())
 }

@@ -16,26 +16,27 @@ import (
 )
 
 // WriteStatistics writes what a run took and used, and what became of its rows,
-// as tables with a line for each step, and for each role that was played.
-func WriteStatistics(w io.Writer, r *statistics.Run) error {
+// as tables with a line for each step, and for each role that was played, in a terminal of
+// that width; 0 is none.
+func WriteStatistics(w io.Writer, width int, r *statistics.Run) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s  %s\n\n", text.Line(string(r.Run)), r.State, duration(span(r.Seconds)))
-	t := plainTable("step", "shards", "reused", "time", "calls", "replayed", "prompt", "cached", "completion", "paid")
+	t := newFigures("step", "shards", "reused", "time", "calls", "replayed", "prompt", "cached", "completion", "paid")
 	for _, s := range r.Steps {
-		t.AppendRow(append(table.Row{text.Line(string(s.Step)), fmt.Sprintf("%d/%d", s.Done, len(s.Shards)), s.Reused, timeTaken(s.Seconds)}, used(s.Used)...))
+		t.add(append(table.Row{text.Line(string(s.Step)), fmt.Sprintf("%d/%d", s.Done, len(s.Shards)), s.Reused, timeTaken(s.Seconds)}, used(s.Used)...))
 	}
-	t.AppendRow(append(table.Row{"all steps", "", "", timeTaken(r.Seconds)}, used(r.Used)...))
+	t.add(append(table.Row{"all steps", "", "", timeTaken(r.Seconds)}, used(r.Used)...))
 	if r.Before.Calls > 0 {
-		t.AppendRow(append(table.Row{"reused, not paid now", "", "", ""}, used(r.Before)...))
+		t.add(append(table.Row{"reused, not paid now", "", "", ""}, used(r.Before)...))
 	}
-	b.WriteString(trimmed(t))
+	b.WriteString(t.render(width))
 	if n := r.Used.Estimated + r.Before.Estimated; n > 0 {
-		fmt.Fprintf(&b, "! the provider did not count the tokens of %s: they, and the dollars, are estimated\n", text.Plural(n, "call"))
+		b.WriteString(folded(fmt.Sprintf("! the provider did not count the tokens of %s: they, and the dollars, are estimated\n", text.Plural(n, "call")), "  ", width))
 	}
 	if n := r.Redacted; n != nil {
-		fmt.Fprintf(&b, "redacted before they were sent: %s (%s)\n", text.Plural(n.Calls, "call"), text.Kinds(n.Kinds))
+		b.WriteString(folded(fmt.Sprintf("redacted before they were sent: %s (%s)\n", text.Plural(n.Calls, "call"), text.Kinds(n.Kinds)), "  ", width))
 	}
-	t = plainTable("step", "rows", "accepted", "truncated", "rejected", "failed", "paid/accepted", "tokens/accepted")
+	t = newFigures("step", "rows", "accepted", "truncated", "rejected", "failed", "paid/accepted", "tokens/accepted")
 	for _, s := range r.Steps {
 		if s.Rows == nil {
 			continue
@@ -47,13 +48,13 @@ func WriteStatistics(w io.Writer, r *statistics.Run) error {
 		if s.Rows.TokensPerAccepted != nil {
 			tokens = text.Short(int64(*s.Rows.TokensPerAccepted))
 		}
-		t.AppendRow(table.Row{text.Line(string(s.Step)), text.Count(s.Rows.Planned), text.Count(s.Rows.Accepted), text.Count(s.Rows.Truncated),
+		t.add(table.Row{text.Line(string(s.Step)), text.Count(s.Rows.Planned), text.Count(s.Rows.Accepted), text.Count(s.Rows.Truncated),
 			text.Count(s.Rows.Rejected), text.Count(s.Rows.Failed), usd, tokens})
 	}
-	if t.Length() > 0 {
-		b.WriteString("\n" + trimmed(t))
+	if !t.empty() {
+		b.WriteString("\n" + t.render(width))
 	}
-	t = plainTable("step", "role", "calls", "prompt", "cached", "completion", "prompt/accepted", "cached/accepted", "completion/accepted")
+	t = newFigures("step", "role", "calls", "prompt", "cached", "completion", "prompt/accepted", "cached/accepted", "completion/accepted")
 	per := false
 	for _, row := range statistics.RoleRows(r) {
 		u := used(row.Usage)
@@ -64,13 +65,13 @@ func WriteStatistics(w io.Writer, r *statistics.Run) error {
 				cells[6+i] = fmt.Sprintf("%.1f", row.Per(n))
 			}
 		}
-		t.AppendRow(cells)
+		t.add(cells)
 	}
-	if t.Length() > 0 {
-		b.WriteString("\n" + trimmed(t))
+	if !t.empty() {
+		b.WriteString("\n" + t.render(width))
 	}
 	if per {
-		b.WriteString("/accepted: for each event after which the gym's user took the offer, or found silence right\n")
+		b.WriteString(folded("/accepted: for each event after which the gym's user took the offer, or found silence right\n", "  ", width))
 	}
 	for _, f := range r.Failures {
 		WriteFailure(&b, f.Failure)
@@ -111,8 +112,13 @@ func timeTaken(seconds float64) string {
 	return duration(span(seconds))
 }
 
-// plainTable has names on the left, figures on the right, and no lines but one.
-func plainTable(header ...string) table.Writer {
+// figures are a table with names on the left, figures on the right, and no lines but one.
+type figures struct {
+	table table.Writer
+	rows  [][]string // the header first
+}
+
+func newFigures(header ...string) *figures {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.Style().Options = table.OptionsNoBordersAndSeparators
@@ -129,14 +135,25 @@ func plainTable(header ...string) table.Writer {
 	}
 	t.AppendHeader(row)
 	t.SetColumnConfigs(right)
-	return t
+	return &figures{t, [][]string{header}}
 }
 
-// trimmed renders a table without spaces at the ends of its lines.
-func trimmed(t table.Writer) string {
+func (f *figures) add(cells table.Row) {
+	f.table.AppendRow(cells)
+	var texts []string
+	for _, cell := range cells {
+		texts = append(texts, fmt.Sprint(cell))
+	}
+	f.rows = append(f.rows, texts)
+}
+
+func (f *figures) empty() bool { return len(f.rows) == 1 }
+
+// render is the table without spaces at the ends of its lines, in that width.
+func (f *figures) render(width int) string {
 	var b strings.Builder
-	for line := range strings.Lines(t.Render() + "\n") {
+	for line := range strings.Lines(f.table.Render() + "\n") {
 		b.WriteString(strings.TrimRight(line, " \n") + "\n")
 	}
-	return b.String()
+	return inRoom(b.String(), f.rows, width)
 }

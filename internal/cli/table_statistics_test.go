@@ -10,11 +10,11 @@ import (
 	"github.com/gymline/gymline/internal/trace"
 )
 
-func TestStatisticsTable(t *testing.T) {
+func statisticsOfARun() *statistics.Run {
 	usd, tokens := 0.0292, 39_000.0
 	used := llm.Usage{Calls: 2845, Prompt: 2_300_000, Cached: 1_380_000, Completion: 87_800, Replayed: 12, USD: 1.75}
 	gym := &trace.Stats{Tally: trace.Tally{ProposalsAccepted: 300, SilencesAccepted: 500}}
-	r := &statistics.Run{Gym: gym, Run: "demo-1", State: store.Failed, Seconds: 47, Used: used, Before: used,
+	return &statistics.Run{Gym: gym, Run: "demo-1", State: store.Failed, Seconds: 47, Used: used, Before: used,
 		Steps: []statistics.Step{
 			{Step: "generate", Shards: make([]statistics.Shard, 4), Done: 4, Reused: 1, Seconds: 41, Used: used, Before: used,
 				Rows:  &statistics.Rows{Planned: 64, Accepted: 60, Truncated: 3, Failed: 1, USDPerAccepted: &usd, TokensPerAccepted: &tokens},
@@ -23,8 +23,11 @@ func TestStatisticsTable(t *testing.T) {
 			{Step: "reward", Shards: make([]statistics.Shard, 1), Failed: 1},
 		},
 		Failures: []statistics.Failure{{Failure: store.Failure{Step: "reward", ExitCode: 65, Cause: "row 7\x1b[2J", Hint: "mend it"}}}}
+}
+
+func TestStatisticsTable(t *testing.T) {
 	var b strings.Builder
-	if err := WriteStatistics(&b, r); err != nil {
+	if err := WriteStatistics(&b, 0, statisticsOfARun()); err != nil {
 		t.Fatal(err)
 	}
 	want := strings.TrimPrefix(`

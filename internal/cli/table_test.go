@@ -23,7 +23,7 @@ func evaluation() *metrics.Evaluation {
 
 func TestF1Table(t *testing.T) {
 	var b strings.Builder
-	WriteF1Table(&b, evaluation())
+	WriteF1Table(&b, 0, evaluation())
 	want := strings.TrimPrefix(`
 candidate   events  TP   FP   TN  FN  recall  precision  accuracy  false alarm    F1      [95% CI]
 ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -42,7 +42,7 @@ eager 模型     233  90  130    4   9    90.9       40.9      40.3         59.1
 
 func TestF1TableKeepsTheExperimentsOrder(t *testing.T) {
 	e := evaluation()
-	WriteF1Table(&strings.Builder{}, e)
+	WriteF1Table(&strings.Builder{}, 0, e)
 	if e.Candidates[0].Name != "eager 模型" {
 		t.Error("writing the table reordered the evaluation")
 	}
@@ -56,7 +56,7 @@ func TestF1TableOfRepeats(t *testing.T) {
 	}
 	e.Candidates[0].Repetition = &metrics.Repetition{Repeats: 3, F1ByRepeat: []float64{0.55, 0.564, 0.58}, F1SD: 0.0151, PassK: []float64{.5, .4, .35}, PassAtK: []float64{.5, .6, .65}}
 	var b strings.Builder
-	WriteF1Table(&b, e)
+	WriteF1Table(&b, 0, e)
 	want := strings.TrimPrefix(`
 candidate   repeats  recall  precision    F1      [95% CI]   sd      F1 of each  pass^3  pass@3
 ─────────────────────────────────────────────────────────────────────────────────────────────────
