@@ -106,16 +106,21 @@ func Of(ctx context.Context, st *store.Store, id store.RunID, row string, opt Op
 // within reports whether a row is another or below it.
 func within(id, row string) bool {
 	rest, ok := strings.CutPrefix(id, row)
-	return ok && (rest == "" || rest[0] == '/')
+	return ok && (rest == "" || rest[0] == '/' || rest[0] == '#') // a repeat's
 }
 
-// withoutOffer is the row of a turn, of one that names one of its offers: 3.1.
+// withoutOffer is the row of a turn, of one that names one of its offers: 3.1, or 3.1#1
+// of a repeat.
 func withoutOffer(row string) string {
+	row, repeat, again := strings.Cut(row, "#")
+	if again {
+		repeat = "#" + repeat
+	}
 	turn := row[strings.LastIndexByte(row, '/')+1:]
 	if n := strings.TrimLeft(turn, "0123456789"); len(n) > 1 && n != turn && n[0] == '.' && strings.TrimLeft(n[1:], "0123456789") == "" {
-		return strings.TrimSuffix(row, n)
+		return strings.TrimSuffix(row, n) + repeat
 	}
-	return row
+	return row + repeat
 }
 
 // A reader reads one run.
@@ -157,7 +162,7 @@ func open(ctx context.Context, st *store.Store, id store.RunID) (*reader, error)
 				continue // it is under way, or failed
 			}
 			p := &part{step: step.Step, shard: i, record: shard.Record}
-			if p.models, err = modelsOf(step.Step, i); err != nil {
+			if p.models, err = step.Asks(i); err != nil {
 				return nil, err
 			}
 			if _, err := shard.Record.Output(plan.CallsOutput); err != nil {
@@ -171,32 +176,6 @@ func open(ctx context.Context, st *store.Store, id store.RunID) (*reader, error)
 		return nil, fault.New(fault.Usage, fmt.Errorf("run %s has no finished shard that asks models", id), fmt.Sprintf("see 'gymline show %s'", id))
 	}
 	return r, nil
-}
-
-// modelsOf are the models that a shard asks, by role.
-func modelsOf(step *plan.Step, shard int) (map[string]llm.Model, error) {
-	list := map[string]llm.Model{}
-	add := func(role string, m *llm.Model) {
-		if m != nil {
-			list[role] = *m
-		}
-	}
-	var g plan.Generate
-	var p plan.Predict
-	into := map[string]any{plan.JobGenerate: &g, plan.JobPredict: &p}[step.Job]
-	if err := json.Unmarshal(step.Of(shard).Params, into); err != nil {
-		return nil, fmt.Errorf("step %s: parameters: %w", step.Name, err)
-	}
-	if step.Job == plan.JobPredict {
-		add("candidate", p.Candidate.Model)
-		add("judge", p.Judge.Model)
-		return list, nil
-	}
-	add("scenes", g.Models.Scenes)
-	add("user", &g.Models.User)
-	add("environment", &g.Models.Environment)
-	add("agent", &g.Models.Agent)
-	return list, nil
 }
 
 // each calls fn with what was asked for each row, in order.

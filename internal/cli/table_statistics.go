@@ -73,6 +73,12 @@ func WriteStatistics(w io.Writer, width int, r *statistics.Run) error {
 	if per {
 		b.WriteString(folded("/accepted: for each event after which the gym's user took the offer, or found silence right\n", "  ", width))
 	}
+	for i, m := range r.Models {
+		if i == 0 {
+			b.WriteString("\n")
+		}
+		fmt.Fprintf(&b, "%s: %s\n", text.Line(m.Name), text.Line(m.String()))
+	}
 	for _, f := range r.Failures {
 		WriteFailure(&b, f.Failure)
 	}

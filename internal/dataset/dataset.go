@@ -4,7 +4,9 @@ package dataset
 
 import (
 	"fmt"
+	"strings"
 
+	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/text"
@@ -19,6 +21,8 @@ type Manifest struct {
 	Simulated bool     `json:"simulated"`
 	Prompt    Prompt   `json:"prompt"`
 	Sources   []Source `json:"sources"`
+	// Models are the real ones of the gym, by role.
+	Models []Model `json:"models,omitempty"`
 	// Benchmark is set when the experiment evaluates candidates.
 	Benchmark *Benchmark `json:"benchmark,omitempty"`
 	Split     Split      `json:"split"`
@@ -34,6 +38,14 @@ type Prompt struct {
 	// Own are digests of the experiment's own texts, by role: what the rows' system texts
 	// are made of in place of the project's.
 	Own map[string]store.Digest `json:"own,omitempty"`
+}
+
+// A Model played a role in the sessions that rows are of.
+type Model struct {
+	Role string `json:"role"`
+	*llm.Asked
+	// AnsweredBy are the models that answered, as their provider named them.
+	AnsweredBy []string `json:"answeredBy,omitempty"`
 }
 
 // A Source sums a source.
@@ -90,9 +102,15 @@ type Tokens struct {
 	Over     map[string]int `json:"over"`     // rows expected above the cutoff, by split
 }
 
-// Warnings say in plain words what a trainer would do to the rows.
+// Warnings say in plain words what a trainer would do to the rows, and where a model was
+// not the same one all the time.
 func (m *Manifest) Warnings() []string {
 	var list []string
+	for _, x := range m.Models {
+		if len(x.AnsweredBy) > 1 {
+			list = append(list, fmt.Sprintf("the gym's %s was several models, by what its provider said beside its answers: %s", x.Role, strings.Join(x.AnsweredBy, ", ")))
+		}
+	}
 	for _, s := range m.Sets {
 		over, all := 0, 0
 		for _, n := range s.Tokens.Over {

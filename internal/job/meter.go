@@ -81,6 +81,9 @@ func (c *metered) Chat(ctx context.Context, req *llm.Request) (*llm.Response, er
 	if err != nil {
 		return nil, err
 	}
+	if !c.simulated {
+		answered(ctx, c.role, resp.Model)
+	}
 	usage := resp.Usage
 	usage.Calls = 1
 	c.meter.mu.Lock()

@@ -1,6 +1,9 @@
 package llm
 
-import "cmp"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Paid returns what calls are billed at: the price, or the Batch API's where
 // that is asked; nil where no price is known.
@@ -21,3 +24,8 @@ func (p Price) Cost(u Usage) float64 {
 
 // Free reports whether no token costs anything.
 func (p Price) Free() bool { return p.Prompt == 0 && p.Cached == 0 && p.Completion == 0 }
+
+// String is how people read it.
+func (p Price) String() string {
+	return fmt.Sprintf("$%g, cached $%g, completion $%g a million tokens", p.Prompt, p.Cached, p.Completion)
+}

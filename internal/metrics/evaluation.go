@@ -3,6 +3,7 @@ package metrics
 import (
 	"fmt"
 
+	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 )
 
@@ -21,6 +22,8 @@ type Evaluation struct {
 	// model its name in the experiment.
 	Judge      string `json:"judge"`
 	JudgeModel string `json:"judgeModel,omitempty"`
+	// JudgeAsked says what a real model was asked to judge as.
+	JudgeAsked *llm.Asked `json:"judgeAsked,omitempty"`
 	// JudgedBy are the models that judged, as their provider named them beside the verdicts.
 	JudgedBy []string `json:"judgedBy,omitempty"`
 	// JudgePrompt is the text that it judged by, where it is the experiment's own.
@@ -104,6 +107,8 @@ type Candidate struct {
 	Proposals  int     `json:"proposals"`
 	Acceptance float64 `json:"acceptance"`
 	Simulated  bool    `json:"simulated"`
+	// Asked says what a real model was asked as.
+	Asked *llm.Asked `json:"asked,omitempty"`
 	// AnsweredBy are the models that answered, as their provider named them beside the
 	// answers; none of recorded answers and stand-ins.
 	AnsweredBy []string `json:"answeredBy,omitempty"`

@@ -37,6 +37,8 @@ var funcs = template.FuncMap{
 	"extent":      extent,
 	"standIns":    standIns,
 	"ranked":      ranked,
+	"askedModels": askedModels,
+	"join":        func(list []string) string { return strings.Join(list, ", ") },
 	"domains":     domains,
 	"f1Plot":      f1Plot,
 	"scatter":     scatterOf,

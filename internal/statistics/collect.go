@@ -36,6 +36,9 @@ func Collect(ctx context.Context, s *store.Store, id store.RunID) (*Run, error) 
 		return r, nil // it was cut off as it opened
 	}
 	r.Prompts = stands.Plan.Prompts
+	if r.Models, err = modelsOf(stands); err != nil {
+		return nil, fmt.Errorf("run %s: %w", id, err)
+	}
 	opened, err := store.ParseStamp(r.Created)
 	if err != nil {
 		return nil, fmt.Errorf("run %s: created: %w", id, err)

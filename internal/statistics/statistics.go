@@ -35,6 +35,8 @@ type Run struct {
 	Redacted *llm.Redacted `json:"redacted,omitempty"`
 	Steps    []Step        `json:"steps"` // in the plan's order
 	Failures []Failure     `json:"failures,omitempty"`
+	// Models are those that its steps ask.
+	Models []Model `json:"models,omitempty"`
 	// Prompts are the experiment's own texts.
 	Prompts []plan.Prompt `json:"prompts,omitempty"`
 	Gym     *trace.Stats  `json:"gym,omitempty"` // of the shards of generate that are done

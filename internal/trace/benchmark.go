@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -29,6 +30,9 @@ type JudgedTrace struct {
 	// beside the answers: versions of what the experiment names.
 	AnsweredBy []string `json:"answeredBy,omitempty"`
 	JudgedBy   []string `json:"judgedBy,omitempty"`
+	// Asked and JudgeAsked say what real models were asked as.
+	Asked      *llm.Asked `json:"asked,omitempty"`
+	JudgeAsked *llm.Asked `json:"judgeAsked,omitempty"`
 	// Prompt and JudgePrompt are digests of the texts that they were asked with, where
 	// they are the experiment's own.
 	Prompt      store.Digest `json:"prompt,omitempty"`

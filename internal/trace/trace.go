@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"strconv"
 
+	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -140,6 +141,10 @@ type Episode struct {
 	Simulated bool `json:"simulated,omitempty"`
 	// Prompts are digests of the experiment's own texts of roles, by role.
 	Prompts map[string]store.Digest `json:"prompts,omitempty"`
+	// Asked says what real models were asked as, by role, and AnsweredBy which answered,
+	// as their provider named them beside the answers.
+	Asked      map[string]*llm.Asked `json:"asked,omitempty"`
+	AnsweredBy map[string][]string   `json:"answeredBy,omitempty"`
 }
 
 // A Judged is one row for a reward model: a history, a proposal or silence,

@@ -20,7 +20,7 @@ import (
 // The formats of the two jobs' outputs; raising one invalidates its memo. What
 // predict writes depends on the texts that it sends.
 const (
-	PredictFormat = 23*prompt.Formats + prompt.Version
+	PredictFormat = 24*prompt.Formats + prompt.Version
 	Format        = 3
 )
 
@@ -125,6 +125,7 @@ func (p *prediction) write() error {
 		line := trace.JudgedTrace{
 			Candidate: p.candidate.Name, Repeat: p.params.Repeat, Simulated: p.simulated, Judge: p.params.Judge.Kind, Trace: tr,
 			AnsweredBy: p.answered[i].list(), JudgedBy: p.judged[i].list(),
+			Asked: p.candidate.Model.Asked(), JudgeAsked: p.params.Judge.Model.Asked(),
 			Prompt: plan.TextDigest(p.candidate.Prompt), JudgePrompt: plan.TextDigest(p.params.Judge.Prompt),
 		}
 		if m := p.params.Judge.Model; m != nil {

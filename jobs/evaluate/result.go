@@ -75,6 +75,7 @@ type scored struct {
 	proposals, accepted int // that the judge ruled on, and accepted
 	control             int // proposals and events with a control token
 	training            *trace.JudgeTraining
+	asked, judgeAsked   *llm.Asked
 	answeredBy          []string
 	judgedBy            []string
 	events              []identity // the zero one: not judged
@@ -87,7 +88,7 @@ type identity [16]byte
 func (r *result) add(line *trace.JudgedTrace) {
 	s := scored{
 		id: line.Trace.ID, domain: line.Trace.Domain, judge: line.Judge, judgeModel: line.JudgeModel, judgePrompt: line.JudgePrompt, simulated: line.Simulated,
-		unanswered: len(line.Unanswered), failed: len(line.Failed), training: line.Training, answeredBy: line.AnsweredBy, judgedBy: line.JudgedBy, events: make([]identity, len(line.Trace.Turns)), right: make([]bool, len(line.Trace.Turns)),
+		unanswered: len(line.Unanswered), failed: len(line.Failed), training: line.Training, asked: line.Asked, judgeAsked: line.JudgeAsked, answeredBy: line.AnsweredBy, judgedBy: line.JudgedBy, events: make([]identity, len(line.Trace.Turns)), right: make([]bool, len(line.Trace.Turns)),
 	}
 	var c metrics.Counts
 	for i := range line.Trace.Turns {

@@ -27,7 +27,7 @@ func evaluation(t *job.Task, params plan.Evaluate, candidates []answers) metrics
 		e.Unjudged += len(tr.events)
 	}
 	e.Unjudged -= e.Events
-	e.JudgeTraining, e.JudgePrompt = judgeTraining(first), params.JudgePrompt
+	e.JudgeTraining, e.JudgePrompt, e.JudgeAsked = judgeTraining(first), params.JudgePrompt, first.traces[0].judgeAsked
 	for _, a := range candidates {
 		c := candidate(t, params, a)
 		if c.Repetition != nil {
@@ -74,6 +74,7 @@ func candidate(t *job.Task, params plan.Evaluate, a answers) metrics.Candidate {
 	if own, ok := params.Prompts[c.Name]; ok {
 		c.Prompt = &own
 	}
+	c.Asked = a[0].traces[0].asked
 	c.AnsweredBy = union(nil, a, func(s scored) []string { return s.answeredBy })
 	if n := a.alike(); n >= 5 && 2*n >= c.Proposals {
 		c.Alike = n

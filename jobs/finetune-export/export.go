@@ -92,6 +92,7 @@ type exporter struct {
 	traces *file
 	seen   map[[16]byte]bool // digests of the rows written
 	tally  map[string]*dataset.Source
+	models []dataset.Model
 }
 
 // A set is one of the tasks that models are trained on.
@@ -161,6 +162,9 @@ func (e *exporter) survey(s *session) error {
 	info.Rows += len(s.rows)
 	if s.simulated {
 		info.Simulated++
+	}
+	for _, m := range s.models {
+		e.models = withModel(e.models, m)
 	}
 	e.plan(len(s.rows))
 	return nil

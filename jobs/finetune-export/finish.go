@@ -135,6 +135,7 @@ func (e *exporter) manifest() *dataset.Manifest {
 		m.Sources = append(m.Sources, *e.tally[name])
 		m.Simulated = m.Simulated || e.tally[name].Simulated > 0
 	}
+	m.Models = e.models
 	if e.params.Benchmark != nil {
 		m.Benchmark = &dataset.Benchmark{Traces: e.benchmark.traces, Events: len(e.benchmark.events), Rejected: map[string]int{}, Kept: map[string]int{}}
 	}

@@ -74,3 +74,20 @@ func (s *systems) count(text string, shown func(string) string) {
 	}
 	s.list[i].Rows++
 }
+
+// withModel adds what a session says of a role's model, in order of roles.
+func withModel(list []dataset.Model, m dataset.Model) []dataset.Model {
+	i := slices.IndexFunc(list, func(x dataset.Model) bool { return x.Role >= m.Role })
+	switch {
+	case i < 0:
+		return append(list, m)
+	case list[i].Role != m.Role:
+		return slices.Insert(list, i, m)
+	}
+	for _, by := range m.AnsweredBy {
+		if at, there := slices.BinarySearch(list[i].AnsweredBy, by); !there {
+			list[i].AnsweredBy = slices.Insert(slices.Clone(list[i].AnsweredBy), at, by)
+		}
+	}
+	return list
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gymline/gymline/internal/dataset"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
@@ -19,6 +20,7 @@ type session struct {
 	// trace.Judged.
 	group     string
 	simulated bool
+	models    []dataset.Model
 	// turns are what the agent's conversation is made of: each event with the
 	// answer that stands in the history.
 	turns []trace.Turn
@@ -110,6 +112,9 @@ func gymSession(e *trace.Episode) (*session, []excluded) {
 		}
 	}
 	s := &session{source: trace.Gym, trace: e.ID, group: e.Scene, simulated: e.Simulated, turns: e.Turns}
+	for role, asked := range e.Asked {
+		s.models = append(s.models, dataset.Model{Role: role, Asked: asked, AnsweredBy: e.AnsweredBy[role]})
+	}
 	for _, r := range e.Judged() {
 		n := len(r.History) - 1
 		row := judged{Judged: r, turn: n}

@@ -21,7 +21,7 @@ import (
 
 // Format is the version of this job's outputs; any change of what it asks,
 // the texts of package prompt included, or writes changes it.
-const Format = 12*prompt.Formats + prompt.Version
+const Format = 13*prompt.Formats + prompt.Version
 
 // Run is the job: it plays every session of the shard's scenes. A shard owns a
 // contiguous range of scenes, each with all its sessions.
@@ -89,6 +89,7 @@ type gym struct {
 	params plan.Generate
 	all    *scenes
 	cast   cast
+	asked  map[string]*llm.Asked // of sessions, by role
 }
 
 // open reads the scenes' files and opens the model of each role.
@@ -97,6 +98,12 @@ func (g *gym) open(ctx context.Context) (err error) {
 		return err
 	}
 	open := func(role string, m llm.Model, into *llm.Chatter) {
+		if a := m.Asked(); a != nil && role != scenesRole {
+			if g.asked == nil {
+				g.asked = map[string]*llm.Asked{}
+			}
+			g.asked[role] = a
+		}
 		if err == nil {
 			*into, err = g.task.Chat(ctx, role, m)
 		}
@@ -126,6 +133,7 @@ func (g *gym) play(ctx context.Context, i, n int, o *outcome) (*trace.Episode, e
 	return &trace.Episode{
 		Trace: trace.Trace{ID: o.id, Domain: o.scene.Domain, Turns: s.turns},
 		Scene: o.scene.ID, End: end, Simulated: g.simulated(i), Prompts: g.params.Prompts.Digests(),
+		Asked: g.asked, AnsweredBy: s.asked.AnsweredBy(),
 	}, nil
 }
 

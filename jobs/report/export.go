@@ -31,6 +31,13 @@ func export(ctx context.Context, t *job.Task, d *page.Data) error {
 		e.Traces, e.Simulated = e.Traces+s.Traces, e.Simulated+s.Simulated
 		fact(s.Name, "%s, %s%s", text.Plural(s.Rows, "row"), text.Plural(s.Traces, "trace"), simulated)
 	}
+	for _, x := range m.Models {
+		by := ""
+		if x.AnsweredBy != nil {
+			by = "; answered by " + strings.Join(x.AnsweredBy, ", ")
+		}
+		fact("gym's "+x.Role, "%s%s", x.Asked, by)
+	}
 	for _, split := range slices.Sorted(maps.Keys(m.Split.Traces)) {
 		fact(split+" split", "%s", text.Plural(m.Split.Traces[split], "trace"))
 	}
