@@ -197,6 +197,7 @@ func (l *loader) checkEvaluate(s *Spec) {
 		} else {
 			first[c.Name] = i
 		}
+		l.checkSettings(s, c, path)
 		if e.Judge.Recorded && c.Model != "" {
 			l.wrong(path+".model", "has no recorded verdicts, and judge is recorded", "use recorded, or another judge")
 		}

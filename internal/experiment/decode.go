@@ -27,6 +27,9 @@ type loader struct {
 	secret map[string]bool
 	refs   []reference
 	files  []fileRef
+	// Set once a matrix was written out: what is wrong with it is wrong with each of its
+	// candidates, and told once, and of the places in it nothing more.
+	told map[place]bool
 }
 
 type reference struct{ kind, name, path string }
@@ -48,6 +51,11 @@ func (l *loader) add(at place, path, message, fix string) {
 		return
 	}
 	l.bad[path] = true
+	if l.told != nil && (l.told[at] || slices.ContainsFunc(l.problems, func(p Problem) bool {
+		return place{p.File, p.Line, p.Column} == at && p.Message == elide(message)
+	})) {
+		return
+	}
 	if len(l.problems) == maxProblems {
 		l.more++
 		return

@@ -100,6 +100,7 @@ func (l *loader) experiment(root *node, opts Options) (*Experiment, error) {
 		return nil, l.err()
 	}
 	var e Experiment
+	l.matrices(root)
 	l.decode(root, reflect.ValueOf(&e).Elem(), "", &field{})
 	l.checkExperiment(&e)
 	l.resolveInputs(&e, opts)

@@ -38,19 +38,22 @@ const (
 	imageTag  = `:[A-Za-z0-9_][-._A-Za-z0-9]{0,127}`
 )
 
+var title = lazily(`^[A-Za-z0-9][-._A-Za-z0-9]{0,62}$`)
+
 // rules are looked up by the struct tags rule and keys.
 var rules = map[string]rule{
-	"label":    {lazily(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`), nil, "1 to 40 lowercase letters, digits and inner hyphens"},
-	"name":     {lazily(`^[A-Za-z0-9][-_A-Za-z0-9]{0,62}$`), nil, "1 to 63 letters, digits, hyphens and underscores, the first a letter or digit"},
-	"title":    {lazily(`^[A-Za-z0-9][-._A-Za-z0-9]{0,62}$`), nil, "1 to 63 letters, digits, dots, hyphens and underscores, the first a letter or digit"},
-	"text":     {lazily(`^\S([^\x00-\x1f]*\S)?$`), nil, "a text of one line, without spaces around it"},
-	"env":      {lazily(`^[A-Za-z_][A-Za-z0-9_]*$`), nil, "the name of an environment variable: letters, digits and underscores"},
-	"path":     {lazily(`^[^/\\]([^\\]*[^/\\])?$`), fs.ValidPath, "a relative path with forward slashes and without .. or empty parts"},
-	"prefix":   {lazily(`^([^/\\]([^\\]*[^/\\])?)?$`), isPrefix, "nothing, or a relative path with forward slashes and without . or .. parts"},
-	"bucket":   {lazily(`^[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]$`), nil, "3 to 63 lowercase letters, digits, dots and hyphens, the first and last a letter or digit"},
-	"url":      {lazily(`^https?://[^\s?#@]+$`), isURL, "an http or https URL without user, query or fragment; parameters go into query"},
-	"against":  {lazily(`^[A-Za-z0-9][-+.:_A-Za-z0-9]{0,62}$`), isAgainst, "previous, best:N with N from 1 to 999, or the name of a run or tag"},
-	"endpoint": {lazily(`^https?://[^\s?#@/]+/?$`), isURL, "an http or https URL of a server, without user, path, query or fragment"},
+	"label":     {lazily(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`), nil, "1 to 40 lowercase letters, digits and inner hyphens"},
+	"name":      {lazily(`^[A-Za-z0-9][-_A-Za-z0-9]{0,62}$`), nil, "1 to 63 letters, digits, hyphens and underscores, the first a letter or digit"},
+	"title":     {title, nil, "1 to 63 letters, digits, dots, hyphens and underscores, the first a letter or digit"},
+	"candidate": {lazily(`^[A-Za-z0-9{][-._A-Za-z0-9{}]{0,126}$`), func(s string) bool { return title().MatchString(s) }, "1 to 63 letters, digits, dots, hyphens and underscores, the first a letter or digit; beside matrix {KEY} of it, too"},
+	"text":      {lazily(`^\S([^\x00-\x1f]*\S)?$`), nil, "a text of one line, without spaces around it"},
+	"env":       {lazily(`^[A-Za-z_][A-Za-z0-9_]*$`), nil, "the name of an environment variable: letters, digits and underscores"},
+	"path":      {lazily(`^[^/\\]([^\\]*[^/\\])?$`), fs.ValidPath, "a relative path with forward slashes and without .. or empty parts"},
+	"prefix":    {lazily(`^([^/\\]([^\\]*[^/\\])?)?$`), isPrefix, "nothing, or a relative path with forward slashes and without . or .. parts"},
+	"bucket":    {lazily(`^[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]$`), nil, "3 to 63 lowercase letters, digits, dots and hyphens, the first and last a letter or digit"},
+	"url":       {lazily(`^https?://[^\s?#@]+$`), isURL, "an http or https URL without user, query or fragment; parameters go into query"},
+	"against":   {lazily(`^[A-Za-z0-9][-+.:_A-Za-z0-9]{0,62}$`), isAgainst, "previous, best:N with N from 1 to 999, or the name of a run or tag"},
+	"endpoint":  {lazily(`^https?://[^\s?#@/]+/?$`), isURL, "an http or https URL of a server, without user, path, query or fragment"},
 
 	"query":       {lazily(`^[A-Za-z0-9][-_.A-Za-z0-9]{0,62}$`), nil, "the name of a URL's parameter: letters, digits, hyphens, underscores and dots"},
 	"header":      {lazily(`^[A-Za-z0-9][-_A-Za-z0-9]{0,62}$`), nil, "the name of an HTTP header: letters, digits, hyphens and underscores"},

@@ -237,11 +237,18 @@ func (e *Evaluate) Passes() int { return max(1, e.Repeats) }
 
 // A Candidate is a model, or the recorded answers of one.
 type Candidate struct {
-	_        struct{} `doc:"Who is scored." exactly:"model,recorded"`
-	Name     string   `json:"name" required:"true" rule:"title" doc:"Name in tables and reports."`
+	_        struct{} `doc:"Who is scored." exactly:"model,recorded,matrix"`
+	Name     string   `json:"name" required:"true" rule:"candidate" doc:"Name in tables and reports."`
 	Model    string   `json:"model,omitempty" ref:"model" doc:"A model of this experiment, by name."`
 	Recorded *File    `json:"recorded,omitempty" is:"folder" doc:"Folder of recorded answers, one file for each trace of the benchmark."`
-	Prompt   string   `json:"prompt,omitempty" ref:"prompt" doc:"A prompt of the role agent that the model is asked with; the built-in text unless given."`
+	// Matrix is never set: what was read has its candidates.
+	Matrix *Matrix `json:"-" yaml:"matrix" doc:"Several candidates at once, for all combinations of values, such as {model: [small, large], temperature: [0, 0.7]} with the name '{model}-t{temperature}'."`
+	Prompt string  `json:"prompt,omitempty" ref:"prompt" doc:"A prompt of the role agent that the model is asked with; the built-in text unless given."`
+	// What the model is asked with in place of its own settings.
+	Temperature *float64 `json:"temperature,omitempty" min:"0" max:"2" doc:"Sampling temperature, in place of the model's."`
+	TopP        *float64 `json:"topP,omitempty" above:"0" max:"1" doc:"Nucleus sampling, in place of the model's."`
+	MaxTokens   int      `json:"maxTokens,omitempty" min:"1" max:"1000000" doc:"Bound of an answer, in place of the model's."`
+	Skill       *float64 `json:"skill,omitempty" min:"0" max:"1" doc:"Skill of a stand-in, in place of the model's."`
 	// Checkpoint is for models alone: recorded answers were given before.
 	Checkpoint string `json:"checkpoint,omitempty" ref:"training" doc:"The training whose checkpoint the model serves, by name under train: the candidate is asked once it is there, and again when it changed."`
 }

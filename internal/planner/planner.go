@@ -269,7 +269,8 @@ func (b *builder) evaluate(v *experiment.Evaluate) {
 func (b *builder) candidate(p plan.Predict, c experiment.Candidate) plan.Share {
 	p.Candidate = plan.Candidate{Name: c.Name, Recorded: file(c.Recorded), Prompt: b.text(c.Prompt)}
 	if c.Recorded == nil {
-		p.Candidate.Model = b.model(c.Model)
+		m := b.e.Spec.Asked(c).Identity(c.Model)
+		p.Candidate.Model = &m
 	}
 	share := b.share(p, []*plan.File{&p.Benchmark, p.Candidate.Recorded}, p.Candidate.Model, p.Judge.Model)
 	if c.Checkpoint != "" {
@@ -281,8 +282,11 @@ func (b *builder) candidate(p plan.Predict, c experiment.Candidate) plan.Share {
 // shared finds candidates that one model answers for in one way, whatever it is called,
 // and those that it judges as well.
 func (b *builder) shared(v *experiment.Evaluate) (oneModel [][]string, ownJudge []string) {
-	identity := func(name string) string {
-		m := b.e.Spec.Models[name].Identity("")
+	identity := func(name string, model experiment.Model) string {
+		m := model.Identity("")
+		if !m.Simulated() { // as the ledger tells models apart
+			m.BaseURL, m.Schema = m.Endpoint(), m.Mode()
+		}
 		data, err := canonical.JSON(m)
 		if err != nil && b.err == nil {
 			b.err = fmt.Errorf("model %s: %w", name, err)
@@ -295,13 +299,13 @@ func (b *builder) shared(v *experiment.Evaluate) (oneModel [][]string, ownJudge 
 		if c.Model == "" {
 			continue
 		}
-		model := identity(c.Model)
-		id := model + "\n" + b.e.Spec.Says(prompt.RoleAgent, c.Prompt)
+		id := identity(c.Model, b.e.Spec.Asked(c)) + "\n" + b.e.Spec.Says(prompt.RoleAgent, c.Prompt)
 		if _, ok := of[id]; !ok {
 			of[id], groups = len(groups), append(groups, nil)
 		}
 		groups[of[id]] = append(groups[of[id]], c.Name)
-		if v.Judge.Model != "" && model == identity(v.Judge.Model) {
+		// Whatever a candidate's own settings are, it is the model that it names.
+		if v.Judge.Model != "" && identity(c.Model, b.e.Spec.Models[c.Model]) == identity(v.Judge.Model, b.e.Spec.Models[v.Judge.Model]) {
 			ownJudge = append(ownJudge, c.Name)
 		}
 	}

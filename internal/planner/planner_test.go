@@ -312,7 +312,7 @@ spec:
   inputs: {bench: {path: here}}
   models:
     a: {provider: openai, baseURL: "http://127.0.0.1:1/v1", model: m}
-    same: {provider: openai, baseURL: "http://127.0.0.1:1/v1", model: m}
+    same: {provider: openai, baseURL: "http://127.0.0.1:1/v1/", model: m}
     warm: {provider: openai, baseURL: "http://127.0.0.1:1/v1", model: m, temperature: 1}
     other: {provider: openai, baseURL: "http://127.0.0.1:1/v1", model: n}
   evaluate:
@@ -341,6 +341,58 @@ spec:
 		}
 		if !reflect.DeepEqual(got.OneModel, want.OneModel) || !reflect.DeepEqual(got.OwnJudge, want.OwnJudge) {
 			t.Errorf("judge %s: %q and %q, want %q and %q", judge, got.OneModel, got.OwnJudge, want.OneModel, want.OwnJudge)
+		}
+	}
+}
+
+// A candidate's own settings count: what they make of one model can be another's, and a
+// further value of a matrix is work beside that of before.
+func TestMatrix(t *testing.T) {
+	const text = `
+apiVersion: gymline/v1alpha1
+kind: Experiment
+metadata: {name: grid}
+spec:
+  inputs: {bench: {path: here}}
+  models:
+    a: {provider: openai, baseURL: "http://127.0.0.1:1/v1", model: m}
+    b: {provider: openai, baseURL: "http://127.0.0.1:1/v1", model: n}
+    warm: {provider: openai, baseURL: "http://127.0.0.1:1/v1", model: m, temperature: 0.7}
+  evaluate:
+    benchmark: {input: bench, path: .}
+    candidates:
+      - {name: warm, model: warm}
+      - {name: "{model}-t{temperature}", matrix: {model: [a, b], temperature: [0, 0.7]}}
+    judge: {model: b}
+`
+	keys := func(set ...string) map[string]store.WorkKey {
+		p, err := Plan(load(t, text, set...), inputs, formats)
+		if err != nil {
+			t.Fatal(err)
+		}
+		step, keys := p.Step(plan.JobPredict), map[string]store.WorkKey{}
+		for shard := range step.Shards {
+			q := params[plan.Predict](t, step.Of(shard))
+			if temperature := q.Candidate.Model.Temperature; temperature == nil || !strings.HasSuffix(q.Candidate.Name, fmt.Sprintf("t%v", *temperature)) && q.Candidate.Name != "warm" {
+				t.Errorf("%s is asked at %v", q.Candidate.Name, temperature)
+			}
+			if keys[q.Candidate.Name], err = step.WorkKey(p.Seed, shard, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := params[plan.Evaluate](t, p.Step(plan.JobEvaluate).Share)
+		if len(got.OneModel) != 1 || strings.Join(got.OneModel[0], " ") != "warm a-t0.7" || !strings.HasPrefix(strings.Join(got.OwnJudge, " "), "b-t0 b-t0.7") {
+			t.Errorf("one model: %q, own judge: %q", got.OneModel, got.OwnJudge)
+		}
+		return keys
+	}
+	before, after := keys(), keys("evaluate.candidates[1].matrix.temperature=[0, 0.7, 1.2]")
+	if len(before) != 5 || len(after) != 7 {
+		t.Errorf("%d candidates, then %d", len(before), len(after))
+	}
+	for name, key := range before {
+		if after[name] != key {
+			t.Errorf("%s is other work", name)
 		}
 	}
 }
