@@ -17,7 +17,9 @@ import (
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/cluster"
 	"github.com/gymline/gymline/internal/engine/argo"
+	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/journal"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -31,10 +33,14 @@ type logsOptions struct {
 func newLogs(edge *cli.Edge) *cobra.Command {
 	var o logsOptions
 	cmd := &cobra.Command{
-		Use:   "logs RUN [STEP[/SHARD]] --profile FILE",
-		Short: "Print what the pods of a submitted run said",
-		Long: `Print what the pods of a submitted run said, attempt by attempt: events as JSON
-lines, and logs; and what a trainer in a container of its own says. With -f, go on until the pods that run now have ended.`,
+		Use:   "logs RUN [STEP[/SHARD]]",
+		Short: "Print what a run of this machine said, or the pods of a submitted one",
+		Long: `Print what a run of this machine said: when its shards began, ended and why they
+failed, and its jobs' logs. The latest ` + strconv.Itoa(journal.Kept) + ` runs are kept, below .gymline/logs/.
+
+With a profile whose engine is argo, print what the pods of a submitted run said,
+attempt by attempt: events as JSON lines, and logs; and what a trainer in a container
+of its own says. With -f, go on until the pods that run now have ended.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.shard = -1
@@ -57,7 +63,14 @@ lines, and logs; and what a trainer in a container of its own says. With -f, go 
 }
 
 func runLogs(ctx context.Context, edge *cli.Edge, o logsOptions, id store.RunID) error {
-	return onCluster(ctx, edge, o.profile, func(c *onArgo) error {
+	profile, err := loadProfile(o.profile)
+	if err != nil {
+		return err
+	}
+	if profile.Spec.Engine == experiment.EngineLocal {
+		return o.printJournal(edge, id)
+	}
+	return withCluster(ctx, edge, profile, func(c *onArgo) error {
 		state, err := c.State(ctx, id)
 		if err != nil {
 			return cluster.Explain(id, err)

@@ -56,7 +56,7 @@ func runRun(ctx context.Context, edge *cli.Edge, o runOptions) error {
 	var ended progress.Event
 	var p *prepared
 	if err == nil {
-		out = scrapedBy(server, out)
+		out = scrapedBy(server, &kept{printer: out, edge: edge})
 		p, err = o.prepareHere(edge)
 	}
 	if err == nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -10,6 +11,8 @@ import (
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/cluster"
 	"github.com/gymline/gymline/internal/engine/argo"
+	"github.com/gymline/gymline/internal/experiment"
+	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -18,9 +21,11 @@ func newStatus(edge *cli.Edge) *cobra.Command {
 	var profile string
 	var watch watchFlags
 	cmd := &cobra.Command{
-		Use:   "status RUN --profile FILE",
-		Short: "Show how far a submitted run is, and why what failed did",
-		Args:  cobra.ExactArgs(1),
+		Use:   "status RUN",
+		Short: "Show how far a run is, and why what failed did",
+		Long: `Show how far a run is, and why what failed did: of a submitted run, with a profile
+whose engine is argo, also how its pods stand.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runStatus(cmd.Context(), edge, profile, watch, store.RunID(args[0]))
 		},
@@ -30,8 +35,15 @@ func newStatus(edge *cli.Edge) *cobra.Command {
 	return cmd
 }
 
-func runStatus(ctx context.Context, edge *cli.Edge, profile string, watch watchFlags, id store.RunID) error {
-	return onCluster(ctx, edge, profile, func(c *onArgo) error {
+func runStatus(ctx context.Context, edge *cli.Edge, file string, watch watchFlags, id store.RunID) error {
+	profile, err := loadProfile(file)
+	if err != nil {
+		return err
+	}
+	if profile.Spec.Engine == experiment.EngineLocal {
+		return statusHere(ctx, edge, file, watch, id)
+	}
+	return withCluster(ctx, edge, profile, func(c *onArgo) error {
 		if watch.wait {
 			p, err := run.ReadPlan(ctx, c.st, id)
 			if err != nil {
@@ -43,20 +55,50 @@ func runStatus(ctx context.Context, edge *cli.Edge, profile string, watch watchF
 		if err != nil {
 			return err
 		}
-		if watch.output == "json" {
-			return writeJSON(edge.Stdout, doc)
-		}
-		return printStatus(edge, doc)
+		return writeStatus(edge, watch.output, doc)
 	})
+}
+
+// statusHere tells of a run of this machine.
+func statusHere(ctx context.Context, edge *cli.Edge, file string, watch watchFlags, id store.RunID) error {
+	if watch.wait {
+		return fault.New(fault.Usage, errors.New("--wait is for submitted runs; one of this machine is shown where it was started"), "leave --wait out, or give a profile with engine: argo")
+	}
+	return reading(ctx, edge, file, func(st *store.Store) error {
+		id, err := runOf(ctx, st, string(id))
+		if err != nil {
+			return err
+		}
+		doc, err := cluster.Stored(ctx, st, id, edge.Now())
+		if err != nil {
+			return err
+		}
+		return writeStatus(edge, watch.output, doc)
+	})
+}
+
+func writeStatus(edge *cli.Edge, output string, doc *cluster.Status) error {
+	if output == "json" {
+		return writeJSON(edge.Stdout, doc)
+	}
+	return printStatus(edge, doc)
 }
 
 func printStatus(edge *cli.Edge, doc *cluster.Status) error {
 	fmt.Fprintf(edge.Stdout, "%s  %s\n", doc.Run, doc.State)
 	printSpent(edge, doc.Spent)
 	fmt.Fprintln(edge.Stdout)
-	tw := edge.NewTable("STEP\tDONE\tREUSED\tRUNNING\tFAILED\tRETRIES")
+	header := "STEP\tDONE\tREUSED\tFAILED"
+	if doc.Workflow != nil { // which knows of pods
+		header += "\tRUNNING\tRETRIES"
+	}
+	tw := edge.NewTable(header)
 	for _, s := range doc.Steps {
-		row(tw, s.Step, fmt.Sprintf("%d/%d", s.Done, s.Shards), s.Reused, s.Running, s.Failed, s.Retries)
+		cells := []any{s.Step, fmt.Sprintf("%d/%d", s.Done, s.Shards), s.Reused, s.Failed}
+		if doc.Workflow != nil {
+			cells = append(cells, s.Running, s.Retries)
+		}
+		row(tw, cells...)
 	}
 	if err := tw.Flush(); err != nil {
 		return err

@@ -3,13 +3,14 @@ package cluster
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/gymline/gymline/internal/engine/argo"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
 
-// A Status is how a submitted run stands: the store's side and the cluster's.
+// A Status is how a run stands: the store's side and, where it was submitted, the cluster's.
 type Status struct {
 	Run      store.RunID     `json:"run"`
 	State    string          `json:"state"` // the seal's, or the workflow's while there is none
@@ -66,9 +67,28 @@ func (c Cluster) Status(ctx context.Context, id store.RunID) (*Status, error) {
 	return s, nil
 }
 
+// Stored tells how a run of one machine stands, from its records alone.
+func Stored(ctx context.Context, st *store.Store, id store.RunID, now time.Time) (*Status, error) {
+	r, err := run.Read(ctx, st, id)
+	if err != nil {
+		return nil, err
+	}
+	s := &Status{Run: id, Steps: []Step{}, Failures: r.Failed}
+	if s.State, err = run.StandingOf(ctx, st, r.Head, now); err != nil {
+		return nil, err
+	}
+	if s.Spent, err = run.SpendingOf(ctx, st, r.Run); err != nil {
+		return nil, err
+	}
+	for _, step := range r.Steps {
+		s.Steps = append(s.Steps, s.count(step))
+	}
+	return s, nil
+}
+
 // Again reports whether a failure is of a shard that is still tried.
 func (s *Status) Again(f store.Failure) bool {
-	return !run.Lasting(f) && !argo.Ended(s.State) && s.State != store.Interrupted
+	return !run.Lasting(f) && !argo.Ended(s.State) && s.State != store.Interrupted && s.State != run.CutOff
 }
 
 func (s *Status) count(from run.Step) Step {
