@@ -19,7 +19,7 @@ func Meanings() []Meaning {
 		{OK, "OK", "done"},
 		{Internal, "Internal", "a defect of gymline's own"},
 		{Usage, "Usage", "unknown command, flag or argument"},
-		{Permanent, "Permanent", "permanent: bad data; the message says which row"},
+		{Permanent, "Permanent", "permanent: bad data, a damaged store, a deadline that passed; trying again does not help"},
 		{Gate, "Gate", "done, and a rule of the gate is broken; the sentence says which"},
 		{Budget, "Budget", "the budget is used up; raise it and run again to go on"},
 		{Temporary, "Temporary", "temporary: the store, the network or a provider failed, or a disk is full; try again"},
