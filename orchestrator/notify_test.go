@@ -71,7 +71,7 @@ func (h *hooks) told(path string) []string {
 // profile is one that tells the paths.
 func (h *hooks) profile(t *testing.T, dir string, paths ...string) (file string, env []string) {
 	t.Helper()
-	text := "apiVersion: gymline/v1alpha1\nkind: Profile\nmetadata: {name: told}\nspec:\n  notify:\n"
+	text := "apiVersion: gymline/v1alpha1\nkind: Profile\nmetadata: {name: told}\nspec:\n  retries: {limit: 0}\n  notify:\n"
 	for i, path := range paths {
 		format, secret := notify.CloudEvents, ", secret: {env: HOOK_SECRET}"
 		if path == "/slack" {
