@@ -112,6 +112,7 @@ func TestWhoseThePoliciesAre(t *testing.T) {
 			check(name+": "+template, pod, want...)
 		}
 	}
+	check("a pod that tells of a run", map[string]string{"gymline/to-webhooks": "true"}, "gymline-webhooks")
 	check("the controller", of[*appsv1.Deployment](all)["workflow-controller"].Spec.Template.Labels, "gymline-api")
 	check("MinIO", of[*appsv1.StatefulSet](all)["minio"].Spec.Template.Labels, "minio")
 	check("a pod of somebody else's", nil)
@@ -136,7 +137,7 @@ func reaches(t *testing.T, p *networkingv1.NetworkPolicy, address string) bool {
 }
 
 // No policy lets a pod reach where clouds tell machines their keys, nor, but for
-// models and the API server's place, anything outside; nobody is let in but to the
+// models, webhooks and the API server's place, anything outside; nobody is let in but to the
 // store.
 func TestWhatThePoliciesAllow(t *testing.T) {
 	t.Parallel()
@@ -155,7 +156,7 @@ func TestWhatThePoliciesAllow(t *testing.T) {
 			}
 		}
 		for _, public := range []string{"8.8.8.8", "2600::1"} {
-			if got := reaches(t, p, public); got != (name == "gymline-models") {
+			if got := reaches(t, p, public); got != (name == "gymline-models" || name == "gymline-webhooks") {
 				t.Errorf("%s: %s can be reached: %v", name, public, got)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/gymline/gymline/internal/engine/argo"
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/notify"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/run"
@@ -44,6 +45,9 @@ func argoConfig(profile *experiment.Profile, how run.Execution, draft store.Dige
 		Pods: a.Pods, Parallel: s.Parallelism.Shards, Draft: draft,
 		Retries: s.Retries.Limit, Backoff: time.Duration(s.Retries.Backoff), MaxBackoff: time.Duration(s.Retries.MaxBackoff),
 		Deadline: time.Duration(a.Deadline), Suspend: a.HandOff == "suspend", Scratch: a.Scratch,
+	}
+	for _, name := range notify.Variables(how.Notify) {
+		c.Notify = append(c.Notify, engine.Variable{Name: name, Secret: name})
 	}
 	if k := a.TrainerKeys; k != nil {
 		c.TrainerKeys = map[string]argo.SecretKey{envAccessKey: {Name: k.AccessKey.Name, Key: k.AccessKey.Key}, envSecretKey: {Name: k.SecretKey.Name, Key: k.SecretKey.Key}}

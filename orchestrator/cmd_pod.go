@@ -62,9 +62,10 @@ func newLook(edge *cli.Edge) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			word := "missing"
-			if there {
-				word = "there"
+			word := "there"
+			if !there {
+				word = "missing"
+				tellWaiting(cmd.Context(), edge, st, store.RunID(id), store.StepName(step))
 			}
 			_, err = fmt.Fprint(edge.Stdout, word)
 			return err
@@ -96,7 +97,16 @@ func newSeal(edge *cli.Edge) *cobra.Command {
 					return fmt.Errorf("run %s: %w", id, err)
 				}
 			}
-			return registry(edge, st).SealOf(cmd.Context(), store.RunID(id), digest, status == store.Succeeded)
+			head, err := registry(edge, st).SealOf(cmd.Context(), store.RunID(id), digest, status == store.Succeeded)
+			switch {
+			case err != nil:
+				return err
+			case head.ID != "":
+				tellSealed(cmd.Context(), edge, st, head)
+			case status != store.Succeeded:
+				tellUnopened(cmd.Context(), edge, st, store.RunID(id), store.Digest(draft), asOf)
+			}
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&id, "run", "", "the run's ID")

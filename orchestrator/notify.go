@@ -7,6 +7,7 @@ import (
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/experiment"
+	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/notify"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
@@ -52,6 +53,64 @@ func (p *prepared) tellEnd(ctx context.Context, edge *cli.Edge, ended progress.E
 		n.AsOf = p.plan.Anew.AsOf
 	}
 	tell(ctx, edge, p.how.Notify, n)
+}
+
+// tellSealed tells how a workflow's run ended, from its records, and says in the pod's log
+// what its gate finds. What hinders that is said, and the run stays as it is sealed.
+func tellSealed(ctx context.Context, edge *cli.Edge, st *store.Store, head run.Head) {
+	how, err := run.ExecutionOf(head.Run)
+	if err != nil {
+		edge.PrintError(err)
+		return
+	}
+	ended := progress.Event{Type: progress.RunEnded, Run: string(head.ID), State: head.State}
+	asOf := ""
+	if s := head.Summary; s != nil {
+		asOf = s.AsOf
+		ended.Scores = scoresOf(s)
+	}
+	switch {
+	case head.State == store.Failed && len(head.Failures) > 0:
+		ended = ended.Because(run.Failed(head.ID, head.Failures[0]))
+	case head.State == store.Succeeded:
+		if err := passGate(ctx, st, edge.Now(), &ended); err != nil && ended.Gate == nil {
+			edge.PrintError(err)
+		}
+	}
+	if g := ended.Gate; g != nil {
+		fmt.Fprintln(edge.Stdout, g.Sentence)
+	}
+	if n := notify.Ended(head.Experiment, ended); n != nil {
+		n.Opened, n.AsOf = head.Created, asOf
+		tell(ctx, edge, how.Notify, n)
+	}
+}
+
+func scoresOf(s *run.Summary) (list []progress.Score) {
+	if s.Scores == nil {
+		return nil
+	}
+	for _, c := range s.Scores.Candidates {
+		list = append(list, progress.Score{Candidate: c.Name, F1: c.F1, F1CI: c.F1CI, Recall: c.Recall, Precision: c.Precision})
+	}
+	return list
+}
+
+// tellUnopened tells that a workflow failed before its run was there.
+func tellUnopened(ctx context.Context, edge *cli.Edge, st *store.Store, id store.RunID, draft store.Digest, asOf string) {
+	d, err := run.ReadDraft(ctx, st, draft)
+	var how run.Execution
+	if err == nil {
+		how, err = d.Execution()
+	}
+	if err != nil {
+		edge.PrintError(fmt.Errorf("webhooks were not told that run %s could not be opened: %w", id, err))
+		return
+	}
+	tell(ctx, edge, how.Notify, &notify.Notice{
+		Kind: notify.Failed, Experiment: d.Experiment(), AsOf: asOf, Opened: string(id), State: store.Failed, ExitCode: fault.Temporary,
+		Sentence: fmt.Sprintf("the workflow %s failed before its run was opened", id), Hint: fmt.Sprintf("'gymline status %s' shows what the cluster says of it", id),
+	})
 }
 
 // tellWaiting tells that a run waits for a checkpoint from outside, unless it is there.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -13,10 +14,17 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/notify"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/progress"
+	"github.com/gymline/gymline/internal/run"
+	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/store/folder"
 )
 
 const hookSecret = "canary-hook-5e1c-not-a-real-secret"
@@ -182,5 +190,112 @@ func TestBudgetIsTold(t *testing.T) {
 	l.fails(69, "run", s.paid(t, l.dir), "--input", "samples="+filepath.Join(repo(t), "configs", "samples"), "--profile", profile, "--set", "budget.usd=0.01")
 	if n := noticeIn(t, h.told("/plain")); n.Kind != notify.Budget || n.Run != "paid-1" || n.ExitCode != 69 || !strings.Contains(n.Sentence, "is used up") {
 		t.Errorf("%+v", n)
+	}
+}
+
+// On a cluster the pod that seals a run says how it ended and what its gate finds, and
+// tells who is to be told; whatever that comes to, the run is sealed and the pod succeeds.
+func TestWhoSealsTells(t *testing.T) {
+	t.Parallel()
+	h, l := newHooks(t), newLab(t)
+	_, env := h.profile(t, l.dir, "/plain", "/down")
+	l.env = env
+	l.output("run", filepath.Join(repo(t), "configs", "quickstart.yaml"))
+	bucket, err := folder.Open(filepath.Join(l.dir, ".gymline"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bucket.Close()
+	runs := run.Registry{Store: store.New(bucket), Now: time.Now}
+	l.env = append(env, envFolder+"="+filepath.Join(l.dir, ".gymline"))
+	on := []string{notify.Failed, notify.Gate, notify.Waiting}
+	minF1 := 99.0
+	// draft is that of the experiment, with a gate and webhooks.
+	draft := func(experiment string) (run.Draft, *plan.Plan, string) {
+		head, err := run.ReadHead(t.Context(), runs.Store, store.RunID(experiment+"-1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, p, err := run.DraftOf(t.Context(), runs.Store, head.Run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := run.NewDraft(p, head.Inputs, run.Execution{
+			Gate:   []plan.GateRule{{MinF1: &minF1, Candidate: "careful"}},
+			Notify: []notify.Webhook{{Format: notify.CloudEvents, URLEnv: "HOOK_0", SecretEnv: "HOOK_SECRET", On: on}, {Format: notify.Slack, URLEnv: "HOOK_1", SecretEnv: "HOOK_SECRET", On: on}},
+		}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest, err := d.Put(t.Context(), runs.Store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d, p, string(digest)
+	}
+	d, p, digest := draft("quickstart")
+	seal := func(id store.RunID, status string) (out, said string) {
+		t.Helper()
+		cmd := l.command("seal", "--run", string(id), "--draft", digest, "--status", status)
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if err := cmd.Run(); err != nil {
+			t.Errorf("%v: %s", err, stderr.String())
+		}
+		return stdout.String(), stderr.String()
+	}
+	ok := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	ok(runs.OpenAs(t.Context(), "quickstart-7", d))
+	ok(runs.TakeOver(t.Context(), p, "quickstart-1", "quickstart-7"))
+	out, said := seal("quickstart-7", "Succeeded")
+	const sentence = "gate failed: careful has an F1 of 44.4, where 99.0 is the least"
+	if out != sentence+"\n" || !strings.Contains(said, "the webhook spec.notify[1] (slack) was not told") {
+		t.Errorf("%s\n%s", out, said)
+	}
+	n := noticeIn(t, h.told("/plain"))
+	if n.Kind != notify.Gate || n.Run != "quickstart-7" || n.Sentence != sentence || len(n.Scores) != 4 || n.ExitCode != fault.Gate {
+		t.Errorf("%+v", n)
+	}
+	if head, err := run.ReadHead(t.Context(), runs.Store, "quickstart-7"); err != nil || head.State != store.Succeeded {
+		t.Errorf("%+v, %v", head, err)
+	}
+
+	ok(runs.OpenAs(t.Context(), "quickstart-8", d))
+	ok(runs.PutFailure(t.Context(), "quickstart-8", store.Failure{Step: "generate", ExitCode: fault.Temporary, Cause: "the provider is away", Hint: "wait"}))
+	seal("quickstart-8", "Failed")
+	if n := noticeIn(t, h.told("/plain")); n.Kind != notify.Failed || n.Run != "quickstart-8" || !strings.HasSuffix(n.Sentence, "generate/0: the provider is away") || n.Hint != "wait" || n.ExitCode != fault.Temporary {
+		t.Errorf("%+v", n)
+	}
+	seal("quickstart-9", "Error") // it never opened
+	if n := noticeIn(t, h.told("/plain")); n.Kind != notify.Failed || n.Run != "" || n.Sentence != "the workflow quickstart-9 failed before its run was opened" {
+		t.Errorf("%+v", n)
+	}
+	ok(runs.OpenAs(t.Context(), "quickstart-10", d))
+	ok(runs.Seal(t.Context(), "quickstart-10", store.Interrupted)) // by 'gymline stop'
+	if seal("quickstart-10", "Failed"); len(h.told("/plain")) > 0 {
+		t.Error("who stops a run is told of it")
+	}
+
+	// Where the workflow is suspended, who looks for the checkpoint tells that it waits.
+	if err := l.until(os.Interrupt.(syscall.Signal), func(e progress.Event) bool { return e.Step == "train-agent" && e.State == progress.Running }, "run", filepath.Join(repo(t), "configs", "handoff.yaml")); err == nil {
+		t.Error("the hand-off does not wait")
+	}
+	d, p, _ = draft("handoff")
+	ok(runs.OpenAs(t.Context(), "handoff-7", d))
+	ok(runs.TakeOver(t.Context(), p, "handoff-1", "handoff-7"))
+	if word := l.output("look", "--run", "handoff-7", "--step", "train-agent"); word != "missing" {
+		t.Errorf("%q", word)
+	}
+	if n := noticeIn(t, h.told("/plain")); n.Kind != notify.Waiting || n.Run != "handoff-7" {
+		t.Errorf("%+v", n)
+	}
+	if len(h.wrong) > 0 {
+		t.Errorf("wrong signatures: %q", h.wrong)
 	}
 }

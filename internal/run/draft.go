@@ -71,6 +71,12 @@ func (d Draft) AsOf(occasion string) (Draft, error) {
 	return d, err
 }
 
+// Experiment names the experiment that a draft is of.
+func (d Draft) Experiment() string { return d.record.Experiment }
+
+// Execution is how runs of a draft are done.
+func (d Draft) Execution() (Execution, error) { return ExecutionOf(d.record) }
+
 // Digest names the draft's blob, stored or not.
 func (d Draft) Digest() (store.Digest, error) {
 	data, err := encode(d.record)

@@ -123,7 +123,7 @@ func TestOpenANight(t *testing.T) {
 		w.ok(err)
 		digests = append(digests, digest)
 		for _, from := range digests { // another night's seals nothing
-			w.ok(w.SealOf(t.Context(), id, from, true))
+			w.ok(sealed(w.SealOf(t.Context(), id, from, true)))
 		}
 		if head, err := ReadHead(t.Context(), w.Store, id); err != nil || head.State != store.Succeeded {
 			t.Errorf("%+v, %v", head, err)

@@ -47,31 +47,32 @@ func (r Registry) Seal(ctx context.Context, id store.RunID, state string, failur
 
 // SealOf ends the run that a workflow opened from a draft, with the failures that
 // its jobs left. A run of another draft is not this one's to end, and one that
-// has ended, or never opened, stays as it is.
-func (r Registry) SealOf(ctx context.Context, id store.RunID, draft store.Digest, succeeded bool) error {
+// has ended, or never opened, stays as it is. The head says how the run then stands; it
+// is the zero one of a run that is not this draft's or never opened.
+func (r Registry) SealOf(ctx context.Context, id store.RunID, draft store.Digest, succeeded bool) (head Head, err error) {
 	run, err := r.ReadRun(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil
+		return head, nil
 	}
 	if err != nil {
-		return err
+		return head, err
 	}
 	have, err := encode(drafted(run))
 	if err != nil || store.DigestOf(have) != draft {
-		return err
+		return head, err
 	}
 	state, failures := store.Succeeded, []store.Failure(nil)
 	if !succeeded {
 		state = store.Failed
 		if failures, err = failuresOf(ctx, r.Store, id); err != nil {
-			return err
+			return head, err
 		}
 	}
 	err = r.Seal(ctx, id, state, failures...)
-	if errors.Is(err, store.ErrExists) {
-		return nil // an attempt before this one was first, or somebody stopped the run
+	if err != nil && !errors.Is(err, store.ErrExists) { // an attempt before this one was first, or somebody stopped the run
+		return head, err
 	}
-	return err
+	return ReadHead(ctx, r.Store, id)
 }
 
 // Unexplained stands for the step of a failure that no job told of.

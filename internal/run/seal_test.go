@@ -8,6 +8,9 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
+// sealed is the error of a seal.
+func sealed(_ Head, err error) error { return err }
+
 // A run ends once, as the first says.
 func TestSealHoldsOnce(t *testing.T) {
 	w := newWorld(t)
@@ -18,7 +21,7 @@ func TestSealHoldsOnce(t *testing.T) {
 	}
 	digest, err := w.draft(Execution{}).Digest()
 	w.ok(err)
-	w.ok(w.SealOf(t.Context(), id, digest, true))
+	w.ok(sealed(w.SealOf(t.Context(), id, digest, true)))
 	if head, err := ReadHead(t.Context(), w.Store, id); err != nil || head.State != store.Interrupted || head.Finished == "" {
 		t.Errorf("%+v, %v", head, err)
 	}
@@ -44,13 +47,13 @@ func TestAWorkflowSealsItsRun(t *testing.T) {
 		}
 		other, err := w.draft(Execution{InFlight: 9}).Digest()
 		w.ok(err)
-		w.ok(w.SealOf(t.Context(), id, other, false))
+		w.ok(sealed(w.SealOf(t.Context(), id, other, false)))
 		if head, err := ReadHead(t.Context(), w.Store, id); err != nil || head.State != Unsealed {
 			t.Fatalf("%s: another workflow sealed it: %+v, %v", name, head, err)
 		}
 		mine, err := w.draft(Execution{}).Digest()
 		w.ok(err)
-		w.ok(w.SealOf(t.Context(), id, mine, false))
+		w.ok(sealed(w.SealOf(t.Context(), id, mine, false)))
 		head, err := ReadHead(t.Context(), w.Store, id)
 		w.ok(err)
 		var causes []string
@@ -62,7 +65,7 @@ func TestAWorkflowSealsItsRun(t *testing.T) {
 		}
 	}
 	w := newWorld(t)
-	w.ok(w.SealOf(t.Context(), "x-9", "d", true)) // it never opened
+	w.ok(sealed(w.SealOf(t.Context(), "x-9", "d", true))) // it never opened
 }
 
 // A failure's exit code and hint are those of the run that it ends.

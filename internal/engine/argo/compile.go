@@ -223,5 +223,7 @@ func (b *builder) asOf() []string {
 }
 
 func (b *builder) seal() wfv1.Template {
-	return b.pod(sealTemplate, append([]string{"seal", "--run", b.run, "--draft", string(b.config.Draft), "--status", "{{workflow.status}}"}, b.asOf()...), nil)
+	t := b.pod(sealTemplate, append([]string{"seal", "--run", b.run, "--draft", string(b.config.Draft), "--status", "{{workflow.status}}"}, b.asOf()...), nil)
+	b.tells(&t)
+	return t
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/argoproj/argo-workflows/v3/util/template"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/gymline/gymline/internal/engine"
 	"github.com/gymline/gymline/internal/experiment" //nolint:depguard // the tests plan the shipped configs
@@ -265,5 +266,38 @@ func TestScheduledRun(t *testing.T) {
 		if !regexp.MustCompile(`^[A-Za-z0-9._-]+$`).MatchString(string(want)) {
 			t.Errorf("the store refuses %s", want)
 		}
+	}
+}
+
+// What webhooks want reaches, by reference, the pods that tell of a run, and no other.
+func TestWhichPodsTell(t *testing.T) {
+	t.Parallel()
+	p := shipped(t, "handoff")
+	c := config()
+	c.Suspend = true
+	c.Notify = []engine.Variable{{Name: "HOOK", Secret: "HOOK"}}
+	c.Secrets["HOOK"] = SecretKey{"gymline-hooks", "slack"}
+	m := compile(t, p, c)
+	if err := Check(m, p, c); err != nil {
+		t.Error(err)
+	}
+	var told []string
+	for _, of := range m.Template.Spec.Templates {
+		if of.Container == nil {
+			continue
+		}
+		labelled := of.Metadata.Labels[labelToWebhooks] == "true"
+		has := slices.ContainsFunc(of.Container.Env, func(v corev1.EnvVar) bool {
+			return v.Name == "HOOK" && v.Value == "" && v.ValueFrom.SecretKeyRef.Name == "gymline-hooks" && v.ValueFrom.SecretKeyRef.Key == "slack"
+		})
+		if has != labelled {
+			t.Errorf("%s: labelled %v, with the secret %v", of.Name, labelled, has)
+		}
+		if has {
+			told = append(told, of.Name)
+		}
+	}
+	if want := []string{"look-train-agent", "train-agent", "seal"}; !slices.Equal(told, want) {
+		t.Errorf("%q tell, want %q", told, want)
 	}
 }

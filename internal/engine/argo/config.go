@@ -26,7 +26,10 @@ type Config struct {
 	ExecutorServiceAccount string // of Argo's own container in each pod
 	// Env returns the environment of a step's job; of nil, that of a pod which needs the store alone.
 	Env func(*plan.Step) []engine.Variable
-	// Secrets says where pods find what Env calls a secret.
+	// Notify are what pods get beside Env that tell webhooks of a run: the one that seals
+	// it, and those that begin to wait for an external checkpoint.
+	Notify []engine.Variable
+	// Secrets says where pods find what Env and Notify call a secret.
 	Secrets map[string]SecretKey
 	// TrainerKeys says where the pods of a TrainJob find the store's keys that they get,
 	// by the variable that they get each in; never the store's own.

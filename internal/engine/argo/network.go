@@ -16,6 +16,8 @@ const (
 	labelToAPI    = "gymline/to-api" // Argo's container in the pod
 	labelToStore  = "gymline/to-store"
 	labelToModels = "gymline/to-models"
+
+	labelToWebhooks = "gymline/to-webhooks"
 )
 
 // labels are those of a template's pods.

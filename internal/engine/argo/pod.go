@@ -50,6 +50,7 @@ func containerSecurity() *corev1.SecurityContext {
 func (b *builder) step(s *plan.Step) ([]wfv1.Template, error) {
 	t := b.pod(string(s.Name), engine.Args(b.run, s, "{{inputs.parameters.shard}}", b.config.pods(s)), s)
 	t.Inputs.Parameters = []wfv1.Parameter{{Name: "shard"}}
+	b.waits(&t, s)
 	training, ok := training(s)
 	if !ok {
 		return []wfv1.Template{t}, nil
@@ -81,7 +82,25 @@ func (b *builder) step(s *plan.Step) ([]wfv1.Template, error) {
 // look prints whether a hand-off's checkpoint is "there" or "missing", so that a
 // run that reuses one neither waits for nor pays for another.
 func (b *builder) look(s *plan.Step) wfv1.Template {
-	return b.pod(lookPrefix+string(s.Name), []string{"look", "--run", b.run, "--step", string(s.Name)}, nil)
+	t := b.pod(lookPrefix+string(s.Name), []string{"look", "--run", b.run, "--step", string(s.Name)}, nil)
+	b.waits(&t, s)
+	return t
+}
+
+// waits lets pods tell webhooks that a step waits for somebody outside.
+func (b *builder) waits(t *wfv1.Template, s *plan.Step) {
+	if training, ok := training(s); ok && training.Kind == plan.TrainExternal {
+		b.tells(t)
+	}
+}
+
+// tells gives the pods of a template what webhooks want.
+func (b *builder) tells(t *wfv1.Template) {
+	if len(b.config.Notify) == 0 {
+		return
+	}
+	t.Container.Env = append(t.Container.Env, literals(b.environment(b.config.Notify))...)
+	t.Metadata.Labels[labelToWebhooks] = "true"
 }
 
 // pod is the template of a pod that runs gymline. step is nil for one that needs
@@ -104,9 +123,10 @@ func (b *builder) pod(name string, args []string, step *plan.Step) wfv1.Template
 	}
 }
 
-func (b *builder) env(step *plan.Step) []corev1.EnvVar {
-	var env []corev1.EnvVar
-	for _, v := range b.config.Env(step) {
+func (b *builder) env(step *plan.Step) []corev1.EnvVar { return b.environment(b.config.Env(step)) }
+
+func (b *builder) environment(vars []engine.Variable) (env []corev1.EnvVar) {
+	for _, v := range vars {
 		if v.Secret != "" {
 			env = append(env, fromSecret(v.Name, b.config.Secrets[v.Secret]))
 			continue
