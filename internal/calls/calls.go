@@ -133,11 +133,10 @@ type reader struct {
 
 // A part is a shard whose rows models were asked for.
 type part struct {
-	step    *plan.Step
-	shard   int
-	record  *store.Step
-	models  map[string]llm.Model // by role
-	outputs []store.Artifact
+	step   *plan.Step
+	shard  int
+	record *store.Step
+	models map[string]llm.Model // by role
 }
 
 // open finds the shards of a run that asked models.
