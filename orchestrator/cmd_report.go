@@ -14,7 +14,9 @@ import (
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/origin"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/report"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -27,7 +29,12 @@ func newReport(edge *cli.Edge) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report RUN",
 		Short: "Write a run's HTML report to a file and print its path",
-		Args:  cobra.ExactArgs(1),
+		Long: `Write the page that the step report made to a file, with a part that says which
+run it was: when, of which experiment, by which binary, with which models and
+settings, and at what cost. The artifact itself has no such part, so that it is
+the same for each run that gives the same figures; 'gymline get RUN
+report/report.html' prints it.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runReport(cmd.Context(), edge, profile, args[0], file)
 		},
@@ -54,17 +61,24 @@ func runReport(ctx context.Context, edge *cli.Edge, profile, named, file string)
 	})
 }
 
-// writeReport copies the run's report to a file.
+// writeReport writes the run's report to a file, with what its records say of it.
 func writeReport(ctx context.Context, st *store.Store, id store.RunID, file string) error {
 	artifacts, err := run.Output(ctx, st, id, plan.Ref{Step: plan.JobReport, Shard: 0, Output: plan.ReportOutput})
+	if err != nil {
+		return err
+	}
+	from, err := origin.Of(ctx, st, id)
 	if err != nil {
 		return err
 	}
 	return writePage(file, func(w io.Writer) error {
 		r := st.Concat(ctx, artifacts)
 		defer r.Close()
-		_, err := io.Copy(w, r)
-		return run.Damaged(id, plan.JobReport, err)
+		page, err := io.ReadAll(r)
+		if err != nil {
+			return run.Damaged(id, plan.JobReport, err)
+		}
+		return report.WriteFor(w, page, from)
 	})
 }
 

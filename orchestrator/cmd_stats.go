@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/origin"
 	"github.com/gymline/gymline/internal/report"
 	"github.com/gymline/gymline/internal/statistics"
 	"github.com/gymline/gymline/internal/store"
@@ -62,10 +63,14 @@ func runStats(ctx context.Context, edge *cli.Edge, named string, o statsOptions)
 			if file == "" {
 				file = filepath.Join(reportsDir, string(id)+"-statistics.html")
 			}
-			if err := writePage(file, func(w io.Writer) error { return report.WriteStatistics(w, r) }); err != nil {
+			from, err := origin.Of(ctx, st, id)
+			if err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(edge.Stdout, file)
+			if err := writePage(file, func(w io.Writer) error { return report.WriteStatistics(w, r, from) }); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(edge.Stdout, file)
 			return errors.Join(err, r.Damage)
 		}
 		return errors.Join(cli.WriteStatistics(edge.Stdout, edge.Columns(), r), r.Damage)

@@ -72,6 +72,8 @@ var funcs = template.FuncMap{
 	"stateOf":     func(p series.Point) string { return stateOf(&p) },
 	"signedOf":    func(v *float64) string { return signed(*v) },
 
+	"originFacts": originFacts,
+
 	"curationBars": curationBars,
 	"curationRows": curationRows,
 }

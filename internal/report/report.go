@@ -13,6 +13,7 @@ import (
 
 	"github.com/gymline/gymline/internal/dataset"
 	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/origin"
 	"github.com/gymline/gymline/internal/rewardmodel"
 	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/statistics"
@@ -96,7 +97,13 @@ func Write(w io.Writer, d *Data) error { return execute(w, "page.html", d) }
 
 // WriteStatistics renders what a run took and used as a page of its own. Nothing
 // is written when it fails.
-func WriteStatistics(w io.Writer, r *statistics.Run) error { return execute(w, "statistics.html", r) }
+func WriteStatistics(w io.Writer, r *statistics.Run, from *origin.Run) error {
+	var b bytes.Buffer
+	if err := execute(&b, "statistics.html", r); err != nil {
+		return err
+	}
+	return writeHead(w, b.Bytes(), from)
+}
 
 func execute(w io.Writer, name string, data any) error {
 	var b bytes.Buffer

@@ -56,7 +56,7 @@ func fixtureRun() *statistics.Run {
 func renderRun(t *testing.T, r *statistics.Run) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := WriteStatistics(&b, r); err != nil {
+	if err := WriteStatistics(&b, r, fixtureOrigin()); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()

@@ -1,0 +1,92 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"github.com/gymline/gymline/internal/origin"
+	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/text"
+)
+
+// Tags that every page has before any text that it quotes: no text can hold one.
+const titleTag, identityTag, mainTag = "<title>", `<dl class="identity">`, "<main>"
+
+// WriteFor writes a page that Write made, at any time, as the page of one run: with a part
+// that says which run it was, of what and by which models. The rest stays as it is.
+func WriteFor(w io.Writer, page []byte, r *origin.Run) error {
+	name := template.HTMLEscapeString(string(r.ID))
+	page = bytes.Replace(page, []byte(titleTag), []byte(titleTag+name+": "), 1)
+	page = bytes.Replace(page, []byte(identityTag), []byte(identityTag+"\n<div><dt>Run</dt><dd>"+name+"</dd></div><div><dt>Opened</dt><dd>"+
+		template.HTMLEscapeString(stampOf(r.Opened))+"</dd></div>"), 1)
+	return writeHead(w, page, r)
+}
+
+// writeHead writes a page with the part that a run's records supply, before all others.
+func writeHead(w io.Writer, page []byte, r *origin.Run) error {
+	var head bytes.Buffer
+	if err := execute(&head, "origin", r); err != nil {
+		return err
+	}
+	front, back, ok := bytes.Cut(page, []byte(mainTag))
+	if !ok {
+		return fmt.Errorf("report: the page of run %s has no %s", r.ID, mainTag)
+	}
+	_, err := w.Write(bytes.Join([][]byte{front, []byte(mainTag), head.Bytes(), back}, nil))
+	return err
+}
+
+// originFacts are what a run's records say of it in a word.
+func originFacts(r *origin.Run) (list []Fact) {
+	say := func(name, value string) {
+		if value != "" {
+			list = append(list, Fact{name, value})
+		}
+	}
+	state := r.State
+	if r.State == "Unsealed" {
+		state = "under way, or cut off"
+	}
+	say("State", state)
+	say("Opened", stampOf(r.Opened))
+	say("Took", took(r))
+	say("Binary", "gymline "+cmp.Or(r.Version, "unknown"))
+	say("Seed", fmt.Sprint(r.Seed))
+	say("Asked anew", r.AskedAnew)
+	if s := r.Summary; s != nil {
+		say("Calls", text.Count(s.Calls))
+		say("Paid", paid(r))
+	}
+	say("Overridden", strings.Join(r.Set, ", "))
+	for _, in := range r.Inputs {
+		say("Input "+in.Name, text.Plural(in.Files, "file")+", "+in.Digest.Short())
+	}
+	return list
+}
+
+// took is from a run's opening to its seal; "" while it has none.
+func took(r *origin.Run) string {
+	from, err := store.ParseStamp(r.Opened)
+	to, none := store.ParseStamp(r.Finished)
+	if err != nil || none != nil {
+		return ""
+	}
+	return seconds(to.Sub(from).Seconds())
+}
+
+// paid tells a run that cost nothing from one whose models have no price.
+func paid(r *origin.Run) string {
+	if r.Summary.USD > 0 {
+		return text.Dollars(r.Summary.USD)
+	}
+	for _, m := range r.Models {
+		if m.Price == nil && !m.Simulated() {
+			return "unknown: models without a price"
+		}
+	}
+	return "nothing"
+}
