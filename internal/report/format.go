@@ -47,6 +47,8 @@ var funcs = template.FuncMap{
 	"differing":   differing,
 	"rewardPlot":  rewardPlot,
 	"judgements":  judgements,
+	"unproven":    unproven,
+	"rewardWorth": rewardVerdict,
 	"gymBars":     gymBars,
 	"gymRows":     gymRows,
 	"roleRows":    statistics.RoleRows,

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/text"
 )
 
@@ -22,8 +23,7 @@ func tiles(d *Data) []tile {
 			tile{"Judged events", text.Count(e.Events), text.Plural(e.Traces, "trace") + ", " + text.Plural(len(e.Candidates), "candidate")})
 	}
 	if d.Reward != nil {
-		held := d.Reward.TraceHeldOut
-		list = append(list, tile{"Reward model F1", pct(held.F1), fmt.Sprintf("AUC %.3f, whole traces held out", held.AUC)})
+		list = append(list, tile{"Reward model F1", pct(d.Reward.TraceHeldOut.F1), rewardNote(d.Reward)})
 	}
 	if d.Gym != nil {
 		list = append(list, tile{"Gym sessions", text.Count(d.Gym.Sessions),
@@ -95,6 +95,19 @@ func standIns(e *metrics.Evaluation) string {
 		return all
 	}
 	return extent(n, len(e.Candidates))
+}
+
+// unproven warns of a reward model that a constant would replace, and of the scores that
+// it judged; "" where there is none.
+func unproven(d *Data) string {
+	if d.Reward == nil {
+		return ""
+	}
+	verdict := rewardVerdict(d.Reward)
+	if e := d.Evaluation; verdict != "" && e != nil && e.Judge == plan.JudgeRewardModel {
+		verdict += " It judged the candidates below: their scores are no better than it is."
+	}
+	return verdict
 }
 
 // differing says how many pairs differ beyond chance.

@@ -35,6 +35,30 @@ func judgements(m *rewardmodel.Metrics) []judgement {
 	return list
 }
 
+// rewardVerdict says what a reward model is worth that has no higher F1 than always
+// accepting; "" of one that has.
+func rewardVerdict(m *rewardmodel.Metrics) string {
+	held, always := &m.TraceHeldOut, &m.Baselines.AlwaysAccept
+	if always.Rows == 0 || held.F1 > always.F1 {
+		return ""
+	}
+	f1 := fmt.Sprintf("F1 %s, and always accepting has %s", pct(held.F1), pct(always.F1))
+	accuracy := fmt.Sprintf("accuracy %s against %s", pct(held.Accuracy), pct(always.Accuracy))
+	if held.Accuracy > always.Accuracy {
+		return "The reward model does not beat always accepting by F1: " + f1 + ". It does by accuracy, " + accuracy[len("accuracy "):] + "; AUC is " + fmt.Sprintf("%.3f.", held.AUC)
+	}
+	return "The reward model is useless as a judge: " + f1 + "; " + accuracy + "."
+}
+
+// rewardNote stands beside the model's F1: never without what no model has.
+func rewardNote(m *rewardmodel.Metrics) string {
+	note := fmt.Sprintf("AUC %.3f, whole traces held out", m.TraceHeldOut.AUC)
+	if always := &m.Baselines.AlwaysAccept; always.Rows > 0 {
+		note = "always accept " + pct(always.F1) + "; " + note
+	}
+	return note
+}
+
 // rewardPlot shows their F1 on one axis, but for those that are 0 by construction.
 func rewardPlot(m *rewardmodel.Metrics) *forest {
 	list := slices.DeleteFunc(judgements(m), func(j judgement) bool { return j.Baseline && j.F1 == 0 })
