@@ -131,7 +131,7 @@ func (c *onArgo) follow(ctx context.Context, id store.RunID, p *plan.Plan, out p
 	ended := progress.Event{Type: progress.RunEnded, Run: string(id)}
 	if ended.State, err = c.Follow(ctx, id, p, out); err == nil {
 		if err = out.results(ctx, c.st, p, &ended); err == nil {
-			err = passGate(ctx, c.st, c.Runs.Now(), &ended)
+			_, err = passGate(ctx, c.st, c.Runs.Now(), &ended)
 		}
 	}
 	return out.end(ctx, failed(ended, err), err)

@@ -128,18 +128,19 @@ func printGate(edge *cli.Edge, r *gate.Result) error {
 }
 
 // passGate asks a run's own rules once it succeeded, and tells of it in its last event.
-func passGate(ctx context.Context, st *store.Store, now time.Time, ended *progress.Event) error {
+// The result is nil of a run without a gate.
+func passGate(ctx context.Context, st *store.Store, now time.Time, ended *progress.Event) (result *gate.Result, err error) {
 	id := store.RunID(ended.Run)
 	rules, err := ownRules(ctx, st, id)
 	if err != nil || len(rules) == 0 {
-		return err
+		return nil, err
 	}
-	result, err := gate.Of(ctx, st, id, rules, now)
+	result, err = gate.Of(ctx, st, id, rules, now)
 	if err != nil {
-		return fmt.Errorf("run %s succeeded, but its gate could not be asked: %w", id, err)
+		return nil, fmt.Errorf("run %s succeeded, but its gate could not be asked: %w", id, err)
 	}
 	ended.Gate = &progress.Gate{Passed: result.Passed, Sentence: result.Sentence}
 	err = broken(result)
 	ended.ExitCode = fault.Code(err)
-	return err
+	return result, err
 }

@@ -67,9 +67,12 @@ func runRun(ctx context.Context, edge *cli.Edge, o runOptions) error {
 	}
 	ended = failed(ended, err)
 	err = out.end(ctx, ended, err)
-	if p != nil {
-		p.tellEnd(ctx, edge, ended)
+	if p == nil {
+		summarize(edge, ended, nil)
+		return err
 	}
+	summarize(edge, ended, p.gate)
+	p.tellEnd(ctx, edge, ended)
 	return err
 }
 
@@ -134,5 +137,6 @@ func runHere(ctx context.Context, edge *cli.Edge, p *prepared, out printer) (end
 	if err := out.results(ctx, st.Store, p.plan, &ended); err != nil {
 		return ended, err
 	}
-	return ended, passGate(ctx, st.Store, edge.Now(), &ended)
+	p.gate, err = passGate(ctx, st.Store, edge.Now(), &ended)
+	return ended, err
 }

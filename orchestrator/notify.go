@@ -73,7 +73,7 @@ func tellSealed(ctx context.Context, edge *cli.Edge, st *store.Store, head run.H
 	case head.State == store.Failed && len(head.Failures) > 0:
 		ended = ended.Because(run.Failed(head.ID, head.Failures[0]))
 	case head.State == store.Succeeded:
-		if err := passGate(ctx, st, edge.Now(), &ended); err != nil && ended.Gate == nil {
+		if _, err := passGate(ctx, st, edge.Now(), &ended); err != nil && ended.Gate == nil {
 			edge.PrintError(err)
 		}
 	}

@@ -207,7 +207,7 @@ func TestWhoSealsTells(t *testing.T) {
 	}
 	defer bucket.Close()
 	runs := run.Registry{Store: store.New(bucket), Now: time.Now}
-	l.env = append(env, envFolder+"="+filepath.Join(l.dir, ".gymline"))
+	l.env = append(l.env, envFolder+"="+filepath.Join(l.dir, ".gymline"))
 	on := []string{notify.Failed, notify.Gate, notify.Waiting}
 	minF1 := 99.0
 	// draft is that of the experiment, with a gate and webhooks.

@@ -14,6 +14,7 @@ import (
 	"github.com/gymline/gymline/internal/engine/argo"
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/gate"
 	"github.com/gymline/gymline/internal/inspect"
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/llm"
@@ -37,6 +38,7 @@ type prepared struct {
 	inputs  *job.Inputs           // the same, to be read
 	leftOut map[string][]string   // what is hidden in them
 	plan    *plan.Plan
+	gate    *gate.Result // what it found of the run; nil: there is none
 }
 
 // prepare reads an experiment for the engine that is wanted; "" takes any.
