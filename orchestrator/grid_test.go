@@ -124,11 +124,20 @@ func TestGrid(t *testing.T) {
 	server := httptest.NewServer(g)
 	t.Cleanup(server.Close)
 	calm := newGridLab(t, server.URL)
+	before := calm.estimate(calm.args...)
 	calm.run()
 	want := calm.digests("grid-1")
 	all, distinct := g.paid()
 	if e := calm.scores("grid-1"); all != distinct || len(e.Candidates) != 6 || len(e.Comparisons) != 15 || e.Repeats != 3 || all < 18*e.Events {
 		t.Fatalf("undisturbed, %d answers to %d requests: %+v", all, distinct, e)
+	}
+
+	var low, likely, high float64
+	for _, m := range before.Models {
+		low, likely, high = low+m.Calls.Low, likely+m.Calls.Likely, high+m.Calls.High
+	}
+	if n := float64(all); n < low || n > high || n < 0.8*likely || n > 1.25*likely {
+		t.Errorf("%d calls, and the estimate was %.0f, from %.0f to %.0f", all, likely, low, high)
 	}
 
 	l := newGridLab(t, server.URL)

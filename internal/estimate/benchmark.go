@@ -16,19 +16,23 @@ import (
 // sampleEvents are rehearsed of a benchmark, and all of a smaller one.
 const sampleEvents = 300
 
-// predict rehearses each candidate that calls models, on traces of the benchmark
-// that are drawn until they have sampleEvents. Each is a stratum of one.
+// predict rehearses each pass of a candidate that calls models, on traces of the
+// benchmark that are drawn until they have sampleEvents. Each is a stratum of one.
 func (r *rehearsal) predict(step *plan.Step, strata *int) error {
 	rehearsed := plan.Step{Name: step.Name, Job: step.Job, Format: step.Format}
-	for shard := range step.Shards {
-		share := step.Of(shard)
-		if len(share.Models) == 0 || r.reused(step, shard) {
-			continue
-		}
-		var params plan.Predict
-		if err := json.Unmarshal(share.Params, &params); err != nil {
+	passes, err := r.passes(step)
+	if err != nil {
+		return err
+	}
+	if evaluate := r.plan.Step(plan.JobEvaluate); len(passes) > 0 && evaluate != nil {
+		var params plan.Evaluate
+		if err := json.Unmarshal(evaluate.Params, &params); err != nil {
 			return err
 		}
+		r.warnings = append(r.warnings, params.Alike()...)
+	}
+	for _, p := range passes {
+		params := p.params
 		weight, err := r.traces(params.Benchmark)
 		if err != nil {
 			return err
@@ -54,10 +58,15 @@ func (r *rehearsal) predict(step *plan.Step, strata *int) error {
 		if err != nil {
 			return err
 		}
-		rehearsed.Each = append(rehearsed.Each, plan.Share{Params: raw, Sources: share.Sources})
+		rehearsed.Each = append(rehearsed.Each, plan.Share{Params: raw, Sources: p.share.Sources})
 		r.tasks = append(r.tasks, task{
-			which: job.Shard{Run: runID, Step: step.Name, Shard: rehearsed.Shards}, stratum: *strata,
-			parts: func(c *counter) unit { return unit{{tallies: c.others, weight: weight}} },
+			which: job.Shard{Run: runID, Step: step.Name, Shard: rehearsed.Shards}, stratum: *strata, keyed: true,
+			parts: func(c *counter) unit {
+				if p.weight == 0 {
+					return nil
+				}
+				return unit{{tallies: c.others, weight: weight * p.weight}, {tallies: c.shared, weight: weight * p.weight, shared: true}}
+			},
 		})
 		rehearsed.Shards++
 		*strata++

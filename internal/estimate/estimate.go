@@ -41,7 +41,7 @@ type Estimate struct {
 	Models []Model `json:"models"` // those that are called, by name
 	// USD is the sum over the models that have a price.
 	USD Range `json:"usd"`
-	// Warnings say what makes it dearer than it need be.
+	// Warnings say what makes it dearer than it need be, and which candidates are one.
 	Warnings []string `json:"warnings,omitempty"`
 }
 

@@ -43,7 +43,7 @@ func asker(ctx context.Context, t *job.Task) error {
 			return err
 		}
 		for _, e := range events {
-			_, err := c.Chat(ctx, &llm.Request{Messages: []llm.Message{
+			_, err := c.Chat(ctx, &llm.Request{Replicate: params.Repeat, Messages: []llm.Message{
 				{Role: llm.System, Content: strings.Repeat("s", 400)}, {Role: llm.User, Content: e.Text},
 				{Role: llm.Assistant, Content: strings.Repeat("a", 200)}, {Role: llm.User, Content: strings.Repeat("u", 40)},
 			}})
@@ -146,6 +146,73 @@ func TestWhatIsDoneCostsNothing(t *testing.T) {
 	opt.Reused = func(store.StepName, int) bool { return true }
 	if e, err := Of(t.Context(), p, opt); err != nil || len(e.Models) != 0 || *reads != 0 {
 		t.Errorf("%+v, %v", e, err)
+	}
+}
+
+// What several shards ask is asked once, as a rule, and by each at the most; candidates
+// that are asked alike are one; and of many repeats a few stand for all.
+func TestSharedAndRepeatedCalls(t *testing.T) {
+	p, opt, _ := bench(t, 4) // of 10 events
+	p.Steps = append(p.Steps, plan.Step{Name: "evaluate", Job: plan.JobEvaluate, Shards: 1, Share: plan.Share{Params: []byte(`{"oneModel":[["a","b"]]}`)}})
+	predict := p.Step("predict")
+	one, reused := predict.Each[0], map[int]bool{}
+	opt.Reused = func(_ store.StepName, shard int) bool { return reused[shard] }
+	with := func(change func(*plan.Predict)) plan.Share {
+		var params plan.Predict
+		if err := json.Unmarshal(one.Params, &params); err != nil {
+			t.Fatal(err)
+		}
+		change(&params)
+		raw, err := json.Marshal(params)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return plan.Share{Params: raw, Sources: one.Sources, Models: one.Models}
+	}
+	named := with(func(q *plan.Predict) {
+		q.Candidate.Name, q.Candidate.Model = "n", &llm.Model{Name: "n", Provider: llm.OpenAI, BaseURL: llm.DefaultBaseURL + "/"}
+	})
+	other := with(func(q *plan.Predict) { q.Tasks = 3 }) // the asker asks the same
+	repeats := func(n int) (list []plan.Share) {
+		for r := range n {
+			list = append(list, with(func(q *plan.Predict) { q.Repeat = r }))
+		}
+		return list
+	}
+	for name, c := range map[string]struct {
+		each         []plan.Share
+		reused       []int
+		likely, high float64 // in passes
+	}{
+		"alone":                              {[]plan.Share{one}, nil, 1, 1},
+		"asked alike":                        {[]plan.Share{one, named}, nil, 1, 1},
+		"asked alike, and one is done":       {[]plan.Share{one, named}, []int{0}, 0, 0},
+		"the same by chance":                 {[]plan.Share{one, other}, nil, 1, 2},
+		"the same by chance as what is done": {[]plan.Share{one, other}, []int{0}, 0, 1},
+		"two repeats":                        {repeats(2), nil, 2, 2},
+		"ten repeats":                        {repeats(10), nil, 10, 10},
+		"two more repeats":                   {repeats(5), []int{0, 1, 2}, 2, 2},
+		"ten repeats of two, asked alike":    {append(repeats(10), named), nil, 10, 10},
+	} {
+		predict.Each, predict.Shards = c.each, len(c.each)
+		clear(reused)
+		for _, shard := range c.reused {
+			reused[shard] = true
+		}
+		e, err := Of(t.Context(), p, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var likely, high float64
+		for _, m := range e.Models {
+			likely, high = likely+m.Calls.Likely, high+m.Calls.High
+		}
+		if alike := strings.Join(e.Warnings, ""); strings.Contains(alike, "a, b are one model") != (c.likely+c.high > 0) {
+			t.Errorf("%s: warnings %q", name, alike)
+		}
+		if math.Abs(likely-40*c.likely) > 1e-6 || math.Abs(high-1.1*40*c.high) > 1e-6 {
+			t.Errorf("%s: %v calls, %v at most, want %v and %v", name, likely, high, 40*c.likely, 1.1*40*c.high)
+		}
 	}
 }
 

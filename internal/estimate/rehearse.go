@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/store"
@@ -37,6 +38,7 @@ type task struct {
 	which    job.Shard
 	stratum  int
 	dialogue bool
+	keyed    bool // its requests may be another's, too
 	parts    func(*counter) unit
 }
 
@@ -64,16 +66,16 @@ func (r *rehearsal) run(ctx context.Context) ([][]unit, error) {
 	if err := r.open(ctx); err != nil {
 		return nil, err
 	}
-	units := make([]unit, len(r.tasks))
+	counters := make([]*counter, len(r.tasks))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, t := range r.tasks {
 		group.Go(func() error {
-			c := &counter{dialogue: t.dialogue, scenes: map[string]*tally{}, others: map[string]*tally{}}
+			c := newCounter(t)
+			counters[i] = c
 			_, err := job.Run(ctx, job.Env{
 				Store: r.st, Models: c, Log: slog.New(slog.DiscardHandler), Events: progress.NewJSON(io.Discard), Now: r.opt.Now, InFlight: 1,
 			}, r.opt.Jobs, t.which)
-			units[i] = t.parts(c)
 			return err
 		})
 	}
@@ -81,8 +83,10 @@ func (r *rehearsal) run(ctx context.Context) ([][]unit, error) {
 		return nil, err
 	}
 	out := make([][]unit, strata)
+	asked := map[llm.Key]bool{}
 	for i, t := range r.tasks {
-		out[t.stratum] = append(out[t.stratum], units[i])
+		counters[i].settle(asked)
+		out[t.stratum] = append(out[t.stratum], t.parts(counters[i]))
 	}
 	return out, nil
 }

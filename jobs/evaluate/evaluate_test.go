@@ -299,17 +299,6 @@ func TestRunTellsOfProposalsThatEndAlike(t *testing.T) {
 	}
 }
 
-// A reader is told of candidates that are not what their names make one think.
-func TestWarnsOfSharedModels(t *testing.T) {
-	if list := aboutModels(plan.Evaluate{Candidates: []string{"a", "b"}}); list != nil {
-		t.Errorf("of nothing: %q", list)
-	}
-	list := aboutModels(plan.Evaluate{OneModel: [][]string{{"a", "b"}, {"c", "d"}}, OwnJudge: []string{"c"}})
-	if len(list) != 3 || !strings.HasPrefix(list[0], "a, b are one model") || !strings.HasPrefix(list[1], "c, d are one model") || !strings.HasPrefix(list[2], "the judge is the model of c, too") {
-		t.Errorf("%q", list)
-	}
-}
-
 // What a provider says of who answered is in the scores, and more than one of it is
 // said: an alias that moved while it was asked.
 func TestVersionsThatAnswered(t *testing.T) {

@@ -31,7 +31,7 @@ func warnings(e *metrics.Evaluation, params plan.Evaluate) []string {
 	if alike := perCandidate(e, func(c metrics.Candidate) int { return c.Alike }); alike != "" {
 		list = append(list, "most proposals end with the same words, and such a suffix can please a judge whatever was proposed: "+alike)
 	}
-	list = append(append(list, aboutModels(params)...), aboutVersions(e)...)
+	list = append(append(list, params.Alike()...), aboutVersions(e)...)
 	list = append(list, aboutJudge(e)...)
 	if e.Simulated {
 		list = append(list, "simulated: a stand-in answered or judged, so the scores say nothing about any real model")
@@ -45,17 +45,6 @@ func asked(e *metrics.Evaluation) string {
 		return fmt.Sprintf("%d in each of %d repeats", e.Events+e.Unjudged, e.Repeats)
 	}
 	return strconv.Itoa(e.Events + e.Unjudged)
-}
-
-// aboutModels says which candidates are not what their names make a reader think.
-func aboutModels(params plan.Evaluate) (list []string) {
-	for _, group := range params.OneModel {
-		list = append(list, fmt.Sprintf("%s are one model, asked alike: they share one set of answers, and a difference between them could not be seen", strings.Join(group, ", ")))
-	}
-	if own := params.OwnJudge; own != nil {
-		list = append(list, fmt.Sprintf("the judge is the model of %s, too: models tend to like what they write themselves", strings.Join(own, ", ")))
-	}
-	return list
 }
 
 // aboutVersions says where a model was not the same one all the time.
