@@ -79,6 +79,9 @@ func WriteStatistics(w io.Writer, width int, r *statistics.Run) error {
 		}
 		fmt.Fprintf(&b, "%s: %s\n", text.Line(m.Name), text.Line(m.String()))
 	}
+	for _, s := range r.Served {
+		fmt.Fprintf(&b, "the server of %s: %s\n", text.Line(s.Model), text.Line(s.String()))
+	}
 	for _, f := range r.Failures {
 		WriteFailure(&b, f.Failure)
 	}

@@ -121,6 +121,8 @@ type UsageByRole struct {
 	Roles map[string]Usage `json:"roles,omitempty"`
 	// Redacted is nil where no request was redacted.
 	Redacted *Redacted `json:"redacted,omitempty"`
+	// Served is what the server of a trained model said of it; nil where none was asked.
+	Served *Served `json:"served,omitempty"`
 }
 
 // Redacted counts calls whose request was sent without some value, by its kind too.

@@ -99,6 +99,9 @@ func (r *Run) step(ctx context.Context, s *store.Store, from run.Step, opened ti
 			return nil, fmt.Errorf("shard %d: %w", i, err)
 		}
 		r.Redacted = r.Redacted.Add(all.Redacted)
+		if all.Served != nil {
+			r.Served = append(r.Served, Served{from.Name, i, all.Served})
+		}
 		for role, used := range all.Roles {
 			if step.Roles == nil {
 				step.Roles = map[string]llm.Usage{}

@@ -28,7 +28,7 @@ func modelsOf(r *run.Run) ([]Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	byName := map[string]Model{}
+	all := map[string]Model{} // by what is shown of each: candidates may ask one model in several ways
 	for i := range r.Plan.Steps {
 		step := &r.Plan.Steps[i]
 		shards := step.Shards
@@ -42,13 +42,13 @@ func modelsOf(r *run.Run) ([]Model, error) {
 			}
 			for _, m := range asks {
 				m.AsOf = ""
-				byName[m.Name] = Model{m, how.Models[m.Name].Paid()}
+				all[m.Name+": "+m.Describe()] = Model{m, how.Models[m.Name].Paid()}
 			}
 		}
 	}
 	var list []Model
-	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		list = append(list, byName[name])
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		list = append(list, all[name])
 	}
 	return list, nil
 }

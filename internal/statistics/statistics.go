@@ -37,9 +37,18 @@ type Run struct {
 	Failures []Failure     `json:"failures,omitempty"`
 	// Models are those that its steps ask.
 	Models []Model `json:"models,omitempty"`
+	// Served are what servers said of trained models, by what asked them.
+	Served []Served `json:"served,omitempty"`
 	// Prompts are the experiment's own texts.
 	Prompts []plan.Prompt `json:"prompts,omitempty"`
 	Gym     *trace.Stats  `json:"gym,omitempty"` // of the shards of generate that are done
+}
+
+// Served is what the server of a trained model said as a shard began.
+type Served struct {
+	Step  store.StepName `json:"step"`
+	Shard int            `json:"shard"`
+	*llm.Served
 }
 
 // A Failure is why a shard failed, and how far its last attempt came, as far as

@@ -40,6 +40,9 @@ func (p *prediction) ask(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := p.serves(ctx); err != nil {
+		return err
+	}
 	k := max(1, p.params.Tasks)
 	schema := prompt.AgentSchema(k)
 	patience := p.task.Patience(p.events)
