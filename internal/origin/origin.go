@@ -32,6 +32,7 @@ type Run struct {
 	Set        []string // fields that the command line overrode, as PATH=VALUE
 	Inputs     []Input
 	Models     []Model
+	Trainings  []Training
 	// Summary has the calls and dollars of this run; nil where they cannot be read.
 	Summary *run.Summary
 }
@@ -80,6 +81,9 @@ func Of(ctx context.Context, st *store.Store, id store.RunID) (*Run, error) {
 	}
 	if r.Summary, err = run.Summarized(ctx, st, head); err != nil {
 		return nil, err
+	}
+	if r.Trainings, err = trainings(ctx, st, id, p); err != nil {
+		return nil, fmt.Errorf("run %s: %w", id, err)
 	}
 	return r, r.cast(p, how)
 }

@@ -75,6 +75,7 @@ var funcs = template.FuncMap{
 	"signedOf":    func(v *float64) string { return signed(*v) },
 
 	"originFacts": originFacts,
+	"trainFacts":  trainFacts,
 
 	"curationBars": curationBars,
 	"curationRows": curationRows,

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gymline/gymline/internal/origin"
+	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/text"
 )
@@ -89,4 +90,45 @@ func paid(r *origin.Run) string {
 		}
 	}
 	return "nothing"
+}
+
+// trainFacts are who trained, on what, and what came back.
+func trainFacts(t origin.Training) (list []Fact) {
+	say := func(name, value string) {
+		if value != "" {
+			list = append(list, Fact{name, value})
+		}
+	}
+	trainer := t.Kind
+	switch t.Kind {
+	case plan.TrainExternal:
+		trainer = "external: somebody puts it"
+	case plan.TrainCommand:
+		trainer = "the command " + strings.Join(t.Command, " ")
+	case plan.TrainContainer:
+		trainer = "the image " + strings.TrimSpace(t.Image+" "+strings.Join(t.Command, " "))
+	case plan.TrainTrainJob:
+		trainer = "a TrainJob of " + cmp.Or(t.Runtime, t.Image)
+	}
+	say("Trainer", trainer)
+	for _, s := range t.Sets {
+		say("Trained on", s.Name+", "+text.Plural(s.Rows.Accepted+s.Rows.Truncated, "row"))
+	}
+	say("Manifest", t.Export.Short())
+	if t.Came == nil {
+		say("Checkpoint", "none came yet, deadline "+t.Deadline)
+	} else {
+		say("Checkpoint", t.Came.Kind+", "+text.Plural(t.Came.Files, "file")+", "+text.Bytes(t.Came.Bytes))
+		say("Its digest", t.Came.Tree.Short())
+		say("Architecture", t.Came.Architecture)
+		switch {
+		case t.Put != "":
+			say("Came", stampOf(t.Put))
+		case t.Reused:
+			say("Came", "to an earlier run")
+		}
+	}
+	say("Base model", t.Base)
+	say("Served by", strings.Join(t.ServeIt, ", "))
+	return list
 }

@@ -5,8 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gymline/gymline/internal/dataset"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/origin"
+	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/rows"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -85,6 +88,30 @@ func TestWhatIsNotKnownOfARun(t *testing.T) {
 	for _, f := range originFacts(r) {
 		if f.Name == "Paid" || f.Name == "Calls" {
 			t.Error("what cannot be read is told:", f)
+		}
+	}
+}
+
+// A training says who trained, on what, and what came back, or that nothing did.
+func TestTrainingIsTold(t *testing.T) {
+	r := fixtureOrigin()
+	r.Trainings = []origin.Training{
+		{Train: plan.Train{Name: "tuned", Kind: plan.TrainCommand, Command: []string{"sh", "train.sh"}}, Base: "Qwen/Qwen2.5-7B", Put: "2024-06-03T12:40:00Z", Export: "97b8aa00ff00aa11",
+			Sets: []dataset.Set{{Name: "agent", Rows: rows.Counts{Planned: 1300, Accepted: 1200, Truncated: 34}}}, ServeIt: []string{"ours"},
+			Came: &plan.Checkpoint{Kind: "lora", Files: 3, Bytes: 2048, Tree: "c0ffeec0ffee11", Architecture: "Qwen2ForCausalLM"}},
+		{Train: plan.Train{Name: "later", Kind: plan.TrainExternal, Deadline: "72h"}},
+	}
+	var b bytes.Buffer
+	if err := WriteFor(&b, []byte(render(t, &Data{Title: "x"})), r); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`<section id="training">`, "<h3>tuned</h3>", "the command sh train.sh", "<dt>Trained on</dt><dd>agent, 1,234 rows</dd>", "<dt>Manifest</dt><dd>97b8aa00ff00</dd>",
+		"<dt>Checkpoint</dt><dd>lora, 3 files, 2.0 KiB</dd>", "<dt>Its digest</dt><dd>c0ffeec0ffee</dd>", "<dt>Came</dt><dd>3 June 2024, 12:40 UTC</dd>", "<dt>Served by</dt><dd>ours</dd>",
+		"<dt>Checkpoint</dt><dd>none came yet, deadline 72h</dd>",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the page does not say %q", want)
 		}
 	}
 }
