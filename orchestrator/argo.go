@@ -47,7 +47,9 @@ func argoConfig(profile *experiment.Profile, how run.Execution, draft store.Dige
 		Deadline: time.Duration(a.Deadline), Suspend: a.HandOff == "suspend", Scratch: a.Scratch,
 	}
 	for _, name := range notify.Variables(how.Notify) {
-		c.Notify = append(c.Notify, engine.Variable{Name: name, Secret: name})
+		if _, there := a.Secrets[name]; there { // else another profile sent the run that is tried again
+			c.Notify = append(c.Notify, engine.Variable{Name: name, Secret: name})
+		}
 	}
 	if k := a.TrainerKeys; k != nil {
 		c.TrainerKeys = map[string]argo.SecretKey{envAccessKey: {Name: k.AccessKey.Name, Key: k.AccessKey.Key}, envSecretKey: {Name: k.SecretKey.Name, Key: k.SecretKey.Key}}

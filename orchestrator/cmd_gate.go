@@ -132,12 +132,16 @@ func printGate(edge *cli.Edge, r *gate.Result) error {
 func passGate(ctx context.Context, st *store.Store, now time.Time, ended *progress.Event) (result *gate.Result, err error) {
 	id := store.RunID(ended.Run)
 	rules, err := ownRules(ctx, st, id)
-	if err != nil || len(rules) == 0 {
-		return nil, err
+	if err == nil && len(rules) == 0 {
+		return nil, nil
 	}
-	result, err = gate.Of(ctx, st, id, rules, now)
+	if err == nil {
+		result, err = gate.Of(ctx, st, id, rules, now)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("run %s succeeded, but its gate could not be asked: %w", id, err)
+		err = fmt.Errorf("run %s succeeded, but its gate could not be asked: %w", id, err)
+		*ended = ended.Because(err)
+		return nil, err
 	}
 	ended.Gate = &progress.Gate{Passed: result.Passed, Sentence: result.Sentence}
 	err = broken(result)

@@ -210,6 +210,7 @@ func TestWhoSealsTells(t *testing.T) {
 	l.env = append(l.env, envFolder+"="+filepath.Join(l.dir, ".gymline"))
 	on := []string{notify.Failed, notify.Gate, notify.Waiting}
 	minF1 := 99.0
+	rule := plan.GateRule{MinF1: &minF1, Candidate: "careful"}
 	// draft is that of the experiment, with a gate and webhooks.
 	draft := func(experiment string) (run.Draft, *plan.Plan, string) {
 		head, err := run.ReadHead(t.Context(), runs.Store, store.RunID(experiment+"-1"))
@@ -221,7 +222,7 @@ func TestWhoSealsTells(t *testing.T) {
 			t.Fatal(err)
 		}
 		d, err := run.NewDraft(p, head.Inputs, run.Execution{
-			Gate:   []plan.GateRule{{MinF1: &minF1, Candidate: "careful"}},
+			Gate:   []plan.GateRule{rule},
 			Notify: []notify.Webhook{{Format: notify.CloudEvents, URLEnv: "HOOK_0", SecretEnv: "HOOK_SECRET", On: on}, {Format: notify.Slack, URLEnv: "HOOK_1", SecretEnv: "HOOK_SECRET", On: on}},
 		}, false)
 		if err != nil {
@@ -280,6 +281,16 @@ func TestWhoSealsTells(t *testing.T) {
 	ok(runs.Seal(t.Context(), "quickstart-10", store.Interrupted)) // by 'gymline stop'
 	if seal("quickstart-10", "Failed"); len(h.told("/plain")) > 0 {
 		t.Error("who stops a run is told of it")
+	}
+
+	// A gate that cannot be asked is no gate that passed.
+	rule = plan.GateRule{SignificantDrop: true, Against: "nobody"}
+	d, p, digest = draft("quickstart")
+	ok(runs.OpenAs(t.Context(), "quickstart-11", d))
+	ok(runs.TakeOver(t.Context(), p, "quickstart-1", "quickstart-11"))
+	_, said = seal("quickstart-11", "Succeeded")
+	if n := noticeIn(t, h.told("/plain")); n.Kind != notify.Gate || n.Run != "quickstart-11" || !strings.Contains(n.Sentence, "its gate could not be asked: there is no run nobody in this store") || !strings.Contains(said, n.Sentence) {
+		t.Errorf("%+v\n%s", n, said)
 	}
 
 	// Where the workflow is suspended, who looks for the checkpoint tells that it waits.

@@ -44,13 +44,16 @@ func Of(ctx context.Context, st *store.Store, id store.RunID, rules []plan.GateR
 	return result(id, findings, len(rules)), nil
 }
 
-// Named holds that the store has the runs and tags that rules name.
+// Named holds that the store has the runs and tags that rules name, with scores.
 func Named(ctx context.Context, st *store.Store, rules []plan.GateRule) error {
 	for i, r := range rules {
 		if r.Named() == "" {
 			continue
 		}
-		_, err := named(ctx, st, r.Named())
+		n, err := named(ctx, st, r.Named())
+		if err == nil && n.Scores() == nil {
+			err = fault.New(fault.Config, fmt.Errorf("spec.evaluate.gate[%d].against: run %s has no scores to compare with", i, n.ID), "name one that has some; see 'gymline list'")
+		}
 		if errors.Is(err, store.ErrNotFound) {
 			err = fault.New(fault.Config, fmt.Errorf("spec.evaluate.gate[%d].against: there is neither a run nor a tag %s in this store", i, r.Named()), "name one with 'gymline tag', or compare with previous")
 		}

@@ -82,6 +82,8 @@ func Ended(experiment string, e progress.Event) *Notice {
 		return nil
 	case e.State == store.Succeeded && e.Gate != nil && !e.Gate.Passed:
 		n.Kind, n.Sentence = Gate, e.Gate.Sentence
+	case e.State == store.Succeeded && e.ExitCode != fault.OK: // it could not be asked
+		n.Kind = Gate
 	case e.State == store.Succeeded:
 		return nil
 	case e.ExitCode == fault.Budget:

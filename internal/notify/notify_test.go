@@ -145,7 +145,7 @@ func TestSlack(t *testing.T) {
 // What no try will change is not tried again; what stays away is given up; one webhook
 // holds up no other; and no error tells an address or a secret.
 func TestNotTold(t *testing.T) {
-	gone, moved, down, fine := newHook(t, 404), newHook(t, 302), newHook(t, 500, 500, 500, 500, 500, 500, 500), newHook(t)
+	gone, moved, down, fine := newHook(t, 404), newHook(t, 302), newHook(t, slices.Repeat([]int{500}, 99)...), newHook(t)
 	down.after = "20"
 	closed := newHook(t)
 	closed.Close()
@@ -173,7 +173,7 @@ func TestNotTold(t *testing.T) {
 	for _, want := range []string{
 		"the webhook spec.notify[0] (slack) was not told: it answers 404 Not Found, at try 1",
 		"the webhook spec.notify[1] (slack) was not told: it answers 302 Found, at try 1",
-		"the webhook spec.notify[2] (slack) was not told: it answers 500 Internal Server Error, at try 6",
+		"the webhook spec.notify[2] (slack) was not told: it answers 500 Internal Server Error, at try 3, and there is no time for another",
 		"the webhook spec.notify[3] (slack) was not told: dial tcp ",
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -185,6 +185,11 @@ func TestNotTold(t *testing.T) {
 	}
 	if longest != 20*time.Second {
 		t.Errorf("a server that asks for 20 s is asked after %s", longest)
+	}
+	down.after = ""
+	patient := newDesk(env)
+	if err := patient.Send(t.Context(), hooks[2:3], broken()); err == nil || !strings.HasSuffix(err.Error(), "500 Internal Server Error, at try 6") || !slices.Equal(patient.waited, waits) {
+		t.Errorf("%v after %s", err, patient.waited)
 	}
 	stopped := newDesk(env)
 	stopped.Sleep = func(context.Context, time.Duration) error { return errors.New("no time") }
@@ -230,6 +235,7 @@ func TestKinds(t *testing.T) {
 		{progress.Event{State: store.Succeeded}, ""},
 		{progress.Event{State: store.Succeeded, Gate: &progress.Gate{Passed: true}}, ""},
 		{progress.Event{State: store.Succeeded, ExitCode: fault.Gate, Gate: &progress.Gate{Sentence: "s"}}, Gate},
+		{progress.Event{State: store.Succeeded, ExitCode: fault.Usage, Cause: "its gate could not be asked"}, Gate},
 		{progress.Event{State: store.Failed, ExitCode: fault.Temporary, Cause: "c"}, Failed},
 		{progress.Event{State: store.Failed, ExitCode: fault.Config}, Failed},
 		{progress.Event{State: store.Failed, ExitCode: fault.Budget}, Budget},

@@ -122,6 +122,7 @@ func (s Sender) deliver(ctx context.Context, client *http.Client, h Webhook, n *
 	if err != nil {
 		return err
 	}
+	left := sendWithin // for waits
 	for try := 0; ; try++ {
 		wait, err := s.try(ctx, client, address, key, n.id(), contentType, body)
 		if err == nil {
@@ -130,7 +131,8 @@ func (s Sender) deliver(ctx context.Context, client *http.Client, h Webhook, n *
 		if _, final := errors.AsType[refused](err); final || try == len(waits) {
 			return fmt.Errorf("%w, at try %d", err, try+1)
 		}
-		if s.Sleep(ctx, max(wait, waits[try])) != nil {
+		wait = max(wait, waits[try])
+		if left -= wait; left < 0 || s.Sleep(ctx, wait) != nil {
 			return fmt.Errorf("%w, at try %d, and there is no time for another", err, try+1)
 		}
 	}
