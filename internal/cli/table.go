@@ -97,8 +97,7 @@ func notesOf(e *metrics.Evaluation) []string {
 	notes := []string{fmt.Sprintf("%s in %s, judged by %s. Scores in percent.",
 		text.Plural(e.Events, "event"), text.Plural(e.Traces, "trace"), judge)}
 	if k := e.Repeats; k > 1 {
-		notes = append(notes, fmt.Sprintf("Means over %d repeats, each of all events: sd is the spread between them, and the interval knows", k),
-			fmt.Sprintf("traces and repeats. pass^%d: events answered right in all repeats; pass@%d: in any of them.", k, k))
+		notes = append(notes, fmt.Sprintf("Means over %d repeats; sd is the spread between them, and intervals know traces and repeats. pass^%d: events answered right in all repeats, pass@%d: in any.", k, k, k))
 	}
 	if slices.ContainsFunc(e.Candidates, func(c metrics.Candidate) bool { return c.Simulated }) {
 		notes = append(notes, "* a stand-in answered or judged")

@@ -64,8 +64,7 @@ careful           1    61.6       81.3  70.1  [60.2, 78.1]    –               
 eager 模型        3    90.9       40.9  56.4  [48.0, 61.0]  1.5  55.0 56.4 58.0    35.0    65.0
 
 233 events in 12 traces, judged by llm gpt. Scores in percent.
-Means over 3 repeats, each of all events: sd is the spread between them, and the interval knows
-traces and repeats. pass^3: events answered right in all repeats; pass@3: in any of them.
+Means over 3 repeats; sd is the spread between them, and intervals know traces and repeats. pass^3: events answered right in all repeats, pass@3: in any.
 `, "\n")
 	if got := b.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -283,9 +283,9 @@ func (b *builder) candidate(p plan.Predict, c experiment.Candidate) plan.Share {
 // and those that it judges as well.
 func (b *builder) shared(v *experiment.Evaluate) (oneModel [][]string, ownJudge []string) {
 	identity := func(name string, model experiment.Model) string {
-		m := model.Identity("")
-		if !m.Simulated() { // as the ledger tells models apart
-			m.BaseURL, m.Schema = m.Endpoint(), m.Mode()
+		m := model.Identity(name)
+		if !m.Simulated() { // as the ledger tells models apart; what a stand-in says depends on its name
+			m.Name, m.BaseURL, m.Schema = "", m.Endpoint(), m.Mode()
 		}
 		data, err := canonical.JSON(m)
 		if err != nil && b.err == nil {

@@ -78,7 +78,11 @@ func scaled(name, value string, shares []share, whole int, label func(int) strin
 func outcomeBars(e *metrics.Evaluation) []bar {
 	var bars []bar
 	for _, c := range ranked(e) {
-		bars = append(bars, barOf(c.Name, text.Plural(c.Events, "event"), []share{
+		what := "event"
+		if c.Repetition != nil {
+			what = "answer"
+		}
+		bars = append(bars, barOf(c.Name, text.Plural(c.Events, what), []share{
 			{outcomes["TP"], "tp", c.TP}, {outcomes["FP"], "fp", c.FP}, {outcomes["FN"], "fn", c.FN}, {outcomes["TN"], "tn", c.TN},
 		}))
 	}
