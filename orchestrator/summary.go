@@ -13,8 +13,7 @@ import (
 	"github.com/gymline/gymline/internal/text"
 )
 
-// envSummary names the file that a CI system shows beside a job: GitHub's, and those that
-// took it over.
+// envSummary names the file that GitHub Actions shows beside a job.
 const envSummary = "GITHUB_STEP_SUMMARY"
 
 // summarize adds to a CI job's summary, where there is one, how a run ended. A summary

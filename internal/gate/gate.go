@@ -112,12 +112,15 @@ func test(findings []Finding, t Test) {
 	for i, adjusted := range metrics.Holm(p) {
 		f := tested[i]
 		f.P, f.F1, f.Verdict = &adjusted, f.comparison.F1, Holds
-		is := "which may be chance"
-		if adjusted <= 1-t.Confidence {
-			is = "which is no chance"
+		f.Found = fmt.Sprintf("has an F1 of %s, %s", points(f.F1), f.comparison.moved())
+		switch {
+		case f.comparison.Delta == 0:
+		case adjusted <= 1-t.Confidence:
+			f.Found += fmt.Sprintf(", which is no chance (p = %.2g)", adjusted)
 			f.breaks(f.comparison.Delta < 0)
+		default:
+			f.Found += fmt.Sprintf(", which may be chance (p = %.2g)", adjusted)
 		}
-		f.Found = fmt.Sprintf("has an F1 of %s, %s, %s (p = %.2g)", points(f.F1), f.comparison.moved(), is, adjusted)
 	}
 }
 
