@@ -45,6 +45,9 @@ func TestWhichModelAnswered(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}
 	}
+	if out := l.output("run", config, "--input", "samples="+filepath.Join(repo(t), "configs", "samples"), "--set", "models.m.temperature=0.5"); !strings.Contains(out, "! the gym's user was several models") {
+		t.Errorf("without an export:\n%s", out)
+	}
 	var e metrics.Evaluation
 	if err := json.Unmarshal([]byte(l.output("get", "paid-1", "evaluate/metrics.json")), &e); err != nil {
 		t.Fatal(err)
@@ -74,7 +77,7 @@ func TestWhichModelAnswered(t *testing.T) {
 		t.Error(stats)
 	}
 	page := l.output("get", "paid-1", "report/report.html")
-	for _, want := range []string{`<td class="text">` + as + `</td><td class="text">served, served-2</td><td class="text">built in</td>`, "gym&#39;s agent", as + "; answered by served, served-2"} {
+	for _, want := range []string{`<td class="text">` + as + `</td><td class="text">served, served-2</td><td class="text">built in</td>`, "<li>the gym&#39;s agent was several models, by what its provider said beside its answers: served, served-2</li>", "gym&#39;s agent", as + "; answered by served, served-2"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not in the report", want)
 		}

@@ -32,7 +32,8 @@ func newCalls(edge *cli.Edge) *cobra.Command {
 that was asked and the one that answered, tokens, cost, what was redacted, repairs
 and tries, and the key in the ledger. A row is named as 'table' and 'sessions' do:
 
-  CANDIDATE/TRACE/EVENT   an event of the benchmark, such as ours/coding_1/3
+  CANDIDATE/TRACE/EVENT   an event of the benchmark, such as ours/coding_1/3, in all
+                          repeats; ours/coding_1/3#1 is of the second
   SCENE/SESSION/TURN      a turn in the gym, such as scene-00003/2/4
   SCENE/SESSION           a whole session; SCENE alone has how it was written, too
 

@@ -74,11 +74,13 @@ func addResults(ctx context.Context, st *store.Store, p *plan.Plan, ended *progr
 		}
 		ended.Warnings = append(ended.Warnings, of.doc.Warnings()...)
 	}
-	served, err := servedWarnings(ctx, st, p, store.RunID(ended.Run))
-	if err != nil {
-		return nil, err
+	for _, about := range []func(context.Context, *store.Store, *plan.Plan, store.RunID) ([]string, error){gymWarnings, servedWarnings} {
+		warnings, err := about(ctx, st, p, store.RunID(ended.Run))
+		if err != nil {
+			return nil, err
+		}
+		ended.Warnings = append(ended.Warnings, warnings...)
 	}
-	ended.Warnings = append(ended.Warnings, served...)
 	if p.Step(plan.JobEvaluate) == nil {
 		return nil, nil
 	}

@@ -4,7 +4,6 @@ package dataset
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/rows"
@@ -102,15 +101,9 @@ type Tokens struct {
 	Over     map[string]int `json:"over"`     // rows expected above the cutoff, by split
 }
 
-// Warnings say in plain words what a trainer would do to the rows, and where a model was
-// not the same one all the time.
+// Warnings say in plain words what a trainer would do to the rows.
 func (m *Manifest) Warnings() []string {
 	var list []string
-	for _, x := range m.Models {
-		if len(x.AnsweredBy) > 1 {
-			list = append(list, fmt.Sprintf("the gym's %s was several models, by what its provider said beside its answers: %s", x.Role, strings.Join(x.AnsweredBy, ", ")))
-		}
-	}
 	for _, s := range m.Sets {
 		over, all := 0, 0
 		for _, n := range s.Tokens.Over {

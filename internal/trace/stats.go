@@ -1,6 +1,13 @@
 package trace
 
-import "github.com/gymline/gymline/internal/store"
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gymline/gymline/internal/store"
+)
 
 // Stats sums a set of episodes, overall and by domain. Episodes of one scene
 // are added one after another, and scenes are not split over merged Stats, so
@@ -10,6 +17,8 @@ type Stats struct {
 	Domains map[string]*Tally `json:"domains,omitempty"`
 	// Prompts are digests of the experiment's own texts of roles, by role.
 	Prompts map[string]store.Digest `json:"prompts,omitempty"`
+	// AnsweredBy are the models that answered, by role, as their provider named them.
+	AnsweredBy map[string][]string `json:"answeredBy,omitempty"`
 
 	scene string // of the last episode
 }
@@ -47,6 +56,7 @@ func (t *Tally) AcceptedEvents() int { return t.ProposalsAccepted + t.SilencesAc
 // Add counts one episode.
 func (s *Stats) Add(e *Episode) {
 	s.Prompts = e.Prompts
+	s.answered(e.AnsweredBy)
 	t := tallyOf(e)
 	if s.scene != e.Scene {
 		t.Scenes, s.scene = 1, e.Scene
@@ -60,10 +70,33 @@ func (s *Stats) Merge(o *Stats) {
 	if o.Prompts != nil {
 		s.Prompts = o.Prompts
 	}
+	s.answered(o.AnsweredBy)
 	s.merge(&o.Tally)
 	for name, t := range o.Domains {
 		s.domain(name).merge(t)
 	}
+}
+
+// answered adds who answered, in alphabetical order.
+func (s *Stats) answered(by map[string][]string) {
+	for role, models := range by {
+		if s.AnsweredBy == nil {
+			s.AnsweredBy = map[string][]string{}
+		}
+		all := append(slices.Clone(s.AnsweredBy[role]), models...)
+		slices.Sort(all)
+		s.AnsweredBy[role] = slices.Compact(all)
+	}
+}
+
+// Warnings say where a model was not the same one all the time.
+func (s *Stats) Warnings() (list []string) {
+	for _, role := range slices.Sorted(maps.Keys(s.AnsweredBy)) {
+		if by := s.AnsweredBy[role]; len(by) > 1 {
+			list = append(list, fmt.Sprintf("the gym's %s was several models, by what its provider said beside its answers: %s", role, strings.Join(by, ", ")))
+		}
+	}
+	return list
 }
 
 func (s *Stats) domain(name string) *Tally {

@@ -10,6 +10,7 @@ import (
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/trace"
 )
 
 // servedWarnings say which servers of trained models said what their checkpoints do not.
@@ -33,4 +34,14 @@ func servedWarnings(ctx context.Context, st *store.Store, p *plan.Plan, id store
 		list = append(list, fmt.Sprintf("the server of %s may not serve the checkpoint: %s", used.Served.Model, strings.Join(used.Served.Differs, ", ")))
 	}
 	return list, nil
+}
+
+// gymWarnings say which models of a run's gym were not the same all the time.
+func gymWarnings(ctx context.Context, st *store.Store, p *plan.Plan, id store.RunID) ([]string, error) {
+	if p.Step(plan.JobGenerate) == nil || p.Step(plan.JobReport) == nil {
+		return nil, nil
+	}
+	var all trace.Stats
+	err := run.ReadOutput(ctx, st, id, plan.JobReport, plan.GymOutput, &all)
+	return all.Warnings(), err
 }
