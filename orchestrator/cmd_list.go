@@ -148,7 +148,9 @@ func cellsOf(n *series.Night, now time.Time) []string {
 		}
 	}
 	if s := n.Summary; s != nil {
-		if s.USD > 0 {
+		if s.Uncounted {
+			cells[6] = "?"
+		} else if s.USD > 0 {
 			cells[6] = text.Dollars(s.USD)
 		}
 		cells[7] = s.AsOf

@@ -68,7 +68,7 @@ func runLogs(ctx context.Context, edge *cli.Edge, o logsOptions, id store.RunID)
 		return err
 	}
 	if profile.Spec.Engine == experiment.EngineLocal {
-		return o.printJournal(edge, id)
+		return o.printJournal(edge, profile.Metadata.Name, id)
 	}
 	return withCluster(ctx, edge, profile, func(c *onArgo) error {
 		state, err := c.State(ctx, id)

@@ -50,16 +50,18 @@ its work key and reused, so the same command goes on after a crash.
 }
 
 func runRun(ctx context.Context, edge *cli.Edge, o runOptions) error {
-	out := newPrinter(edge, o.output)
+	said := &kept{printer: newPrinter(edge, o.output), edge: edge}
+	out := printer(said)
 	server, stop, err := serveMetrics(ctx, edge, o.metrics)
 	defer stop()
 	var ended progress.Event
 	var p *prepared
 	if err == nil {
-		out = scrapedBy(server, &kept{printer: out, edge: edge})
+		out = scrapedBy(server, said)
 		p, err = o.prepareHere(edge)
 	}
 	if err == nil {
+		said.profile = p.profile.Metadata.Name
 		ended, err = runHere(ctx, edge, p, out)
 	}
 	if ended.Run == "" { // it failed before a run was opened

@@ -23,14 +23,15 @@ const logsDir = ".gymline/logs"
 // A kept printer keeps what it shows from the moment at which the run has a name.
 type kept struct {
 	printer
-	edge *cli.Edge
-	log  *journal.Journal
+	edge    *cli.Edge
+	profile string // its name
+	log     *journal.Journal
 }
 
 func (k *kept) Emit(e progress.Event) {
 	if e.Type == progress.RunOpened && k.log == nil {
 		var err error
-		if k.log, err = journal.Begin(logsDir, store.RunID(e.Run), k.edge.Now); err != nil {
+		if k.log, err = journal.Begin(logsDir, k.profile, store.RunID(e.Run), k.edge.Now); err != nil {
 			k.edge.PrintError(fmt.Errorf("what the run says is not kept for 'gymline logs': %w", err))
 		}
 	}
@@ -56,11 +57,11 @@ func (k *kept) end(ctx context.Context, ended progress.Event, err error) error {
 }
 
 // printJournal prints what a run of this machine said, or what it said of a step or shard.
-func (o *logsOptions) printJournal(edge *cli.Edge, id store.RunID) error {
+func (o *logsOptions) printJournal(edge *cli.Edge, profile string, id store.RunID) error {
 	if o.follow {
 		return fault.New(fault.Usage, errors.New("-f is for submitted runs; one of this machine is shown where it was started"), "leave -f out")
 	}
-	err := journal.Read(logsDir, id, func(l journal.Line) error {
+	err := journal.Read(logsDir, profile, id, func(l journal.Line) error {
 		if !o.wants(l.Event) {
 			return nil
 		}

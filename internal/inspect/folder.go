@@ -60,13 +60,37 @@ func (f folder) ReadAhead(ctx context.Context, names []string) iter.Seq2[[]byte,
 
 // Open implements trace.Opener.
 func (f folder) Open(_ context.Context, name string) (io.ReadCloser, error) {
+	if err := f.plain(name); err != nil {
+		return nil, err
+	}
 	file, err := f.FS.Open(f.inner(name))
 	return file, named(name, err)
 }
 
 func (f folder) read(name string) ([]byte, error) {
+	if err := f.plain(name); err != nil {
+		return nil, err
+	}
 	data, err := fs.ReadFile(f.FS, f.inner(name))
 	return data, named(name, err)
+}
+
+// plain refuses what an intake refuses: a link, or what lies behind one.
+func (f folder) plain(name string) error {
+	inner := f.inner(name)
+	for end := range len(inner) + 1 {
+		if end < len(inner) && inner[end] != '/' || end == 0 {
+			continue
+		}
+		info, err := fs.Lstat(f.FS, inner[:end])
+		if err != nil {
+			return nil // opening it says why
+		}
+		if mode := info.Mode(); !mode.IsRegular() && !mode.IsDir() {
+			return fault.New(fault.Config, fmt.Errorf("%s is not a regular file", f.shown(inner[:end])), "copy what it stands for to its place")
+		}
+	}
+	return nil
 }
 
 // named makes of a file that cannot be read a matter of configuration.

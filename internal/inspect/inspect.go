@@ -136,10 +136,59 @@ func (i *inspector) evaluate(v *experiment.Evaluate) {
 		i.add(err)
 		return // recorded answers are to its events
 	}
+	var first *verdicts
 	for _, c := range v.Candidates {
-		if in, name, ok := i.at(c.Recorded); ok {
-			_, err := trace.ReadRecorded(i.ctx, in, name, traces)
-			i.add(err)
+		in, name, ok := i.at(c.Recorded)
+		if !ok {
+			continue
+		}
+		answers, err := trace.ReadRecorded(i.ctx, in, name, traces)
+		if err == nil && v.Judge.Recorded {
+			these := verdictsOf(name, traces, answers)
+			if err = these.check(first); err == nil && first == nil {
+				first = these
+			}
+		}
+		i.add(err)
+	}
+}
+
+// verdicts are the events that a recording has a verdict on, by trace and number.
+type verdicts struct {
+	name   string // of its folder
+	events []string
+	judged map[string]bool
+}
+
+func verdictsOf(name string, traces []trace.Trace, answers [][]trace.Answer) *verdicts {
+	v := &verdicts{name: name, judged: map[string]bool{}}
+	for t := range answers {
+		for e, a := range answers[t] {
+			at := trace.TurnID(traces[t].ID, e)
+			v.events = append(v.events, at)
+			v.judged[at] = len(a.Verdicts) > 0
 		}
 	}
+	return v
+}
+
+// check refuses a recording that the recorded judge cannot score: one without a verdict, or
+// not on the events of the first.
+func (v *verdicts) check(first *verdicts) error {
+	const hint = "judge: {recorded: true} takes the verdicts beside the answers; give each candidate one on the same events, or let a model judge"
+	if !slices.ContainsFunc(v.events, func(at string) bool { return v.judged[at] }) {
+		return fault.New(fault.Permanent, fmt.Errorf("recorded answers: %s has no verdict (judgement) on any event", v.name), hint)
+	}
+	if first == nil {
+		return nil
+	}
+	i := slices.IndexFunc(v.events, func(at string) bool { return v.judged[at] != first.judged[at] })
+	if i < 0 {
+		return nil
+	}
+	with, without := v.name, first.name
+	if !v.judged[v.events[i]] {
+		with, without = without, with
+	}
+	return fault.New(fault.Permanent, fmt.Errorf("recorded answers: %s has a verdict on the event %s, and %s has none", with, v.events[i], without), hint)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -173,5 +175,57 @@ func TestInterrupted(t *testing.T) {
 	cancel()
 	if err := inspected(t, ctx, config, nil); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// The recorded judge needs a verdict on the same events of all.
+func TestRecordedVerdicts(t *testing.T) {
+	text := strings.NewReplacer("      - {name: a, model: m}\n", "", "      - {name: c, recorded: {input: data, path: answers}}\n", "      - {name: c, recorded: {input: data, path: other}}\n",
+		"judge: {model: m}", "judge: {recorded: true}").Replace(config)
+	const answer, verdict = `[{"observation": {"time": "1", "event": "a"}, "agent_response": []`, `, "judgement": [true]`
+	files := good()
+	for _, c := range []struct{ answers, other, want string }{
+		{answer + verdict + "}]", answer + verdict + "}]", ""},
+		{answer + "}]", answer + "}]", "recorded answers: data/answers has no verdict (judgement) on any event\nrecorded answers: data/other has no verdict"},
+		{answer + verdict + "}]", answer + verdict + `}, {"observation": {"time": "2", "event": "b"}, "agent_response": []` + verdict + "}]",
+			"recorded answers: data/other has a verdict on the event code_1/1, and data/answers has none"},
+	} {
+		files["answers/code_1.json"], files["other/code_1.json"] = c.answers, c.other
+		err := inspected(t, t.Context(), text, files)
+		if err == nil && c.want != "" || err != nil && (c.want == "" || !strings.HasPrefix(err.Error(), c.want)) {
+			t.Errorf("got %v\nwant %s", err, c.want)
+		}
+	}
+}
+
+// A link is refused here, because an intake refuses it.
+func TestLinks(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range good() {
+		if err := os.MkdirAll(filepath.Join(dir, "data", filepath.Dir(name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "data", name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := func(folder string) fs.FS { return os.DirFS(filepath.Join(dir, folder)) }
+	if err := Inputs(t.Context(), loaded(t, config), open); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"bench", "seeds.yaml", "pb/reward_data/train_data.jsonl"} {
+		at := filepath.Join(dir, "data", name)
+		if err := os.Rename(at, at+".there"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(at+".there", at); err != nil {
+			t.Fatal(err)
+		}
+		if err := Inputs(t.Context(), loaded(t, config), open); err == nil || !strings.Contains(err.Error(), "data/"+name+" is not a regular file") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := errors.Join(os.Remove(at), os.Rename(at+".there", at)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -22,7 +22,8 @@ import (
 const (
 	// Kept is how many runs have a journal; those before are deleted.
 	Kept = 30
-	// most bounds a journal, in bytes: a job that says more than that repeats itself.
+	// most bounds what jobs say in a journal, in bytes: one that says more repeats itself.
+	// Events are not bounded: a shard has a few.
 	most   = 16 << 20
 	ending = ".jsonl"
 )
@@ -39,15 +40,17 @@ type Journal struct {
 	now  func() time.Time
 	mu   sync.Mutex
 	file *os.File
-	left int
+	left int  // of most
+	full bool // and it was said
 }
 
-// Begin begins a run's journal in a folder, and deletes the oldest there.
-func Begin(dir string, id store.RunID, now func() time.Time) (*Journal, error) {
+// Begin begins a run's journal in a folder, and deletes the oldest there. profile tells
+// runs of one name in different stores apart.
+func Begin(dir, profile string, id store.RunID, now func() time.Time) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(path(dir, id), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	file, err := os.OpenFile(path(dir, profile, id), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +58,8 @@ func Begin(dir string, id store.RunID, now func() time.Time) (*Journal, error) {
 	return &Journal{now: now, file: file, left: most}, nil
 }
 
-func path(dir string, id store.RunID) string {
-	return filepath.Join(dir, filepath.Base(string(id))+ending)
+func path(dir, profile string, id store.RunID) string {
+	return filepath.Join(dir, filepath.Base(profile)+"."+filepath.Base(string(id))+ending)
 }
 
 // prune keeps the latest journals.
@@ -100,13 +103,18 @@ func (j *Journal) add(l Line) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	l.At = store.Stamp(j.now())
-	data, err := json.Marshal(l)
-	if err != nil || j.left < len(data) {
-		return
+	if l.Event == nil {
+		if j.left -= len(l.Text); j.left < 0 {
+			if j.full {
+				return
+			}
+			j.full, l.Text = true, fmt.Sprintf("… jobs said more than %d MiB; the rest is left out", most>>20)
+		}
 	}
-	j.left -= len(data) + 1
-	_, _ = j.file.Write(append(data, '\n'))
+	l.At = store.Stamp(j.now())
+	if data, err := json.Marshal(l); err == nil {
+		_, _ = j.file.Write(append(data, '\n'))
+	}
 }
 
 // Close ends the journal.
@@ -118,8 +126,8 @@ func (j *Journal) Close() {
 
 // Read calls fn with each line of a run's journal; where there is none, its error wraps
 // fs.ErrNotExist. A last line that was cut off is left out.
-func Read(dir string, id store.RunID, fn func(Line) error) error {
-	file, err := os.Open(path(dir, id))
+func Read(dir, profile string, id store.RunID, fn func(Line) error) error {
+	file, err := os.Open(path(dir, profile, id))
 	if err != nil {
 		return fmt.Errorf("journal of run %s: %w", id, err)
 	}

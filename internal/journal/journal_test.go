@@ -16,7 +16,7 @@ import (
 
 func begun(t *testing.T, dir string, id store.RunID) *Journal {
 	t.Helper()
-	j, err := Begin(dir, id, func() time.Time { return time.Unix(1000, 0) })
+	j, err := Begin(dir, "default", id, func() time.Time { return time.Unix(1000, 0) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +25,7 @@ func begun(t *testing.T, dir string, id store.RunID) *Journal {
 
 func read(t *testing.T, dir string, id store.RunID) (said []string) {
 	t.Helper()
-	if err := Read(dir, id, func(l Line) error {
+	if err := Read(dir, "default", id, func(l Line) error {
 		if l.Event != nil {
 			l.Text = l.Event.State
 		}
@@ -47,12 +47,12 @@ func TestJournal(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	j.Close()
-	info, err := os.Stat(path(dir, "x-1"))
+	info, err := os.Stat(path(dir, "default", "x-1"))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
 	// A process that was killed may have written half a line.
-	file, err := os.OpenFile(path(dir, "x-1"), os.O_APPEND|os.O_WRONLY, 0)
+	file, err := os.OpenFile(path(dir, "default", "x-1"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestJournal(t *testing.T) {
 	if got := read(t, dir, "x-1"); len(got) != 2 {
 		t.Errorf("%q", got)
 	}
-	if err := Read(dir, "x-2", nil); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "x-2") {
+	if err := Read(dir, "default", "x-2", nil); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "x-2") {
 		t.Error(err)
 	}
 	var none *Journal
@@ -76,13 +76,13 @@ func TestBounds(t *testing.T) {
 		id := store.RunID(fmt.Sprintf("x-%02d", n))
 		begun(t, dir, id).Close()
 		at := time.Unix(int64(1000+n), 0)
-		if err := os.Chtimes(path(dir, id), at, at); err != nil {
+		if err := os.Chtimes(path(dir, "default", id), at, at); err != nil {
 			t.Fatal(err)
 		}
 	}
 	j := begun(t, dir, "last-1")
 	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != Kept || entries[0].Name() != "last-1.jsonl" || entries[1].Name() != "x-06.jsonl" {
+	if err != nil || len(entries) != Kept || entries[0].Name() != "default.last-1.jsonl" || entries[1].Name() != "default.x-06.jsonl" {
 		t.Fatalf("%d journals, %v, %v", len(entries), entries[:2], err)
 	}
 	long := strings.Repeat("x", 1<<20)
@@ -90,8 +90,26 @@ func TestBounds(t *testing.T) {
 		fmt.Fprintln(j, long)
 	}
 	fmt.Fprintln(j, "short")
+	j.Emit(progress.Event{Type: progress.RunEnded, State: progress.Failed}) // which is what people look for
 	j.Close()
-	if got := read(t, dir, "last-1"); len(got) != 16 || got[15] != "short" {
-		t.Errorf("%d lines, last of %d bytes", len(got), len(got[len(got)-1]))
+	got := read(t, dir, "last-1")
+	if len(got) != 18 || got[15] != long || got[16] != "… jobs said more than 16 MiB; the rest is left out" || got[17] != progress.Failed {
+		t.Errorf("%d lines, the last %.80q", len(got), got[len(got)-2:])
+	}
+}
+
+// Runs of one name in two stores are two.
+func TestStores(t *testing.T) {
+	dir := t.TempDir()
+	for _, profile := range []string{"default", "minio"} {
+		j, err := Begin(dir, profile, "x-1", time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(j, profile)
+		j.Close()
+	}
+	if got := read(t, dir, "x-1"); !slices.Equal(got, []string{"default"}) {
+		t.Errorf("%q", got)
 	}
 }

@@ -19,6 +19,8 @@ type Summary struct {
 	AsOf  string  `json:"asOf,omitempty"` // the occasion that models were asked anew as of
 	Calls int64   `json:"calls"`          // of this run, and not of work that it reused
 	USD   float64 `json:"usd"`            // of the same, where models have prices
+	// Uncounted tells that calls and dollars are not known: the shards are too many.
+	Uncounted bool `json:"uncounted,omitempty"`
 	// Scores are of evaluate's metrics.json; nil where it was not done.
 	Scores *Scores `json:"scores,omitempty"`
 }
@@ -61,15 +63,23 @@ func ScoresOf(e *metrics.Evaluation, digest store.Digest) *Scores {
 	return s
 }
 
-// summarizeWithin bounds what a seal waits for its summary; it is a help to lists, and a
-// run without one is read in full.
-const summarizeWithin = 4 * time.Second
+const (
+	// countWithin bounds what a seal waits for the sum of its shards' calls.
+	countWithin = 4 * time.Second
+	// mostCounted is of how many shards calls are summed up where the seal did not.
+	mostCounted = 500
+)
 
-// summary is what the seal of a run says of it, nil where it is not known in time.
+// summary is what the seal of a run says of it, nil where it is not known: it is a help to
+// lists, and a run without one is read in full.
 func (r Registry) summary(ctx context.Context, id store.RunID) json.RawMessage {
-	ctx, cancel := context.WithTimeout(ctx, summarizeWithin)
+	ctx, cancel := context.WithTimeout(ctx, 2*countWithin)
 	defer cancel()
-	s, err := SummaryOf(ctx, r.Store, id)
+	s, err := summaryOf(ctx, r.Store, id, func(ctx context.Context, asking int, count func(context.Context) error) error {
+		ctx, cancel := context.WithTimeout(ctx, countWithin)
+		defer cancel()
+		return count(ctx)
+	})
 	if err != nil {
 		return nil
 	}
@@ -105,9 +115,22 @@ func Summarized(ctx context.Context, st *store.Store, h Head) (*Summary, error) 
 	return s, nil
 }
 
+// errUncounted says that there are too many shards to count calls.
+var errUncounted = errors.New("too many shards")
+
 // SummaryOf sums a run up from its records, of those shards that call models, and of
 // evaluate. A run that has no plan came to nothing.
 func SummaryOf(ctx context.Context, st *store.Store, id store.RunID) (*Summary, error) {
+	return summaryOf(ctx, st, id, func(ctx context.Context, asking int, count func(context.Context) error) error {
+		if asking > mostCounted {
+			return errUncounted
+		}
+		return count(ctx)
+	})
+}
+
+// summaryOf leaves it to counted whether calls are counted, and how long that may take.
+func summaryOf(ctx context.Context, st *store.Store, id store.RunID, counted func(ctx context.Context, asking int, count func(context.Context) error) error) (*Summary, error) {
 	p, err := ReadPlan(ctx, st, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return &Summary{}, nil
@@ -119,32 +142,40 @@ func SummaryOf(ctx context.Context, st *store.Store, id store.RunID) (*Summary, 
 	if p.Anew != nil {
 		s.AsOf = p.Anew.AsOf
 	}
+	if p.Step(plan.JobEvaluate) != nil {
+		if s.Scores, err = scores(ctx, st, id); err != nil {
+			return nil, err
+		}
+	}
 	type shard struct {
-		step  *plan.Step
+		step  store.StepName
 		shard int
 	}
 	var asking []shard
 	for i := range p.Steps {
 		for n := range p.Steps[i].Shards {
 			if len(p.Steps[i].Of(n).Models) > 0 {
-				asking = append(asking, shard{&p.Steps[i], n})
+				asking = append(asking, shard{p.Steps[i].Name, n})
 			}
 		}
 	}
-	used := make([]llm.Usage, len(asking)+1)
-	err = store.SideBySide(ctx, len(asking)+2, func(i int) (err error) {
-		switch {
-		case i < len(asking):
-			used[i], err = usedBy(ctx, st, id, asking[i].step.Name, asking[i].shard)
-		case i == len(asking):
-			used[i], err = usedInVain(ctx, st, id)
-		case p.Step(plan.JobEvaluate) != nil:
-			s.Scores, err = scores(ctx, st, id)
+	err = counted(ctx, len(asking), func(ctx context.Context) error {
+		used := make([]llm.Usage, len(asking)+1)
+		err := store.SideBySide(ctx, len(used), func(i int) (err error) {
+			if i == len(asking) {
+				used[i], err = usedInVain(ctx, st, id)
+			} else {
+				used[i], err = usedBy(ctx, st, id, asking[i].step, asking[i].shard)
+			}
+			return err
+		})
+		for _, u := range used {
+			s.Calls, s.USD = s.Calls+u.Calls, s.USD+u.USD
 		}
 		return err
 	})
-	for _, u := range used {
-		s.Calls, s.USD = s.Calls+u.Calls, s.USD+u.USD
+	if errors.Is(err, errUncounted) || err != nil && errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		s.Calls, s.USD, s.Uncounted, err = 0, 0, true, nil
 	}
 	return s, err
 }

@@ -90,10 +90,12 @@ func Find(ctx context.Context, st *store.Store, q Query, now time.Time) ([]Night
 	if q.Last > 0 && len(nights) > q.Last {
 		nights = nights[len(nights)-q.Last:]
 	}
-	return nights, store.SideBySide(ctx, len(nights), func(i int) (err error) {
-		nights[i].Summary, err = run.Summarized(ctx, st, nights[i].Head)
-		return err
-	})
+	for i := range nights { // one after another: of a seal, nothing is read, and of others, records side by side
+		if nights[i].Summary, err = run.Summarized(ctx, st, nights[i].Head); err != nil {
+			return nil, err
+		}
+	}
+	return nights, nil
 }
 
 func headsOf(ctx context.Context, st *store.Store, experiment string) ([]run.Head, error) {
@@ -170,16 +172,19 @@ func (n *Night) Candidate(name string) *run.Scored {
 }
 
 // Before returns those of nights that a run can be compared with, the earliest first:
-// they opened before it, succeeded and have scores. What is as of one occasion is one
-// night, which has its place where it was first fired: so one that is fired again, or
-// replayed later, never meets itself, nor stands between others. A run that is not among
-// nights comes after all.
+// they opened before it, succeeded and have scores. What is as of one occasion or, where
+// nobody is asked anew, of one plan, is one night, which has its place where it was first
+// fired: so one that is fired again, or replayed later, never meets itself, nor stands
+// between others. A run that is not among nights comes after all.
 func Before(nights []Night, id store.RunID) (list []*Night) {
 	occasion := func(n *Night) string {
-		if n.Summary == nil || n.Summary.AsOf == "" {
-			return "run " + string(n.ID)
+		switch {
+		case n.Summary != nil && n.Summary.AsOf != "":
+			return "as of " + n.Summary.AsOf
+		case n.Plan != "":
+			return "plan " + string(n.Plan)
 		}
-		return "as of " + n.Summary.AsOf
+		return "run " + string(n.ID)
 	}
 	end := slices.IndexFunc(nights, func(n Night) bool { return n.ID == id })
 	if end < 0 {

@@ -312,3 +312,71 @@ func TestLines(t *testing.T) {
 		t.Errorf("%+v", p[2])
 	}
 }
+
+// Where nobody is asked anew, the same plan again is no other run to compare with: a drop
+// that a gate found is found again.
+func TestBeforeTheSamePlan(t *testing.T) {
+	w := newWorld(t, store.NewMem())
+	again := func(day int, steps ...string) {
+		w.now = first.AddDate(0, 0, day)
+		p := &plan.Plan{Version: plan.Version, Experiment: "x", Digest: store.Digest(steps[0]), Steps: []plan.Step{
+			{Name: plan.JobPredict, Job: plan.JobPredict, Format: 1, Shards: 1, Share: plan.Share{Models: []string{"small"}}},
+			{Name: plan.JobEvaluate, Job: plan.JobEvaluate, Format: 1, Shards: 1},
+		}}
+		d, err := run.NewDraft(p, nil, run.Execution{}, false)
+		w.ok(err)
+		id, err := w.Open(t.Context(), d, nil)
+		w.ok(err)
+		w.score(id, 0.5, "small-1", "judge-1")
+		w.ok(w.Seal(t.Context(), id, store.Succeeded))
+	}
+	again(0, "good")
+	again(1, "bad")
+	again(2, "bad")
+	again(3, "good")
+	nights, err := Of(t.Context(), w.Store, "x", w.now)
+	w.ok(err)
+	for id, want := range map[store.RunID]string{"x-2": "[x-1]", "x-3": "[x-1]", "x-4": "[]"} {
+		list := []store.RunID{}
+		for _, n := range Before(nights, id) {
+			list = append(list, n.ID)
+		}
+		if got := fmt.Sprint(list); got != want {
+			t.Errorf("before %s: %s, want %s", id, got, want)
+		}
+	}
+}
+
+// A seal of more shards than can be counted in time has scores all the same, and who reads
+// a run without a seal asks for few records.
+func TestManyShards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		far := &slow{Bucket: store.NewMem(), away: 20 * time.Millisecond}
+		w := newWorld(t, far)
+		p := &plan.Plan{Version: plan.Version, Experiment: "x", Digest: "d", Steps: []plan.Step{
+			{Name: plan.JobPredict, Job: plan.JobPredict, Format: 1, Shards: 10_000, Share: plan.Share{Models: []string{"small"}}},
+			{Name: plan.JobEvaluate, Job: plan.JobEvaluate, Format: 1, Shards: 1},
+		}}
+		d, err := run.NewDraft(p, nil, run.Execution{}, false)
+		w.ok(err)
+		for _, sealed := range []bool{true, false} {
+			id, err := w.Open(t.Context(), d, nil)
+			w.ok(err)
+			w.score(id, 0.5, "small-1", "judge-1")
+			if sealed {
+				w.ok(w.Seal(t.Context(), id, store.Succeeded))
+			}
+		}
+		far.requests.Store(0)
+		nights, err := Of(t.Context(), w.Store, "x", w.now)
+		w.ok(err)
+		for _, n := range nights {
+			if n.Candidate("ours").F1 != 0.5 || !n.Summary.Uncounted || n.Summary.Calls != 0 {
+				t.Errorf("%s: %+v", n.ID, n.Summary)
+			}
+		}
+		if far.requests.Load() > 20 {
+			t.Errorf("%d requests", far.requests.Load())
+		}
+	})
+}

@@ -47,6 +47,7 @@ func differ(path string, was, is any) (list []string) {
 		}
 	}
 	if a, b := shown(was), shown(is); a != b {
+		a, b = apart(a, b)
 		return []string{fmt.Sprintf("%s %s → %s", path, clipped(a), clipped(b))}
 	}
 	return nil
@@ -67,6 +68,25 @@ func shown(v any) string {
 		return fmt.Sprint(v)
 	}
 	return string(data)
+}
+
+// beforeIt is how many letters are shown before the first that differs in long texts.
+const beforeIt = 12
+
+// apart leaves out what two long texts have in common at their beginning.
+func apart(a, b string) (string, string) {
+	was, is := []rune(a), []rune(b)
+	if max(len(was), len(is)) <= mostText {
+		return a, b
+	}
+	same := 0
+	for same < min(len(was), len(is)) && was[same] == is[same] {
+		same++
+	}
+	if same <= beforeIt {
+		return a, b
+	}
+	return "…" + string(was[same-beforeIt:]), "…" + string(is[same-beforeIt:])
 }
 
 func clipped(s string) string { return text.Clip(s, mostText) }

@@ -43,12 +43,13 @@ type asker struct {
 	ahead   map[store.StepName][]job.Planned
 	against store.RunID
 	was     *plan.Plan
-	wasIn   map[string]*store.TreeFS // the inputs of then; nil: not to be read
+	wasIn   map[string]*store.TreeFS         // the inputs of then; nil: not to be read
+	records map[store.StepName][]*store.Step // of then, by shard; nil: none that can be read
 }
 
 // Of says why, of a plan whose shards were looked for in the store.
 func Of(ctx context.Context, st *store.Store, p *plan.Plan, trees map[string]*store.TreeFS, ahead []job.Planned) (*Reasons, error) {
-	a := &asker{Store: st, now: p, trees: trees, ahead: map[store.StepName][]job.Planned{}, wasIn: map[string]*store.TreeFS{}}
+	a := &asker{Store: st, now: p, trees: trees, ahead: map[store.StepName][]job.Planned{}, wasIn: map[string]*store.TreeFS{}, records: map[store.StepName][]*store.Step{}}
 	for _, s := range ahead {
 		a.ahead[s.Step] = append(a.ahead[s.Step], s)
 	}
@@ -241,6 +242,10 @@ func changed(was, now []store.TreeFile) string {
 func (a *asker) outputs(ctx context.Context, reads []plan.Input) (list []string, err error) {
 	var anew, moved []string
 	for _, in := range reads {
+		was, err := a.recordsOf(ctx, in.Step)
+		if err != nil {
+			return nil, err
+		}
 		var ahead []string
 		for _, s := range a.ahead[in.Step] {
 			at := fmt.Sprintf("%s/%d", in.Step, s.Shard)
@@ -248,15 +253,11 @@ func (a *asker) outputs(ctx context.Context, reads []plan.Input) (list []string,
 				ahead = append(ahead, at)
 				continue
 			}
-			rec, err := run.Record(ctx, a.Store, a.against, in.Step, s.Shard)
-			if err != nil && !errors.Is(err, store.ErrUnreadable) {
-				return nil, err
-			}
-			if err != nil || rec == nil {
+			if s.Shard >= len(was) || was[s.Shard] == nil {
 				continue
 			}
 			now, _ := outputOf(s.Outputs, in.Output)
-			if was, ok := outputOf(rec.Outputs, in.Output); ok && was != now {
+			if then, ok := outputOf(was[s.Shard].Outputs, in.Output); ok && then != now {
 				moved = append(moved, at+" "+in.Output)
 			}
 		}
@@ -276,6 +277,23 @@ func (a *asker) outputs(ctx context.Context, reads []plan.Input) (list []string,
 		list = append(list, "another digest: "+some(moved))
 	}
 	return list, nil
+}
+
+// recordsOf are a step's records as they were, read once.
+func (a *asker) recordsOf(ctx context.Context, step store.StepName) ([]*store.Step, error) {
+	if list, ok := a.records[step]; ok || a.was.Step(step) == nil {
+		return list, nil
+	}
+	list := make([]*store.Step, a.was.Step(step).Shards)
+	err := store.SideBySide(ctx, len(list), func(i int) (err error) {
+		list[i], err = run.Record(ctx, a.Store, a.against, step, i)
+		if errors.Is(err, store.ErrUnreadable) {
+			list[i], err = nil, nil
+		}
+		return err
+	})
+	a.records[step] = list
+	return list, err
 }
 
 func outputOf(list []store.Artifact, name string) (store.Digest, bool) {

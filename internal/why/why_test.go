@@ -151,3 +151,18 @@ func TestWhy(t *testing.T) {
 func inputs(tree *store.TreeFS) *job.Inputs {
 	return job.NewInputs(func(context.Context, string) (*store.TreeFS, error) { return tree, nil })
 }
+
+// Of two long texts the part is shown in which they differ.
+func TestApart(t *testing.T) {
+	long := strings.Repeat("You are an assistant. ", 8)
+	a, b := apart(long+"Be brief.", long+"Be kind.")
+	if clipped(a) != "…sistant. Be brief." || clipped(b) != "…sistant. Be kind." {
+		t.Errorf("%q, %q", a, b)
+	}
+	if a, b := apart("short", "other"); a != "short" || b != "other" {
+		t.Errorf("%q, %q", a, b)
+	}
+	if a, _ := apart("x"+long, "y"+long); a != "x"+long {
+		t.Errorf("%q", a)
+	}
+}
