@@ -321,6 +321,7 @@ func (b *builder) report() {
 	}
 	add("generate-stats", plan.JobGenerate, plan.StatsOutput)
 	add("generate-rows", plan.JobGenerate, plan.RowsOutput)
+	add("episodes", plan.JobGenerate, plan.EpisodesOutput)
 	add("curation", plan.JobCurate, plan.CurationOutput)
 	add("curate-rows", plan.JobCurate, plan.RowsOutput)
 	add("reward-metrics", plan.JobReward, plan.MetricsOutput)

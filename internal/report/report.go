@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/gymline/gymline/internal/dataset"
@@ -39,6 +40,7 @@ type Data struct {
 	Export     *Export
 	Ledger     []rows.Counts // in the order of the line
 	Samples    *Samples
+	Sessions   *Samples // of the gym
 }
 
 // A Fact is a labelled value.
@@ -53,7 +55,8 @@ type Export struct {
 	Files             []dataset.File
 }
 
-// Samples are some benchmark traces with every candidate's answers, to browse.
+// Samples are some traces with every candidate's answers, or sessions with the agent's,
+// to browse.
 type Samples struct {
 	Traces    []SampleTrace
 	Simulated bool // a stand-in answered or judged in some of them
@@ -64,6 +67,7 @@ type Samples struct {
 // A SampleTrace is one trace.
 type SampleTrace struct {
 	ID, Domain string
+	Why        string // it was picked
 	Turns      []SampleTurn
 	Cut        int // turns left out at the end
 }
@@ -71,17 +75,24 @@ type SampleTrace struct {
 // A SampleTurn is an event and the answers to it, in the candidates' order.
 type SampleTurn struct {
 	Time, Event string
+	Disputed    bool // candidates fared differently
 	Answers     []Answer
 }
 
-// An Answer is what a candidate did after an event. No proposal means silence.
+// An Answer is what candidates did after an event. No proposal means silence.
 type Answer struct {
-	Candidate string
+	Candidate string // or several, who did the same
 	Proposals []string
 	Outcome   string // "TP", "FP", "TN", "FN", or "" when not judged
 	Score     *float64
 	Reason    string
 	Note      string // "no answer recorded", …
+}
+
+// Same reports whether two candidates did the same, and fared the same.
+func (a Answer) Same(b Answer) bool {
+	score := (a.Score == nil) == (b.Score == nil) && (a.Score == nil || *a.Score == *b.Score)
+	return score && slices.Equal(a.Proposals, b.Proposals) && a.Outcome == b.Outcome && a.Reason == b.Reason && a.Note == b.Note
 }
 
 //go:embed page

@@ -36,7 +36,7 @@ func Run(ctx context.Context, t *job.Task) error {
 	}
 	if err := errors.Join(
 		document(ctx, t, "metrics", &d.Evaluation), document(ctx, t, "reward-metrics", &d.Reward), document(ctx, t, "curation", &d.Curation),
-		gym(ctx, t, d), export(ctx, t, d), ledger(ctx, t, d), samples(ctx, t, d),
+		gym(ctx, t, d), export(ctx, t, d), ledger(ctx, t, d), samples(ctx, t, d), sessions(ctx, t, d),
 	); err != nil {
 		return err
 	}

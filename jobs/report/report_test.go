@@ -116,8 +116,9 @@ func TestPageShowsEveryInput(t *testing.T) {
 		"split of one":       "<dt>validation split</dt><dd>1 trace</dd>",
 		"sample":             "calm helps with 1.",
 		"verdict":            `<span class="verdict FP">proposal rejected</span>`,
+		"why":                "most often wrong: 44 answers",
 		"cut trace":          "5 further events not shown.",
-		"cap":                "the first 3 of 4 traces",
+		"cap":                "holds 3 of 4 traces, picked by what is worth reading",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s: the page does not say %q", what, want)
