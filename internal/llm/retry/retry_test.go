@@ -132,3 +132,15 @@ func TestSleep(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// An answer says how often it was asked for, where that was more than once.
+func TestTries(t *testing.T) {
+	for fails, want := range map[int]int{0: 0, 1: 2, 3: 4} {
+		c := &clock{}
+		chat := Wrap(&script{errs: repeat(failure(llm.Retryable, 0), fails)}, Policy{Attempts: 6, Base: time.Second, Max: time.Second, Elapsed: time.Minute},
+			Clock{Sleep: c.sleep, Jitter: func() float64 { return 0 }}, slog.New(slog.DiscardHandler))
+		if resp, err := chat.Chat(t.Context(), &llm.Request{}); err != nil || resp.Tries != want {
+			t.Errorf("after %d failures: %+v, %v", fails, resp, err)
+		}
+	}
+}
