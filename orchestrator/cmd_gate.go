@@ -40,7 +40,7 @@ code is 66. What is compared is read from the store alone; docs/gate.md tells mo
 				flag string
 				rule plan.GateRule
 			}{{"min-f1", plan.GateRule{MinF1: &minF1}}, {"max-drop", plan.GateRule{MaxDrop: &maxDrop}}, {"significant-drop", plan.GateRule{SignificantDrop: true}}, {"max-verdict-change", plan.GateRule{MaxVerdictChange: &maxVerdictChange}}} {
-				if given(of.flag) {
+				if given(of.flag) && (of.flag != "significant-drop" || rest.SignificantDrop) {
 					of.rule.Candidate, of.rule.Against = rest.Candidate, rest.Against
 					o.rules = append(o.rules, of.rule)
 				}
@@ -48,8 +48,8 @@ code is 66. What is compared is read from the store alone; docs/gate.md tells mo
 			if len(o.rules) == 0 && (given("candidate") || given("against")) {
 				return usage(cmd, errors.New("--candidate and --against are of a rule of the command line, and there is none"))
 			}
-			if _, best := plan.BestOf(rest.Against); !best && strings.HasPrefix(rest.Against, "best:") {
-				return usage(cmd, fmt.Errorf("--against %s: want best:N with N from 1 to %d", rest.Against, plan.MostBest))
+			if err := checkRules(rest, minF1, maxDrop, maxVerdictChange); err != nil {
+				return usage(cmd, err)
 			}
 			return runGate(cmd.Context(), edge, o, args[0])
 		},
@@ -63,6 +63,26 @@ code is 66. What is compared is read from the store alone; docs/gate.md tells mo
 	cmd.Flags().StringVar(&rest.Candidate, "candidate", "", "only the candidate `NAME`")
 	cmd.Flags().StringVar(&rest.Against, "against", plan.AgainstPrevious, "`WHICH` to compare with: previous, best:N, or a run or tag")
 	return cmd
+}
+
+// checkRules holds flags to what the config takes.
+func checkRules(rest plan.GateRule, minF1, maxDrop, maxVerdictChange float64) error {
+	for _, of := range []struct {
+		flag        string
+		value, most float64
+	}{{"min-f1", minF1, 100}, {"max-drop", maxDrop, 100}, {"max-verdict-change", maxVerdictChange, 1}} {
+		if !(of.value >= 0 && of.value <= of.most) { // NaN is neither
+			return fmt.Errorf("--%s %v: want 0 to %v", of.flag, of.value, of.most)
+		}
+	}
+	_, best := plan.BestOf(rest.Against)
+	switch {
+	case !best && strings.HasPrefix(rest.Against, "best:"):
+		return fmt.Errorf("--against %s: want best:N with N from 1 to %d", rest.Against, plan.MostBest)
+	case best && rest.SignificantDrop:
+		return fmt.Errorf("--significant-drop --against %s: the best of several was chosen for its luck too, so that a test against it finds drops where there are none; compare with previous or a tag, or use --max-drop", rest.Against)
+	}
+	return nil
 }
 
 func runGate(ctx context.Context, edge *cli.Edge, o gateOptions, named string) error {

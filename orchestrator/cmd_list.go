@@ -56,7 +56,7 @@ the exit code is 65.`,
 	bindProfile(cmd, &o.profile)
 	bindOutput(cmd, &o.output, "table", "json")
 	cmd.Flags().StringVar(&o.Experiment, "experiment", "", "only runs of the experiment `NAME`")
-	cmd.Flags().StringVar(&o.State, "state", "", "only runs that stand so: succeeded, failed, interrupted, running, cutoff, unsealed, unreadable")
+	cmd.Flags().Var(&form{&o.State, []string{"succeeded", "failed", "interrupted", "running", "cutoff", "unsealed", "unreadable"}}, "state", "only runs that stand so: succeeded, failed, interrupted, running, cutoff, unsealed, unreadable")
 	cmd.Flags().StringVar(&o.since, "since", "", "only runs since `TIME`: 7d, 36h, or a date")
 	cmd.Flags().IntVarP(&o.Last, "last", "n", 0, "only the `N` latest")
 	cmd.Flags().StringVar(&o.Tag, "tag", "", "only the run with that tag")

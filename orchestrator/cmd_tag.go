@@ -12,6 +12,7 @@ import (
 
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/text"
@@ -82,6 +83,9 @@ func who(edge *cli.Edge) string {
 func setTag(ctx context.Context, edge *cli.Edge, profile, name, of string) error {
 	if _, n := store.SplitRun(store.RunID(name)); n > 0 || !label.MatchString(name) {
 		return fault.New(fault.Usage, fmt.Errorf("%q cannot be a tag", name), "take up to 63 letters, digits and -+.:_, without a number after a dash at the end: that is how runs are named")
+	}
+	if name == plan.AgainstPrevious || strings.HasPrefix(name, "best:") {
+		return fault.New(fault.Usage, fmt.Errorf("%q cannot be a tag: a gate's against has another meaning for it", name), "take another name")
 	}
 	return opened(ctx, edge, profile, openProfile, func(st *store.Store) error {
 		tags, err := st.Tags(ctx)

@@ -182,19 +182,62 @@ func (r *reader) each(ctx context.Context, fn func(p *part, line *rows.Calls) er
 	return eachOf(ctx, r, plan.CallsOutput, fn)
 }
 
+// Parts are read ahead side by side, so many and of so many bytes.
+const (
+	mostAhead  = 32
+	aheadBytes = 16 << 20
+)
+
+// eachOf calls fn with each line of an output of all parts, in order.
 func eachOf[T any](ctx context.Context, r *reader, output string, fn func(p *part, line *T) error) error {
-	for _, p := range r.parts {
-		a, err := p.record.Output(output)
-		if err != nil {
+	for next := 0; next < len(r.parts); {
+		var bytes int64
+		var ahead []store.Artifact
+		for _, p := range r.parts[next:min(next+mostAhead, len(r.parts))] {
+			a, err := p.record.Output(output)
+			if err != nil {
+				return err
+			}
+			if bytes += a.Bytes; bytes > aheadBytes && ahead != nil {
+				break
+			}
+			ahead = append(ahead, a)
+		}
+		if err := linesOf(ctx, r, r.parts[next:next+len(ahead)], ahead, output, fn); err != nil {
 			return err
 		}
-		in := r.st.Concat(ctx, []store.Artifact{a})
-		err = job.Decode(in, output, func(_ int, line *T) error { return fn(p, line) })
-		if err = errors.Join(err, in.Close()); err != nil {
-			return run.Damaged(r.id, p.step.Name, err)
-		}
+		next += len(ahead)
 	}
 	return nil
+}
+
+func linesOf[T any](ctx context.Context, r *reader, parts []*part, artifacts []store.Artifact, output string, fn func(p *part, line *T) error) error {
+	read := func(i int, take func(*T) error) error {
+		in := r.st.Concat(ctx, artifacts[i:i+1])
+		err := job.Decode(in, output, func(_ int, line *T) error { return take(line) })
+		if err = errors.Join(err, in.Close()); err != nil {
+			return run.Damaged(r.id, parts[i].step.Name, err)
+		}
+		return nil
+	}
+	if len(parts) == 1 { // it may be long
+		return read(0, func(line *T) error { return fn(parts[0], line) })
+	}
+	lists := make([][]*T, len(parts))
+	err := store.SideBySide(ctx, len(parts), func(i int) error {
+		return read(i, func(line *T) error {
+			lists[i] = append(lists[i], line)
+			return nil
+		})
+	})
+	for i, list := range lists {
+		for _, line := range list {
+			if err == nil {
+				err = fn(parts[i], line)
+			}
+		}
+	}
+	return err
 }
 
 func (p *part) calls(line *rows.Calls) (list []*Call) {

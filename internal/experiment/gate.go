@@ -40,6 +40,8 @@ func (l *loader) checkGate(rules []GateRule) {
 	for i, r := range rules {
 		if path := fmt.Sprintf("spec.evaluate.gate[%d].against", i); r.MinF1 != nil && l.ok(path) {
 			l.wrong(path, "is the run to compare with, and minF1 compares with none", "remove it, or use maxDrop")
+		} else if _, best := plan.BestOf(r.Against); best && r.SignificantDrop {
+			l.wrong(path, "is a run that was chosen for its luck too, so that a test against it finds drops where there are none", "compare with previous or a tag, or use maxDrop")
 		}
 	}
 }

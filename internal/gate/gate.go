@@ -39,9 +39,9 @@ type Finding struct {
 	Candidate string        `json:"candidate"`
 	Against   store.RunID   `json:"against,omitempty"`
 	Verdict   string        `json:"verdict"`
-	Found     string        `json:"found"`        // in words
-	P         *float64      `json:"p,omitempty"`  // of significantDrop, adjusted for all tests of the gate
-	F1        float64       `json:"f1,omitempty"` // that the rule looked at
+	Found     string        `json:"found"`       // in words
+	P         *float64      `json:"p,omitempty"` // of significantDrop, adjusted for all tests of the gate
+	F1        float64       `json:"f1"`          // that the rule looked at; 0 where it is open
 
 	rule       int // its index
 	comparison *Comparison

@@ -147,7 +147,7 @@ func TestAfterAYear(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) { // by a clock that only waits move
 		began := time.Now()
-		r, err := Of(t.Context(), store.New(far{mem}), last, []plan.GateRule{{MaxDrop: number(3)}, {SignificantDrop: true, Against: "best:14"}}, opened)
+		r, err := Of(t.Context(), store.New(far{mem}), last, []plan.GateRule{{MaxDrop: number(3)}, {SignificantDrop: true}, {MaxDrop: number(3), Against: "best:14"}}, opened)
 		if took := time.Since(began); err != nil || !r.Passed || took > 1500*time.Millisecond {
 			t.Errorf("%+v, %v, after %s", r, err, took)
 		} else {

@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -174,7 +177,7 @@ func TestNotTold(t *testing.T) {
 		"the webhook spec.notify[0] (slack) was not told: it answers 404 Not Found, at try 1",
 		"the webhook spec.notify[1] (slack) was not told: it answers 302 Found, at try 1",
 		"the webhook spec.notify[2] (slack) was not told: it answers 500 Internal Server Error, at try 3, and there is no time for another",
-		"the webhook spec.notify[3] (slack) was not told: dial tcp ",
+		"the webhook spec.notify[3] (slack) was not told: it cannot be reached",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\nwant %s", err, want)
@@ -251,5 +254,19 @@ func TestKinds(t *testing.T) {
 	b.Opened = "2026-11-28T03:00:03Z"
 	if a.id() != broken().id() || a.id() == b.id() {
 		t.Error("messages are not told apart")
+	}
+}
+
+// Why there was no answer is said without a word of the address.
+func TestUnreached(t *testing.T) {
+	for want, err := range map[string]error{
+		"the name of its host cannot be looked up": &net.OpError{Op: "dial", Err: &net.DNSError{Name: "canary.example", Err: "no such host"}},
+		"its certificate is not trusted":           &url.Error{URL: "https://canary", Err: &tls.CertificateVerificationError{Err: errors.New("canary")}},
+		"it does not answer in time":               &url.Error{URL: "https://canary", Err: context.DeadlineExceeded},
+		"it cannot be reached":                     &url.Error{URL: "https://canary", Err: errors.New("dial tcp canary")},
+	} {
+		if got := unreached(err); got.Error() != want {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
 	}
 }

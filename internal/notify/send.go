@@ -5,10 +5,12 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -159,10 +161,7 @@ func (s Sender) try(ctx context.Context, client *http.Client, address string, ke
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		if u, ok := errors.AsType[*url.Error](err); ok {
-			err = u.Err // without the address
-		}
-		return 0, err
+		return 0, unreached(err)
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<16)) // so that the connection can be used again
@@ -175,6 +174,29 @@ func (s Sender) try(ctx context.Context, client *http.Client, address string, ke
 		return time.Duration(min(max(seconds, 0), 3600)) * time.Second, errors.New("it answers " + status)
 	}
 	return 0, refused{status}
+}
+
+// unreached says why there was no answer, without the address: it may hold a token, in the
+// host's name too.
+func unreached(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	timeout, slow := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	_, unknown := errors.AsType[*net.DNSError](err)
+	_, uncertain := errors.AsType[*tls.CertificateVerificationError](err)
+	switch {
+	case unknown:
+		return errors.New("the name of its host cannot be looked up")
+	case uncertain:
+		return errors.New("its certificate is not trusted")
+	case slow && timeout.Timeout():
+		return errors.New("it does not answer in time")
+	}
+	return errors.New("it cannot be reached")
 }
 
 // sign is the signature of Standard Webhooks.
