@@ -21,14 +21,16 @@ type bar struct {
 type part struct {
 	X, Width, Middle string
 	Label            string // "" where it would not fit
+	Title            string // whether it fits or not
 	Class            string
 }
 
 // sliver is the least width, in percent, at which a part of something large is seen.
 const sliver = 0.4
 
-// fits is the share of the width, in percent, from which a part has room for its label.
-const fits = 8
+// fits is the share of the width, in percent, from which a part has room for its label,
+// in half a page's chart.
+func fits(label string) float64 { return 1.5 + 1.9*float64(len(label)) }
 
 // A share is a part of a bar before it is placed.
 type share struct {
@@ -64,9 +66,9 @@ func scaled(name, value string, shares []share, whole int, label func(int) strin
 			continue
 		}
 		width := min(max(100*float64(s.n)/float64(whole), least), 100-at)
-		p := part{X: percent(at), Width: percent(width), Middle: percent(at + width/2), Class: s.class}
-		if width >= fits {
-			p.Label = label(s.n)
+		p := part{X: percent(at), Width: percent(width), Middle: percent(at + width/2), Class: s.class, Title: label(s.n) + " " + s.what}
+		if l := label(s.n); width >= fits(l) {
+			p.Label = l
 		}
 		b.Parts = append(b.Parts, p)
 		at += width
@@ -149,7 +151,7 @@ func causes(ledger []rows.Counts) []cause {
 		rest := cause{Stage: c.Stage}
 		for i, name := range names {
 			if i < maxCauses {
-				list = append(list, cause{c.Stage, text.Clip(name, 300), c.Causes[name]})
+				list = append(list, cause{c.Stage, text.Clip(inWords(name), 300), c.Causes[name]})
 			} else {
 				rest.Rows += c.Causes[name]
 			}

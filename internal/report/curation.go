@@ -22,3 +22,28 @@ func curationBars(c *trace.Curation) []bar {
 	}
 	return bars
 }
+
+func leftOut(t trace.CurationTally) string { return text.Count(t.Before.Rows - t.After.Rows) }
+
+// A curationCause is why rows were left out, with how many of each domain and of all.
+type curationCause struct {
+	Cause string
+	Rows  []int
+}
+
+func curationCauses(c *trace.Curation) (list []curationCause) {
+	for _, cause := range c.Total.Causes {
+		row := curationCause{Cause: cause.Cause}
+		for _, tally := range curationRows(c) {
+			n := 0
+			for _, of := range tally.Causes {
+				if of.Cause == cause.Cause {
+					n = of.Rows
+				}
+			}
+			row.Rows = append(row.Rows, n)
+		}
+		list = append(list, row)
+	}
+	return list
+}

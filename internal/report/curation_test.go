@@ -27,7 +27,8 @@ func TestCuration(t *testing.T) {
 	got := render(t, d)
 	for _, want := range []string{
 		`<a href="#curation">`, "2,000 of 3,112 rows of the gym are used. 3 of 240 scenes", "233 events of the benchmark, at 0.80", "exactly 1,000 rows",
-		`<th scope="row">coding</th><td>1,512</td><td>46.3%</td><td>12</td><td>500</td><td><b>1,000</b></td><td>50.0%</td>`,
+		`<th scope="row">coding</th><td>1,512</td><td>46.3%</td><td>512</td><td><b>1,000</b></td><td>50.0%</td>`,
+		"<td>12</td><td>100</td><td>112</td>", "<td>500</td><td>500</td><td>1,000</td>",
 		`<th scope="row">all domains</th><td>3,112</td>`, "50.0% accepted of 1,000 rows", "coding: 500 used and accepted, 500 used and rejected, 512 left out",
 		"<td>0.90</td>", "scene-00012/0/7", "The user saves b.txt.",
 	} {

@@ -20,7 +20,7 @@ var funcs = template.FuncMap{
 	"count64":     text.Count[int64],
 	"bytes":       text.Bytes,
 	"auc":         func(v float64) string { return fmt.Sprintf("%.3f", v) },
-	"decimal":     func(v float64) string { return fmt.Sprintf("%.1f", v) },
+	"decimal":     decimal,
 	"score":       func(v float64) string { return fmt.Sprintf("%.2f", v) },
 	"p":           pValue,
 	"signed":      signed,
@@ -77,8 +77,12 @@ var funcs = template.FuncMap{
 	"originFacts": originFacts,
 	"trainFacts":  trainFacts,
 
-	"curationBars": curationBars,
-	"curationRows": curationRows,
+	"leftOut": leftOut,
+	"inWords": inWords,
+
+	"curationCauses": curationCauses,
+	"curationBars":   curationBars,
+	"curationRows":   curationRows,
 }
 
 // outcomes explains the cells of the confusion matrix.
@@ -205,4 +209,21 @@ func each(list []float64) string {
 		all = append(all, pct(v))
 	}
 	return strings.Join(all, " ")
+}
+
+// decimal has a digit after the point where the number is small enough for it to tell.
+func decimal(v float64) string {
+	if v >= 1000 {
+		return text.Count(int64(math.Round(v)))
+	}
+	return fmt.Sprintf("%.1f", v)
+}
+
+// inWords says for people what artifacts name by a field.
+func inWords(s string) string {
+	switch s {
+	case "maxEvents":
+		return "the session was cut off at its most events (maxEvents)"
+	}
+	return strings.NewReplacer("Use traceHeldOut", "Go by whole traces held out", "traceHeldOut", "whole traces held out").Replace(s)
 }

@@ -89,7 +89,7 @@ func causeBars(r *statistics.Run) []bar {
 			continue
 		}
 		class := map[rows.State]string{rows.Failed: "fp", rows.Truncated: "cut", rows.Rejected: "left"}[c.State]
-		b := scaled(c.step+": "+text.Clip(c.Cause.Cause, 200), string(c.State), []share{{string(c.State), cmp.Or(class, "used"), c.Rows}}, list[0].Rows, text.Count[int])
+		b := scaled(c.step+": "+text.Clip(inWords(c.Cause.Cause), 200), string(c.State), []share{{string(c.State), cmp.Or(class, "used"), c.Rows}}, list[0].Rows, text.Count[int])
 		bars = append(bars, b)
 	}
 	if rest > 0 {
