@@ -10,10 +10,10 @@ import (
 func Wrap(s string, width int) (lines []string) {
 	for line := range strings.SplitSeq(strings.TrimRight(s, "\n"), "\n") {
 		for utf8.RuneCountInString(line) > width {
-			head := string([]rune(line)[:width+1])
-			at := strings.LastIndexByte(head, ' ')
+			cut := after(line, width)
+			at := strings.LastIndexByte(line[:cut+1], ' ')
 			if at <= 0 {
-				at = len(string([]rune(line)[:width]))
+				at = cut
 			}
 			lines = append(lines, strings.TrimRight(line[:at], " "))
 			line = strings.TrimLeft(line[at:], " ")
@@ -21,4 +21,15 @@ func Wrap(s string, width int) (lines []string) {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// after is where the letter stands that comes after so many.
+func after(s string, letters int) int {
+	for i := range s {
+		if letters == 0 {
+			return i
+		}
+		letters--
+	}
+	return len(s)
 }

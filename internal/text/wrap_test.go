@@ -24,6 +24,7 @@ func TestWrap(t *testing.T) {
 // No letter is lost but the spaces at which a line is broken, and no line is too long.
 func FuzzWrap(f *testing.F) {
 	f.Add("one two  three", 5)
+	f.Add("0000\xbf00", 5) // what is no UTF-8 counts as a letter
 	f.Fuzz(func(t *testing.T, s string, width int) {
 		width = 1 + width&63
 		lines := Wrap(s, width)
