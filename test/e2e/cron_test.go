@@ -23,7 +23,7 @@ import (
 	"github.com/gymline/gymline/test/cluster"
 )
 
-// runs lists the runs of a profile's store, by name.
+// runs lists the runs of a profile's store, the earliest first.
 func (w *world) runs(t *testing.T, profile string) (ids []string) {
 	t.Helper()
 	var doc struct {
@@ -35,7 +35,7 @@ func (w *world) runs(t *testing.T, profile string) (ids []string) {
 	for _, r := range doc.Runs {
 		ids = append(ids, r.Run)
 	}
-	slices.Sort(ids)
+	slices.Reverse(ids) // the latest come first
 	return ids
 }
 

@@ -39,8 +39,8 @@ func TestPermanentFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	profile := w.profile(t, "permanent", "")
-	stdout, stderr, code := w.run(t, "submit", w.config("quickstart.yaml"), "--set", "generate=null", "--set", "reward=null", "--set", "export=null",
-		"--set", "evaluate.judge={model: careful}", "--input", "samples="+samples, "--profile", profile, "--wait", "-o", "json")
+	// Where models are asked, submit itself would see it.
+	stdout, stderr, code := w.run(t, "submit", w.config("rescore.yaml"), "--input", "samples="+samples, "--profile", profile, "--wait", "-o", "json")
 	if code != 65 || !strings.Contains(stdout, `"state":"Failed"`) || !strings.Contains(stdout, "coding_1.json") {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 	}
