@@ -171,7 +171,7 @@ func experiments(ctx context.Context, st *store.Store) (found []string, err erro
 
 // steps are those of a run, or what the first shard of each wrote.
 func steps(ctx context.Context, st *store.Store, named string, outputs bool) (found []string, err error) {
-	id, err := runOf(ctx, st, named)
+	id, err := st.RunNamed(ctx, named)
 	if err != nil {
 		return nil, err
 	}

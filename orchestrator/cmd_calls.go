@@ -41,7 +41,7 @@ It reads the store and asks no model; docs/asking.md has more.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return reading(cmd.Context(), edge, profile, func(st *store.Store) error {
-				id, err := runOf(cmd.Context(), st, args[0])
+				id, err := st.RunNamed(cmd.Context(), args[0])
 				if err != nil {
 					return err
 				}

@@ -87,7 +87,7 @@ func checkRules(rest plan.GateRule, minF1, maxDrop, maxVerdictChange float64) er
 
 func runGate(ctx context.Context, edge *cli.Edge, o gateOptions, named string) error {
 	return reading(ctx, edge, o.profile, func(st *store.Store) error {
-		id, err := runOf(ctx, st, named)
+		id, err := st.RunNamed(ctx, named)
 		if err != nil {
 			return err
 		}

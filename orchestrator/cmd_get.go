@@ -38,7 +38,7 @@ STEP/SHARD/OUTPUT that of one.`,
 
 func runGet(ctx context.Context, edge *cli.Edge, profile, named string, ref plan.Ref) error {
 	return reading(ctx, edge, profile, func(st *store.Store) error {
-		id, err := runOf(ctx, st, named)
+		id, err := st.RunNamed(ctx, named)
 		if err != nil {
 			return err
 		}

@@ -144,7 +144,7 @@ func printLine(edge *cli.Edge, l series.Line) error {
 		if p.Change != nil {
 			change = fmt.Sprintf("%+.1f", 100**p.Change)
 		}
-		row(tw, whenOf(p), p.Run, percent(p.Score.F1), interval(*p.Score), change, spark(p.Score.F1, scores), strings.Join(more, "; "))
+		row(tw, whenOf(p), p.Run, text.Percent(p.Score.F1), interval(*p.Score), change, spark(p.Score.F1, scores), strings.Join(more, "; "))
 	}
 	return tw.Flush()
 }

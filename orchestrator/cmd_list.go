@@ -56,7 +56,8 @@ the exit code is 65.`,
 	bindProfile(cmd, &o.profile)
 	bindOutput(cmd, &o.output, "table", "json")
 	cmd.Flags().StringVar(&o.Experiment, "experiment", "", "only runs of the experiment `NAME`")
-	cmd.Flags().Var(&form{&o.State, []string{"succeeded", "failed", "interrupted", "running", "cutoff", "unsealed", "unreadable"}}, "state", "only runs that stand so: succeeded, failed, interrupted, running, cutoff, unsealed, unreadable")
+	states := []string{"succeeded", "failed", "interrupted", "running", "cutoff", "unsealed", "unreadable"}
+	cmd.Flags().Var(&form{&o.State, states}, "state", "only runs that stand so: "+strings.Join(states, ", "))
 	cmd.Flags().StringVar(&o.since, "since", "", "only runs since `TIME`: 7d, 36h, or a date")
 	cmd.Flags().IntVarP(&o.Last, "last", "n", 0, "only the `N` latest")
 	cmd.Flags().StringVar(&o.Tag, "tag", "", "only the run with that tag")
@@ -142,7 +143,7 @@ func cellsOf(n *series.Night, now time.Time) []string {
 	}
 	if s := n.Scores(); s != nil && len(s.Candidates) > 0 {
 		best := slices.MaxFunc(s.Candidates, func(a, b run.Scored) int { return cmp.Compare(a.F1, b.F1) })
-		cells[3], cells[4], cells[5] = percent(best.F1), interval(best), best.Name
+		cells[3], cells[4], cells[5] = text.Percent(best.F1), interval(best), best.Name
 		if best.Simulated {
 			cells[5] += " *"
 		}
@@ -161,9 +162,6 @@ func cellsOf(n *series.Night, now time.Time) []string {
 	return cells
 }
 
-// percent is a score in [0,1] in percent, to one decimal.
-func percent(score float64) string { return fmt.Sprintf("%.1f", 100*score) }
-
 func interval(c run.Scored) string {
-	return fmt.Sprintf("[%s, %s]", percent(c.F1CI[0]), percent(c.F1CI[1]))
+	return fmt.Sprintf("[%s, %s]", text.Percent(c.F1CI[0]), text.Percent(c.F1CI[1]))
 }

@@ -46,7 +46,7 @@ report/report.html' prints it.`,
 
 func runReport(ctx context.Context, edge *cli.Edge, profile, named, file string) error {
 	return reading(ctx, edge, profile, func(st *store.Store) error {
-		id, err := runOf(ctx, st, named)
+		id, err := st.RunNamed(ctx, named)
 		if err != nil {
 			return err
 		}

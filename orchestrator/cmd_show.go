@@ -45,7 +45,7 @@ type shownStep struct {
 
 func runShow(ctx context.Context, edge *cli.Edge, profile, output, named string) error {
 	return reading(ctx, edge, profile, func(st *store.Store) error {
-		id, err := runOf(ctx, st, named)
+		id, err := st.RunNamed(ctx, named)
 		if err != nil {
 			return err
 		}

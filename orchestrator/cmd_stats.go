@@ -47,7 +47,7 @@ prints its path.`,
 
 func runStats(ctx context.Context, edge *cli.Edge, named string, o statsOptions) error {
 	return reading(ctx, edge, o.profile, func(st *store.Store) error {
-		id, err := runOf(ctx, st, named)
+		id, err := st.RunNamed(ctx, named)
 		if err != nil {
 			return err
 		}

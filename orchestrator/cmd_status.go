@@ -65,7 +65,7 @@ func statusHere(ctx context.Context, edge *cli.Edge, file string, watch watchFla
 		return fault.New(fault.Usage, errors.New("--wait is for submitted runs; one of this machine is shown where it was started"), "leave --wait out, or give a profile with engine: argo")
 	}
 	return reading(ctx, edge, file, func(st *store.Store) error {
-		id, err := runOf(ctx, st, string(id))
+		id, err := st.RunNamed(ctx, string(id))
 		if err != nil {
 			return err
 		}

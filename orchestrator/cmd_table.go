@@ -35,7 +35,7 @@ lines and Parquet have the same.`,
 				return usage(cmd, errors.New("a Parquet file is not for a terminal: send it to a file, as in '> turns.parquet'"))
 			}
 			return reading(cmd.Context(), edge, profile, func(st *store.Store) error {
-				id, err := runOf(cmd.Context(), st, args[0])
+				id, err := st.RunNamed(cmd.Context(), args[0])
 				if err != nil {
 					return err
 				}
@@ -74,7 +74,7 @@ func newSessions(edge *cli.Edge) *cobra.Command {
 
 func runSessions(ctx context.Context, edge *cli.Edge, o sessionsOptions, named string) error {
 	return reading(ctx, edge, o.profile, func(st *store.Store) error {
-		id, err := runOf(ctx, st, named)
+		id, err := st.RunNamed(ctx, named)
 		if err != nil {
 			return err
 		}

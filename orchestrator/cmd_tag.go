@@ -59,7 +59,7 @@ stay in the store. An empty TEXT takes it away.`,
 				return usage(cmd, errors.New("TEXT: want one line of at most 2000 bytes"))
 			}
 			return opened(ctx, edge, profile, openProfile, func(st *store.Store) error {
-				id, err := runOf(ctx, st, args[0])
+				id, err := st.RunNamed(ctx, args[0])
 				if err == nil {
 					_, err = run.ReadHead(ctx, st, id)
 				}
@@ -98,7 +98,7 @@ func setTag(ctx context.Context, edge *cli.Edge, profile, name, of string) error
 		old, had := tags[name]
 		t := store.Tag{Name: name, By: who(edge), At: store.Stamp(edge.Now())}
 		if of != "" {
-			if t.Run, err = runOf(ctx, st, of); err == nil {
+			if t.Run, err = st.RunNamed(ctx, of); err == nil {
 				_, err = run.ReadHead(ctx, st, t.Run)
 			}
 		} else if !had {
@@ -150,19 +150,4 @@ func noRun(ctx context.Context, st *store.Store, name string) error {
 		err = fault.New(fault.Usage, fmt.Errorf("%q cannot be a tag: a run is named so", name), "take another name")
 	}
 	return err
-}
-
-// runOf is the run that an argument names: by its ID, or by a tag.
-func runOf(ctx context.Context, st *store.Store, arg string) (store.RunID, error) {
-	if _, n := store.SplitRun(store.RunID(arg)); n > 0 {
-		return store.RunID(arg), nil
-	}
-	tags, err := st.Tags(ctx)
-	if err != nil {
-		return "", err
-	}
-	if t, ok := tags[arg]; ok {
-		return t.Run, nil
-	}
-	return store.RunID(arg), nil // a schedule's runs are named by their time
 }

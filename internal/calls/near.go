@@ -3,6 +3,8 @@ package calls
 import (
 	"cmp"
 	"slices"
+
+	"github.com/gymline/gymline/internal/text"
 )
 
 // A nearest finds the names that are most like one that is not there.
@@ -20,7 +22,7 @@ type near struct {
 const mostNear = 3
 
 func (n *nearest) consider(name string) {
-	d := distance(n.to, name)
+	d := text.Distance(n.to, name)
 	if len(n.best) == mostNear && d >= n.best[mostNear-1].distance || slices.ContainsFunc(n.best, func(b near) bool { return b.name == name }) {
 		return
 	}
@@ -34,26 +36,4 @@ func (n *nearest) names() (list []string) {
 		list = append(list, b.name)
 	}
 	return list
-}
-
-// distance is how many letters have to be put in, taken out or changed to make one text
-// of the other.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := before
-			if a[i] != b[j] {
-				change++
-			}
-			before = row[j+1]
-			row[j+1] = min(change, before+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

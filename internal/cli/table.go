@@ -28,8 +28,8 @@ func WriteF1Table(w io.Writer, width int, e *metrics.Evaluation) {
 	t := newFigures("candidate", "events", "TP", "FP", "TN", "FN", "recall", "precision", "accuracy", "false alarm", "F1", ci)
 	for _, c := range ranked {
 		t.add(table.Row{nameOf(&c), text.Count(c.Events), c.TP, c.FP, c.TN, c.FN,
-			percent(c.Recall), percent(c.Precision), percent(c.Accuracy), percent(c.FalseAlarm), percent(c.F1),
-			fmt.Sprintf("[%s, %s]", percent(c.F1CI[0]), percent(c.F1CI[1]))})
+			text.Percent(c.Recall), text.Percent(c.Precision), text.Percent(c.Accuracy), text.Percent(c.FalseAlarm), text.Percent(c.F1),
+			fmt.Sprintf("[%s, %s]", text.Percent(c.F1CI[0]), text.Percent(c.F1CI[1]))})
 	}
 	writeTable(w, width, e, t)
 }
@@ -39,11 +39,11 @@ func repeatsTable(e *metrics.Evaluation, ranked []metrics.Candidate, ci string) 
 	k := e.Repeats
 	t := newFigures("candidate", "repeats", "recall", "precision", "F1", ci, "sd", "F1 of each", fmt.Sprintf("pass^%d", k), fmt.Sprintf("pass@%d", k))
 	for _, c := range ranked {
-		row := table.Row{nameOf(&c), 1, percent(c.Recall), percent(c.Precision), percent(c.F1),
-			fmt.Sprintf("[%s, %s]", percent(c.F1CI[0]), percent(c.F1CI[1])), "–", "–", "–", "–"}
+		row := table.Row{nameOf(&c), 1, text.Percent(c.Recall), text.Percent(c.Precision), text.Percent(c.F1),
+			fmt.Sprintf("[%s, %s]", text.Percent(c.F1CI[0]), text.Percent(c.F1CI[1])), "–", "–", "–", "–"}
 		if r := c.Repetition; r != nil {
 			row[1] = r.Repeats
-			copy(row[6:], []any{percent(r.F1SD), eachOf(r.F1ByRepeat), percent(r.PassK[r.Repeats-1]), percent(r.PassAtK[r.Repeats-1])})
+			copy(row[6:], []any{text.Percent(r.F1SD), eachOf(r.F1ByRepeat), text.Percent(r.PassK[r.Repeats-1]), text.Percent(r.PassAtK[r.Repeats-1])})
 		}
 		t.add(row)
 	}
@@ -55,11 +55,11 @@ const mostEach = 5
 
 func eachOf(f1 []float64) string {
 	if len(f1) > mostEach {
-		return percent(slices.Min(f1)) + " … " + percent(slices.Max(f1))
+		return text.Percent(slices.Min(f1)) + " … " + text.Percent(slices.Max(f1))
 	}
 	list := make([]string, len(f1))
 	for i, x := range f1 {
-		list[i] = percent(x)
+		list[i] = text.Percent(x)
 	}
 	return strings.Join(list, " ")
 }
@@ -112,6 +112,3 @@ func notesOf(e *metrics.Evaluation) []string {
 	}
 	return notes
 }
-
-// percent is a score in [0,1] in percent, to one decimal.
-func percent(score float64) string { return fmt.Sprintf("%.1f", 100*score) }

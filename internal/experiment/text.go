@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/gymline/gymline/internal/text"
 )
 
 func describeNode(n *node) string {
@@ -57,7 +59,7 @@ func suggest(given string, choices []string, otherwise string) string {
 	}
 	best, least := "", max(2, len(given)/3)+1
 	for _, c := range choices {
-		d := distance(strings.ToLower(given), strings.ToLower(c))
+		d := text.Distance(strings.ToLower(given), strings.ToLower(c))
 		if d < least && d < max(len(c), len(given)) {
 			best, least = c, d
 		}
@@ -66,25 +68,4 @@ func suggest(given string, choices []string, otherwise string) string {
 		return otherwise
 	}
 	return fmt.Sprintf("did you mean %s?", best)
-}
-
-// distance is Levenshtein's, in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -47,9 +47,6 @@ type Finding struct {
 	comparison *Comparison
 }
 
-// points writes a score or difference in points.
-func points(v float64) string { return fmt.Sprintf("%.1f", 100*v) }
-
 // hair is less than any difference of counts makes.
 const hair = 1e-9
 
@@ -63,17 +60,17 @@ func (f *Finding) check() {
 			f.Found = "shares no judged event with " + string(c.Against)
 		}
 	case r.MinF1 != nil:
-		f.Found = fmt.Sprintf("has an F1 of %s, where %.1f is the least", points(f.F1), *r.MinF1)
+		f.Found = fmt.Sprintf("has an F1 of %s, where %.1f is the least", text.Percent(f.F1), *r.MinF1)
 		f.breaks(100*f.F1 < *r.MinF1-hair)
 	case r.MaxDrop != nil:
 		f.F1 = c.F1
-		f.Found = fmt.Sprintf("has an F1 of %s, %s, where %.1f are allowed", points(c.F1), c.moved(), *r.MaxDrop)
+		f.Found = fmt.Sprintf("has an F1 of %s, %s, where %.1f are allowed", text.Percent(c.F1), c.moved(), *r.MaxDrop)
 		f.breaks(-100*c.Delta > *r.MaxDrop+hair)
 	case r.MaxVerdictChange != nil && c.EqualAnswers == 0:
 		f.Verdict, f.Found = Open, fmt.Sprintf("answers no event as in %s", c.Against)
 	case r.MaxVerdictChange != nil:
 		share := float64(c.OtherVerdicts) / float64(c.EqualAnswers)
-		f.Found = fmt.Sprintf("has other verdicts than in %s on %s%% of equal answers, where %.4g%% are allowed", c.Against, points(share), 100**r.MaxVerdictChange)
+		f.Found = fmt.Sprintf("has other verdicts than in %s on %s%% of equal answers, where %.4g%% are allowed", c.Against, text.Percent(share), 100**r.MaxVerdictChange)
 		f.breaks(share > *r.MaxVerdictChange+hair)
 	}
 }
@@ -91,7 +88,7 @@ func (f *Finding) breaks(broken bool) {
 
 // moved says how the score went.
 func (c *Comparison) moved() string {
-	switch d := points(max(c.Delta, -c.Delta)); {
+	switch d := text.Percent(max(c.Delta, -c.Delta)); {
 	case c.Delta < 0:
 		return fmt.Sprintf("%s points below %s", d, c.Against)
 	case c.Delta > 0:
@@ -112,7 +109,7 @@ func test(findings []Finding, t Test) {
 	for i, adjusted := range metrics.Holm(p) {
 		f := tested[i]
 		f.P, f.F1, f.Verdict = &adjusted, f.comparison.F1, Holds
-		f.Found = fmt.Sprintf("has an F1 of %s, %s", points(f.F1), f.comparison.moved())
+		f.Found = fmt.Sprintf("has an F1 of %s, %s", text.Percent(f.F1), f.comparison.moved())
 		switch {
 		case f.comparison.Delta == 0:
 		case adjusted <= 1-t.Confidence:

@@ -26,7 +26,7 @@ func (r *Result) WriteMarkdown(w io.Writer) error {
 	for i := range r.Comparisons {
 		c := &r.Comparisons[i]
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %+.1f | [%s, %s] | %d of %d | %d of %d |\n", text.Markdown(c.Candidate), text.Markdown(string(c.Against)),
-			points(c.Before), points(c.F1), 100*c.Delta, points(c.CI[0]), points(c.CI[1]), c.OtherAnswers, c.Answers, c.OtherVerdicts, c.EqualAnswers)
+			text.Percent(c.Before), text.Percent(c.F1), 100*c.Delta, text.Percent(c.CI[0]), text.Percent(c.CI[1]), c.OtherAnswers, c.Answers, c.OtherVerdicts, c.EqualAnswers)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -66,15 +66,9 @@ func Named(ctx context.Context, st *store.Store, rules []plan.GateRule) error {
 
 // named reads the run that a text names, by its ID or by a tag.
 func named(ctx context.Context, st *store.Store, name string) (n series.Night, err error) {
-	id := store.RunID(name)
-	if _, number := store.SplitRun(id); number == 0 {
-		tags, err := st.Tags(ctx)
-		if err != nil {
-			return n, err
-		}
-		if t, ok := tags[name]; ok {
-			id = t.Run
-		}
+	id, err := st.RunNamed(ctx, name)
+	if err != nil {
+		return n, err
 	}
 	return series.One(ctx, st, id)
 }

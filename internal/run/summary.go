@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/gymline/gymline/internal/llm"
@@ -75,11 +76,7 @@ const (
 func (r Registry) summary(ctx context.Context, id store.RunID) json.RawMessage {
 	ctx, cancel := context.WithTimeout(ctx, 2*countWithin)
 	defer cancel()
-	s, err := summaryOf(ctx, r.Store, id, func(ctx context.Context, asking int, count func(context.Context) error) error {
-		ctx, cancel := context.WithTimeout(ctx, countWithin)
-		defer cancel()
-		return count(ctx)
-	})
+	s, err := summaryOf(ctx, r.Store, id, math.MaxInt, countWithin)
 	if err != nil {
 		return nil
 	}
@@ -115,22 +112,14 @@ func Summarized(ctx context.Context, st *store.Store, h Head) (*Summary, error) 
 	return s, nil
 }
 
-// errUncounted says that there are too many shards to count calls.
-var errUncounted = errors.New("too many shards")
-
 // SummaryOf sums a run up from its records, of those shards that call models, and of
 // evaluate. A run that has no plan came to nothing.
 func SummaryOf(ctx context.Context, st *store.Store, id store.RunID) (*Summary, error) {
-	return summaryOf(ctx, st, id, func(ctx context.Context, asking int, count func(context.Context) error) error {
-		if asking > mostCounted {
-			return errUncounted
-		}
-		return count(ctx)
-	})
+	return summaryOf(ctx, st, id, mostCounted, 0)
 }
 
-// summaryOf leaves it to counted whether calls are counted, and how long that may take.
-func summaryOf(ctx context.Context, st *store.Store, id store.RunID, counted func(ctx context.Context, asking int, count func(context.Context) error) error) (*Summary, error) {
+// summaryOf counts the calls of so many shards at most, within a time; 0 is any.
+func summaryOf(ctx context.Context, st *store.Store, id store.RunID, most int, within time.Duration) (*Summary, error) {
 	p, err := ReadPlan(ctx, st, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return &Summary{}, nil
@@ -159,23 +148,31 @@ func summaryOf(ctx context.Context, st *store.Store, id store.RunID, counted fun
 			}
 		}
 	}
-	err = counted(ctx, len(asking), func(ctx context.Context) error {
-		used := make([]llm.Usage, len(asking)+1)
-		err := store.SideBySide(ctx, len(used), func(i int) (err error) {
-			if i == len(asking) {
-				used[i], err = usedInVain(ctx, st, id)
-			} else {
-				used[i], err = usedBy(ctx, st, id, asking[i].step, asking[i].shard)
-			}
-			return err
-		})
-		for _, u := range used {
-			s.Calls, s.USD = s.Calls+u.Calls, s.USD+u.USD
+	if len(asking) > most {
+		s.Uncounted = true
+		return s, nil
+	}
+	counting := ctx
+	if within > 0 {
+		var cancel context.CancelFunc
+		counting, cancel = context.WithTimeout(ctx, within)
+		defer cancel()
+	}
+	used := make([]llm.Usage, len(asking)+1)
+	err = store.SideBySide(counting, len(used), func(i int) (err error) {
+		if i == len(asking) {
+			used[i], err = usedInVain(counting, st, id)
+		} else {
+			used[i], err = usedBy(counting, st, id, asking[i].step, asking[i].shard)
 		}
 		return err
 	})
-	if errors.Is(err, errUncounted) || err != nil && errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		s.Calls, s.USD, s.Uncounted, err = 0, 0, true, nil
+	if err != nil && counting.Err() != nil && ctx.Err() == nil { // it took too long
+		s.Uncounted = true
+		return s, nil
+	}
+	for _, u := range used {
+		s.Calls, s.USD = s.Calls+u.Calls, s.USD+u.USD
 	}
 	return s, err
 }

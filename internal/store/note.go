@@ -99,6 +99,22 @@ func (s *Store) Tags(ctx context.Context) (map[string]Tag, error) {
 	return tags, err
 }
 
+// RunNamed is the run that a text names, by a tag or by its own ID. What is no tag is taken
+// for an ID: a schedule's runs have no number.
+func (s *Store) RunNamed(ctx context.Context, name string) (RunID, error) {
+	if _, n := SplitRun(RunID(name)); n > 0 {
+		return RunID(name), nil
+	}
+	tags, err := s.Tags(ctx)
+	if err != nil {
+		return "", err
+	}
+	if t, ok := tags[name]; ok {
+		return t.Run, nil
+	}
+	return RunID(name), nil
+}
+
 // latest reads the last record of each folder below a prefix.
 func latest[R record](ctx context.Context, s *Store, prefix string, want func(name string, number int) R) ([]R, error) {
 	last, err := s.lasts(ctx, prefix)

@@ -74,3 +74,6 @@ func ClipBytes(s string, most int) string {
 	}
 	return strings.ToValidUTF8(s[:most], "") + "…"
 }
+
+// Percent is a score in [0,1] in percent, or points, to one decimal.
+func Percent(score float64) string { return fmt.Sprintf("%.1f", 100*score) }
