@@ -37,7 +37,8 @@ func FuzzBatches(f *testing.F) {
 		f.Add(200, body)
 		f.Add(400, body)
 	}
-	f.Add(438, "") // a status without a name
+	f.Add(438, "")                                   // a status without a name
+	f.Add(200, `"`+strings.Repeat("\x1d", 1000)+`"`) // quoted, a byte is four
 	said := &canned{}
 	b, err := NewBatches(llm.Model{Name: "gpt", BaseURL: "http://localhost/v1", Model: "m"}, Access{Key: NewKey(canary)}, &http.Client{Transport: said})
 	if err != nil {

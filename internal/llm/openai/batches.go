@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/sashabaranov/go-openai"
@@ -114,9 +115,9 @@ func (x *exchange) none(what string) error {
 	if said(object(x.body)["error"]) {
 		return x.failed(describe(x.body))
 	}
-	shown := text.ClipBytes(strings.TrimSpace(x.key.scrub(string(x.body))), 200)
+	shown := strconv.Quote(strings.TrimSpace(x.key.scrub(string(x.body))))
 	return &llm.Error{Model: x.model.Name, Status: x.status, Code: damagedBody, Class: llm.Retryable,
-		Err: fmt.Errorf("the answer is not %s: %q", what, shown)}
+		Err: fmt.Errorf("the answer is not %s: %s", what, text.ClipBytes(shown, 200))}
 }
 
 // oneBatch makes a call that is answered with a batch.
