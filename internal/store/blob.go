@@ -36,6 +36,9 @@ func (d Digest) Valid() bool {
 
 func blobKey(d Digest) string { return "blobs/sha256/" + string(d[:2]) + "/" + string(d) }
 
+// BlobKey is where the blob of a valid digest lies.
+func BlobKey(d Digest) string { return blobKey(d) }
+
 // In bytes.
 const (
 	maxWindow = 64 << 20 // of a frame, so that a damaged header cannot fill memory

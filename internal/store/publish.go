@@ -12,8 +12,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// publishedList is the name of the list that stands beside published files.
-const publishedList = "gymline.json"
+// ExportList is the name of the list that stands beside published files.
+const ExportList = "gymline.json"
 
 // A Published is an artifact that trainers get, and the writer that committed it.
 type Published struct {
@@ -32,7 +32,7 @@ func (s *Store) Publish(ctx context.Context, name string, files []Published) err
 	if err := checkName("export", name); err != nil {
 		return err
 	}
-	seen := map[string]bool{publishedList: true}
+	seen := map[string]bool{ExportList: true}
 	artifacts := make([]Artifact, len(files))
 	for i, f := range files {
 		if !fs.ValidPath(f.Name) || seen[f.Name] {
@@ -43,7 +43,7 @@ func (s *Store) Publish(ctx context.Context, name string, files []Published) err
 		}
 		seen[f.Name], artifacts[i] = true, f.Artifact
 	}
-	prefix, list, err := export(name, artifacts)
+	prefix, list, err := ExportOf(name, artifacts)
 	if err != nil {
 		return err
 	}
@@ -58,11 +58,11 @@ func (s *Store) Publish(ctx context.Context, name string, files []Published) err
 	if err != nil {
 		return err
 	}
-	return s.put(ctx, prefix+publishedList, list)
+	return s.put(ctx, prefix+ExportList, list)
 }
 
-// export returns where artifacts are published, and their list.
-func export(name string, artifacts []Artifact) (prefix string, list []byte, err error) {
+// ExportOf returns where artifacts are published, and their list.
+func ExportOf(name string, artifacts []Artifact) (prefix string, list []byte, err error) {
 	list, err = encode(artifacts)
 	return "exports/" + name + "/" + string(DigestOf(list)) + "/", list, err
 }
@@ -71,14 +71,14 @@ func export(name string, artifacts []Artifact) (prefix string, list []byte, err 
 // is there as it was written, and beside it each file with the size that the list
 // says. Their bytes are not read.
 func (s *Store) WholeExport(ctx context.Context, name string, artifacts []Artifact) (bool, error) {
-	prefix, want, err := export(name, artifacts)
+	prefix, want, err := ExportOf(name, artifacts)
 	if err != nil {
 		return false, err
 	}
 	whole := make([]bool, len(artifacts)+1)
 	err = SideBySide(ctx, len(whole), func(i int) error {
 		if i == len(artifacts) {
-			list, err := s.get(ctx, prefix+publishedList)
+			list, err := s.get(ctx, prefix+ExportList)
 			whole[i] = bytes.Equal(list, want)
 			return present(err)
 		}

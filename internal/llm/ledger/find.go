@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/gymline/gymline/internal/llm"
@@ -111,4 +113,22 @@ func exchangeOf(key llm.Key, request, line []byte, model string) (*Exchange, err
 		return nil, errors.New("neither response nor error")
 	}
 	return x, nil
+}
+
+// Objects returns the keys of the objects that hold the exchanges of m's identity which
+// are wanted, sorted: of an exchange that several have, the one that answers.
+func Objects(ctx context.Context, bucket store.Bucket, m llm.Model, wanted func(llm.Key) bool) ([]string, error) {
+	l := New(Options{Bucket: bucket, Log: slog.New(slog.DiscardHandler), ReplayOnly: true})
+	defer func() { _ = l.Close(ctx) }() // it has nothing to write
+	b, err := l.book(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	held := map[string]bool{}
+	for key, p := range b.index {
+		if wanted(key) {
+			held[b.segs[p.seg].key] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(held)), nil
 }
