@@ -16,7 +16,7 @@ COMMIT = $(shell git rev-parse HEAD 2>/dev/null)$(shell test -z "$$(git status -
 STAMP  = -X main.commit=$(COMMIT)
 PAPERS := -sbom bin/gymline.cdx.json -licences bin/gymline.licences.txt
 
-.PHONY: vulnerabilities licences build test lint portable bench bench-peers fuzz docs minio kubernetes argo image e2e clean
+.PHONY: vulnerabilities licences build test lint portable bench bench-peers fuzz simulations docs minio kubernetes argo image e2e clean
 
 build: ## the gymline binary
 	go build -ldflags "$(STAMP)" -o bin/gymline ./orchestrator
@@ -52,6 +52,9 @@ $(PEERS)/%/bin/ok: test/bench/peers/%.txt
 
 fuzz: ## every parser of outside text, FUZZTIME=20s each
 	tools/fuzz.sh
+
+simulations: ## what docs say of intervals and tests, with ten times the runs of make test
+	go test ./internal/metrics -run Simulated -v -simulations 10
 
 docs: ## regenerate what is generated: the config reference
 	go generate ./internal/experiment

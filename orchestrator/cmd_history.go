@@ -144,7 +144,7 @@ func printLine(edge *cli.Edge, l series.Line) error {
 		if p.Change != nil {
 			change = fmt.Sprintf("%+.1f", 100**p.Change)
 		}
-		row(tw, whenOf(p), p.Run, text.Percent(p.Score.F1), interval(*p.Score), change, spark(p.Score.F1, scores), strings.Join(more, "; "))
+		row(tw, whenOf(p), p.Run, text.Percent(p.Score.F1), text.Interval(p.Score.F1CI), change, spark(p.Score.F1, scores), strings.Join(more, "; "))
 	}
 	return tw.Flush()
 }
@@ -175,7 +175,10 @@ func writeHistoryCSV(w io.Writer, lines []series.Line) error {
 		for _, p := range l.Points {
 			cells := []string{l.Candidate, string(p.Run), p.Created, p.AsOf, p.State, "", "", "", "", "", "", "", p.Judge, strings.Join(p.JudgedBy, " "), number(p.USD), strings.Join(p.Tags, " "), p.Note}
 			if s := p.Score; s != nil {
-				cells[5], cells[6], cells[7] = number(s.F1), number(s.F1CI[0]), number(s.F1CI[1])
+				cells[5] = number(s.F1)
+				if s.F1CI != nil {
+					cells[6], cells[7] = number(s.F1CI[0]), number(s.F1CI[1])
+				}
 				cells[9], cells[10], cells[11] = number(s.Recall), number(s.Precision), strings.Join(s.AnsweredBy, " ")
 			}
 			if p.Change != nil {

@@ -143,7 +143,7 @@ func cellsOf(n *series.Night, now time.Time) []string {
 	}
 	if s := n.Scores(); s != nil && len(s.Candidates) > 0 {
 		best := slices.MaxFunc(s.Candidates, func(a, b run.Scored) int { return cmp.Compare(a.F1, b.F1) })
-		cells[3], cells[4], cells[5] = text.Percent(best.F1), interval(best), best.Name
+		cells[3], cells[4], cells[5] = text.Percent(best.F1), text.Interval(best.F1CI), best.Name
 		if best.Simulated {
 			cells[5] += " *"
 		}
@@ -160,8 +160,4 @@ func cellsOf(n *series.Night, now time.Time) []string {
 		cells[10] = text.Clip(n.Note.Text, 60)
 	}
 	return cells
-}
-
-func interval(c run.Scored) string {
-	return fmt.Sprintf("[%s, %s]", text.Percent(c.F1CI[0]), text.Percent(c.F1CI[1]))
 }

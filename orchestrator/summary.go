@@ -55,7 +55,7 @@ func summaryOf(ended progress.Event, result *gate.Result) string {
 		b.WriteString("\n| candidate | F1 | interval | recall | precision |\n|---|--:|--:|--:|--:|\n")
 	}
 	for _, s := range ended.Scores {
-		fmt.Fprintf(&b, "| %s | %s | [%s, %s] | %s | %s |\n", text.Markdown(s.Candidate), text.Percent(s.F1), text.Percent(s.F1CI[0]), text.Percent(s.F1CI[1]), text.Percent(s.Recall), text.Percent(s.Precision))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", text.Markdown(s.Candidate), text.Percent(s.F1), text.Interval(s.F1CI), text.Percent(s.Recall), text.Percent(s.Precision))
 	}
 	for _, warning := range ended.Warnings {
 		fmt.Fprintf(&b, "\n⚠ %s\n", text.Markdown(warning))

@@ -29,7 +29,7 @@ func WriteF1Table(w io.Writer, width int, e *metrics.Evaluation) {
 	for _, c := range ranked {
 		t.add(table.Row{nameOf(&c), text.Count(c.Events), c.TP, c.FP, c.TN, c.FN,
 			text.Percent(c.Recall), text.Percent(c.Precision), text.Percent(c.Accuracy), text.Percent(c.FalseAlarm), text.Percent(c.F1),
-			fmt.Sprintf("[%s, %s]", text.Percent(c.F1CI[0]), text.Percent(c.F1CI[1]))})
+			text.Interval(c.F1CI)})
 	}
 	writeTable(w, width, e, t)
 }
@@ -40,7 +40,7 @@ func repeatsTable(e *metrics.Evaluation, ranked []metrics.Candidate, ci string) 
 	t := newFigures("candidate", "repeats", "recall", "precision", "F1", ci, "sd", "F1 of each", fmt.Sprintf("pass^%d", k), fmt.Sprintf("pass@%d", k))
 	for _, c := range ranked {
 		row := table.Row{nameOf(&c), 1, text.Percent(c.Recall), text.Percent(c.Precision), text.Percent(c.F1),
-			fmt.Sprintf("[%s, %s]", text.Percent(c.F1CI[0]), text.Percent(c.F1CI[1])), "–", "–", "–", "–"}
+			text.Interval(c.F1CI), "–", "–", "–", "–"}
 		if r := c.Repetition; r != nil {
 			row[1] = r.Repeats
 			copy(row[6:], []any{text.Percent(r.F1SD), eachOf(r.F1ByRepeat), text.Percent(r.PassK[r.Repeats-1]), text.Percent(r.PassAtK[r.Repeats-1])})

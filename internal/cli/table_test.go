@@ -9,14 +9,14 @@ import (
 
 func evaluation() *metrics.Evaluation {
 	candidate := func(name string, c metrics.Counts, ci [2]float64) metrics.Candidate {
-		return metrics.Candidate{Name: name, Score: metrics.ScoreOf(c), F1CI: ci}
+		return metrics.Candidate{Name: name, Score: metrics.ScoreOf(c), F1CI: &ci}
 	}
 	careful := candidate("careful", metrics.Counts{TP: 61, FP: 14, TN: 120, FN: 38}, [2]float64{0.602, 0.781})
 	careful.Simulated = true
 	eager := candidate("eager 模型", metrics.Counts{TP: 90, FP: 130, TN: 4, FN: 9}, [2]float64{0.48, 0.61})
 	return &metrics.Evaluation{
 		Judge: "llm", JudgeModel: "gpt", Simulated: true, Traces: 12, Events: 233, Confidence: 0.95,
-		Warnings:   []string{metrics.Few(12, "trace"), "simulated: the scores say nothing\x1b[2Jabout any real model"},
+		Warnings:   []string{metrics.Few(12, "trace", metrics.Wide), "simulated: the scores say nothing\x1b[2Jabout any real model"},
 		Candidates: []metrics.Candidate{eager, careful},
 	}
 }
@@ -32,7 +32,7 @@ eager 模型     233  90  130    4   9    90.9       40.9      40.3         59.1
 
 233 events in 12 traces, judged by llm gpt. Scores in percent.
 * a stand-in answered or judged
-! 12 traces are few: below about 30, intervals come out too narrow, and only large differences can be found
+! 12 traces are few: intervals are wide, and only large differences can be found
 ! simulated: the scores say nothing\u001b[2Jabout any real model
 `, "\n")
 	if got := b.String(); got != want {

@@ -229,6 +229,7 @@ type Evaluate struct {
 	History    *Window     `json:"history,omitempty" doc:"How much of a trace a model is sent with each event; all of it unless given, so that its tokens grow with the square of its events."`
 	Repairs    int         `json:"repairs" default:"2" min:"0" max:"10" doc:"Times that a malformed answer is sent back before its row fails."`
 	Repeats    int         `json:"repeats,omitempty" min:"1" max:"100" doc:"Times that each model answers the whole benchmark, each answer asked for and paid apart; once unless given. Scores are means over the repeats (docs/evaluation.md)."`
+	Baseline   string      `json:"baseline,omitempty" ref:"candidate" doc:"The candidate that all others are compared with, by name. Unless given every pair is compared, which takes more traces to find anything."`
 	Gate       []GateRule  `json:"gate,omitempty" doc:"What the result must come to. A run that breaks a rule has succeeded, and gymline ends with exit code 66. No part of the digest. docs/gate.md tells more."`
 }
 
@@ -262,9 +263,10 @@ type Judge struct {
 	Recorded    bool     `json:"recorded,omitempty" enum:"true" doc:"The verdicts recorded beside the answers; every candidate is then recorded."`
 }
 
-// Statistics configures the bootstrap over traces.
+// Statistics configures intervals and tests.
 type Statistics struct {
-	_          struct{} `doc:"The bootstrap over whole traces."`
-	Resamples  int      `json:"resamples" default:"2000" min:"100" max:"1000000" doc:"Resamples of the bootstrap."`
+	_          struct{} `doc:"Intervals and tests, whose unit is the trace (docs/evaluation.md)."`
+	Resamples  int      `json:"resamples" default:"2000" min:"100" max:"1000000" doc:"Resamples of reward's bootstrap, and of a test of more than 20 traces the least number of swaps that are drawn."`
 	Confidence float64  `json:"confidence" default:"0.95" min:"0.5" below:"1" doc:"Confidence of intervals."`
+	Adjust     string   `json:"adjust,omitempty" enum:"benjamini-hochberg" doc:"How p-values are adjusted for being looked at together: of what is called different, no more than the level is false on average. Unless given by Holm, so that any false finding is as rare as the level says."`
 }

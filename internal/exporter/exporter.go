@@ -113,8 +113,10 @@ func (x *Exporter) metrics() (list []prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v int64, labels ...string) { measure(d, float64(v), labels...) }
 	for _, s := range x.scores {
 		measure(f1, s.F1, s.Candidate)
-		measure(f1Low, s.F1CI[0], s.Candidate)
-		measure(f1High, s.F1CI[1], s.Candidate)
+		if s.F1CI != nil {
+			measure(f1Low, s.F1CI[0], s.Candidate)
+			measure(f1High, s.F1CI[1], s.Candidate)
+		}
 	}
 	if g := x.gate; g != nil && g.Passed {
 		gauge(gatePassed, 1)

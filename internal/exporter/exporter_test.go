@@ -253,7 +253,7 @@ func TestTheEndIsSeen(t *testing.T) {
 	quiet := func(why string) {
 		s.Seen(t.Context(), func(time.Duration) { t.Errorf("it waits %s", why) })
 	}
-	ended := progress.Event{Type: progress.RunEnded, Scores: []progress.Score{{Candidate: "ours", F1: 0.5, F1CI: [2]float64{0.25, 0.75}}}, Gate: &progress.Gate{}}
+	ended := progress.Event{Type: progress.RunEnded, Scores: []progress.Score{{Candidate: "ours", F1: 0.5, F1CI: &[2]float64{0.25, 0.75}}}, Gate: &progress.Gate{}}
 	get()
 	s.Emit(ended)
 	quiet("though nobody comes again")

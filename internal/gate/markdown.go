@@ -25,8 +25,8 @@ func (r *Result) WriteMarkdown(w io.Writer) error {
 	}
 	for i := range r.Comparisons {
 		c := &r.Comparisons[i]
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %+.1f | [%s, %s] | %d of %d | %d of %d |\n", text.Markdown(c.Candidate), text.Markdown(string(c.Against)),
-			text.Percent(c.Before), text.Percent(c.F1), 100*c.Delta, text.Percent(c.CI[0]), text.Percent(c.CI[1]), c.OtherAnswers, c.Answers, c.OtherVerdicts, c.EqualAnswers)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %+.1f | %s | %d of %d | %d of %d |\n", text.Markdown(c.Candidate), text.Markdown(string(c.Against)),
+			text.Percent(c.Before), text.Percent(c.F1), 100*c.Delta, text.Interval(c.CI), c.OtherAnswers, c.Answers, c.OtherVerdicts, c.EqualAnswers)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -75,12 +75,12 @@ type Comparison struct {
 	// Before and F1 are means over them, and they are counted apart in what follows.
 	Repeats int `json:"repeats,omitempty"`
 	// Events are those that both runs have judged, in so many Traces; scores are of them.
-	Traces int        `json:"traces"`
-	Events int        `json:"events"`
-	Before float64    `json:"before"` // F1 there
-	F1     float64    `json:"f1"`     // F1 here
-	Delta  float64    `json:"delta"`  // here less there
-	CI     [2]float64 `json:"ci"`     // of Delta, by bootstrap over traces
+	Traces int         `json:"traces"`
+	Events int         `json:"events"`
+	Before float64     `json:"before"`       // F1 there
+	F1     float64     `json:"f1"`           // F1 here
+	Delta  float64     `json:"delta"`        // here less there
+	CI     *[2]float64 `json:"ci,omitempty"` // of Delta, over traces; absent where nothing varies
 	// Answers are the events that both have answered, OtherAnswers those with another
 	// answer; EqualAnswers are judged events with an equal one, OtherVerdicts those among
 	// them with another verdict.
@@ -118,7 +118,7 @@ func compare(name string, earlier, later *Answers, t Test) *Comparison {
 	c.Traces = len(c.now[0])
 	c.Before, c.F1 = metrics.MeanOf(c.before.Sums(), metrics.Counts.F1), metrics.MeanOf(c.now.Sums(), metrics.Counts.F1)
 	c.Delta = c.F1 - c.Before
-	c.CI[0], c.CI[1] = metrics.DifferenceInterval(seed.New(t.Seed, "gate", "interval"), c.before, c.now, t.Resamples, t.Confidence, metrics.Counts.F1)
+	c.CI = metrics.F1DifferenceInterval(c.before, c.now, t.Confidence)
 	return c
 }
 
@@ -167,6 +167,6 @@ func (c *Comparison) pass(earlier, later []traced) {
 
 // chance is the p-value of the paired randomisation test on a comparison.
 func (c *Comparison) chance(t Test) float64 {
-	_, p := metrics.Randomisation(seed.New(t.Seed, "gate", "randomisation", c.Candidate), c.before, c.now, t.Resamples, metrics.Counts.F1)
+	_, p := metrics.Randomisation(seed.New(t.Seed, "gate", "randomisation", c.Candidate), c.before, c.now, t.Resamples)
 	return p
 }

@@ -85,7 +85,7 @@ func TestScoresStayConsistent(t *testing.T) {
 }
 
 func TestCandidateJSONIsFlat(t *testing.T) {
-	c := Candidate{Name: "x", Score: ScoreOf(Counts{TP: 2, FP: 1, TN: 3, FN: 1}), F1CI: [2]float64{0.25, 0.75}}
+	c := Candidate{Name: "x", Score: ScoreOf(Counts{TP: 2, FP: 1, TN: 3, FN: 1}), F1CI: &[2]float64{0.25, 0.75}}
 	raw, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)

@@ -10,9 +10,14 @@ import (
 // Version is the version of the Evaluation format.
 const Version = 1
 
-// FewTraces is the number of traces below which intervals and tests of this
-// package run narrow, so that an Evaluation says so.
+// FewTraces is the number of traces below which an Evaluation says that they are few.
 const FewTraces = 30
+
+// What follows from few traces: of intervals by Student's t, and of those by drawing.
+const (
+	Wide   = "intervals are wide, and only large differences can be found"
+	Narrow = "below about 30, intervals come out too narrow, and only large differences can be found"
+)
 
 // An Evaluation is evaluate's metrics.json: candidates scored on the same judged
 // events, and every pair of them compared. Scores are in [0,1].
@@ -38,17 +43,22 @@ type Evaluation struct {
 	// Unjudged is how many benchmark events the judge gave no verdict on, and so
 	// nobody is scored on.
 	Unjudged   int     `json:"unjudged"`
+	// Resamples is how many ways to swap traces a test draws, where it does not try all.
 	Resamples  int     `json:"resamples"`
 	Confidence float64 `json:"confidence"`
 	// Repeats is how often each model answered, where that is more than once.
 	Repeats int `json:"repeats,omitempty"`
-	// Detectable is the smallest difference in F1 that these traces would show
-	// between any two candidates in 80% of repetitions (the largest of the
-	// comparisons'); absent with fewer than two candidates or traces.
+	// Baseline is the candidate that all others are compared with; "": every pair is.
+	Baseline string `json:"baseline,omitempty"`
+	// Adjust is how p-values are adjusted for one another where that is not Holm's way.
+	Adjust string `json:"adjust,omitempty"`
+	// Detectable is the smallest difference in F1 that these traces would show in any
+	// comparison in 80% of repetitions (the largest of the comparisons'); absent where one
+	// of them has none.
 	Detectable  *float64     `json:"detectable,omitempty"`
 	Warnings    []string     `json:"warnings"`
 	Candidates  []Candidate  `json:"candidates"`  // as the experiment lists them
-	Comparisons []Comparison `json:"comparisons"` // pairs in that order
+	Comparisons []Comparison `json:"comparisons"` // pairs in that order, or with the baseline first
 }
 
 // JudgeTraining says how near to its training a judge is used.
@@ -86,8 +96,8 @@ func ScoreOf(c Counts) Score {
 type Candidate struct {
 	Name string `json:"name"`
 	Score
-	// F1CI is the trace-bootstrap interval of F1 at the evaluation's confidence.
-	F1CI [2]float64 `json:"f1CI"`
+	// F1CI is F1Interval at the evaluation's confidence; absent where there is none.
+	F1CI *[2]float64 `json:"f1CI,omitempty"`
 	*Repetition
 	// Unanswered is how many events a recorded model has no answer for: they
 	// count as silence, like all others.
@@ -142,23 +152,24 @@ type Group struct {
 type Comparison struct {
 	A string `json:"a"`
 	B string `json:"b"`
-	// Delta is F1(B) - F1(A), and CI its trace-bootstrap interval.
-	Delta float64    `json:"delta"`
-	CI    [2]float64 `json:"ci"`
-	// P is of the trace randomisation test; PHolm is adjusted for all
-	// comparisons of the evaluation, and Different says that PHolm is at most
-	// 1-confidence.
-	P         float64 `json:"p"`
-	PHolm     float64 `json:"pHolm"`
-	Different bool    `json:"different"`
-	// Detectable is the smallest true difference that these traces would show
-	// in 80% of repetitions, before the adjustment; absent below two traces.
+	// Delta is F1(B) - F1(A), and CI its F1DifferenceInterval; absent where there is none.
+	Delta float64     `json:"delta"`
+	CI    *[2]float64 `json:"ci,omitempty"`
+	// P is of the trace randomisation test, and PHolm is adjusted for all comparisons of
+	// the evaluation; so is PRate, after Benjamini and Hochberg, where that was asked for.
+	// Different says that PRate, or else PHolm, is at most 1-confidence.
+	P         float64  `json:"p"`
+	PHolm     float64  `json:"pHolm"`
+	PRate     *float64 `json:"pRate,omitempty"`
+	Different bool     `json:"different"`
+	// Detectable is the smallest true difference that these traces would show in 80% of
+	// repetitions, among so many comparisons; absent where Detectable finds none.
 	Detectable *float64 `json:"detectable,omitempty"`
 }
 
-// Few returns the warning for an evaluation on too few independent units, such as
-// a "trace", or "".
-func Few(n int, unit string) string {
+// Few returns the warning for what is scored on too few independent units, such as
+// a "trace", and what follows; or "".
+func Few(n int, unit, so string) string {
 	are := "s are"
 	switch {
 	case n >= FewTraces:
@@ -166,5 +177,5 @@ func Few(n int, unit string) string {
 	case n == 1:
 		are = " is"
 	}
-	return fmt.Sprintf("%d %s%s few: below about %d, intervals come out too narrow, and only large differences can be found", n, unit, are, FewTraces)
+	return fmt.Sprintf("%d %s%s few: %s", n, unit, are, so)
 }

@@ -49,14 +49,20 @@ func residuals(repeats Repeated) []float64 {
 const Power = 0.8
 
 // Detectable is the smallest true difference in F1 that traces like these would
-// show in 80% of repetitions (Power) at the two-sided level 1-confidence:
+// show in 80% of repetitions (Power) at a two-sided level α:
 // (t(1-α/2) + t(0.8))·SE with C-1 degrees of freedom, after Miller 2024
-// (arXiv 2411.00640). ok is false below two traces.
-func Detectable(a, b Repeated, confidence float64) (difference float64, ok bool) {
+// (arXiv 2411.00640). Of comparisons that are adjusted for one another, α is the level of
+// the first to be found, which is theirs together by their number. It is nil below two
+// traces, of traces that do not vary, and where it is above 1, which no difference is.
+func Detectable(a, b Repeated, level float64) *float64 {
 	se, ok := F1StandardError(a, b)
-	if !ok {
-		return 0, false
+	if !ok || se < tie {
+		return nil
 	}
 	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(a.traces() - 1)}
-	return (t.Quantile(1-(1-confidence)/2) + t.Quantile(Power)) * se, true
+	d := Round((t.Quantile(1-level/2)+t.Quantile(Power))*se, 6)
+	if d > 1 {
+		return nil
+	}
+	return &d
 }

@@ -72,46 +72,21 @@ func deviation(values []float64) float64 {
 }
 
 func TestDetectable(t *testing.T) {
-	a := []Counts{{TP: 1}, {FP: 1, FN: 1}}
-	// One degree of freedom: t(.975) = 12.7062, t(.8) = 1.37638.
-	d, ok := Detectable(once(a), nil, .95)
-	if !ok {
-		t.Fatal("two traces have a detectable difference")
-	}
-	near(t, "detectable", d, (12.7062+1.37638)*.5, 1e-4)
-	if _, ok := Detectable(once(a[:1]), nil, .95); ok {
-		t.Error("one trace cannot detect anything")
+	// Four traces with F1 1, 1, 1 and 1/2: t(.975) = 3.18245 and t(.8) = .978472 at three degrees of freedom.
+	a := []Counts{{TP: 9}, {TP: 9}, {TP: 9}, {TP: 3, FP: 3, FN: 3}}
+	se, _ := F1StandardError(once(a), nil)
+	near(t, "detectable", *Detectable(once(a), nil, .05), (3.18245+.978472)*se, 2e-6)
+	// A tenth of the level: t(.9975) = 7.45332.
+	near(t, "detectable of ten comparisons", *Detectable(once(a), nil, .005), (7.45332+.978472)*se, 2e-6)
+	for name, c := range map[string]Repeated{
+		"one trace": once(a[:1]), "traces that are alike": once([]Counts{{TP: 2, FP: 1}, {TP: 2, FP: 1}}),
+		"a difference above 1": once([]Counts{{TP: 1}, {FP: 1, FN: 1}}), "none": nil,
+	} {
+		if d := Detectable(c, nil, .05); d != nil {
+			t.Errorf("%s: %v is detectable", name, *d)
+		}
 	}
 	// Four times the traces halve it, but for the degrees of freedom.
-	r := rng(22)
-	few := someTraces(r, 50, 1, 0)
-	d50, _ := Detectable(once(few), nil, .95)
-	d200, _ := Detectable(once(slices.Repeat(few, 4)), nil, .95)
-	near(t, "ratio", d50/d200, 2, .1)
-}
-
-// The promise of Detectable: a true difference of that size is found in about
-// 80% of repetitions.
-func TestDetectableHasItsPower(t *testing.T) {
-	const traces, runs = 30, 600
-	r := rng(23)
-	var difference, detectable float64
-	found := 0
-	for range runs {
-		ease := make([]float64, traces)
-		for i := range ease {
-			ease[i] = .7 * r.NormFloat64()
-		}
-		a, b := onTraces(r, ease, 20, .2), onTraces(r, ease, 20, .59)
-		delta, p := Randomisation(r, once(a), once(b), 199, Counts.F1)
-		if p <= .05 {
-			found++
-		}
-		d, _ := Detectable(once(a), once(b), .95)
-		difference += delta / runs
-		detectable += d / runs
-	}
-	power := float64(found) / runs
-	near(t, "true difference over detectable", difference/detectable, 1, .04)
-	near(t, "power", power, Power, .06)
+	few := someTraces(rng(22), 50, 1, 0)
+	near(t, "ratio", *Detectable(once(few), nil, .05) / *Detectable(once(slices.Repeat(few, 4)), nil, .05), 2, .1)
 }

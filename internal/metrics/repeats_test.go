@@ -141,7 +141,7 @@ func TestIntervalsKnowTracesAndRepeats(t *testing.T) {
 		world
 		single, wide float64 // at most so many of the singly drawn hold it; at least so wide is drawing both
 	}{
-		"traces differ":  {world{sd: 2, noise: .2}, .80, 1},
+		"traces differ":  {world{sd: 2, noise: .2}, .80, .95},
 		"asking differs": {world{sd: .2, noise: 2}, 1, 1.2},
 		"both differ":    {world{sd: 1, noise: 1}, .88, 1.05},
 	} {
@@ -156,11 +156,11 @@ func TestIntervalsKnowTracesAndRepeats(t *testing.T) {
 		}
 		for range runs {
 			a := c.answers(r, traces, repeats)
-			lo, hi := Interval(r, a, resamples, .95, Counts.F1)
-			width += held(&whole, lo, hi)
-			lo, hi = Interval(r, a.singly(), resamples, .95, Counts.F1)
-			held(&single, lo, hi)
-			lo, hi = twoStage(r, a, resamples, .95)
+			ci := F1Interval(a, .95)
+			width += held(&whole, ci[0], ci[1])
+			ci = F1Interval(a.singly(), .95)
+			held(&single, ci[0], ci[1])
+			lo, hi := twoStage(r, a, resamples, .95)
 			wide += held(&both, lo, hi)
 		}
 		t.Logf("%s: true F1 %.3f; held by traces with repeats %.3f, by single repeats %.3f, by drawing both %.3f and %.2f times as wide", name, truth, whole, single, both, wide/width)
@@ -181,10 +181,10 @@ func TestRandomisationOfRepeats(t *testing.T) {
 	whole, single := 0, 0
 	for range runs {
 		a, b := w.answers(r, 15, 3), w.answers(r, 15, 3)
-		if _, p := Randomisation(r, a, b, 199, Counts.F1); p <= level {
+		if _, p := Randomisation(r, a, b, 199); p <= level {
 			whole++
 		}
-		if _, p := Randomisation(r, a.singly(), b.singly(), 199, Counts.F1); p <= level {
+		if _, p := Randomisation(r, a.singly(), b.singly(), 199); p <= level {
 			single++
 		}
 	}
@@ -193,11 +193,11 @@ func TestRandomisationOfRepeats(t *testing.T) {
 		t.Errorf("false findings: whole %d, single repeats %d of %d", whole, single, runs)
 	}
 	same := w.answers(r, 15, 3)
-	if delta, p := Randomisation(r, same, same, 199, Counts.F1); delta != 0 || p != 1 {
+	if delta, p := Randomisation(r, same, same, 199); delta != 0 || p != 1 {
 		t.Errorf("a system against itself: %v, p %v", delta, p)
 	}
-	if lo, hi := DifferenceInterval(r, same, same, 199, .95, Counts.F1); lo != 0 || hi != 0 {
-		t.Errorf("a system against itself: [%v, %v]", lo, hi)
+	if ci := F1DifferenceInterval(same, same, .95); ci != nil {
+		t.Errorf("a system against itself: %v", *ci)
 	}
 	// Asked more often, a system is known better.
 	few, _ := F1StandardError(world{noise: 2}.answers(rng(1), 100, 1), nil)

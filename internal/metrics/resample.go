@@ -1,8 +1,6 @@
 package metrics
 
 import (
-	"cmp"
-	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -66,14 +64,6 @@ func Interval(rng *rand.Rand, r Repeated, resamples int, confidence float64, sco
 	})
 }
 
-// DifferenceInterval is the trace-bootstrap interval of the mean of score(b) less that of
-// score(a), both on the same draws. Traces are at the same places in both.
-func DifferenceInterval(rng *rand.Rand, a, b Repeated, resamples int, confidence float64, score func(Counts) float64) (lo, hi float64) {
-	return Bootstrap(rng, a.traces(), resamples, confidence, func(times []int32) float64 {
-		return b.drawn(times, score) - a.drawn(times, score)
-	})
-}
-
 // drawn adds up a draw's counts.
 func drawn(traces []Counts, times []int32) Counts {
 	var sum Counts
@@ -86,49 +76,3 @@ func drawn(traces []Counts, times []int32) Counts {
 
 // tie is how far apart two differences may lie and still be the same: rounding.
 const tie = 1e-12
-
-// Randomisation tests whether two systems score alike on the same traces, with as many
-// repeats each. It returns delta, the mean over repeats of score(b) less that of score(a)
-// over all traces, and the two-sided p-value: each round swaps the systems' counts in
-// every trace, with all its repeats, by a fair coin, and
-// p = (1+#{|Δ*| ≥ |Δ|})/(rounds+1) (Noreen 1989; Yeh 2000). Whole traces are
-// swapped, so it holds its level however correlated the events and repeats of one are.
-func Randomisation(rng *rand.Rand, a, b Repeated, rounds int, score func(Counts) float64) (delta, p float64) {
-	delta = MeanOf(b.Sums(), score) - MeanOf(a.Sums(), score)
-	extreme := 0
-	x, y := make([]Counts, len(a)), make([]Counts, len(a)) // by repeat
-	for range rounds {
-		clear(x)
-		clear(y)
-		for i := range a.traces() {
-			from, to := a, b
-			if rng.Uint64()&1 == 1 {
-				from, to = b, a
-			}
-			for r := range x {
-				x[r], y[r] = x[r].Add(from[r][i]), y[r].Add(to[r][i])
-			}
-		}
-		if math.Abs(MeanOf(y, score)-MeanOf(x, score)) >= math.Abs(delta)-tie {
-			extreme++
-		}
-	}
-	return delta, float64(1+extreme) / float64(rounds+1)
-}
-
-// Holm adjusts p-values for being looked at together, keeping the chance of any
-// false finding at the level they are compared with (Holm 1979). The result is
-// in the order of p, each at least its p and at most 1.
-func Holm(p []float64) []float64 {
-	order := make([]int, len(p))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p[a], p[b]) })
-	adjusted, most := make([]float64, len(p)), 0.0
-	for rank, i := range order {
-		most = max(most, float64(len(p)-rank)*p[i])
-		adjusted[i] = min(1, most)
-	}
-	return adjusted
-}

@@ -84,7 +84,7 @@ func newDesk(env map[string]string) *desk {
 func broken() *Notice {
 	n := Ended("nightly", progress.Event{
 		Type: progress.RunEnded, Run: "nightly-7", State: store.Succeeded, ExitCode: fault.Gate, Hint: "look",
-		Scores: []progress.Score{{Candidate: "c", F1: 0.51, F1CI: [2]float64{0.41, 0.61}}},
+		Scores: []progress.Score{{Candidate: "c", F1: 0.51, F1CI: &[2]float64{0.41, 0.61}}},
 		Gate:   &progress.Gate{Sentence: "gate failed: c has an F1 of 51.0 <& 60>"},
 	})
 	n.AsOf, n.Opened, n.At = "2026-11-28T03:00:00Z", "2026-11-28T03:00:02Z", time.Date(2026, 11, 28, 3, 12, 39, 0, time.UTC)

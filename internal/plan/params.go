@@ -242,7 +242,14 @@ type Evaluate struct {
 	JudgePrompt *PromptName           `json:"judgePrompt,omitempty"`
 	Resamples   int                   `json:"resamples"`
 	Confidence  float64               `json:"confidence"`
+	// Baseline is the candidate that all others are compared with; "": every pair is.
+	Baseline string `json:"baseline,omitempty"`
+	// Adjust is AdjustRate, or "": by Holm.
+	Adjust string `json:"adjust,omitempty"`
 }
+
+// AdjustRate bounds the share of findings that are false, after Benjamini and Hochberg.
+const AdjustRate = "benjamini-hochberg"
 
 // Report are the parameters of the job report.
 type Report struct {

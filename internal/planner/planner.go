@@ -262,6 +262,7 @@ func (b *builder) evaluate(v *experiment.Evaluate) {
 	oneModel, ownJudge := b.shared(v)
 	b.step(plan.JobEvaluate, 1, b.share(plan.Evaluate{
 		Candidates: names, OneModel: oneModel, OwnJudge: ownJudge, Prompts: b.candidatePrompts(v), JudgePrompt: b.prompt(v.Judge.Prompt), Resamples: b.e.Spec.Statistics.Resamples, Confidence: b.e.Spec.Statistics.Confidence,
+		Baseline: v.Baseline, Adjust: b.e.Spec.Statistics.Adjust,
 	}, nil), from("judged", plan.JobPredict, plan.JudgedOutput))
 }
 

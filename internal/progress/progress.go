@@ -70,11 +70,11 @@ type Event struct {
 
 // A Score is how good a candidate was, in [0,1].
 type Score struct {
-	Candidate string     `json:"candidate"`
-	F1        float64    `json:"f1"`
-	F1CI      [2]float64 `json:"f1CI"`
-	Recall    float64    `json:"recall"`
-	Precision float64    `json:"precision"`
+	Candidate string      `json:"candidate"`
+	F1        float64     `json:"f1"`
+	F1CI      *[2]float64 `json:"f1CI,omitempty"`
+	Recall    float64     `json:"recall"`
+	Precision float64     `json:"precision"`
 }
 
 // A Gate says whether a run is as good as it must be.

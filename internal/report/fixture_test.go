@@ -42,7 +42,7 @@ func fixture() *Data {
 func fixtureEvaluation() *metrics.Evaluation {
 	e := &metrics.Evaluation{
 		Version: 1, Judge: "reward-model", Simulated: true, Traces: 12, Events: 233, Resamples: 2000, Confidence: 0.95,
-		Warnings: []string{metrics.Few(12, "trace"), "events without a recorded answer count as silence: llama3.1-8b 6 of 233"},
+		Warnings: []string{metrics.Few(12, "trace", metrics.Wide), "events without a recorded answer count as silence: llama3.1-8b 6 of 233"},
 	}
 	e.JudgeTraining = &metrics.JudgeTraining{Proposals: 1387, Accepted: 0.342, Seen: 233}
 	detectable := 0.127
@@ -60,7 +60,7 @@ func fixtureEvaluation() *metrics.Evaluation {
 		{"careful", 0.37, 0.78, 0.7, [2]float64{0.528, 0.693}},
 	} {
 		rng := rand.New(rand.NewPCG(uint64(len(m.name)), 11))
-		c := metrics.Candidate{Name: m.name, F1CI: m.ci, Simulated: m.name == "careful"}
+		c := metrics.Candidate{Name: m.name, F1CI: &m.ci, Simulated: m.name == "careful"}
 		domains := map[string]metrics.Counts{}
 		var total metrics.Counts
 		for i, n := range sizes {
@@ -96,7 +96,7 @@ func fixtureEvaluation() *metrics.Evaluation {
 				p = 0.0005
 			}
 			e.Comparisons = append(e.Comparisons, metrics.Comparison{
-				A: a.Name, B: b.Name, Delta: delta, CI: [2]float64{delta - half, delta + half}, P: p, PHolm: min(1, 6*p), Different: p < 0.01, Detectable: &detectable,
+				A: a.Name, B: b.Name, Delta: delta, CI: &[2]float64{delta - half, delta + half}, P: p, PHolm: min(1, 6*p), Different: p < 0.01, Detectable: &detectable,
 			})
 		}
 	}
@@ -126,7 +126,7 @@ func fixtureReward() *rewardmodel.Metrics {
 			Note: "120 of 120 test rows have their exact history among the training rows; looking up that row's need scores F1 0.927 with no understanding of text"},
 		Data: []rewardmodel.Data{{Source: "proactivebench", Split: "train", Rows: 1629, Traces: 16, Proposals: 1100, Silences: 529, Accepted: 870},
 			{Source: "gym", Rows: 310, Traces: 24, Proposals: 224, Silences: 86, Accepted: 190}},
-		Confidence: 0.95, Warnings: []string{metrics.Few(16, "trace")},
+		Confidence: 0.95, Warnings: []string{metrics.Few(16, "trace", metrics.Narrow)},
 	}
 }
 

@@ -69,14 +69,16 @@ func f1Plot(e *metrics.Evaluation) *forest {
 	list := ranked(e)
 	var values []float64
 	for _, c := range list {
-		values = append(values, c.F1, c.F1CI[0], c.F1CI[1])
+		ci := around(c.F1, c.F1CI)
+		values = append(values, c.F1, ci[0], ci[1])
 	}
 	f, s := newForest(values, 0, 1, whole)
 	for _, c := range list {
+		ci := around(c.F1, c.F1CI)
 		row := forestRow{
-			Name: c.Name, Value: pct(c.F1) + " " + interval(c.F1CI), HasInterval: true,
-			Title: fmt.Sprintf("%s: F1 %s, %.4g%% interval %s to %s", c.Name, pct(c.F1), 100*e.Confidence, pct(c.F1CI[0]), pct(c.F1CI[1])),
-			X:     s.x(c.F1), Lo: s.x(c.F1CI[0]), Hi: s.x(c.F1CI[1]),
+			Name: c.Name, Value: pct(c.F1) + " " + interval(c.F1CI), HasInterval: c.F1CI != nil,
+			Title: fmt.Sprintf("%s: F1 %s, %.4g%% interval %s", c.Name, pct(c.F1), 100*e.Confidence, interval(c.F1CI)),
+			X:     s.x(c.F1), Lo: s.x(ci[0]), Hi: s.x(ci[1]),
 		}
 		for _, t := range c.ByTrace {
 			if t.TP+t.FP+t.FN > 0 && t.F1 >= s.lo && t.F1 <= s.hi {
@@ -95,14 +97,16 @@ func deltaPlot(e *metrics.Evaluation) *forest {
 	}
 	values := []float64{0}
 	for _, c := range e.Comparisons {
-		values = append(values, c.Delta, c.CI[0], c.CI[1])
+		ci := around(c.Delta, c.CI)
+		values = append(values, c.Delta, ci[0], ci[1])
 	}
 	f, s := newForest(values, -1, 1, signedWhole)
 	for _, c := range e.Comparisons {
+		ci := around(c.Delta, c.CI)
 		row := forestRow{
-			Name: c.B + " − " + c.A, Value: signed(c.Delta), HasInterval: true, Class: "same",
-			Title: fmt.Sprintf("%s minus %s: %s points, interval %s to %s", c.B, c.A, signed(c.Delta), signed(c.CI[0]), signed(c.CI[1])),
-			X:     s.x(c.Delta), Lo: s.x(c.CI[0]), Hi: s.x(c.CI[1]),
+			Name: c.B + " − " + c.A, Value: signed(c.Delta), HasInterval: c.CI != nil, Class: "same",
+			Title: fmt.Sprintf("%s minus %s: %s points, interval %s", c.B, c.A, signed(c.Delta), signedInterval(c.CI)),
+			X:     s.x(c.Delta), Lo: s.x(ci[0]), Hi: s.x(ci[1]),
 		}
 		if c.Different {
 			row.Class = ""

@@ -15,58 +15,61 @@ import (
 )
 
 var funcs = template.FuncMap{
-	"pct":         pct,
-	"count":       text.Count[int],
-	"count64":     text.Count[int64],
-	"bytes":       text.Bytes,
-	"auc":         func(v float64) string { return fmt.Sprintf("%.3f", v) },
-	"decimal":     decimal,
-	"score":       func(v float64) string { return fmt.Sprintf("%.2f", v) },
-	"p":           pValue,
-	"signed":      signed,
-	"interval":    interval,
-	"plural":      text.Plural[int],
-	"each":        each,
-	"last":        func(list []float64) float64 { return list[len(list)-1] },
-	"confidence":  func(c float64) string { return fmt.Sprintf("%.4g%%", 100*c) },
-	"outcome":     func(o string) string { return outcomes[o] },
-	"judge":       judge,
-	"versions":    versions,
-	"tiles":       tiles,
-	"simulated":   simulated,
-	"extent":      extent,
-	"standIns":    standIns,
-	"ranked":      ranked,
-	"askedModels": askedModels,
-	"join":        func(list []string) string { return strings.Join(list, ", ") },
-	"domains":     domains,
-	"f1Plot":      f1Plot,
-	"scatter":     scatterOf,
-	"outcomeBars": outcomeBars,
-	"deltaPlot":   deltaPlot,
-	"differing":   differing,
-	"rewardPlot":  rewardPlot,
-	"judgements":  judgements,
-	"unproven":    unproven,
-	"rewardWorth": rewardVerdict,
-	"gymBars":     gymBars,
-	"gymRows":     gymRows,
-	"roleRows":    statistics.RoleRows,
-	"ledgerBars":  ledgerBars,
-	"causes":      causes,
-	"runTiles":    runTiles,
-	"timeline":    timelineOf,
-	"rowBars":     rowBars,
-	"causeBars":   causeBars,
-	"tokenBars":   tokenBars,
-	"sessionBars": sessionBars,
-	"short":       text.Short[int64],
-	"dollars":     dollars,
-	"seconds":     seconds,
-	"stamp":       stampOf,
-	"perDollars":  func(v *float64) string { return perRow(v, dollars) },
-	"perTokens":   func(v *float64) string { return perRow(v, func(n float64) string { return text.Short(int64(n)) }) },
-	"share":       shareOf,
+	"pct":            pct,
+	"count":          text.Count[int],
+	"count64":        text.Count[int64],
+	"bytes":          text.Bytes,
+	"auc":            func(v float64) string { return fmt.Sprintf("%.3f", v) },
+	"decimal":        decimal,
+	"score":          func(v float64) string { return fmt.Sprintf("%.2f", v) },
+	"p":              pValue,
+	"signed":         signed,
+	"signedInterval": signedInterval,
+	"adjustment":     adjustment,
+	"deref":          func(v *float64) float64 { return *v },
+	"interval":       interval,
+	"plural":         text.Plural[int],
+	"each":           each,
+	"last":           func(list []float64) float64 { return list[len(list)-1] },
+	"confidence":     func(c float64) string { return fmt.Sprintf("%.4g%%", 100*c) },
+	"outcome":        func(o string) string { return outcomes[o] },
+	"judge":          judge,
+	"versions":       versions,
+	"tiles":          tiles,
+	"simulated":      simulated,
+	"extent":         extent,
+	"standIns":       standIns,
+	"ranked":         ranked,
+	"askedModels":    askedModels,
+	"join":           func(list []string) string { return strings.Join(list, ", ") },
+	"domains":        domains,
+	"f1Plot":         f1Plot,
+	"scatter":        scatterOf,
+	"outcomeBars":    outcomeBars,
+	"deltaPlot":      deltaPlot,
+	"differing":      differing,
+	"rewardPlot":     rewardPlot,
+	"judgements":     judgements,
+	"unproven":       unproven,
+	"rewardWorth":    rewardVerdict,
+	"gymBars":        gymBars,
+	"gymRows":        gymRows,
+	"roleRows":       statistics.RoleRows,
+	"ledgerBars":     ledgerBars,
+	"causes":         causes,
+	"runTiles":       runTiles,
+	"timeline":       timelineOf,
+	"rowBars":        rowBars,
+	"causeBars":      causeBars,
+	"tokenBars":      tokenBars,
+	"sessionBars":    sessionBars,
+	"short":          text.Short[int64],
+	"dollars":        dollars,
+	"seconds":        seconds,
+	"stamp":          stampOf,
+	"perDollars":     func(v *float64) string { return perRow(v, dollars) },
+	"perTokens":      func(v *float64) string { return perRow(v, func(n float64) string { return text.Short(int64(n)) }) },
+	"share":          shareOf,
 
 	"courseOf":    courseOf,
 	"latestFirst": latestFirst,
@@ -118,7 +121,31 @@ func versions(models []string) string {
 func pct(v float64) string { return fmt.Sprintf("%.1f", 100*v) }
 
 // interval is a pair of shares in percent.
-func interval(ci [2]float64) string { return "[" + pct(ci[0]) + ", " + pct(ci[1]) + "]" }
+func interval(ci *[2]float64) string { return text.Interval(ci) }
+
+// around are the ends of an interval of a value, which is both where there is none.
+func around(v float64, ci *[2]float64) [2]float64 {
+	if ci == nil {
+		return [2]float64{v, v}
+	}
+	return *ci
+}
+
+// adjustment names how p-values were adjusted.
+func adjustment(e *metrics.Evaluation) string {
+	if e.Adjust != "" {
+		return "false discovery rate"
+	}
+	return "Holm"
+}
+
+// signedInterval is one of a difference.
+func signedInterval(ci *[2]float64) string {
+	if ci == nil {
+		return text.Interval(nil)
+	}
+	return "[" + signed(ci[0]) + ", " + signed(ci[1]) + "]"
+}
 
 // signed is a difference of shares in percentage points, with a real minus.
 func signed(v float64) string {

@@ -58,7 +58,8 @@ func courseOf(l series.Line) *course {
 	var values []float64
 	for _, p := range l.Points {
 		if p.Score != nil {
-			values = append(values, p.Score.F1, p.Score.F1CI[0], p.Score.F1CI[1])
+			ci := around(p.Score.F1, p.Score.F1CI)
+			values = append(values, p.Score.F1, ci[0], ci[1])
 		}
 	}
 	if values == nil {
@@ -82,7 +83,8 @@ func courseOf(l series.Line) *course {
 			continue
 		}
 		s := p.Score
-		dot := courseDot{x, up.at(s.F1), up.at(s.F1CI[0]), up.at(s.F1CI[1]), fmt.Sprintf("%s, %s: F1 %s %s", p.Run, dayOf(p), pct(s.F1), interval(s.F1CI))}
+		ci := around(s.F1, s.F1CI)
+		dot := courseDot{x, up.at(s.F1), up.at(ci[0]), up.at(ci[1]), fmt.Sprintf("%s, %s: F1 %s %s", p.Run, dayOf(p), pct(s.F1), interval(s.F1CI))}
 		if last != nil {
 			c.Segments = append(c.Segments, segment{last.X, x, last.Y, dot.Y})
 		}

@@ -12,7 +12,7 @@ import (
 
 func fixtureLine() series.Line {
 	scored := func(f1 float64) *run.Scored {
-		return &run.Scored{Name: "ours", F1: f1, F1CI: [2]float64{f1 - 0.08, f1 + 0.07}}
+		return &run.Scored{Name: "ours", F1: f1, F1CI: &[2]float64{f1 - 0.08, f1 + 0.07}}
 	}
 	up, down := 0.031, -0.42
 	return series.Line{Candidate: "ours" + hostile, Points: []series.Point{

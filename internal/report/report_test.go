@@ -228,7 +228,7 @@ func TestBrokenNumbersDoNotBreakThePage(t *testing.T) {
 	d := fixture()
 	e := d.Evaluation
 	e.Candidates[0].Score = metrics.Score{}
-	e.Candidates[0].F1CI = [2]float64{0, 0}
+	e.Candidates[0].F1CI = nil
 	e.Candidates[1].F1 = math.NaN()
 	e.Candidates[1].Recall = math.Inf(1)
 	d.Ledger = append(d.Ledger, rows.Counts{Stage: "empty"})

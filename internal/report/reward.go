@@ -69,7 +69,7 @@ func rewardPlot(m *rewardmodel.Metrics) *forest {
 	f, s := newForest(values, 0, 1, whole)
 	for _, j := range list {
 		row := forestRow{
-			Name: j.Judge, Note: j.Protocol, Value: pct(j.F1) + " " + interval(j.F1CI),
+			Name: j.Judge, Note: j.Protocol, Value: pct(j.F1) + " " + interval(&j.F1CI),
 			HasInterval: j.F1CI[0] < j.F1CI[1], X: s.x(j.F1), Lo: s.x(j.F1CI[0]), Hi: s.x(j.F1CI[1]),
 			Title: fmt.Sprintf("%s, %s: F1 %s, interval %s to %s", j.Judge, j.Protocol, pct(j.F1), pct(j.F1CI[0]), pct(j.F1CI[1])),
 		}

@@ -61,7 +61,7 @@ func (t *trainer) measure(model *Model, held, official *scores) *Metrics {
 	}
 	m.Baselines.AlwaysAccept = constant("alwaysAccept", true)
 	m.Baselines.AlwaysReject = constant("alwaysReject", false)
-	if w := metrics.Few(m.TraceHeldOut.Groups, "group"); w != "" {
+	if w := metrics.Few(m.TraceHeldOut.Groups, "group", metrics.Narrow); w != "" {
 		m.Warnings = append(m.Warnings, w)
 	}
 	of := &model.Training

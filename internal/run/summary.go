@@ -43,12 +43,12 @@ type Scores struct {
 
 // Scored is a candidate's head.
 type Scored struct {
-	Name       string     `json:"name"`
-	F1         float64    `json:"f1"`
-	F1CI       [2]float64 `json:"f1CI"`
-	Recall     float64    `json:"recall"`
-	Precision  float64    `json:"precision"`
-	AnsweredBy []string   `json:"answeredBy,omitempty"`
+	Name       string      `json:"name"`
+	F1         float64     `json:"f1"`
+	F1CI       *[2]float64 `json:"f1CI,omitempty"`
+	Recall     float64     `json:"recall"`
+	Precision  float64     `json:"precision"`
+	AnsweredBy []string    `json:"answeredBy,omitempty"`
 	// Prompt is the text that it was asked with, where it is the experiment's own.
 	Prompt    *plan.PromptName `json:"prompt,omitempty"`
 	Simulated bool             `json:"simulated,omitempty"`

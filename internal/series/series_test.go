@@ -66,7 +66,7 @@ func (w *world) score(id store.RunID, f1 float64, answeredBy, judgedBy string) {
 	w.ok(w.CommitStep(w.Context(), store.Step{Run: id, Step: plan.JobPredict, WorkKey: "p", Usage: usage}))
 	data, err := json.Marshal(metrics.Evaluation{
 		Version: metrics.Version, Judge: "model", JudgeModel: "judge", JudgedBy: []string{judgedBy}, Traces: 8, Events: 95, Confidence: 0.95,
-		Candidates: []metrics.Candidate{{Name: "ours", Score: metrics.Score{F1: f1}, F1CI: [2]float64{f1 - 0.1, f1 + 0.1}, AnsweredBy: []string{answeredBy}}},
+		Candidates: []metrics.Candidate{{Name: "ours", Score: metrics.Score{F1: f1}, F1CI: &[2]float64{f1 - 0.1, f1 + 0.1}, AnsweredBy: []string{answeredBy}}},
 	})
 	w.ok(err)
 	digest, err := w.PutBlob(w.Context(), data)

@@ -77,3 +77,11 @@ func ClipBytes(s string, most int) string {
 
 // Percent is a score in [0,1] in percent, or points, to one decimal.
 func Percent(score float64) string { return fmt.Sprintf("%.1f", 100*score) }
+
+// Interval is one of a score in percent; "none" where there is none.
+func Interval(ci *[2]float64) string {
+	if ci == nil {
+		return "none"
+	}
+	return fmt.Sprintf("[%s, %s]", Percent(ci[0]), Percent(ci[1]))
+}

@@ -100,7 +100,7 @@ func TestRunScores(t *testing.T) {
 }
 
 func TestRunMetricsJSON(t *testing.T) {
-	res, err := runEvaluate(t, []string{"a", "b"}, encode(t, outcomes("a", "PPp", "Ps")), encode(t, outcomes("b", "ppp", "PS")))
+	res, err := runEvaluate(t, []string{"a", "b"}, encode(t, outcomes("a", repeat(9, "PPp", "Ps", "PPp")...)), encode(t, outcomes("b", repeat(9, "ppP", "PS", "PPp")...)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,9 +167,9 @@ func TestRunCompares(t *testing.T) {
 }
 
 func TestRunIsTheSameForACandidateWhoeverIsBeside(t *testing.T) {
-	a, b := outcomes("a", repeat(9, "PPps", "PSs")...), outcomes("b", repeat(9, "ppSs", "pPs")...)
+	a, b := outcomes("a", repeat(9, "PPps", "PSss")...), outcomes("b", repeat(9, "ppSs", "pPsP")...)
 	alone, beside := evaluated(t, []string{"a"}, a), evaluated(t, []string{"b", "a"}, append(a, b...))
-	if alone.Candidates[0].F1CI != beside.Candidates[1].F1CI || beside.Candidates[0].Name != "b" {
+	if *alone.Candidates[0].F1CI != *beside.Candidates[1].F1CI || beside.Candidates[0].Name != "b" {
 		t.Errorf("%+v and %+v", alone.Candidates[0], beside.Candidates[1])
 	}
 }
@@ -366,7 +366,7 @@ func TestRunRepeats(t *testing.T) {
 	if got := c.ByTrace[0]; got.Events != 12 || got.Name != "trace_00" || c.Domains[0].Add(c.Domains[1].Counts) != c.Counts {
 		t.Errorf("%+v", c.ByTrace)
 	}
-	if alone := evaluated(t, []string{"old"}, outcomes("old", "PPPS", "Ps")); alone.Repeats != 0 || alone.Candidates[0].F1CI != old.F1CI || alone.Candidates[0].F1 != old.F1 {
+	if alone := evaluated(t, []string{"old"}, outcomes("old", "PPPS", "Ps")); alone.Repeats != 0 || *alone.Candidates[0].F1CI != *old.F1CI || alone.Candidates[0].F1 != old.F1 {
 		t.Errorf("%+v beside it, %+v alone", old, alone.Candidates[0])
 	}
 	// Each repeat is on the same events.

@@ -21,7 +21,7 @@ import (
 // predict writes depends on the texts that it sends.
 const (
 	PredictFormat = 24*prompt.Formats + prompt.Version
-	Format        = 3
+	Format        = 4
 )
 
 // Causes in predict's row ledger.

@@ -20,7 +20,7 @@ func evaluation(t *job.Task, params plan.Evaluate, candidates []answers) metrics
 	e := metrics.Evaluation{
 		Version: metrics.Version, Judge: first.traces[0].judge, JudgeModel: first.traces[0].judgeModel,
 		Traces: len(first.traces), Events: metrics.Sum(first.counts).N(),
-		Resamples: params.Resamples, Confidence: params.Confidence,
+		Confidence: params.Confidence, Baseline: params.Baseline, Adjust: params.Adjust,
 		Warnings: []string{}, Candidates: []metrics.Candidate{}, Comparisons: []metrics.Comparison{},
 	}
 	for _, tr := range first.traces {
@@ -38,7 +38,7 @@ func evaluation(t *job.Task, params plan.Evaluate, candidates []answers) metrics
 		e.Candidates = append(e.Candidates, c)
 		t.Done(rows.Accepted)
 	}
-	e.Comparisons, e.Detectable = compare(t, params, candidates)
+	compare(t, params, candidates, &e)
 	e.Warnings = warnings(&e, params)
 	return e
 }
@@ -58,8 +58,7 @@ func union(list []string, a answers, of func(scored) []string) []string {
 func candidate(t *job.Task, params plan.Evaluate, a answers) metrics.Candidate {
 	counts := a.counts(1)
 	c := metrics.Candidate{Name: a[0].name, Score: metrics.MeanScore(counts.Sums()), Repetition: repetition(a, counts)}
-	// Every candidate gets the same draws, so that their intervals differ only by their answers.
-	c.F1CI[0], c.F1CI[1] = metrics.Interval(t.Rand("interval"), counts, params.Resamples, params.Confidence, metrics.Counts.F1)
+	c.F1CI = metrics.F1Interval(counts, params.Confidence)
 	accepted := 0
 	for _, r := range a {
 		for _, tr := range r.traces {
@@ -136,34 +135,4 @@ func judgeTraining(r result) *metrics.JudgeTraining {
 		sum.Seen += t.Seen
 	}
 	return sum
-}
-
-// compare compares every pair of candidates, and returns the largest of their
-// detectable differences too.
-func compare(t *job.Task, params plan.Evaluate, candidates []answers) ([]metrics.Comparison, *float64) {
-	list := []metrics.Comparison{}
-	var p []float64
-	var most *float64
-	for i, of := range candidates {
-		for _, and := range candidates[i+1:] {
-			n := max(len(of), len(and))
-			a, b := of.counts(n), and.counts(n)
-			c := metrics.Comparison{A: of[0].name, B: and[0].name}
-			c.Delta, c.P = metrics.Randomisation(t.Rand("randomisation", c.A, c.B), a, b, params.Resamples, metrics.Counts.F1)
-			c.CI[0], c.CI[1] = metrics.DifferenceInterval(t.Rand("interval"), a, b, params.Resamples, params.Confidence, metrics.Counts.F1)
-			if d, ok := metrics.Detectable(a, b, params.Confidence); ok {
-				d = metrics.Round(d, 6)
-				c.Detectable = &d
-				if most == nil || d > *most {
-					most = &d
-				}
-			}
-			list, p = append(list, c), append(p, c.P)
-		}
-	}
-	for i, adjusted := range metrics.Holm(p) {
-		list[i].PHolm = adjusted
-		list[i].Different = adjusted <= 1-params.Confidence
-	}
-	return list, most
 }

@@ -8,14 +8,16 @@ import (
 
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // warnings says in plain words what a reader of the table must know.
 func warnings(e *metrics.Evaluation, params plan.Evaluate) []string {
 	list := []string{}
-	if w := metrics.Few(e.Traces, "trace"); w != "" {
+	if w := metrics.Few(e.Traces, "trace", metrics.Wide); w != "" {
 		list = append(list, w)
 	}
+	list = append(list, aboutPower(e)...)
 	if e.Unjudged > 0 {
 		list = append(list, fmt.Sprintf("%d of %d events have no verdict and nobody is scored on them", e.Unjudged, e.Unjudged+e.Events))
 	}
@@ -98,4 +100,50 @@ func aboutJudge(e *metrics.Evaluation) []string {
 			strings.Join(far, ", "), 100*t.Accepted, t.Proposals))
 	}
 	return list
+}
+
+// fewHits is the number of traces with a hit below which no interval of F1 that was tried
+// holds the truth as often as it says.
+const fewHits = 5
+
+// aboutPower says where nothing could have been found, and where no interval is right.
+func aboutPower(e *metrics.Evaluation) (list []string) {
+	if least := metrics.SmallestHolm(len(e.Comparisons), e.Traces); e.Adjust == "" && len(e.Comparisons) > 0 && least > 1-e.Confidence {
+		way := "take more traces"
+		if e.Baseline == "" && len(e.Candidates) > 2 {
+			way = "name an evaluate.baseline, compare fewer candidates, or " + way
+		}
+		list = append(list, fmt.Sprintf("%s cannot tell %d candidates apart: the smallest p that %s can come to is %.3g, above %.3g; %s",
+			text.Plural(e.Traces, "trace"), len(e.Candidates), text.Plural(len(e.Comparisons), "comparison"), least, metrics.Round(1-e.Confidence, 6), way))
+	}
+	if hits := perCandidate(e, hitsBelow); hits != "" && e.Traces >= fewHits {
+		list = append(list, fmt.Sprintf("in fewer than %d traces something was right, so that no interval is to be trusted: %s of %d traces", fewHits, hits, e.Traces))
+	}
+	if none := without(e); none != nil {
+		list = append(list, "nothing says how F1 varies from trace to trace, so there is no interval: "+strings.Join(none, ", "))
+	}
+	return list
+}
+
+// hitsBelow is in how many traces a candidate has a hit, where these are few; else 0.
+func hitsBelow(c metrics.Candidate) (n int) {
+	for _, tr := range c.ByTrace {
+		if tr.TP > 0 {
+			n++
+		}
+	}
+	if n >= fewHits {
+		return 0
+	}
+	return n
+}
+
+// without names the candidates that have no interval.
+func without(e *metrics.Evaluation) (names []string) {
+	for _, c := range e.Candidates {
+		if c.F1CI == nil {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }

@@ -67,7 +67,7 @@ func inputs(t *testing.T) map[string][][]byte {
 	stats[1].Add(episode("b", true))
 	stats[1].Add(episode("c", false))
 	candidate := func(name string, c metrics.Counts) metrics.Candidate {
-		return metrics.Candidate{Name: name, Score: metrics.ScoreOf(c), F1CI: [2]float64{0.4, 0.9}}
+		return metrics.Candidate{Name: name, Score: metrics.ScoreOf(c), F1CI: &[2]float64{0.4, 0.9}}
 	}
 	result := rewardmodel.Result{Rows: 120, Traces: 16, F1: 0.7531, AUC: 0.8123}
 	return map[string][][]byte{
@@ -82,7 +82,7 @@ func inputs(t *testing.T) map[string][][]byte {
 		"export-rows":     {nil},
 		"predict-rows":    {lines(t, rows.Row{Stage: "predict", ID: "x", State: rows.Truncated, Cause: "history cut"})},
 		"judged":          {lines(t, judged("eager", "one", 45), judged("eager", "two", 2), judged("eager", "three", 2), judged("eager", "four", 2)), lines(t, judged("calm", "one", 45), judged("calm", "two", 2), judged("calm", "three", 2), judged("calm", "four", 2))},
-		"metrics": {lines(t, metrics.Evaluation{Judge: plan.JudgeRewardModel, Traces: 4, Events: 51, Confidence: 0.95, Warnings: []string{metrics.Few(4, "trace")},
+		"metrics": {lines(t, metrics.Evaluation{Judge: plan.JudgeRewardModel, Traces: 4, Events: 51, Confidence: 0.95, Warnings: []string{metrics.Few(4, "trace", metrics.Wide)},
 			Candidates: []metrics.Candidate{candidate("eager", metrics.Counts{TP: 26, FP: 25}), candidate("calm", metrics.Counts{TP: 5, TN: 40, FN: 6})}})},
 	}
 }
