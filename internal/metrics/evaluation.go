@@ -42,7 +42,7 @@ type Evaluation struct {
 	Events int `json:"events"`
 	// Unjudged is how many benchmark events the judge gave no verdict on, and so
 	// nobody is scored on.
-	Unjudged   int     `json:"unjudged"`
+	Unjudged int `json:"unjudged"`
 	// Resamples is how many ways to swap traces a test draws, where it does not try all.
 	Resamples  int     `json:"resamples"`
 	Confidence float64 `json:"confidence"`
