@@ -36,8 +36,8 @@ func argoConfig(profile *experiment.Profile, how run.Execution, draft store.Dige
 		ServiceAccount: a.ServiceAccount, ExecutorServiceAccount: a.ExecutorServiceAccount,
 		Env: func(step *plan.Step) []engine.Variable {
 			vars := storeVariables(s.Store.S3, a.StoreEndpoint, token)
-			if step == nil {
-				return vars
+			if step == nil { // of a run that no person opens
+				return append(vars, engine.Variable{Name: envBy, Value: "system:serviceaccount:" + a.Namespace + ":" + a.ServiceAccount})
 			}
 			return append(keyVariables(how, step), vars...)
 		},

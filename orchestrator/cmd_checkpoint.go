@@ -24,6 +24,7 @@ import (
 
 type checkpointOptions struct {
 	profile string
+	who     whoFlags
 	run     store.RunID
 	name    string // of the training
 	dir     string
@@ -73,6 +74,7 @@ handed in: the run's own step looks at it again, and records it.
 		},
 	}
 	bindProfile(cmd, &o.profile)
+	o.who.bind(cmd)
 	return cmd
 }
 
@@ -111,7 +113,9 @@ func runCheckpointPut(ctx context.Context, edge *cli.Edge, o checkpointOptions) 
 		})
 	}
 	return openedHere(ctx, edge, o.profile, openProfile, func(st *store.Store) error {
-		tree, first, err := registry(edge, st).PutCheckpoint(ctx, store.Checkpoint{
+		runs := registry(edge, st)
+		o.who.sign(edge, &runs)
+		tree, first, err := runs.PutCheckpoint(ctx, store.Checkpoint{
 			Run: o.run, Name: o.name, Kind: facts.Kind, Base: facts.Base, Architecture: facts.Architecture,
 		}, fsys)
 		if err != nil {
@@ -119,6 +123,9 @@ func runCheckpointPut(ctx context.Context, edge *cli.Edge, o checkpointOptions) 
 		}
 		if first.Tree.Digest != tree.Digest { // put at the same moment
 			return o.again(edge, facts.Kind, tree.Digest, first.Tree)
+		}
+		if err := runs.Act(ctx, o.run, store.Put, plan.TrainStep(o.name)); err != nil {
+			return fmt.Errorf("the checkpoint is put, and who put it could not be recorded: %w", err)
 		}
 		if err := worker(edge, st).FinishTraining(ctx, o.run, o.name); err != nil {
 			return fmt.Errorf("the checkpoint is put, but its step could not be finished: %w", err)

@@ -43,6 +43,7 @@ its work key and reused, so the same command goes on after a crash.
 	o.bind(cmd)
 	o.bindFresh(cmd)
 	o.anew.bindAnew(cmd)
+	o.who.bind(cmd)
 	cmd.Flags().BoolVar(&o.replayOnly, "replay-only", false, "answer every model call from the ledger: no key, no network, and an error where one was not recorded")
 	bindOutput(cmd, &o.output, "text", "json")
 	bindMetrics(cmd, &o.metrics)
@@ -62,7 +63,7 @@ func runRun(ctx context.Context, edge *cli.Edge, o runOptions) error {
 	}
 	if err == nil {
 		said.profile = p.profile.Metadata.Name
-		ended, err = runHere(ctx, edge, p, out)
+		ended, err = runHere(ctx, edge, o.who, p, out)
 	}
 	if ended.Run == "" { // it failed before a run was opened
 		ended = progress.Event{Type: progress.RunEnded, State: store.Failed}
@@ -93,7 +94,7 @@ func (o *runOptions) prepareHere(edge *cli.Edge) (*prepared, error) {
 }
 
 // runHere opens a run, works, seals it, and returns its last event.
-func runHere(ctx context.Context, edge *cli.Edge, p *prepared, out printer) (ended progress.Event, err error) {
+func runHere(ctx context.Context, edge *cli.Edge, who whoFlags, p *prepared, out printer) (ended progress.Event, err error) {
 	st, err := openProfile(ctx, edge, p.profile)
 	if err != nil {
 		return ended, err
@@ -102,6 +103,9 @@ func runHere(ctx context.Context, edge *cli.Edge, p *prepared, out printer) (end
 	if err := gate.Named(ctx, st.Store, p.how.Gate); err != nil {
 		return ended, err
 	}
+	runs := registry(edge, st.Store)
+	who.sign(edge, &runs)
+	go runs.Binary() // it is found meanwhile
 	if err := p.put(ctx, edge, st.Store, out); err != nil {
 		return ended, err
 	}
@@ -118,7 +122,6 @@ func runHere(ctx context.Context, edge *cli.Edge, p *prepared, out printer) (end
 		return ended, err
 	}
 	config.Stderr = out
-	runs := registry(edge, st.Store)
 	runs.Began = p.began
 	id, state, err := runs.Live(ctx, d, func(id store.RunID) ([]store.Failure, error) {
 		opened.Record.ID = id

@@ -119,6 +119,7 @@ func printShow(edge *cli.Edge, r *run.Run, steps []shownStep, images []store.Ima
 	if how, err := run.ExecutionOf(r.Run); err == nil && len(how.Set) > 0 {
 		fmt.Fprintln(edge.Stdout, "set", text.Line(strings.Join(how.Set, " ")))
 	}
+	printWho(edge, r.Run)
 	if note.Text != "" {
 		fmt.Fprintf(edge.Stdout, "note %s (%s%s)\n", text.Line(note.Text), note.At, text.Line(strings.TrimSuffix(", "+note.By, ", ")))
 	}

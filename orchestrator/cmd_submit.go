@@ -51,6 +51,7 @@ an earlier run finished is reused, wherever it ran.
 	o.bind(cmd)
 	o.bindFresh(cmd)
 	o.anew.bindAnew(cmd)
+	o.who.bind(cmd)
 	o.bindWatch(cmd)
 	cmd.Flags().BoolVar(&o.storeOnly, "store-only", false, "put inputs and plan into the store, for what 'gymline compile' printed, and create nothing")
 	bindMetrics(cmd, &o.metrics)
@@ -82,6 +83,7 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 			return err
 		}
 		c.Runs.Began = p.began
+		o.who.sign(edge, &c.Runs)
 		m, d, err := p.compile()
 		if err != nil {
 			return err

@@ -21,6 +21,7 @@ import (
 func newTag(edge *cli.Edge) *cobra.Command {
 	var profile string
 	var remove bool
+	var by whoFlags
 	cmd := &cobra.Command{
 		Use:   "tag [RUN NAME | --delete NAME]",
 		Short: "Give a run a name, such as baseline; without arguments, list the names",
@@ -31,9 +32,9 @@ dash, so that it is never taken for a run.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case remove && len(args) == 1:
-				return setTag(cmd.Context(), edge, profile, args[0], "")
+				return setTag(cmd.Context(), edge, profile, by, args[0], "")
 			case !remove && len(args) == 2:
-				return setTag(cmd.Context(), edge, profile, args[1], args[0])
+				return setTag(cmd.Context(), edge, profile, by, args[1], args[0])
 			case !remove && len(args) == 0:
 				return listTags(cmd.Context(), edge, profile)
 			}
@@ -41,12 +42,14 @@ dash, so that it is never taken for a run.`,
 		},
 	}
 	bindProfile(cmd, &profile)
+	by.bind(cmd)
 	cmd.Flags().BoolVar(&remove, "delete", false, "take the name away")
 	return cmd
 }
 
 func newNote(edge *cli.Edge) *cobra.Command {
 	var profile string
+	var by whoFlags
 	cmd := &cobra.Command{
 		Use:   "note RUN TEXT",
 		Short: "Write a line on a run, which list and show show",
@@ -66,21 +69,17 @@ stay in the store. An empty TEXT takes it away.`,
 				if err != nil {
 					return err
 				}
-				return st.AddNote(ctx, store.Note{Run: id, Text: words, By: who(edge), At: store.Stamp(edge.Now())})
+				return st.AddNote(ctx, store.Note{Run: id, Text: words, By: by.who(edge), At: store.Stamp(edge.Now())})
 			})
 		},
 	}
 	bindProfile(cmd, &profile)
+	by.bindBy(cmd)
 	return cmd
 }
 
-// who is the user, as the machine calls them.
-func who(edge *cli.Edge) string {
-	return text.Clip(text.Line(edge.Getenv("USER")), 100)
-}
-
 // setTag gives a name to a run; "" takes it away.
-func setTag(ctx context.Context, edge *cli.Edge, profile, name, of string) error {
+func setTag(ctx context.Context, edge *cli.Edge, profile string, by whoFlags, name, of string) error {
 	if _, n := store.SplitRun(store.RunID(name)); n > 0 || !label.MatchString(name) {
 		return fault.New(fault.Usage, fmt.Errorf("%q cannot be a tag", name), "take up to 63 letters, digits and -+.:_, without a number after a dash at the end: that is how runs are named")
 	}
@@ -96,7 +95,7 @@ func setTag(ctx context.Context, edge *cli.Edge, profile, name, of string) error
 			return err
 		}
 		old, had := tags[name]
-		t := store.Tag{Name: name, By: who(edge), At: store.Stamp(edge.Now())}
+		t := store.Tag{Name: name, By: by.who(edge), Reason: text.Line(by.reason), At: store.Stamp(edge.Now())}
 		if of != "" {
 			if t.Run, err = st.RunNamed(ctx, of); err == nil {
 				_, err = run.ReadHead(ctx, st, t.Run)

@@ -22,6 +22,7 @@ type configFlags struct {
 	set     []string
 	fresh   bool
 	anew    anewFlags
+	who     whoFlags
 }
 
 func (f *configFlags) bind(cmd *cobra.Command) {
@@ -41,14 +42,19 @@ func bindProfile(cmd *cobra.Command, profile *string) {
 
 // loadProfile reads a profile, or returns the default one.
 func loadProfile(file string) (*experiment.Profile, error) {
+	p, _, err := readProfileFile(file)
+	return p, err
+}
+
+// readProfileFile gives its text, too; none of the default one.
+func readProfileFile(file string) (p *experiment.Profile, data []byte, err error) {
 	if file == "" {
-		return experiment.DefaultProfile(), nil
+		return experiment.DefaultProfile(), nil, nil
 	}
-	data, err := readConfig(file)
-	if err != nil {
-		return nil, err
+	if data, err = readConfig(file); err == nil {
+		p, err = experiment.LoadProfile(file, data)
 	}
-	return experiment.LoadProfile(file, data)
+	return p, data, err
 }
 
 func readConfig(file string) ([]byte, error) {

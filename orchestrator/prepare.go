@@ -38,19 +38,20 @@ type prepared struct {
 	inputs  *job.Inputs           // the same, to be read
 	leftOut map[string][]string   // what is hidden in them
 	plan    *plan.Plan
+	sources sources
 	gate    *gate.Result // what it found of the run; nil: there is none
 }
 
 // prepare reads an experiment for the engine that is wanted; "" takes any.
 func (f *configFlags) prepare(engine string) (*prepared, error) {
-	profile, err := loadProfile(f.profile)
+	profile, ofProfile, err := readProfileFile(f.profile)
 	if err == nil && engine != "" {
 		err = needEngine(profile, engine)
 	}
 	if err != nil {
 		return nil, err
 	}
-	e, err := f.load()
+	e, of, err := f.load()
 	if err == nil {
 		err = errors.Join(experiment.CheckTogether(e, profile), f.anew.check(e))
 	}
@@ -59,24 +60,35 @@ func (f *configFlags) prepare(engine string) (*prepared, error) {
 	}
 	how := execution(e, profile)
 	how.Set = f.set
-	return &prepared{Experiment: e, profile: profile, how: how, fresh: f.fresh, anew: f.anew, leftOut: map[string][]string{}}, nil
+	how.Inputs, _ = f.inputPaths() // load has refused what is none
+	return &prepared{
+		Experiment: e, profile: profile, how: how, fresh: f.fresh, anew: f.anew, leftOut: map[string][]string{}, sources: readSources(e, of, ofProfile),
+	}, nil
 }
 
-// load reads the experiment.
-func (f *configFlags) load() (*experiment.Experiment, error) {
-	opts := experiment.Options{Set: f.set, Inputs: map[string]string{}, NeedInputs: true, Stat: os.Stat, Read: os.ReadFile}
+// inputPaths are the paths of inputs that the command line gives.
+func (f *configFlags) inputPaths() (map[string]string, error) {
+	paths := map[string]string{}
 	for _, in := range f.inputs {
 		name, path, ok := strings.Cut(in, "=")
 		if !ok || name == "" || path == "" {
 			return nil, fault.New(fault.Usage, fmt.Errorf("--input %q: want NAME=PATH", in), "")
 		}
-		opts.Inputs[name] = path
+		paths[name] = path
 	}
-	data, err := readConfig(f.config)
-	if err != nil {
-		return nil, err
+	return paths, nil
+}
+
+// load reads the experiment, and gives its text.
+func (f *configFlags) load() (e *experiment.Experiment, data []byte, err error) {
+	opts := experiment.Options{Set: f.set, NeedInputs: true, Stat: os.Stat, Read: os.ReadFile}
+	if opts.Inputs, err = f.inputPaths(); err != nil {
+		return nil, nil, err
 	}
-	return experiment.Load(f.config, data, opts)
+	if data, err = readConfig(f.config); err == nil {
+		e, err = experiment.Load(f.config, data, opts)
+	}
+	return e, data, err
 }
 
 // put stores the inputs and plans; events hears how far they are. What calls for models
@@ -87,6 +99,9 @@ func (p *prepared) put(ctx context.Context, edge *cli.Edge, st *store.Store, eve
 		if err := inspect.Inputs(ctx, p.Experiment, os.DirFS); err != nil {
 			return err
 		}
+	}
+	if err := p.sources.put(ctx, st, p.fresh); err != nil {
+		return err
 	}
 	if p.trees, err = inputsOf(edge, p.Experiment, events, p.leftOut).Put(ctx, st, p.fresh); err != nil {
 		return err
@@ -144,7 +159,10 @@ func (p *prepared) lay(now time.Time) (err error) {
 	return p.askAnew(now)
 }
 
-func (p *prepared) draft() (run.Draft, error) { return run.NewDraft(p.plan, p.trees, p.how, p.fresh) }
+func (p *prepared) draft() (run.Draft, error) {
+	d, err := run.NewDraft(p.plan, p.trees, p.how, p.fresh)
+	return d.From(p.sources.source()), err
+}
 
 // compile lays the plan out for Argo, and returns the draft that its pods want.
 func (p *prepared) compile() (*argo.Manifests, run.Draft, error) {

@@ -17,7 +17,9 @@ import (
 
 // registry opens and ends the runs of a store.
 func registry(edge *cli.Edge, st *store.Store) run.Registry {
-	return run.Registry{Store: st, Now: edge.Now, Version: version()}
+	return run.Registry{
+		Store: st, Now: edge.Now, Version: version(), By: (&whoFlags{}).who(edge), Binary: binary(edge), Environment: surroundings(edge), Log: edge.Logger(),
+	}
 }
 
 // worker does shards with gymline's jobs and the models that a run's execution names.

@@ -92,10 +92,16 @@ func (c Cluster) Stop(ctx context.Context, id store.RunID) error {
 	if err := c.Client.Stop(ctx, id); err != nil && !errors.Is(err, argo.ErrNoWorkflow) {
 		return err
 	}
-	if _, err := run.ReadHead(ctx, c.Runs.Store, id); err != nil {
+	head, err := run.ReadHead(ctx, c.Runs.Store, id)
+	if err != nil {
 		return err
 	}
-	err := c.Runs.Seal(ctx, id, store.Interrupted)
+	if head.State == run.Unsealed { // the act comes first, so that the seal covers it
+		err = c.Runs.Act(ctx, id, store.Stopped, "")
+	}
+	if err == nil {
+		err = c.Runs.Seal(ctx, id, store.Interrupted)
+	}
 	if errors.Is(err, store.ErrExists) {
 		return fault.New(fault.Usage, fmt.Errorf("run %s had already ended", id), fmt.Sprintf("see 'gymline status %s'", id))
 	}

@@ -27,6 +27,8 @@ type Run struct {
 	Opened     string // RFC 3339, as is Finished
 	Finished   string
 	Version    string // of the binary that opened it
+	Binary     *store.Binary
+	By, Reason string // who opened it, and why
 	Seed       uint64
 	AskedAnew  string   // whose models, and as of when
 	Set        []string // fields that the command line overrode, as PATH=VALUE
@@ -58,7 +60,7 @@ func Of(ctx context.Context, st *store.Store, id store.RunID) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{ID: id, Experiment: head.Experiment, Digest: head.Digest, State: head.State, Opened: head.Created, Finished: head.Finished, Version: head.Version}
+	r := &Run{ID: id, Experiment: head.Experiment, Digest: head.Digest, State: head.State, Opened: head.Created, Finished: head.Finished, Version: head.Version, Binary: head.Binary, By: head.By, Reason: head.Reason}
 	for name, tree := range head.Inputs {
 		r.Inputs = append(r.Inputs, Input{name, tree})
 	}

@@ -55,7 +55,12 @@ func originFacts(r *origin.Run) (list []Fact) {
 	say("State", state)
 	say("Opened", stampOf(r.Opened))
 	say("Took", took(r))
+	say("By", r.By)
+	say("Reason", r.Reason)
 	say("Binary", "gymline "+cmp.Or(r.Version, "unknown"))
+	if b := r.Binary; b != nil {
+		say("Binary's sha256", string(b.Digest))
+	}
 	say("Seed", fmt.Sprint(r.Seed))
 	say("Asked anew", r.AskedAnew)
 	if s := r.Summary; s != nil {

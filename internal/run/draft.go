@@ -46,6 +46,7 @@ func DraftOf(ctx context.Context, st *store.Store, r store.Run) (Draft, *plan.Pl
 // drafted is the draft's part of a run's record.
 func drafted(r store.Run) store.Run {
 	r.ID, r.Created, r.Version, r.Account = "", "", "", ""
+	r.By, r.Reason, r.Binary = "", "", nil
 	return r
 }
 
@@ -53,6 +54,12 @@ func drafted(r store.Run) store.Run {
 func encode(record store.Run) ([]byte, error) {
 	record.Format = store.FormatVersion
 	return canonical.JSON(record)
+}
+
+// From returns a draft that says what it was asked for with.
+func (d Draft) From(source *store.Source) Draft {
+	d.record.Source = source
+	return d
 }
 
 // AsOf is the draft of a plan that asks anew, as of an occasion.

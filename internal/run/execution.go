@@ -25,6 +25,8 @@ type Execution struct {
 	BudgetUSD float64 `json:"budgetUSD,omitempty"`
 	// Set are the fields that the command line overrode, as PATH=VALUE.
 	Set []string `json:"set,omitempty"`
+	// Inputs are the paths of inputs that the command line gave, as it gave them.
+	Inputs map[string]string `json:"inputs,omitempty"`
 	// Gate is what the result must come to.
 	Gate []plan.GateRule `json:"gate,omitempty"`
 	// Notify is who is told when the run needs somebody.

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/gymline/gymline/internal/fault"
@@ -25,15 +26,35 @@ type Registry struct {
 	// Began is when the work on the run that Open opens began, which is before its
 	// inputs were stored; zero: when it opens.
 	Began time.Time
+	// By opens and ends runs, for a Reason; Binary is what does it for them, nil where
+	// nobody asks, and Environment what else is said of where.
+	By, Reason  string
+	Binary      func() *store.Binary
+	Environment map[string]string
+	Log         *slog.Logger // nil: nobody is told
 }
 
 func (r Registry) stamp() string { return store.Stamp(r.Now()) }
+
+// sign says in a run's record who opened it, and with what.
+func (r Registry) sign(record *store.Run) {
+	record.Version, record.By, record.Reason = r.Version, r.By, r.Reason
+	if r.Binary != nil {
+		record.Binary = r.Binary()
+	}
+}
+
+// Act records what is done to a run, and by whom. step is "" where it is not of one.
+func (r Registry) Act(ctx context.Context, id store.RunID, act string, step store.StepName) error {
+	return r.AddAct(ctx, store.Act{Run: id, Act: act, By: r.By, Reason: r.Reason, At: r.stamp(), Step: step})
+}
 
 // Open claims the next free ID of the draft's experiment and writes the run's
 // record and plan: both or, after a crash between them, a run without a plan.
 // taken, where it is set, tells of IDs that something else than the store knows.
 func (r Registry) Open(ctx context.Context, d Draft, taken func(store.RunID) (bool, error)) (store.RunID, error) {
 	record := d.record
+	r.sign(&record)
 	n, err := r.LastRun(ctx, record.Experiment)
 	for err == nil {
 		if record.Account, err = accountAfter(ctx, r.Store, numbered(record.Experiment, n), record.Account); err != nil {
@@ -50,7 +71,7 @@ func (r Registry) Open(ctx context.Context, d Draft, taken func(store.RunID) (bo
 				continue
 			}
 		}
-		record.Created, record.Version = r.stamp(), r.Version
+		record.Created = r.stamp()
 		if !r.Began.IsZero() {
 			record.Created = store.Stamp(r.Began)
 		}
@@ -73,7 +94,8 @@ func numbered(experiment string, n int) store.RunID {
 // before this one was cut off, or a scheduled time came twice.
 func (r Registry) OpenAs(ctx context.Context, id store.RunID, d Draft) error {
 	record := d.record
-	record.ID, record.Created, record.Version = id, r.stamp(), r.Version
+	record.ID, record.Created = id, r.stamp()
+	r.sign(&record)
 	err := r.CreateRun(ctx, record)
 	if errors.Is(err, store.ErrExists) {
 		err = r.sameDraft(ctx, id, d)

@@ -31,9 +31,18 @@ func (r Registry) Live(ctx context.Context, d Draft, work func(store.RunID) ([]s
 	case err != nil:
 		state = store.Interrupted
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), sealWithin)
+	within := bindWithin
+	if ctx.Err() != nil {
+		within = sealWithin
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
-	if sealErr := r.Seal(last, id, state, failures...); sealErr != nil {
+	bound, unbound := context.WithCancel(last)
+	defer unbound()
+	if ctx.Err() == nil {
+		defer context.AfterFunc(ctx, unbound)() // who interrupts now waits for no long binding
+	}
+	if sealErr := r.seal(last, bound, id, state, failures...); sealErr != nil {
 		return id, store.Failed, errors.Join(err, sealErr)
 	}
 	return id, state, err
@@ -41,7 +50,20 @@ func (r Registry) Live(ctx context.Context, d Draft, work func(store.RunID) ([]s
 
 // Seal ends a run, once: store.ErrExists means that it had ended.
 func (r Registry) Seal(ctx context.Context, id store.RunID, state string, failures ...store.Failure) error {
-	seal := store.Seal{Run: id, State: state, Failures: failures, Finished: r.stamp(), Summary: r.summary(ctx, id)}
+	return r.seal(ctx, ctx, id, state, failures...)
+}
+
+// seal binds within a time of its own.
+func (r Registry) seal(ctx, binding context.Context, id store.RunID, state string, failures ...store.Failure) error {
+	seal := store.Seal{Run: id, State: state, Failures: failures, Finished: r.stamp()}
+	seen, summed := newNoting(r.Bucket()), make(chan struct{})
+	go func() {
+		defer close(summed)
+		seal.Summary = r.summary(ctx, store.New(seen), id)
+	}()
+	bound := r.bind(binding, id, seen, summed)
+	<-summed
+	seal.Binding = bound
 	return r.SealRun(ctx, seal)
 }
 

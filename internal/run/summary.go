@@ -73,10 +73,10 @@ const (
 
 // summary is what the seal of a run says of it, nil where it is not known: it is a help to
 // lists, and a run without one is read in full.
-func (r Registry) summary(ctx context.Context, id store.RunID) json.RawMessage {
+func (r Registry) summary(ctx context.Context, st *store.Store, id store.RunID) json.RawMessage {
 	ctx, cancel := context.WithTimeout(ctx, 2*countWithin)
 	defer cancel()
-	s, err := summaryOf(ctx, r.Store, id, math.MaxInt, countWithin)
+	s, err := summaryOf(ctx, st, id, math.MaxInt, countWithin)
 	if err != nil {
 		return nil
 	}

@@ -25,6 +25,7 @@ type Tag struct {
 	Number int    `json:"number"` // from 1, without a gap
 	Run    RunID  `json:"run,omitempty"`
 	By     string `json:"by,omitempty"`
+	Reason string `json:"reason,omitempty"`
 	At     string `json:"at"`
 }
 

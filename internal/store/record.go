@@ -42,6 +42,12 @@ type Run struct {
 	Execution json.RawMessage `json:"execution,omitempty"`
 	// Account is the earlier run whose account this one goes on with; "" is its own.
 	Account RunID `json:"account,omitempty"`
+	// Source is what it was asked for with, By whom and why, Binary what opened it; all are
+	// absent of a run that an earlier gymline opened.
+	Source *Source `json:"source,omitempty"`
+	By     string  `json:"by,omitempty"`
+	Reason string  `json:"reason,omitempty"`
+	Binary *Binary `json:"binary,omitempty"`
 }
 
 // Spending is the run under whose name this one's spending is kept.
@@ -91,6 +97,8 @@ type Seal struct {
 	// Summary is what the run came to, for lists of many; free-form, and absent where
 	// it was not known in time or an earlier gymline sealed the run.
 	Summary json.RawMessage `json:"summary,omitempty"`
+	// Binding is the blob that ties the run's records together; absent as a summary is.
+	Binding Digest `json:"binding,omitempty"`
 }
 
 // The states of a sealed run.

@@ -79,6 +79,12 @@ func Keys(m llm.Model) (of func(*llm.Request) (llm.Key, error), prefix string, e
 	}, prefixOf(digest), nil
 }
 
+// IsSegment reports whether a key below such a prefix is a segment's, which never changes.
+func IsSegment(prefix, key string) bool {
+	o, ok := parseKey(prefix, key)
+	return ok && o.journal == ""
+}
+
 func prefixOf(identity [sha256.Size]byte) string {
 	return "ledger/" + hex.EncodeToString(identity[:]) + "/"
 }
