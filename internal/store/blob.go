@@ -106,6 +106,11 @@ func (s *Store) OpenBlob(ctx context.Context, d Digest) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
+	return decoding(d, body)
+}
+
+// decoding reads the decoded bytes of a blob as it is stored.
+func decoding(d Digest, body io.ReadCloser) (*blobReader, error) {
 	r := &blobReader{want: d, body: body, zr: decoders.Get().(*zstd.Decoder), hash: sha256.New()}
 	if err := r.zr.Reset(encoded{r}); err != nil {
 		r.Close()

@@ -88,20 +88,29 @@ func (r *walker) one(key, rest string) error {
 	return nil
 }
 
-// source visits the files as given.
+// source visits the files as given. What holds a secret was left out.
 func (r *walker) source(o Object) error {
 	var record struct {
-		Source map[string]store.Digest `json:"source"`
+		Source struct {
+			Experiment store.Digest `json:"experiment"`
+			Profile    store.Digest `json:"profile"`
+			Files      map[string]struct {
+				Digest store.Digest `json:"digest"`
+				Left   bool         `json:"left"`
+			} `json:"files"`
+		} `json:"source"`
 	}
 	if err := r.json(o.Key, &record); err != nil {
 		return r.bad(o, err)
 	}
-	for _, name := range sortedKeys(record.Source) {
-		if err := r.named(Source, record.Source[name], name+" as given"); err != nil {
-			return err
+	source := record.Source
+	err := errors.Join(r.named(Source, source.Experiment, "experiment as given"), r.named(Source, source.Profile, "profile as given"))
+	for _, name := range sortedKeys(source.Files) {
+		if f := source.Files[name]; !f.Left && err == nil {
+			err = r.named(Source, f.Digest, name+" as given")
 		}
 	}
-	return nil
+	return err
 }
 
 // named visits a blob that a record may name.
@@ -227,12 +236,13 @@ func (r *walker) tree(kind Kind, t store.Tree, why string) error {
 	if !t.Digest.Valid() {
 		return nil
 	}
-	o, first, err := r.blob(kind, t.Digest, 0, "list of "+why)
-	if err != nil || !first {
-		return err
+	// The list comes after its files, as it is stored. Another object may have its bytes.
+	o := Object{Key: store.BlobKey(t.Digest), Kind: kind, Digest: t.Digest, Why: "list of " + why}
+	if !r.Seen.Add("files of " + o.Key) {
+		return nil
 	}
 	stopped := error(nil) // the visitor's
-	err = Files(r.ctx, r.Store, t.Digest, func(f store.TreeFile) error {
+	err := Files(r.ctx, r.Store, t.Digest, func(f store.TreeFile) error {
 		if !f.Digest.Valid() {
 			return store.ErrCorrupt
 		}
@@ -242,10 +252,11 @@ func (r *walker) tree(kind Kind, t store.Tree, why string) error {
 	if stopped != nil {
 		return stopped
 	}
-	if err != nil {
+	_, tellErr := r.tell(o)
+	if err != nil && tellErr == nil {
 		return r.bad(o, err)
 	}
-	return nil
+	return tellErr
 }
 
 // Files calls fn with each file that a tree's list names, as it is read; that the list is
