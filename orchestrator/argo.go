@@ -16,6 +16,7 @@ import (
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/notify"
+	"github.com/gymline/gymline/internal/otlp"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/run"
@@ -49,6 +50,11 @@ func argoConfig(profile *experiment.Profile, how run.Execution, draft store.Dige
 	for _, name := range notify.Variables(how.Notify) {
 		if _, there := a.Secrets[name]; there { // else another profile sent the run that is tried again
 			c.Notify = append(c.Notify, engine.Variable{Name: name, Secret: name})
+		}
+	}
+	for _, name := range otlp.Variables() {
+		if _, there := a.Secrets[name]; there {
+			c.Seal = append(c.Seal, engine.Variable{Name: name, Secret: name})
 		}
 	}
 	if k := a.TrainerKeys; k != nil {

@@ -102,7 +102,7 @@ func newSeal(edge *cli.Edge) *cobra.Command {
 			case err != nil:
 				return err
 			case head.ID != "":
-				tellSealed(cmd.Context(), edge, st, head)
+				exportSealed(cmd.Context(), edge, st, head, tellSealed(cmd.Context(), edge, st, head))
 			case status != store.Succeeded:
 				tellUnopened(cmd.Context(), edge, st, store.RunID(id), store.Digest(draft), asOf)
 			}

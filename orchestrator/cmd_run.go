@@ -52,13 +52,14 @@ its work key and reused, so the same command goes on after a crash.
 
 func runRun(ctx context.Context, edge *cli.Edge, o runOptions) error {
 	said := &kept{printer: newPrinter(edge, o.output), edge: edge}
-	out := printer(said)
+	out, flush := exported(edge, said)
+	defer flush()
 	server, stop, err := serveMetrics(ctx, edge, o.metrics)
 	defer stop()
 	var ended progress.Event
 	var p *prepared
 	if err == nil {
-		out = scrapedBy(server, said)
+		out = scrapedBy(server, out)
 		p, err = o.prepareHere(edge)
 	}
 	if err == nil {

@@ -128,7 +128,9 @@ func (c *onArgo) start(ctx context.Context, edge *cli.Edge, o startOptions, m *a
 		return err
 	}
 	if o.wait {
-		return c.follow(ctx, id, p, scrapedBy(o.metrics, newPrinter(edge, o.output)))
+		out, flush := c.exported(ctx, edge, id, newPrinter(edge, o.output))
+		defer flush()
+		return c.follow(ctx, id, p, scrapedBy(o.metrics, out))
 	}
 	if o.output == "json" {
 		return writeJSON(edge.Stdout, map[string]any{"run": id, "workflow": m.Workflow.Name, "namespace": m.Workflow.Namespace})

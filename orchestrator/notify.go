@@ -56,14 +56,15 @@ func (p *prepared) tellEnd(ctx context.Context, edge *cli.Edge, ended progress.E
 }
 
 // tellSealed tells how a workflow's run ended, from its records, and says in the pod's log
-// what its gate finds. What hinders that is said, and the run stays as it is sealed.
-func tellSealed(ctx context.Context, edge *cli.Edge, st *store.Store, head run.Head) {
+// what its gate finds. What hinders that is said, and the run stays as it is sealed. The
+// event is its last.
+func tellSealed(ctx context.Context, edge *cli.Edge, st *store.Store, head run.Head) (ended progress.Event) {
+	ended = progress.Event{Type: progress.RunEnded, Run: string(head.ID), State: head.State}
 	how, err := run.ExecutionOf(head.Run)
 	if err != nil {
 		edge.PrintError(err)
-		return
+		return ended
 	}
-	ended := progress.Event{Type: progress.RunEnded, Run: string(head.ID), State: head.State}
 	asOf := ""
 	if s := head.Summary; s != nil {
 		asOf = s.AsOf
@@ -84,6 +85,7 @@ func tellSealed(ctx context.Context, edge *cli.Edge, st *store.Store, head run.H
 		n.Opened, n.AsOf = head.Created, asOf
 		tell(ctx, edge, how.Notify, n)
 	}
+	return ended
 }
 
 func scoresOf(s *run.Summary) (list []progress.Score) {

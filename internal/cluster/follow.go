@@ -13,7 +13,6 @@ import (
 
 	"github.com/gymline/gymline/internal/engine/argo"
 	"github.com/gymline/gymline/internal/fault"
-	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/run"
@@ -166,14 +165,9 @@ func (f *follower) finished(ctx context.Context, step *plan.Step, pod argo.Pod) 
 		if rec == nil {
 			continue
 		}
-		done := progress.Event{Type: progress.Progress, Step: pod.Step, Shard: shard, Usage: new(llm.Usage)}
-		if len(rec.Usage) > 0 {
-			if err := json.Unmarshal(rec.Usage, done.Usage); err != nil {
-				return err
-			}
-		}
-		if rows, err := rec.Output(plan.RowsOutput); err == nil {
-			done.Done, done.Total = rows.Rows, rows.Rows
+		done, err := run.Done(rec)
+		if err != nil {
+			return err
 		}
 		end := progress.Event{Type: progress.StepState, Step: pod.Step, Shard: shard, State: progress.Succeeded}
 		if rec.Reused {

@@ -208,7 +208,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?m)^\\| `(gymline_[a-z0-9_]+)`").FindAllStringSubmatch(string(page), -1) {
 		got = append(got, m[1])
 	}
-	for _, d := range descriptions {
+	for _, d := range described {
 		want = append(want, regexp.MustCompile(`fqName: "([^"]+)"`).FindStringSubmatch(d.String())[1])
 	}
 	slices.Sort(got)

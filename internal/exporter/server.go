@@ -99,9 +99,7 @@ func (s *scrapes) await() (gap time.Duration, seen <-chan struct{}) {
 // Seen waits for one more scrape, where the run's scores are there to be seen and scrapes
 // come again and again: as long as that may take, which say hears, or until ctx ends.
 func (s *Server) Seen(ctx context.Context, say func(time.Duration)) {
-	s.mu.Lock()
-	known := len(s.scores) > 0
-	s.mu.Unlock()
+	known := s.Scored()
 	gap, seen := s.scrapes.await()
 	if !known || gap <= 0 {
 		return

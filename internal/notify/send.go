@@ -5,12 +5,10 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -20,6 +18,7 @@ import (
 	"time"
 
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/reach"
 )
 
 // How long one message is tried: each try, the waits between them, and all.
@@ -161,7 +160,7 @@ func (s Sender) try(ctx context.Context, client *http.Client, address string, ke
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return 0, unreached(err)
+		return 0, reach.Failure(err)
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<16)) // so that the connection can be used again
@@ -170,33 +169,9 @@ func (s Sender) try(ctx context.Context, client *http.Client, address string, ke
 	case code < 300:
 		return 0, nil
 	case code >= 500, code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests:
-		seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
-		return time.Duration(min(max(seconds, 0), 3600)) * time.Second, errors.New("it answers " + status)
+		return reach.RetryAfter(resp.Header), errors.New("it answers " + status)
 	}
 	return 0, refused{status}
-}
-
-// unreached says why there was no answer, without the address: it may hold a token, in the
-// host's name too.
-func unreached(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return err
-	}
-	timeout, slow := errors.AsType[interface {
-		error
-		Timeout() bool
-	}](err)
-	_, unknown := errors.AsType[*net.DNSError](err)
-	_, uncertain := errors.AsType[*tls.CertificateVerificationError](err)
-	switch {
-	case unknown:
-		return errors.New("the name of its host cannot be looked up")
-	case uncertain:
-		return errors.New("its certificate is not trusted")
-	case slow && timeout.Timeout():
-		return errors.New("it does not answer in time")
-	}
-	return errors.New("it cannot be reached")
 }
 
 // sign is the signature of Standard Webhooks.

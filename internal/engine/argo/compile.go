@@ -224,6 +224,6 @@ func (b *builder) asOf() []string {
 
 func (b *builder) seal() wfv1.Template {
 	t := b.pod(sealTemplate, append([]string{"seal", "--run", b.run, "--draft", string(b.config.Draft), "--status", "{{workflow.status}}"}, b.asOf()...), nil)
-	b.tells(&t)
+	b.tells(&t, b.config.Seal)
 	return t
 }

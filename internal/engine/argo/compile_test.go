@@ -277,6 +277,8 @@ func TestWhichPodsTell(t *testing.T) {
 	c.Suspend = true
 	c.Notify = []engine.Variable{{Name: "HOOK", Secret: "HOOK"}}
 	c.Secrets["HOOK"] = SecretKey{"gymline-hooks", "slack"}
+	c.Seal = []engine.Variable{{Name: "COLLECTOR", Secret: "COLLECTOR"}}
+	c.Secrets["COLLECTOR"] = SecretKey{"gymline-otel", "endpoint"}
 	m := compile(t, p, c)
 	if err := Check(m, p, c); err != nil {
 		t.Error(err)
@@ -295,6 +297,9 @@ func TestWhichPodsTell(t *testing.T) {
 		}
 		if has {
 			told = append(told, of.Name)
+		}
+		if slices.ContainsFunc(of.Container.Env, func(v corev1.EnvVar) bool { return v.Name == "COLLECTOR" }) != (of.Name == sealTemplate) {
+			t.Errorf("%s: %+v", of.Name, of.Container.Env)
 		}
 	}
 	if want := []string{"look-train-agent", "train-agent", "seal"}; !slices.Equal(told, want) {

@@ -29,7 +29,9 @@ type Config struct {
 	// Notify are what pods get beside Env that tell webhooks of a run: the one that seals
 	// it, and those that begin to wait for an external checkpoint.
 	Notify []engine.Variable
-	// Secrets says where pods find what Env and Notify call a secret.
+	// Seal are what the pod that seals a run gets beside these, to send what it was.
+	Seal []engine.Variable
+	// Secrets says where pods find what Env, Notify and Seal call a secret.
 	Secrets map[string]SecretKey
 	// TrainerKeys says where the pods of a TrainJob find the store's keys that they get,
 	// by the variable that they get each in; never the store's own.

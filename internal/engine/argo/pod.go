@@ -90,16 +90,16 @@ func (b *builder) look(s *plan.Step) wfv1.Template {
 // waits lets pods tell webhooks that a step waits for somebody outside.
 func (b *builder) waits(t *wfv1.Template, s *plan.Step) {
 	if training, ok := training(s); ok && training.Kind == plan.TrainExternal {
-		b.tells(t)
+		b.tells(t, nil)
 	}
 }
 
-// tells gives the pods of a template what webhooks want.
-func (b *builder) tells(t *wfv1.Template) {
-	if len(b.config.Notify) == 0 {
+// tells gives the pods of a template what webhooks want, and more.
+func (b *builder) tells(t *wfv1.Template, more []engine.Variable) {
+	if len(b.config.Notify)+len(more) == 0 {
 		return
 	}
-	t.Container.Env = append(t.Container.Env, literals(b.environment(b.config.Notify))...)
+	t.Container.Env = append(t.Container.Env, literals(b.environment(slices.Concat(b.config.Notify, more)))...)
 	t.Metadata.Labels[labelToWebhooks] = "true"
 }
 

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/gymline/gymline/internal/reach"
 )
 
 // A description is what an error body says.
@@ -159,13 +161,13 @@ func reasons(obj map[string]any) []string {
 // askedWait reads how long an error's body asks to wait.
 func askedWait(obj map[string]any) time.Duration {
 	if s, ok := obj["retry_after"].(float64); ok {
-		return clampWait(s)
+		return reach.Seconds(s)
 	}
 	details, _ := obj["details"].([]any)
 	for _, v := range details { // Google
 		s, _ := firstObject(v)["retryDelay"].(string)
 		if d, err := time.ParseDuration(s); err == nil {
-			return clampWait(d.Seconds())
+			return reach.Seconds(d.Seconds())
 		}
 	}
 	return 0

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/reach"
 )
 
 // rates reads what an answer's headers say of the limits a minute: OpenAI's
@@ -84,5 +85,5 @@ func clampReset(seconds float64) time.Duration {
 	if !(seconds >= 0) { // also NaN
 		return -1
 	}
-	return clampWait(seconds)
+	return reach.Seconds(seconds)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/reach"
 	"github.com/gymline/gymline/internal/text"
 )
 
@@ -73,7 +74,7 @@ var (
 // foreign is the error for what no chat completion endpoint answers.
 func (x *exchange) foreign(said string) *llm.Error {
 	return &llm.Error{Model: x.model.Name, Status: x.status, Code: damagedBody, Class: llm.Retryable, Setup: true, Remedy: mendURL,
-		RetryAfter: retryAfter(x.header), Rate: rates(x.header), Err: errors.New(x.shown(said))}
+		RetryAfter: reach.RetryAfter(x.header), Rate: rates(x.header), Err: errors.New(x.shown(said))}
 }
 
 // choiceless is the error for an answer without a choice.
@@ -88,7 +89,7 @@ func (x *exchange) choiceless(body []byte) *llm.Error {
 
 // failed is the error that an answer describes.
 func (x *exchange) failed(d description) *llm.Error {
-	e := &llm.Error{Model: x.model.Name, Status: x.status, RetryAfter: retryAfter(x.header), Rate: rates(x.header)}
+	e := &llm.Error{Model: x.model.Name, Status: x.status, RetryAfter: reach.RetryAfter(x.header), Rate: rates(x.header)}
 	if e.RetryAfter == 0 {
 		e.RetryAfter = d.wait
 	}
