@@ -29,6 +29,9 @@ type Answer struct {
 	// Verdicts has one verdict for each task, or one for silence; it is nil
 	// where none was published.
 	Verdicts []Verdict
+	// Unusable is why an entry of an unexpected shape says nothing. Who reads answers
+	// loses that one and no other.
+	Unusable error
 }
 
 // ReadRecorded reads a model's recorded answers from dir, which holds a file
@@ -45,8 +48,9 @@ type Answer struct {
 // the first event of that time which no other entry took, because published
 // recordings lack some events and word others differently. An entry that
 // belongs to none is an error, and so is a missing file; an event without an
-// entry, or whose entry lacks agent_response, is unanswered. All that is wrong is
-// told at once.
+// entry, or whose entry lacks agent_response, is unanswered. One whose agent_response or
+// judgement has another shape is Unusable; none that can be used is an error. All that is
+// wrong is told at once.
 func ReadRecorded(ctx context.Context, files Folder, dir string, benchmark []Trace) ([][]Answer, error) {
 	there, err := BenchmarkFiles(files, dir)
 	if err != nil {
@@ -79,7 +83,26 @@ func ReadRecorded(ctx context.Context, files Folder, dir string, benchmark []Tra
 	if err := wrong.err(); err != nil {
 		return nil, err
 	}
-	return answers, nil
+	return answers, noneUsable(answers)
+}
+
+// noneUsable is the error of answers of which none can be used, but some are there.
+func noneUsable(answers [][]Answer) error {
+	var first error
+	for _, of := range answers {
+		for _, a := range of {
+			if a.Answered && a.Unusable == nil {
+				return nil
+			}
+			if first == nil {
+				first = a.Unusable
+			}
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	return fault.New(fault.Permanent, fmt.Errorf("recorded answers: no entry can be used: %w", first), "docs/formats.md shows what is read")
 }
 
 type recordedEntry struct {
@@ -110,13 +133,13 @@ func readRecordedTrace(p string, data []byte, turns []Turn, wrong *problems) []A
 	answers := make([]Answer, len(turns))
 	for i, place := range align(entries, turns) {
 		e := &entries[i]
-		a, err := e.answer()
 		if place < 0 {
-			err = fmt.Errorf("the benchmark trace has no event at %s left for it (%q)", e.event.Time, e.event.Text)
-		}
-		if err != nil {
-			add(entryError(p, e.index, e.element, err))
+			add(entryError(p, e.index, e.element, fmt.Errorf("the benchmark trace has no event at %s left for it (%q)", e.event.Time, e.event.Text)))
 			continue
+		}
+		a, err := e.answer()
+		if err != nil {
+			a = Answer{Answered: true, Unusable: entryError(p, e.index, e.element, err)}
 		}
 		answers[place] = a
 	}

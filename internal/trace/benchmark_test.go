@@ -99,12 +99,12 @@ func TestReadRecordedResponses(t *testing.T) {
 		{`,"agent_response":["A","null","B"]`, Answer{Answered: true, Tasks: []string{"A", "B"}}},
 		{`,"agent_response":["A"],"judgement":null`, Answer{Answered: true, Tasks: []string{"A"}}},
 		{`,"agent_response":["A"],"judgement":[]`, Answer{Answered: true, Tasks: []string{"A"}}},
-		{`,"agent_response":["A"],"judgement":[true]`, Answer{true, []string{"A"}, []Verdict{yes}}},
-		{`,"agent_response":["A",null,"B"],"judgement":[false,false,true]`, Answer{true, []string{"A", "B"}, []Verdict{no, yes}}},
-		{`,"agent_response":["A"],"judgement":[{"accepted":false,"reason":"too early"}]`, Answer{true, []string{"A"}, []Verdict{{false, "too early"}}}},
-		{`,"agent_response":[],"judgement":[true]`, Answer{true, nil, []Verdict{yes}}},
-		{`,"agent_response":null,"judgement":[false]`, Answer{true, nil, []Verdict{no}}},
-		{`,"agent_response":["null"],"judgement":[true]`, Answer{true, nil, []Verdict{yes}}},
+		{`,"agent_response":["A"],"judgement":[true]`, Answer{true, []string{"A"}, []Verdict{yes}, nil}},
+		{`,"agent_response":["A",null,"B"],"judgement":[false,false,true]`, Answer{true, []string{"A", "B"}, []Verdict{no, yes}, nil}},
+		{`,"agent_response":["A"],"judgement":[{"accepted":false,"reason":"too early"}]`, Answer{true, []string{"A"}, []Verdict{{false, "too early"}}, nil}},
+		{`,"agent_response":[],"judgement":[true]`, Answer{true, nil, []Verdict{yes}, nil}},
+		{`,"agent_response":null,"judgement":[false]`, Answer{true, nil, []Verdict{no}, nil}},
+		{`,"agent_response":["null"],"judgement":[true]`, Answer{true, nil, []Verdict{yes}, nil}},
 	} {
 		got, err := readOne("[" + entry("1", "Opens a file.", c.fields) + "]")
 		if err != nil || !reflect.DeepEqual(got[0], c.want) {
@@ -168,6 +168,25 @@ func TestReadRecordedErrors(t *testing.T) {
 	_, err := ReadRecorded(context.Background(), fakeFiles{"m/other.json": "[]"}, "m", oneTrace)
 	if err == nil || !strings.Contains(err.Error(), `no file m/t.json for the trace "t"`) {
 		t.Errorf("a missing file: %v", err)
+	}
+}
+
+// TestOddEntriesCostTheirRows: an entry of an unexpected shape is lost alone, and says why.
+func TestOddEntriesCostTheirRows(t *testing.T) {
+	got, err := readOne("[" + entry("1", "Opens a file.", `,"agent_response":["A"]`) + ",\n" + entry("2", "Searches.", `,"agent_response":[{"candidate_task":["B"]}]`) + ",\n" + entry("2", "Clicks.", `,"agent_response":["C"],"judgement":[1]`) + "]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got[0].Unusable != nil || len(got[0].Tasks) != 1 {
+		t.Errorf("the entry that is right: %+v", got[0])
+	}
+	for i, want := range map[int]string{1: "m/t.json:2: entry 1: agent_response: want a list of tasks, or null, found an object as element 0", 2: "m/t.json:3: entry 2: judgement[0]: want true, false"} {
+		if a := got[i]; !a.Answered || len(a.Tasks) != 0 || a.Verdicts != nil || a.Unusable == nil || !strings.HasPrefix(a.Unusable.Error(), want) {
+			t.Errorf("entry %d: %+v, want %q", i, a, want)
+		}
+	}
+	if got[3].Answered {
+		t.Errorf("no entry: %+v", got[3])
 	}
 }
 

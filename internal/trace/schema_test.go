@@ -97,7 +97,13 @@ func reads(t *testing.T, kind, text string) error {
 		var bench []Trace
 		bench, err = ReadBenchmark(t.Context(), fakeFiles{"a.json": sample(t, "Trace")}, ".")
 		if err == nil {
-			_, err = ReadRecorded(t.Context(), one, ".", bench)
+			var answers [][]Answer
+			answers, err = ReadRecorded(t.Context(), one, ".", bench)
+			for _, a := range slices.Concat(answers...) {
+				if err == nil {
+					err = a.Unusable
+				}
+			}
 		}
 	case "RewardRow":
 		err = ReadRewardData(t.Context(), one, ".", func(r RewardRow) error {

@@ -23,9 +23,19 @@ func (p *prediction) readAnswers(ctx context.Context) error {
 	if p.recorded, err = trace.ReadRecorded(ctx, files, from.Path, p.traces); err != nil {
 		return fmt.Errorf("input %s: %w", from.Input, err)
 	}
+	patience := p.task.Patience(p.events)
 	for i, answers := range p.recorded {
 		for j, a := range answers {
 			p.ends[i][j].unanswered = !a.Answered
+			cause := ""
+			if a.Unusable != nil {
+				cause = causeOddEntry
+				p.fail(i, j, "candidate", cause, a.Unusable)
+				p.ends[i][j].unusable = true
+			}
+			if err := patience.Ended(p.first[i]+j, p.id(i, j), cause, a.Unusable); err != nil {
+				return err
+			}
 			if len(a.Tasks) > 0 {
 				p.traces[i].Turns[j].Proposals = a.Tasks
 			}

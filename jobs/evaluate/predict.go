@@ -27,6 +27,7 @@ const (
 // Causes in predict's row ledger.
 const (
 	causeUnanswered  = "no recorded answer: counted as silence"
+	causeOddEntry    = "recorded entry of an unexpected shape: counted as silence"
 	causeMalformed   = "malformed answer: counted as silence"
 	causeRefused     = "the model's provider refused the request: counted as silence"
 	causeSilent      = "the model's provider gave no answer: counted as silence"

@@ -67,6 +67,24 @@ func TestPredictRecordedVerdicts(t *testing.T) {
 	}
 }
 
+// TestPredictOddEntry: an entry of an unexpected shape costs its row, which says so, and the
+// event counts as silence.
+func TestPredictOddEntry(t *testing.T) {
+	c := recordedCase(plan.Judge{Kind: plan.JudgeLLM, Model: model("judge")})
+	c.Files = map[string]fs.FS{"samples": files(twoTraces, strings.Replace(published, `["Write the regexp."]`, `[{"Operation":"Write the regexp."}]`, 1))}
+	judged, ledger := predicted(t, c)
+	if turn := judged[0].Trace.Turns[1]; len(turn.Proposals) != 0 || turn.Judgement == nil || !slices.Equal(judged[0].Failed, []int{1}) {
+		t.Errorf("turn %+v, failed %v", turn, judged[0].Failed)
+	}
+	if r := ledger[1]; r.State != rows.Failed || r.Cause != causeOddEntry || r.Yields != 1 {
+		t.Errorf("row %+v", r)
+	}
+	e := evaluated(t, []string{"old"}, judged)
+	if got := e.Candidates[0]; got.Failed != 1 || got.Events != 5 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestPredictRecordedAnswersUnderAJudge(t *testing.T) {
 	judged, ledger := predicted(t, recordedCase(plan.Judge{Kind: plan.JudgeLLM, Model: model("judge")}))
 	title := judged[1].Trace.Turns[1]
