@@ -82,12 +82,17 @@ const (
 	maxShow = 100
 )
 
-func printCalls(edge *cli.Edge, list []*calls.Call, raw bool) error {
+// textWidth is how wide texts are shown.
+func textWidth(edge *cli.Edge) int {
 	width := 80
 	if edge.Width != nil {
 		width = edge.Width()
 	}
-	p := callPrinter{w: edge.Stdout, width: min(max(width, minShow), maxShow) - labels, raw: raw}
+	return min(max(width, minShow), maxShow)
+}
+
+func printCalls(edge *cli.Edge, list []*calls.Call, raw bool) error {
+	p := callPrinter{w: edge.Stdout, width: textWidth(edge) - labels, raw: raw}
 	row := ""
 	for n, c := range list {
 		if c.Row != row {

@@ -72,6 +72,8 @@ type Options struct {
 	Again func(ctx context.Context, which job.Shard, wanted map[string]bool, fn func(string, *ledger.Exchange)) error
 	// Formats are those of this gymline's jobs: of another, Again would ask otherwise.
 	Formats map[string]int
+	// Alone leaves out the calls of rows below the row.
+	Alone bool
 }
 
 // ErrNone says that a row is there, and no model was asked for it.
@@ -89,7 +91,7 @@ func Of(ctx context.Context, st *store.Store, id store.RunID, row string, opt Op
 	n := nearest{to: row}
 	err = r.each(ctx, func(p *part, line *rows.Calls) error {
 		n.consider(line.ID)
-		if within(line.ID, row) {
+		if line.ID == row || !opt.Alone && within(line.ID, row) {
 			list = append(list, p.calls(line)...)
 		}
 		return nil

@@ -144,6 +144,16 @@ func readBenchmarkTrace(p string, data []byte, wrong *problems) Trace {
 	return t
 }
 
+// EventLines are the lines of a benchmark's trace file that its entries begin on, which
+// are its turns in order.
+func EventLines(p string, data []byte) (lines []int, err error) {
+	list, err := readList(p, data)
+	for _, e := range list {
+		lines = append(lines, e.line)
+	}
+	return lines, err
+}
+
 // repeated finds where a trace repeats itself: two events in a row, of the same times
 // and texts as two before them. One alone may have happened twice; so may two within
 // a minute, where times are no finer.

@@ -146,6 +146,31 @@ func readRecordedTrace(p string, data []byte, turns []Turn, wrong *problems) []A
 	return answers
 }
 
+// AnswerLines are the lines of a file of recorded answers that the answer to each turn
+// begins on; 0: it has none.
+func AnswerLines(p string, data []byte, turns []Turn) ([]int, error) {
+	list, err := readList(p, data)
+	if err != nil {
+		return nil, err
+	}
+	var entries []recordedEntry
+	var times clock
+	for i, e := range list {
+		event, at, err := times.entry(&e, "observation", "agent_response", "judgement")
+		if err != nil {
+			return nil, entryError(p, i, e, err)
+		}
+		entries = append(entries, recordedEntry{e, i, event, at})
+	}
+	lines := make([]int, len(turns))
+	for i, place := range align(entries, turns) {
+		if place >= 0 {
+			lines[place] = entries[i].line
+		}
+	}
+	return lines, nil
+}
+
 // align finds the turn that each entry belongs to; -1 where there is none. Equal
 // texts go first, so that of several events at one time the missing one is told
 // from the others.

@@ -25,11 +25,16 @@ import (
 // name stands for the file in errors, each of which is permanent and says
 // file:line:column. All that is wrong is told at once.
 func ReadScenes(name string, data []byte) ([]Scene, error) {
+	scenes, _, err := LocateScenes(name, data)
+	return scenes, err
+}
+
+// LocateScenes is ReadScenes with the line that each scene begins on.
+func LocateScenes(name string, data []byte) (out []Scene, at []int, err error) {
 	var file []sceneEntry
 	if err := readYAML(name, data, &file); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []Scene
 	var wrong problems
 	lines := map[string]int{}
 	for _, e := range file {
@@ -40,22 +45,22 @@ func ReadScenes(name string, data []byte) ([]Scene, error) {
 		}
 		content, err := json.Marshal(s)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if first, twice := lines[string(content)]; twice {
 			wrong.add(complain(name, e.pos, fmt.Sprintf("the scene of line %d stands here a second time", first)))
 			continue
 		}
 		lines[string(content)] = e.pos.Line
-		out = append(out, s)
+		out, at = append(out, s), append(at, e.pos.Line)
 	}
 	if err := wrong.err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(out) == 0 {
-		return nil, complain(name, nil, "it holds no scene")
+		return nil, nil, complain(name, nil, "it holds no scene")
 	}
-	return out, nil
+	return out, at, nil
 }
 
 // FirstScenes are the first of a file's scenes, or all of them where limit is 0. A limit

@@ -2,6 +2,8 @@ package trace
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -15,6 +17,30 @@ type SeedDomain struct {
 	Domain string   // "coding", "writing", …
 	Tasks  []string // what a user may want to do, one sentence each
 	Events []string // sample events, which show the wording of real ones
+	// TaskLines and EventLines are the lines of the file that these stand on.
+	TaskLines, EventLines []int
+}
+
+// seedEvents is how many sample events a scene is written from.
+const seedEvents = 8
+
+// A SeedPick is what a scene is written from: a domain of the file, one of its tasks and
+// some of its sample events, each by index.
+type SeedPick struct {
+	Domain, Task int
+	Events       []int
+}
+
+// PickSeed chooses what the n-th written scene starts from. Domains take turns, and
+// within one no task comes again before all have come. rand is the step's.
+func PickSeed(domains []SeedDomain, n int, rand func(path ...string) *rand.Rand) SeedPick {
+	pick := SeedPick{Domain: n % len(domains)}
+	d := &domains[pick.Domain]
+	turn := n / len(domains)
+	round := strconv.Itoa(turn / len(d.Tasks))
+	pick.Task = rand("seed tasks", d.Domain, round).Perm(len(d.Tasks))[turn%len(d.Tasks)]
+	pick.Events = rand("sample events", strconv.Itoa(n)).Perm(len(d.Events))[:min(seedEvents, len(d.Events))]
+	return pick
 }
 
 // ReadSeeds reads a YAML file of seed tasks:
@@ -40,6 +66,7 @@ func ReadSeeds(name string, data []byte) ([]SeedDomain, error) {
 		domain := SeedDomain{
 			Domain: domainName(d.name.Text),
 			Tasks:  texts(d.value.Tasks), Events: texts(d.value.Events),
+			TaskLines: linesOf(d.value.Tasks), EventLines: linesOf(d.value.Events),
 		}
 		switch {
 		case domain.Domain == "":
@@ -105,6 +132,17 @@ func texts(in []text) []string {
 	var out []string
 	for _, t := range in {
 		out = append(out, OneLine(t.Text))
+	}
+	return out
+}
+
+func linesOf(in []text) (out []int) {
+	for _, t := range in {
+		line := 1
+		if t.pos != nil {
+			line = t.pos.Line
+		}
+		out = append(out, line)
 	}
 	return out
 }

@@ -22,8 +22,8 @@ garden:
 func TestReadSeeds(t *testing.T) {
 	got, err := ReadSeeds("s.yaml", []byte(twoDomains))
 	want := []SeedDomain{
-		{"writing", []string{"Write a letter.", "Write 3 cards"}, []string{"The user types 'Dear: all'."}},
-		{"garden", []string{"种一棵树"}, []string{"The user digs."}},
+		{"writing", []string{"Write a letter.", "Write 3 cards"}, []string{"The user types 'Dear: all'."}, []int{2, 2}, []int{4}},
+		{"garden", []string{"种一棵树"}, []string{"The user digs."}, []int{7}, []int{8}},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)

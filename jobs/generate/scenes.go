@@ -17,9 +17,6 @@ import (
 
 const scenesRole = "scenes"
 
-// samples is how many sample events a scene is written from.
-const samples = 8
-
 // scenes is where the gym's scenes come from: the finished ones first, then
 // those to be written.
 type scenes struct {
@@ -95,18 +92,14 @@ func (s *scenes) scene(ctx context.Context, i int) (*trace.Scene, error) {
 	return &trace.Scene{ID: sceneID(i), Domain: domain, User: w.User, Environment: w.Environment}, nil
 }
 
-// seed chooses what the n-th written scene starts from. Domains take turns, and
-// within one no task comes again before all have come.
+// seed is what the n-th written scene starts from.
 func (s *scenes) seed(n int) (domain, task string, events []string) {
-	d := s.seeds[n%len(s.seeds)]
-	turn := n / len(s.seeds)
-	round := strconv.Itoa(turn / len(d.Tasks))
-	order := s.task.Rand("seed tasks", d.Domain, round).Perm(len(d.Tasks))
-	rng := s.task.Rand("sample events", strconv.Itoa(n))
-	for _, k := range rng.Perm(len(d.Events))[:min(samples, len(d.Events))] {
+	pick := trace.PickSeed(s.seeds, n, s.task.Rand)
+	d := &s.seeds[pick.Domain]
+	for _, k := range pick.Events {
 		events = append(events, d.Events[k])
 	}
-	return d.Domain, d.Tasks[order[turn%len(d.Tasks)]], events
+	return d.Domain, d.Tasks[pick.Task], events
 }
 
 var sceneSchema = prompt.Schema("scene", `{
