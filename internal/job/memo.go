@@ -16,19 +16,26 @@ type Memos map[store.WorkKey]*store.Step
 // their size and, where they were published, as files of theirs. A memo that cannot
 // be read is none: the work is done again, and its memo written anew.
 func FindMemos(ctx context.Context, s *store.Store, keys ...store.WorkKey) (Memos, error) {
-	found := make([]*store.Step, len(keys))
+	memos, _, err := newTrust(s).find(ctx, keys)
+	return memos, err
+}
+
+// find also says which memos are none since they are not what a run recorded, and why.
+func (t *trust) find(ctx context.Context, keys []store.WorkKey) (Memos, map[store.WorkKey]doubt, error) {
+	s := t.store
+	found, sums := make([]*store.Step, len(keys)), make([]store.Digest, len(keys))
 	err := store.SideBySide(ctx, len(keys), func(i int) error {
-		memo, err := s.ReadMemo(ctx, keys[i])
+		memo, sum, err := s.MemoAsStored(ctx, keys[i])
 		switch {
 		case err == nil && wellFormed(&memo):
-			found[i] = &memo
+			found[i], sums[i] = &memo, sum
 		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrUnreadable):
 			err = nil
 		}
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// Shards may have outputs in common: each blob is asked for once.
 	type blob struct {
@@ -38,9 +45,13 @@ func FindMemos(ctx context.Context, s *store.Store, keys ...store.WorkKey) (Memo
 	}
 	byDigest := map[store.Digest]*blob{}
 	var blobs []*blob
+	var makers []store.RunID
 	for _, memo := range found {
 		if memo == nil {
 			continue
+		}
+		if !slices.Contains(makers, memo.Run) {
+			makers = append(makers, memo.Run)
 		}
 		for _, a := range memo.Outputs {
 			if byDigest[a.Digest] == nil {
@@ -49,21 +60,38 @@ func FindMemos(ctx context.Context, s *store.Store, keys ...store.WorkKey) (Memo
 			}
 		}
 	}
-	err = store.SideBySide(ctx, len(blobs), func(i int) (err error) {
-		blobs[i].whole, err = s.WholeBlob(ctx, blobs[i].digest, blobs[i].size)
+	err = store.SideBySide(ctx, len(makers)+len(blobs), func(i int) (err error) {
+		if i < len(makers) {
+			return t.of(ctx, makers[i]).err
+		}
+		b := blobs[i-len(makers)]
+		b.whole, err = s.WholeBlob(ctx, b.digest, b.size)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	memos := Memos{}
+	doubts := make([]doubt, len(keys))
+	err = store.SideBySide(ctx, len(keys), func(i int) (err error) {
+		if found[i] != nil {
+			doubts[i], err = t.held(ctx, found[i], sums[i])
+		}
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	memos, why := Memos{}, map[store.WorkKey]doubt{}
 	for i, memo := range found {
 		if memo != nil && slices.ContainsFunc(memo.Outputs, func(a store.Artifact) bool { return !byDigest[a.Digest].whole }) {
 			memo = nil
 		}
+		if memo != nil && doubts[i] != "" {
+			memo, why[keys[i]] = nil, doubts[i]
+		}
 		memos[keys[i]] = memo
 	}
-	return memos, memos.published(ctx, s)
+	return memos, why, memos.published(ctx, s)
 }
 
 // published leaves out work whose published files are not what was published.

@@ -26,12 +26,13 @@ type Opened struct {
 	mu     sync.Mutex // held while a step is read
 	steps  map[store.StepName][]store.Step
 	memos  Memos // all that was looked for
+	trust  *trust
 }
 
 // NewOpened is a run whose record, plan and inputs are at hand. The record may be
 // set later, once there is one.
 func NewOpened(s *store.Store, record store.Run, p *plan.Plan, inputs *Inputs) *Opened {
-	return &Opened{Record: record, Plan: p, store: s, inputs: inputs, steps: map[store.StepName][]store.Step{}, memos: Memos{}}
+	return &Opened{Record: record, Plan: p, store: s, inputs: inputs, steps: map[store.StepName][]store.Step{}, memos: Memos{}, trust: newTrust(s)}
 }
 
 // Open reads a run's record and plan.
@@ -129,7 +130,7 @@ func (o *Opened) find(ctx context.Context, keys []store.WorkKey) (Memos, error) 
 	memos := maps.Clone(o.memos)
 	o.mu.Unlock()
 	unasked := slices.DeleteFunc(keys, func(key store.WorkKey) bool { _, asked := memos[key]; return asked })
-	found, err := FindMemos(ctx, o.store, unasked...)
+	found, _, err := o.trust.find(ctx, unasked)
 	if err != nil {
 		return nil, err
 	}
@@ -141,8 +142,8 @@ func (o *Opened) find(ctx context.Context, keys []store.WorkKey) (Memos, error) 
 }
 
 // look finds the record of a shard or, unless the run is fresh, that of its work in
-// another run; nil where there is none.
-func (o *Opened) look(ctx context.Context, rec store.Step) (there, memo *store.Step, err error) {
+// another run; nil where there is none. distrusted says why a memo is none.
+func (o *Opened) look(ctx context.Context, rec store.Step) (there, memo *store.Step, distrusted doubt, err error) {
 	err = store.SideBySide(ctx, 2, func(i int) error {
 		if i == 0 {
 			found, err := o.store.ReadStep(ctx, rec.Run, rec.Step, rec.Shard)
@@ -155,11 +156,11 @@ func (o *Opened) look(ctx context.Context, rec store.Step) (there, memo *store.S
 		if o.Record.Fresh {
 			return nil
 		}
-		memos, err := FindMemos(ctx, o.store, rec.WorkKey)
-		memo = o.usable(rec.Step, memos[rec.WorkKey])
+		memos, why, err := o.trust.find(ctx, []store.WorkKey{rec.WorkKey})
+		memo, distrusted = o.usable(rec.Step, memos[rec.WorkKey]), why[rec.WorkKey]
 		return err
 	})
-	return there, memo, err
+	return there, memo, distrusted, err
 }
 
 // reuse records a shard whose work is known.
@@ -194,6 +195,6 @@ func Known(ctx context.Context, s *store.Store, which Shard) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	there, memo, err := o.look(ctx, rec)
+	there, memo, _, err := o.look(ctx, rec)
 	return there != nil || memo != nil, err
 }

@@ -84,19 +84,21 @@ func open(t *testing.T, s *store.Store, p *plan.Plan, id store.RunID, fresh bool
 	return o
 }
 
-// do does a shard, which writes two outputs.
+// pair writes two outputs.
+func pair(_ context.Context, t *job.Task) error {
+	for _, name := range []string{"left", "right"} {
+		if err := t.Create(name, job.JSONL).Row(fmt.Sprint(name, t.Step.Name, t.Shard)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// do does a shard by pair.
 func do(t *testing.T, o *job.Opened, s *store.Store, step store.StepName, shard int) store.Step {
 	t.Helper()
 	env := job.Env{Store: s, Models: jobtest.NoModels, Log: slog.New(slog.DiscardHandler), Events: &events{}, Now: func() time.Time { return time.Unix(1, 0) }}
-	fn := func(_ context.Context, t *job.Task) error {
-		for _, name := range []string{"left", "right"} {
-			if err := t.Create(name, job.JSONL).Row(fmt.Sprint(name, step, t.Shard)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	rec, err := o.Do(t.Context(), env, map[string]job.Func{"make": fn, "split": fn, "join": fn}, job.Shard{Step: step, Shard: shard})
+	rec, err := o.Do(t.Context(), env, map[string]job.Func{"make": pair, "split": pair, "join": pair}, job.Shard{Step: step, Shard: shard})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,9 +140,7 @@ func TestFindMemos(t *testing.T) {
 		if shard%4 == 1 {
 			rec.Outputs[0].Digest = store.DigestOf([]byte("lost"))
 		}
-		if err := s.PutMemo(t.Context(), rec); err != nil {
-			t.Fatal(err)
-		}
+		recorded(t, s, rec)
 		keys = append(keys, rec.WorkKey)
 	}
 	if _, err := s.PutBlob(t.Context(), nil); err != nil {

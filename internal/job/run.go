@@ -71,7 +71,7 @@ func (o *Opened) Do(ctx context.Context, env Env, jobs map[string]Func, which Sh
 	if err != nil {
 		return rec, corrupt(err)
 	}
-	there, memo, err := o.look(ctx, rec)
+	there, memo, distrusted, err := o.look(ctx, rec)
 	switch {
 	case err != nil:
 		return rec, err
@@ -79,6 +79,8 @@ func (o *Opened) Do(ctx context.Context, env Env, jobs map[string]Func, which Sh
 		return *there, nil
 	case memo != nil:
 		return o.reuse(ctx, rec, memo, env.Now())
+	case distrusted != "" && distrusted != unfinished:
+		env.Log.Warn("work is done again: its memo is not what a run recorded", "memo", "memo/"+rec.WorkKey+".json", "because", distrusted)
 	}
 	t := &Task{
 		Step: step, Shard: which.Shard, Seed: o.Plan.Seed, InFlight: env.InFlight,

@@ -68,12 +68,13 @@ func TestSettledRecordsAreThoseOfAChild(t *testing.T) {
 	const shards = 50
 	s, bucket, p := line(t, shards)
 	work(t, open(t, s, p, "line-1", false), s)
+	seal(t, s, "line-1", store.Succeeded, "")
 	work(t, open(t, s, p, "line-2", false), s)
 	o := open(t, s, p, "line-3", false)
 	bucket.taken()
 	n, told := settle(t, o)
 	for key, n := range bucket.taken() {
-		if strings.HasPrefix(key, "runs/") || n > 2 { // outputs are looked up once a step
+		if strings.HasPrefix(key, "runs/") && key != "runs/line-1/seal.json" || n > 2 { // outputs are looked up once a step
 			t.Errorf("%s was read %d times", key, n)
 		}
 	}

@@ -95,6 +95,24 @@ func (r Registry) binding(ctx context.Context, id store.RunID, seen *noting, sum
 	})
 }
 
+// boundBy are the sha256 of the records that a run's seal binds, by key; none where it binds
+// none, or its binding cannot be read.
+func boundBy(ctx context.Context, st *store.Store, id store.RunID) (map[string]store.Digest, error) {
+	seal, err := st.ReadSeal(ctx, id)
+	var b store.Binding
+	if err == nil && seal.Binding != "" {
+		b, err = st.ReadBinding(ctx, id, seal.Binding)
+	}
+	if e, ok := errors.AsType[*store.Error](err); ok && e.Kind == store.Transient || ctx.Err() != nil {
+		return nil, err
+	}
+	bound := make(map[string]store.Digest, len(b.Records))
+	for _, r := range b.Records {
+		bound[r.Key] = r.SHA256
+	}
+	return bound, nil
+}
+
 // segments are those of the models that a run's plan asks, in the ledger as it is now.
 func segments(ctx context.Context, st *store.Store, id store.RunID) (list []store.Segment, err error) {
 	p, err := ReadPlan(ctx, st, id)

@@ -155,3 +155,27 @@ func TestWhoIsNoPartOfADraft(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
+
+// What was altered since its run was sealed is not taken over.
+func TestTakeOverOfAnAlteredRecord(t *testing.T) {
+	w := newWorld(t)
+	first := w.open(Execution{})
+	w.done(first, "make", 0, "part.jsonl", "a")
+	forged := w.done(first, "make", 1, "part.jsonl", "b")
+	w.ok(w.Seal(t.Context(), first, store.Failed))
+	forged.Outputs = nil
+	w.ok(w.PutMemo(t.Context(), forged)) // a record of that content
+	r, err := w.Bucket().Get(t.Context(), "memo/"+string(forged.WorkKey)+".json")
+	w.ok(err)
+	data, err := io.ReadAll(r)
+	w.ok(err)
+	w.ok(w.Bucket().Put(t.Context(), "runs/x-1/steps/make/1.json", strings.NewReader(string(data)), int64(len(data))))
+	next := w.open(Execution{})
+	w.ok(w.TakeOver(t.Context(), w.plan, first, next))
+	if rec, err := Record(t.Context(), w.Store, next, "make", 0); err != nil || rec == nil {
+		t.Errorf("%+v, %v", rec, err)
+	}
+	if rec, err := Record(t.Context(), w.Store, next, "make", 1); err != nil || rec != nil {
+		t.Errorf("what was altered was taken over: %+v, %v", rec, err)
+	}
+}

@@ -123,16 +123,31 @@ func (r Registry) sameDraft(ctx context.Context, id store.RunID, d Draft) error 
 }
 
 // TakeOver records what one run finished in another of the same plan, so that a
-// run that was to do all its work anew is also not done twice.
+// run that was to do all its work anew is also not done twice. A record that is not what
+// the earlier run's seal binds is left, and its work is done again.
 func (r Registry) TakeOver(ctx context.Context, p *plan.Plan, from, to store.RunID) error {
+	bound, err := boundBy(ctx, r.Store, from)
+	if err != nil {
+		return err
+	}
 	for i := range p.Steps {
 		err := store.SideBySide(ctx, p.Steps[i].Shards, func(shard int) error {
-			rec, err := r.ReadStep(ctx, from, p.Steps[i].Name, shard)
+			rec, sum, err := r.StepAsStored(ctx, from, p.Steps[i].Name, shard)
 			if errors.Is(err, store.ErrNotFound) {
 				return nil
 			}
 			if err != nil {
 				return err
+			}
+			key, err := store.StepKey(from, p.Steps[i].Name, shard)
+			if err != nil {
+				return err
+			}
+			if want, there := bound[key]; there && want != sum {
+				if r.Log != nil {
+					r.Log.Warn("work is done again: its record is not what the run's seal binds", "record", key, "bound", want, "is", sum)
+				}
+				return nil
 			}
 			rec.Run, rec.Reused, rec.Started, rec.Finished = to, true, r.stamp(), r.stamp()
 			return r.CommitStep(ctx, rec)

@@ -62,6 +62,11 @@ func shardKey(id RunID, kind string, step StepName, shard int) (string, error) {
 	return runKey(id, kind+"/"+string(step)+"/"+strconv.Itoa(shard)+".json")
 }
 
+// StepKey is where the record of a shard lies.
+func StepKey(id RunID, step StepName, shard int) (string, error) {
+	return Step{Run: id, Step: step, Shard: shard}.key()
+}
+
 // maxName bounds what becomes one segment of a key, in bytes.
 const maxName = 200
 

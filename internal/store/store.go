@@ -68,6 +68,18 @@ func (s *Store) PutMemo(ctx context.Context, r Step) error {
 	return s.replace(ctx, memo(r))
 }
 
+// StepAsStored returns the record with the sha256 of its bytes.
+func (s *Store) StepAsStored(ctx context.Context, id RunID, step StepName, shard int) (Step, Digest, error) {
+	return readSum(ctx, s, Step{Run: id, Step: step, Shard: shard})
+}
+
+// MemoAsStored returns a memo with the sha256 of its bytes, which are those of the step
+// record that it is a copy of.
+func (s *Store) MemoAsStored(ctx context.Context, work WorkKey) (Step, Digest, error) {
+	r, sum, err := readSum(ctx, s, memo{WorkKey: work})
+	return Step(r), sum, err
+}
+
 // ReadMemo returns the record of finished work with that key, or ErrNotFound.
 func (s *Store) ReadMemo(ctx context.Context, work WorkKey) (Step, error) {
 	r, err := read(ctx, s, memo{WorkKey: work})
@@ -173,24 +185,34 @@ func (u *unreadable) Is(target error) bool { return target == ErrUnreadable }
 // read returns the record at want's key. It refuses one that says it is another,
 // such as a file that was copied to a second place.
 func read[R record](ctx context.Context, s *Store, want R) (got R, err error) {
+	got, _, err = readBytes(ctx, s, want)
+	return got, err
+}
+
+// readSum also returns the sha256 of its bytes.
+func readSum[R record](ctx context.Context, s *Store, want R) (got R, sum Digest, err error) {
+	got, data, err := readBytes(ctx, s, want)
+	return got, DigestOf(data), err
+}
+
+func readBytes[R record](ctx context.Context, s *Store, want R) (got R, data []byte, err error) {
 	key, err := want.key()
 	if err != nil {
-		return got, err
+		return got, nil, err
 	}
 	r, err := s.bucket.Get(ctx, key)
 	if err != nil {
-		return got, err
+		return got, nil, err
 	}
 	defer r.Close()
-	data, err := io.ReadAll(io.LimitReader(r, maxRecord+1))
-	if err != nil {
-		return got, err
+	if data, err = io.ReadAll(io.LimitReader(r, maxRecord+1)); err != nil {
+		return got, nil, err
 	}
 	got, err = decode[R](key, data)
 	if err != nil {
-		return got, &unreadable{key, err}
+		return got, data, &unreadable{key, err}
 	}
-	return got, nil
+	return got, data, nil
 }
 
 func decode[R record](key string, data []byte) (got R, err error) {
