@@ -17,11 +17,12 @@ type Meaning struct {
 func Meanings() []Meaning {
 	return []Meaning{
 		{OK, "OK", "done"},
-		{Internal, "Internal", "a defect of gymline's own"},
+		{Different, "Different", "different: what 'gymline diff' compared is not equal; no other command ends with it"},
 		{Usage, "Usage", "unknown command, flag or argument"},
 		{Permanent, "Permanent", "permanent: bad data, a damaged store, a deadline that passed; trying again does not help"},
 		{Gate, "Gate", "done, and a rule of the gate is broken; the sentence says which"},
 		{Budget, "Budget", "the budget is used up; raise it and run again to go on"},
+		{Internal, "Internal", "a defect of gymline's own"},
 		{Temporary, "Temporary", "temporary: the store, the network or a provider failed, or a disk is full; try again"},
 		{Config, "Config", "bad configuration or credentials"},
 		{Interrupted, "Interrupted", "interrupted; what was done is kept"},

@@ -46,7 +46,7 @@ func TestMeanings(t *testing.T) {
 }
 
 func TestHelpOfExitCodes(t *testing.T) {
-	if got := Help(); !strings.HasPrefix(got, "Exit codes:\n  0    done\n  1    a defect") || !strings.HasSuffix(got, "\n  130  interrupted; what was done is kept") {
+	if got := Help(); !strings.HasPrefix(got, "Exit codes:\n  0    done\n  1    different: ") || !strings.HasSuffix(got, "\n  130  interrupted; what was done is kept") {
 		t.Error(got)
 	}
 }

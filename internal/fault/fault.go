@@ -10,11 +10,12 @@ import (
 // The exit codes that scripts and engines can rely on; Meanings says what each is.
 const (
 	OK          = 0
-	Internal    = 1
+	Different   = 1 // an answer, and no error
 	Usage       = 64
 	Permanent   = 65 // also a verdict that a retry will not change
 	Gate        = 66
 	Budget      = 69
+	Internal    = 70
 	Temporary   = 75 // an engine retries, with backoff
 	Config      = 78
 	Interrupted = 130 // SIGINT, SIGTERM or SIGHUP

@@ -103,7 +103,7 @@ func test(findings []Finding, t Test) {
 	var p []float64
 	for i := range findings {
 		if f := &findings[i]; f.Rule.SignificantDrop && !f.open() {
-			tested, p = append(tested, f), append(p, f.comparison.chance(t))
+			tested, p = append(tested, f), append(p, f.comparison.Chance(t))
 		}
 	}
 	for i, adjusted := range metrics.Holm(p) {

@@ -47,7 +47,7 @@ func answers(trails ...string) *Answers {
 
 func paired(t *testing.T, earlier, later *Answers) *Comparison {
 	t.Helper()
-	c := compare("c", earlier, later, fixed)
+	c := Compare("c", earlier, later, fixed)
 	if c == nil {
 		t.Fatal("nothing is compared")
 	}
@@ -116,7 +116,7 @@ func TestPairs(t *testing.T) {
 	if c.Traces != 2 || c.Events != 8 || c.Answers != 8 || c.OtherAnswers != 1 || c.OtherVerdicts != 1 {
 		t.Errorf("%+v", c)
 	}
-	if compare("c", answers("A"), &Answers{}, fixed) != nil || compare("d", earlier, later, fixed) != nil {
+	if Compare("c", answers("A"), &Answers{}, fixed) != nil || Compare("d", earlier, later, fixed) != nil {
 		t.Error("nothing in common is compared")
 	}
 }
@@ -256,7 +256,7 @@ func TestRepeatsArePaired(t *testing.T) {
 	if want := (4./(4+1+2) + 6./(6+1+1)) / 2; c.F1 != want || c.Before >= c.F1 {
 		t.Errorf("F1 %v, want %v", c.F1, want)
 	}
-	if same := paired(t, earlier, earlier); same.CI != nil || same.chance(fixed) != 1 {
+	if same := paired(t, earlier, earlier); same.CI != nil || same.Chance(fixed) != 1 {
 		t.Errorf("a run against itself: %+v", same)
 	}
 	if once := paired(t, of([]string{"AAsm", "Rsm"}), later); once.Repeats != 0 || once.Events != 7 || once.Delta != 0 {

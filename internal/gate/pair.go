@@ -101,9 +101,9 @@ type Test struct {
 	Confidence float64
 }
 
-// compare holds a candidate's answers against its earlier ones; nil where no event is
+// Compare holds a candidate's answers against its earlier ones; nil where no event is
 // in both.
-func compare(name string, earlier, later *Answers, t Test) *Comparison {
+func Compare(name string, earlier, later *Answers, t Test) *Comparison {
 	c := &Comparison{Candidate: name}
 	n := min(len(earlier.candidates[name]), len(later.candidates[name]))
 	for r := range n {
@@ -165,8 +165,8 @@ func (c *Comparison) pass(earlier, later []traced) {
 	c.before, c.now = append(c.before, before), append(c.now, now)
 }
 
-// chance is the p-value of the paired randomisation test on a comparison.
-func (c *Comparison) chance(t Test) float64 {
+// Chance is the p-value of the paired randomisation test on a comparison.
+func (c *Comparison) Chance(t Test) float64 {
 	_, p := metrics.Randomisation(seed.New(t.Seed, "gate", "randomisation", c.Candidate), c.before, c.now, t.Resamples)
 	return p
 }

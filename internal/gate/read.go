@@ -149,7 +149,7 @@ func (g *asked) against(ctx context.Context, f *Finding) error {
 	if err != nil {
 		return err
 	}
-	if c := compare(f.Candidate, earlier, later, g.test); c != nil {
+	if c := Compare(f.Candidate, earlier, later, g.test); c != nil {
 		c.Against, c.News = other.ID, series.News(f.Candidate, other, &g.night)
 		f.comparison = c
 	}

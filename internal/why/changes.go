@@ -14,9 +14,31 @@ import (
 // mostText is how much of a value is shown, in runes.
 const mostText = 60
 
-// changes lists where two JSON documents differ, as PATH WAS → IS, in the order of paths.
-func changes(path string, was, is json.RawMessage) []string {
-	return differ(path, decoded(was), decoded(is))
+// A Change is a value of a JSON document that is another in a second one; nil is none.
+type Change struct {
+	Path string `json:"path"`
+	Was  any    `json:"was"`
+	Is   any    `json:"is"`
+}
+
+// String is PATH WAS → IS, with both clipped.
+func (c Change) String() string {
+	was, is := c.Texts()
+	return fmt.Sprintf("%s %s → %s", c.Path, was, is)
+}
+
+// Texts are both values as people read them: long ones from where they differ.
+func (c Change) Texts() (was, is string) {
+	was, is = apart(shown(c.Was), shown(c.Is))
+	return clipped(was), clipped(is)
+}
+
+// Equal says that both documents have the value.
+func (c Change) Equal() bool { return shown(c.Was) == shown(c.Is) }
+
+// Changes lists where two JSON documents differ, in the order of paths.
+func Changes(path string, was, is json.RawMessage) []Change {
+	return slices.DeleteFunc(Fields(path, decoded(was), decoded(is)), Change.Equal)
 }
 
 // decoded keeps numbers as they are written; nothing is nil.
@@ -27,30 +49,32 @@ func decoded(raw json.RawMessage) (v any) {
 	return v
 }
 
-func differ(path string, was, is any) (list []string) {
+// Fields lists all values of two JSON documents, side by side, in the order of paths. An
+// object or list that only one has, or that is of another length, is one value.
+func Fields(path string, was, is any) (list []Change) {
 	switch was := was.(type) {
 	case map[string]any:
 		if is, ok := is.(map[string]any); ok {
 			keys := maps.Clone(was)
 			maps.Copy(keys, is)
 			for _, key := range slices.Sorted(maps.Keys(keys)) {
-				list = append(list, differ(path+"."+key, was[key], is[key])...)
+				below := key
+				if path != "" {
+					below = path + "." + key
+				}
+				list = append(list, Fields(below, was[key], is[key])...)
 			}
 			return list
 		}
 	case []any:
 		if is, ok := is.([]any); ok && len(is) == len(was) {
 			for i := range is {
-				list = append(list, differ(fmt.Sprintf("%s[%d]", path, i), was[i], is[i])...)
+				list = append(list, Fields(fmt.Sprintf("%s[%d]", path, i), was[i], is[i])...)
 			}
 			return list
 		}
 	}
-	if a, b := shown(was), shown(is); a != b {
-		a, b = apart(a, b)
-		return []string{fmt.Sprintf("%s %s → %s", path, clipped(a), clipped(b))}
-	}
-	return nil
+	return []Change{{path, was, is}}
 }
 
 // shown is a value as JSON; what is absent is none.

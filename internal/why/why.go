@@ -5,11 +5,9 @@ package why
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/gymline/gymline/internal/job"
 	"github.com/gymline/gymline/internal/plan"
@@ -38,28 +36,27 @@ type Reasons struct {
 // An asker compares a plan with that of a run.
 type asker struct {
 	*store.Store
-	now     *plan.Plan
-	trees   map[string]*store.TreeFS // the inputs as they are now
-	ahead   map[store.StepName][]job.Planned
-	against store.RunID
-	was     *plan.Plan
-	wasIn   map[string]*store.TreeFS         // the inputs of then; nil: not to be read
-	records map[store.StepName][]*store.Step // of then, by shard; nil: none that can be read
+	was, now *Side // was is nil where there is no such run
+	ahead    map[store.StepName][]job.Planned
+	records  map[store.StepName][]*store.Step // of then, by shard; nil: none that can be read
 }
 
 // Of says why, of a plan whose shards were looked for in the store.
 func Of(ctx context.Context, st *store.Store, p *plan.Plan, trees map[string]*store.TreeFS, ahead []job.Planned) (*Reasons, error) {
-	a := &asker{Store: st, now: p, trees: trees, ahead: map[store.StepName][]job.Planned{}, wasIn: map[string]*store.TreeFS{}, records: map[store.StepName][]*store.Step{}}
+	a := &asker{Store: st, now: &Side{Plan: p, trees: trees}, ahead: map[store.StepName][]job.Planned{}, records: map[store.StepName][]*store.Step{}}
 	for _, s := range ahead {
 		a.ahead[s.Step] = append(a.ahead[s.Step], s)
 	}
 	if err := a.last(ctx); err != nil {
 		return nil, err
 	}
-	r := &Reasons{Against: a.against}
+	r := &Reasons{}
+	if a.was != nil {
+		r.Against = a.was.Run
+	}
 	for _, s := range ahead {
 		step := p.Step(s.Step)
-		reason := Reason{Step: s.Step, Shard: s.Shard, Name: nameOf(step.Of(s.Shard)), Reused: s.Reused, By: s.By}
+		reason := Reason{Step: s.Step, Shard: s.Shard, Name: NameOf(step.Of(s.Shard)), Reused: s.Reused, By: s.By}
 		if !s.Reused {
 			var err error
 			if reason.Because, err = a.because(ctx, step, s); err != nil {
@@ -83,42 +80,27 @@ func (a *asker) last(ctx context.Context) error {
 			return err
 		}
 		if err == nil {
-			a.against, a.was = head.ID, p
+			a.was = SideOf(a.Store, head.ID, p)
 			return nil
 		}
 	}
 	return nil
 }
 
-// nameOf is what a share is about, "" where only its position tells.
-func nameOf(share plan.Share) string {
-	var p struct {
-		Candidate struct {
-			Name string `json:"name"`
-		} `json:"candidate"`
-		Repeat int `json:"repeat"`
-	}
-	_ = json.Unmarshal(share.Params, &p) // of another form: no name
-	if p.Repeat > 0 {
-		return fmt.Sprintf("%s#%d", p.Candidate.Name, p.Repeat)
-	}
-	return p.Candidate.Name
-}
-
 func (a *asker) because(ctx context.Context, step *plan.Step, s job.Planned) ([]string, error) {
 	if a.was == nil {
 		return []string{"the experiment has no run in this store"}, nil
 	}
+	against := a.was.Run
 	was := a.was.Step(step.Name)
 	if was == nil {
-		return []string{fmt.Sprintf("%s had no such step", a.against)}, nil
+		return []string{fmt.Sprintf("%s had no such step", against)}, nil
 	}
-	at := counterpart(was, step, s.Shard)
+	at := Counterpart(was, step, s.Shard)
 	if at < 0 {
-		return []string{fmt.Sprintf("%s had no such shard", a.against)}, nil
+		return []string{fmt.Sprintf("%s had no such shard", against)}, nil
 	}
-	list := a.differences(step, was, s.Shard, at)
-	sources, err := a.sources(ctx, step.Of(s.Shard), was.Of(at))
+	list, err := Differences(ctx, a.was, a.now, step.Name, at, s.Shard)
 	if err != nil {
 		return nil, err
 	}
@@ -126,116 +108,19 @@ func (a *asker) because(ctx context.Context, step *plan.Step, s job.Planned) ([]
 	if err != nil {
 		return nil, err
 	}
-	if list = slices.Concat(list, sources, outputs); len(list) > 0 {
+	if list = append(list, outputs...); len(list) > 0 {
 		return list, nil
 	}
-	rec, err := run.Record(ctx, a.Store, a.against, step.Name, at)
+	rec, err := run.Record(ctx, a.Store, against, step.Name, at)
 	switch {
 	case errors.Is(err, store.ErrUnreadable):
-		return []string{fmt.Sprintf("its record in %s cannot be read", a.against)}, nil
+		return []string{fmt.Sprintf("its record in %s cannot be read", against)}, nil
 	case err != nil:
 		return nil, err
 	case rec == nil:
-		return []string{fmt.Sprintf("nothing changed, and %s did not finish it", a.against)}, nil
+		return []string{fmt.Sprintf("nothing changed, and %s did not finish it", against)}, nil
 	}
 	return []string{"nothing changed, and what it made is no longer whole in the store"}, nil
-}
-
-// counterpart is the shard of a step that did then what a shard does now, or -1.
-func counterpart(was, now *plan.Step, shard int) int {
-	if name := nameOf(now.Of(shard)); now.Each != nil && was.Each != nil && name != "" {
-		return slices.IndexFunc(was.Each, func(share plan.Share) bool { return nameOf(share) == name })
-	}
-	if shard < was.Shards {
-		return shard
-	}
-	return min(0, was.Shards-1)
-}
-
-// differences are those of the plans alone.
-func (a *asker) differences(step, was *plan.Step, shard, at int) (list []string) {
-	differ := func(what string, was, now any) {
-		if was != now {
-			list = append(list, fmt.Sprintf("%s %v → %v", what, was, now))
-		}
-	}
-	differ("job", was.Job, step.Job)
-	differ("format", was.Format, step.Format)
-	differ("seed", a.was.Seed, a.now.Seed)
-	if step.Each == nil {
-		differ("shards", was.Shards, step.Shards)
-	}
-	return append(list, changes("params", was.Of(at).Params, step.Of(shard).Params)...)
-}
-
-// sources say which files of the experiment's inputs are others.
-func (a *asker) sources(ctx context.Context, now, was plan.Share) (list []string, err error) {
-	for _, f := range now.Sources {
-		if !slices.Contains(was.Sources, f) {
-			list = append(list, fmt.Sprintf("input %s: %s was not read", f.Input, f.Path))
-			continue
-		}
-		old, err := a.input(ctx, f.Input)
-		if err != nil {
-			return nil, err
-		}
-		if old == nil {
-			if a.was.Inputs[f.Input] != a.now.Inputs[f.Input] {
-				list = append(list, fmt.Sprintf("input %s: some file changed; the list of those of %s cannot be read", f.Input, a.against))
-			}
-			continue
-		}
-		if files := changed(old.Files(f.Path), a.trees[f.Input].Files(f.Path)); files != "" {
-			list = append(list, fmt.Sprintf("input %s: %s", f.Input, files))
-		}
-	}
-	return list, nil
-}
-
-// input is a named input as it was, nil where its list cannot be read.
-func (a *asker) input(ctx context.Context, name string) (*store.TreeFS, error) {
-	if tree, ok := a.wasIn[name]; ok {
-		return tree, nil
-	}
-	tree, err := a.OpenTree(ctx, a.was.Inputs[name])
-	if e, ok := errors.AsType[*store.Error](err); ctx.Err() != nil || ok && e.Kind == store.Transient {
-		return nil, err
-	}
-	if err != nil {
-		tree = nil
-	}
-	a.wasIn[name] = tree
-	return tree, nil
-}
-
-// mostFiles are named, of those that changed.
-const mostFiles = 3
-
-// changed says which files are not what they were; "": none.
-func changed(was, now []store.TreeFile) string {
-	old := map[string]store.Digest{}
-	for _, f := range was {
-		old[f.Path] = f.Digest
-	}
-	var list []string
-	for _, f := range now {
-		switch d, there := old[f.Path]; {
-		case !there:
-			list = append(list, f.Path+" is new")
-		case d != f.Digest:
-			list = append(list, f.Path+" changed")
-		}
-		delete(old, f.Path)
-	}
-	for _, f := range was {
-		if _, left := old[f.Path]; left {
-			list = append(list, f.Path+" is gone")
-		}
-	}
-	if more := len(list) - mostFiles; more > 0 {
-		list = append(list[:mostFiles], fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(list, ", ")
 }
 
 // outputs say which shards of steps before are done anew, and which outputs moved.
@@ -271,10 +156,10 @@ func (a *asker) outputs(ctx context.Context, reads []plan.Input) (list []string,
 		}
 	}
 	if anew != nil {
-		list = append(list, "done anew before it: "+some(anew))
+		list = append(list, "done anew before it: "+some(anew, " "))
 	}
 	if moved != nil {
-		list = append(list, "another digest: "+some(moved))
+		list = append(list, "another digest: "+some(moved, " "))
 	}
 	return list, nil
 }
@@ -286,7 +171,7 @@ func (a *asker) recordsOf(ctx context.Context, step store.StepName) ([]*store.St
 	}
 	list := make([]*store.Step, a.was.Step(step).Shards)
 	err := store.SideBySide(ctx, len(list), func(i int) (err error) {
-		list[i], err = run.Record(ctx, a.Store, a.against, step, i)
+		list[i], err = run.Record(ctx, a.Store, a.was.Run, step, i)
 		if errors.Is(err, store.ErrUnreadable) {
 			list[i], err = nil, nil
 		}
@@ -303,11 +188,4 @@ func outputOf(list []store.Artifact, name string) (store.Digest, bool) {
 		}
 	}
 	return "", false
-}
-
-func some(list []string) string {
-	if more := len(list) - mostFiles; more > 0 {
-		return strings.Join(list[:mostFiles], ", ") + fmt.Sprintf(" and %d more", more)
-	}
-	return strings.Join(list, ", ")
 }

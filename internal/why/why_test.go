@@ -25,7 +25,11 @@ func TestChanges(t *testing.T) {
 		`{"n":12345678901234567890}`: {`{"n":12345678901234567890}`, nil},
 		``:                           {`{"a":1}`, []string{`p none → {"a":1}`}},
 	} {
-		if got := changes("p", []byte(was), []byte(c.is)); !slices.Equal(got, c.want) {
+		var got []string
+		for _, change := range Changes("p", []byte(was), []byte(c.is)) {
+			got = append(got, change.String())
+		}
+		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", was, got, c.want)
 		}
 	}
