@@ -138,12 +138,12 @@ func read(ctx context.Context, s Side) (*side, error) {
 	if err != nil {
 		return nil, err
 	}
-	how, err := run.ExecutionOf(r.Head.Run)
+	how, err := run.ExecutionOf(r.Run)
 	return &side{s.Store, r, why.SideOf(s.Store, s.Run, r.Plan), how}, err
 }
 
 func runOf(s *side) Run {
-	return Run{s.ID, s.Head.Experiment, s.Head.Run.Digest, s.State, s.Created}
+	return Run{s.ID, s.Experiment, s.Digest, s.State, s.Created}
 }
 
 // step is a side's step, nil where it has none.

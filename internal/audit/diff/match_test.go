@@ -88,9 +88,9 @@ func line(i, v int) string {
 func TestMatchIsWhatAMapFinds(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
-	for round := range 100 {
+	for round := range 60 {
 		var a []string
-		for i := range rng.IntN(200) {
+		for i := range rng.IntN(120) {
 			a = append(a, line(i, 0))
 		}
 		b := edited(rng, a, rng.IntN(20))

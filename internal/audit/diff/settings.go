@@ -190,7 +190,7 @@ func (p *pair) models() error {
 	for _, key := range union(a, b) {
 		name, role, _ := strings.Cut(key, "\x00")
 		for _, c := range why.Fields(name, jsonOf(a[key]), jsonOf(b[key])) {
-			if i := slices.IndexFunc(list, func(f Field) bool { return f.Change.String() == c.String() }); i >= 0 {
+			if i := slices.IndexFunc(list, func(f Field) bool { return f.String() == c.String() }); i >= 0 {
 				list[i].Of += ", " + role
 			} else {
 				list = append(list, Field{Of: role, Change: c})
