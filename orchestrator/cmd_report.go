@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/origin"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/report"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
@@ -53,7 +55,7 @@ func runReport(ctx context.Context, edge *cli.Edge, profile, named, file string)
 		if file == "" {
 			file = filepath.Join(reportsDir, string(id)+".html")
 		}
-		if err := writeReport(ctx, st, id, file); err != nil {
+		if err := writeReport(ctx, st, id, file, edge.Now()); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(edge.Stdout, file)
@@ -62,12 +64,12 @@ func runReport(ctx context.Context, edge *cli.Edge, profile, named, file string)
 }
 
 // writeReport writes the run's report to a file, with what its records say of it.
-func writeReport(ctx context.Context, st *store.Store, id store.RunID, file string) error {
+func writeReport(ctx context.Context, st *store.Store, id store.RunID, file string, now time.Time) error {
 	artifacts, err := run.Output(ctx, st, id, plan.Ref{Step: plan.JobReport, Shard: 0, Output: plan.ReportOutput})
 	if err != nil {
 		return err
 	}
-	from, err := origin.Of(ctx, st, id)
+	from, err := originOf(ctx, st, id, now)
 	if err != nil {
 		return err
 	}
@@ -80,6 +82,20 @@ func writeReport(ctx context.Context, st *store.Store, id store.RunID, file stri
 		}
 		return report.WriteFor(w, page, from)
 	})
+}
+
+// originOf is where a run's figures come from, with what its gate says.
+func originOf(ctx context.Context, st *store.Store, id store.RunID, now time.Time) (*origin.Run, error) {
+	from, err := origin.Of(ctx, st, id)
+	if err != nil || from.State != store.Succeeded {
+		return from, err
+	}
+	asked := progress.Event{Run: string(id)}
+	if _, err := passGate(ctx, st, now, &asked); err != nil && asked.Gate == nil {
+		asked.Gate = &progress.Gate{Sentence: err.Error()}
+	}
+	from.Gate = asked.Gate
+	return from, nil
 }
 
 // writePage writes a page to a file: all of it, or none. It quotes traces, so it is

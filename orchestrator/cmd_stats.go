@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gymline/gymline/internal/cli"
-	"github.com/gymline/gymline/internal/origin"
 	"github.com/gymline/gymline/internal/report"
 	"github.com/gymline/gymline/internal/statistics"
 	"github.com/gymline/gymline/internal/store"
@@ -63,7 +62,7 @@ func runStats(ctx context.Context, edge *cli.Edge, named string, o statsOptions)
 			if file == "" {
 				file = filepath.Join(reportsDir, string(id)+"-statistics.html")
 			}
-			from, err := origin.Of(ctx, st, id)
+			from, err := originOf(ctx, st, id, edge.Now())
 			if err != nil {
 				return err
 			}

@@ -156,7 +156,7 @@ func (j *jsonPrinter) end(_ context.Context, ended progress.Event, err error) er
 // The run has succeeded all the same when there is no place for the file.
 func saveReport(ctx context.Context, edge *cli.Edge, st *store.Store, ended *progress.Event) {
 	file := filepath.Join(reportsDir, ended.Run+".html")
-	if err := writeReport(ctx, st, store.RunID(ended.Run), file); err != nil {
+	if err := writeReport(ctx, st, store.RunID(ended.Run), file, edge.Now()); err != nil {
 		edge.PrintError(fmt.Errorf("the run succeeded, but its report was not written to a file: %w", err))
 		return
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/progress"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -37,6 +38,8 @@ type Run struct {
 	Trainings  []Training
 	// Summary has the calls and dollars of this run; nil where they cannot be read.
 	Summary *run.Summary
+	// Gate is what the run's own rules say of it; who asks them sets it.
+	Gate *progress.Gate
 }
 
 // An Input is a folder that entered the run.
@@ -50,7 +53,7 @@ type Model struct {
 	llm.Model
 	Parts []string   // "gym: user", "candidate tuned", "judge"
 	Price *llm.Price // as calls are billed; nil where it is not known
-	// Reported is what providers named beside answers: of candidates and the judge alone.
+	// Reported is what providers named beside answers.
 	Reported []string
 }
 
@@ -87,11 +90,21 @@ func Of(ctx context.Context, st *store.Store, id store.RunID) (*Run, error) {
 	if r.Trainings, err = trainings(ctx, st, id, p); err != nil {
 		return nil, fmt.Errorf("run %s: %w", id, err)
 	}
-	return r, r.cast(p, how)
+	played, err := answered(ctx, st, id, p)
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", id, err)
+	}
+	err = r.cast(p, how, played)
+	first := map[string]int{} // where a model stands, whose settings may be several
+	for i, m := range slices.Backward(r.Models) {
+		first[m.Name] = i
+	}
+	slices.SortStableFunc(r.Models, func(a, b Model) int { return cmp.Compare(first[a.Name], first[b.Name]) })
+	return r, err
 }
 
 // cast finds which models play which parts of a plan, in the order of the line.
-func (r *Run) cast(p *plan.Plan, how run.Execution) error {
+func (r *Run) cast(p *plan.Plan, how run.Execution, played map[string][]string) error {
 	index := map[string]int{} // of r.Models, by all of a model's settings
 	play := func(asks map[string]llm.Model, role, part string, reported []string) {
 		m, ok := asks[role]
@@ -130,7 +143,7 @@ func (r *Run) cast(p *plan.Plan, how run.Execution) error {
 				continue
 			}
 			for _, role := range slices.Sorted(maps.Keys(asks)) {
-				play(asks, role, "gym: "+role, nil)
+				play(asks, role, "gym: "+role, played[role])
 			}
 		}
 	}

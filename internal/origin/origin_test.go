@@ -10,6 +10,7 @@ import (
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/trace"
 )
 
 func encoded(t *testing.T, v any) json.RawMessage {
@@ -73,13 +74,13 @@ func TestOrigin(t *testing.T) {
 	}
 	want := []cast{
 		{"small", "gpt-4o-mini at https://api.openai.com/v1, temperature 0.7, maxTokens 500", []string{"gym: agent", "candidate ours"}},
-		{"large", "stand-in, skill 0.9", []string{"gym: environment", "gym: user", "judge"}},
 		{"small", "gpt-4o-mini at https://api.openai.com/v1, maxTokens 500", []string{"candidate cold"}},
+		{"large", "stand-in, skill 0.9", []string{"gym: environment", "gym: user", "judge"}},
 	}
 	if !reflect.DeepEqual(list, want) {
 		t.Errorf("got  %v\nwant %v", list, want)
 	}
-	if got.Models[0].Price == nil || got.Models[1].Price != nil {
+	if got.Models[0].Price == nil || got.Models[2].Price != nil {
 		t.Error("a price is not with its model")
 	}
 }
@@ -98,10 +99,30 @@ func TestVersionsAndCostComeFromTheSeal(t *testing.T) {
 	if got.Summary == nil || got.Summary.USD != 0.5 || got.Finished == "" {
 		t.Errorf("%+v", got)
 	}
-	for i, want := range [][]string{{"gpt-4o-mini-2024-07-18"}, {"large-2026"}, nil} {
+	for i, want := range [][]string{{"gpt-4o-mini-2024-07-18"}, nil, {"large-2026"}} {
 		if !reflect.DeepEqual(got.Models[i].Reported, want) {
 			t.Errorf("%s reported %v, want %v", got.Models[i].Name, got.Models[i].Reported, want)
 		}
+	}
+}
+
+// Who answered in the gym is in what the gym counted.
+func TestVersionsOfTheGym(t *testing.T) {
+	st := opened(t)
+	stats, err := st.PutBlob(t.Context(), encoded(t, trace.Stats{AnsweredBy: map[string][]string{"agent": {"gpt-4o-mini-2024-07-18"}}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := store.Step{Run: "e-1", Step: "generate", Outputs: []store.Artifact{{Name: plan.StatsOutput, Digest: stats}}}
+	if err := st.CommitStep(t.Context(), done); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Of(t.Context(), st, "e-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := got.Models[0]; len(m.Reported) != 1 || m.Reported[0] != "gpt-4o-mini-2024-07-18" {
+		t.Errorf("%s reported %v", m.Name, m.Reported)
 	}
 }
 

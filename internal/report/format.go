@@ -4,10 +4,16 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gymline/gymline/internal/metrics"
+	"github.com/gymline/gymline/internal/origin"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/series"
 	"github.com/gymline/gymline/internal/statistics"
@@ -78,10 +84,20 @@ var funcs = template.FuncMap{
 	"signedOf":    func(v *float64) string { return signed(*v) },
 
 	"originFacts": originFacts,
-	"trainFacts":  trainFacts,
+	"anyReported": func(list []origin.Model) bool {
+		return slices.ContainsFunc(list, func(m origin.Model) bool { return m.Reported != nil })
+	},
+	"anyPriced": func(list []origin.Model) bool {
+		return slices.ContainsFunc(list, func(m origin.Model) bool { return m.Price != nil })
+	},
+	"trainFacts": trainFacts,
 
 	"leftOut": leftOut,
 	"inWords": inWords,
+	"sentence": func(s string) string {
+		first, size := utf8.DecodeRuneInString(s)
+		return string(unicode.ToUpper(first)) + s[size:]
+	},
 
 	"curationCauses": curationCauses,
 	"curationBars":   curationBars,
@@ -246,11 +262,21 @@ func decimal(v float64) string {
 	return fmt.Sprintf("%.1f", v)
 }
 
+// learned is where a warning of an artifact's has a large number as digits alone.
+var learned = regexp.MustCompile(`of the \d{4,} that`)
+
 // inWords says for people what artifacts name by a field.
 func inWords(s string) string {
 	switch s {
 	case "maxEvents":
 		return "the session was cut off at its most events (maxEvents)"
 	}
+	s = learned.ReplaceAllStringFunc(s, func(n string) string {
+		v, err := strconv.Atoi(strings.Fields(n)[2])
+		if err != nil {
+			return n
+		}
+		return "of the " + text.Count(v) + " that"
+	})
 	return strings.NewReplacer("Use traceHeldOut", "Go by whole traces held out", "traceHeldOut", "whole traces held out").Replace(s)
 }

@@ -119,10 +119,14 @@ func differing(e *metrics.Evaluation) string {
 		}
 	}
 	pairs := text.Plural(len(e.Comparisons), "pair")
-	switch n {
-	case 0:
+	switch {
+	case len(e.Comparisons) == 1 && n == 1:
+		return "The two differ beyond chance."
+	case len(e.Comparisons) == 1:
+		return "The two do not differ beyond chance."
+	case n == 0:
 		return "None of the " + pairs + " differs beyond chance."
-	case 1:
+	case n == 1:
 		return "1 of the " + pairs + " differs beyond chance."
 	}
 	return fmt.Sprintf("%d of the %s differ beyond chance.", n, pairs)

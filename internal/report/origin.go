@@ -15,7 +15,7 @@ import (
 )
 
 // Tags that every page has before any text that it quotes: no text can hold one.
-const titleTag, identityTag, mainTag = "<title>", `<dl class="identity">`, "<main>"
+const titleTag, identityTag, navTag, mainTag = "<title>", `<dl class="identity">`, `<nav aria-label="Sections"><ul>`, "<main>"
 
 // WriteFor writes a page that Write made, at any time, as the page of one run: with a part
 // that says which run it was, of what and by which models. The rest stays as it is.
@@ -24,6 +24,11 @@ func WriteFor(w io.Writer, page []byte, r *origin.Run) error {
 	page = bytes.Replace(page, []byte(titleTag), []byte(titleTag+name+": "), 1)
 	page = bytes.Replace(page, []byte(identityTag), []byte(identityTag+"\n<div><dt>Run</dt><dd>"+name+"</dd></div><div><dt>Opened</dt><dd>"+
 		template.HTMLEscapeString(stampOf(r.Opened))+"</dd></div>"), 1)
+	links := "\n" + `<li><a href="#run">Run</a></li>`
+	if r.Trainings != nil {
+		links += `<li><a href="#training">Training</a></li>`
+	}
+	page = bytes.Replace(page, []byte(navTag), []byte(navTag+links), 1)
 	return writeHead(w, page, r)
 }
 
@@ -66,6 +71,9 @@ func originFacts(r *origin.Run) (list []Fact) {
 	if s := r.Summary; s != nil {
 		say("Calls", text.Count(s.Calls))
 		say("Paid", paid(r))
+	}
+	if r.Gate != nil && r.Gate.Passed {
+		say("Gate", strings.TrimPrefix(r.Gate.Sentence, "gate "))
 	}
 	say("Overridden", strings.Join(r.Set, ", "))
 	for _, in := range r.Inputs {
@@ -119,7 +127,7 @@ func trainFacts(t origin.Training) (list []Fact) {
 	for _, s := range t.Sets {
 		say("Trained on", s.Name+", "+text.Plural(s.Rows.Accepted+s.Rows.Truncated, "row"))
 	}
-	say("Manifest", t.Export.Short())
+	say("Export's manifest", t.Export.Short())
 	if t.Came == nil {
 		say("Checkpoint", "none came yet, deadline "+t.Deadline)
 	} else {

@@ -106,7 +106,7 @@ func TestTrainingIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`<section id="training">`, "<h3>tuned</h3>", "the command sh train.sh", "<dt>Trained on</dt><dd>agent, 1,234 rows</dd>", "<dt>Manifest</dt><dd>97b8aa00ff00</dd>",
+		`<section id="training">`, "<h3>tuned</h3>", "the command sh train.sh", "<dt>Trained on</dt><dd>agent, 1,234 rows</dd>", "<dt>Export&#39;s manifest</dt><dd>97b8aa00ff00</dd>",
 		"<dt>Checkpoint</dt><dd>lora, 3 files, 2.0 KiB</dd>", "<dt>Its digest</dt><dd>c0ffeec0ffee</dd>", "<dt>Came</dt><dd>3 June 2024, 12:40 UTC</dd>", "<dt>Served by</dt><dd>ours</dd>",
 		"<dt>Checkpoint</dt><dd>none came yet, deadline 72h</dd>",
 	} {

@@ -46,6 +46,9 @@ type Data struct {
 // A Fact is a labelled value.
 type Fact struct{ Name, Value string }
 
+// Long reports whether it wants a line of its own.
+func (f Fact) Long() bool { return len(f.Name)+len(f.Value) > 46 }
+
 // Export is what was written for trainers.
 type Export struct {
 	Summary string // in a few words
@@ -113,7 +116,9 @@ func WriteStatistics(w io.Writer, r *statistics.Run, from *origin.Run) error {
 	if err := execute(&b, "statistics.html", r); err != nil {
 		return err
 	}
-	return writeHead(w, b.Bytes(), from)
+	of := *from
+	of.Summary = nil // its calls and cost are of more shards than those that the page sums up
+	return writeHead(w, b.Bytes(), &of)
 }
 
 func execute(w io.Writer, name string, data any) error {

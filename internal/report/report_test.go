@@ -173,7 +173,7 @@ func TestJudgeIsShownWithItsTraining(t *testing.T) {
 	d := fixture()
 	got := render(t, d)
 	for _, want := range []string{
-		"It learnt from 1,387 judged proposals, of which 34.2% were accepted; 233 of the benchmark's events are in its training data.",
+		"It learned from 1,387 judged proposals, of which 34.2% were accepted; 233 of the benchmark's events are in its training data.",
 		">Acceptance</abbr></th>",
 	} {
 		if !strings.Contains(got, want) {
@@ -266,14 +266,38 @@ func TestScatterLabelsDoNotCoverEachOther(t *testing.T) {
 		e.Candidates = append(e.Candidates, metrics.Candidate{Name: "candidate-" + strings.Repeat("x", i%5),
 			Score: metrics.Score{Recall: 0.6 + 0.002*float64(i), Precision: 0.55 + 0.003*float64(i%4), F1: 0.57}})
 	}
+	if n := labelled(t, scatterOf(e)); n < 8 {
+		t.Errorf("only %d of 12 dots have their label", n)
+	}
+}
+
+// Of dots that crowd where recall is 100 each has its name near it.
+func TestLabelsAtTheEdge(t *testing.T) {
+	e := &metrics.Evaluation{}
+	for i, c := range [][2]float64{{.993, .620}, {1, .612}, {1, .560}, {.909, .404}} {
+		e.Candidates = append(e.Candidates, metrics.Candidate{Name: []string{"gpt-4o", "gpt-4o-mini", "qwen2-7b", "llama3.1-8b"}[i],
+			Score: metrics.Score{Recall: c[0], Precision: c[1], F1: 2 * c[0] * c[1] / (c[0] + c[1])}})
+	}
 	s := scatterOf(e)
+	if n := labelled(t, s); n != 4 {
+		t.Errorf("%d of 4 dots have their label", n)
+	}
+	for _, p := range s.Points {
+		if p.Lead && math.Hypot(p.EndX-p.X, p.EndY-p.Y) > 30 {
+			t.Errorf("the label of %s is far off", p.Label)
+		}
+	}
+}
+
+// labelled counts the dots with a label, none of which covers another or leaves the plot.
+func labelled(t *testing.T, s *scatter) (n int) {
+	t.Helper()
 	boxes := make([]box, len(s.Points))
-	labelled := 0
 	for i, p := range s.Points {
 		if p.Label == "" {
 			continue
 		}
-		labelled++
+		n++
 		width := widthOf(p.Label)
 		x0 := p.LabelX
 		switch p.Anchor {
@@ -283,7 +307,7 @@ func TestScatterLabelsDoNotCoverEachOther(t *testing.T) {
 			x0 -= width / 2
 		}
 		boxes[i] = box{x0 + 0.1, p.LabelY - 4 - glyphHeight/2 + 0.1, x0 + width - 0.1, p.LabelY - 4 + glyphHeight/2 - 0.1}
-		if boxes[i].x0 < s.Left-1 || boxes[i].x1 > s.Right+1 {
+		if boxes[i].x0 < s.Left-1 || boxes[i].x1 > s.Right+dot {
 			t.Errorf("label %d leaves the plot: %+v", i, boxes[i])
 		}
 		for j := range i {
@@ -292,9 +316,7 @@ func TestScatterLabelsDoNotCoverEachOther(t *testing.T) {
 			}
 		}
 	}
-	if labelled < 8 {
-		t.Errorf("only %d of 12 dots have their label", labelled)
-	}
+	return n
 }
 
 func TestCausesAreBounded(t *testing.T) {

@@ -49,10 +49,10 @@ func export(ctx context.Context, t *job.Task, d *page.Data) error {
 	}
 	if b := m.Benchmark; b != nil { // rows that share an event with it
 		for _, set := range slices.Sorted(maps.Keys(b.Rejected)) {
-			fact(set+" in benchmark", "%s left out", text.Count(b.Rejected[set]))
+			fact(set+" rows in the benchmark", "%s left out", text.Count(b.Rejected[set]))
 		}
 		for _, set := range slices.Sorted(maps.Keys(b.Kept)) {
-			fact(set+" in benchmark", "%s kept", text.Count(b.Kept[set]))
+			fact(set+" rows in the benchmark", "%s kept", text.Count(b.Kept[set]))
 		}
 	}
 	for _, warning := range m.Warnings() {
