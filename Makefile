@@ -16,7 +16,7 @@ COMMIT = $(shell git rev-parse HEAD 2>/dev/null)$(shell test -z "$$(git status -
 STAMP  = -X main.commit=$(COMMIT)
 PAPERS := -sbom bin/gymline.cdx.json -licences bin/gymline.licences.txt
 
-.PHONY: vulnerabilities licences build test lint portable bench bench-peers fuzz simulations docs minio kubernetes argo image e2e clean
+.PHONY: vulnerabilities licences pages build test lint portable bench bench-peers fuzz simulations docs minio kubernetes argo image e2e clean
 
 build: ## the gymline binary
 	go build -ldflags "$(STAMP)" -o bin/gymline ./orchestrator
@@ -36,6 +36,9 @@ vulnerabilities: $(GOVULNCHECK) ## known vulnerabilities that gymline calls, whe
 
 portable: ## the same digests from a binary that fuses multiplication and addition
 	tools/portable.sh
+
+pages: build ## every page, made and looked at in a Chromium: what cannot be read or reached, and pictures
+	go run ./test/pages -gymline bin/gymline -o bin/pages $(PAGES)
 
 bench: build $(MINIO) ## the whole against limits and rivals, in one run: a table, and JSON in bin/bench.json
 	go build -o bin/bench ./test/bench
