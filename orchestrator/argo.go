@@ -15,6 +15,7 @@ import (
 	"github.com/gymline/gymline/internal/engine/argo"
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/gate"
 	"github.com/gymline/gymline/internal/notify"
 	"github.com/gymline/gymline/internal/otlp"
 	"github.com/gymline/gymline/internal/plan"
@@ -134,15 +135,20 @@ func withCluster(ctx context.Context, edge *cli.Edge, p *experiment.Profile, fn 
 	return errors.Join(fn(&onArgo{client, cluster.Cluster{Client: client, Runs: registry(edge, st.Store)}, st.Store, p}), st.close())
 }
 
-// follow shows a submitted run until it ends, with its results.
-func (c *onArgo) follow(ctx context.Context, id store.RunID, p *plan.Plan, out printer) (err error) {
+// follow shows a submitted run until it ends, with its results, and adds its end to a CI
+// job's summary.
+func (c *onArgo) follow(ctx context.Context, edge *cli.Edge, id store.RunID, p *plan.Plan, out printer) (err error) {
 	ended := progress.Event{Type: progress.RunEnded, Run: string(id)}
+	var result *gate.Result
 	if ended.State, err = c.Follow(ctx, id, p, out); err == nil {
 		if err = out.results(ctx, c.st, p, &ended); err == nil {
-			_, err = passGate(ctx, c.st, c.Runs.Now(), &ended)
+			result, err = passGate(ctx, c.st, c.Runs.Now(), &ended)
 		}
 	}
-	return out.end(ctx, failed(ended, err), err)
+	ended = failed(ended, err)
+	err = out.end(ctx, ended, err)
+	summarize(edge, ended, result)
+	return err
 }
 
 // watchFlags are shared by the commands that can follow a submitted run.

@@ -144,7 +144,7 @@ func printLine(edge *cli.Edge, l series.Line) error {
 		if p.Change != nil {
 			change = fmt.Sprintf("%+.1f", 100**p.Change)
 		}
-		row(tw, whenOf(p), p.Run, text.Percent(p.Score.F1), text.Interval(p.Score.F1CI), change, spark(p.Score.F1, scores), strings.Join(more, "; "))
+		row(tw, whenOf(p), p.Run, text.Mean(p.Score.F1, p.Score.F1SD), text.Interval(p.Score.F1CI), change, spark(p.Score.F1, scores), strings.Join(more, "; "))
 	}
 	return tw.Flush()
 }
@@ -169,15 +169,18 @@ func spark(v float64, all []float64) string {
 
 func writeHistoryCSV(w io.Writer, lines []series.Line) error {
 	c := csv.NewWriter(w)
-	_ = c.Write([]string{"candidate", "run", "created", "asOf", "state", "f1", "f1Low", "f1High", "change", "recall", "precision", "answeredBy", "judge", "judgedBy", "usd", "tags", "note"})
+	_ = c.Write([]string{"candidate", "run", "created", "asOf", "state", "f1", "f1Low", "f1High", "change", "recall", "precision", "answeredBy", "judge", "judgedBy", "usd", "tags", "note", "f1SD"})
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	for _, l := range lines {
 		for _, p := range l.Points {
-			cells := []string{l.Candidate, string(p.Run), p.Created, p.AsOf, p.State, "", "", "", "", "", "", "", p.Judge, strings.Join(p.JudgedBy, " "), number(p.USD), strings.Join(p.Tags, " "), p.Note}
+			cells := []string{l.Candidate, string(p.Run), p.Created, p.AsOf, p.State, "", "", "", "", "", "", "", p.Judge, strings.Join(p.JudgedBy, " "), number(p.USD), strings.Join(p.Tags, " "), p.Note, ""}
 			if s := p.Score; s != nil {
 				cells[5] = number(s.F1)
 				if s.F1CI != nil {
 					cells[6], cells[7] = number(s.F1CI[0]), number(s.F1CI[1])
+				}
+				if s.F1SD != nil {
+					cells[17] = number(*s.F1SD)
 				}
 				cells[9], cells[10], cells[11] = number(s.Recall), number(s.Precision), strings.Join(s.AnsweredBy, " ")
 			}

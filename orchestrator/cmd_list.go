@@ -143,7 +143,7 @@ func cellsOf(n *series.Night, now time.Time) []string {
 	}
 	if s := n.Scores(); s != nil && len(s.Candidates) > 0 {
 		best := slices.MaxFunc(s.Candidates, func(a, b run.Scored) int { return cmp.Compare(a.F1, b.F1) })
-		cells[3], cells[4], cells[5] = text.Percent(best.F1), text.Interval(best.F1CI), best.Name
+		cells[3], cells[4], cells[5] = text.Mean(best.F1, best.F1SD), text.Interval(best.F1CI), best.Name
 		if best.Simulated {
 			cells[5] += " *"
 		}

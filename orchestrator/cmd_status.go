@@ -49,7 +49,7 @@ func runStatus(ctx context.Context, edge *cli.Edge, file string, watch watchFlag
 			if err != nil {
 				return err
 			}
-			return c.follow(ctx, id, p, newPrinter(edge, watch.output))
+			return c.follow(ctx, edge, id, p, newPrinter(edge, watch.output))
 		}
 		doc, err := c.Status(ctx, id)
 		if err != nil {

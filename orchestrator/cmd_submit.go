@@ -130,7 +130,7 @@ func (c *onArgo) start(ctx context.Context, edge *cli.Edge, o startOptions, m *a
 	if o.wait {
 		out, flush := c.exported(ctx, edge, id, newPrinter(edge, o.output))
 		defer flush()
-		return c.follow(ctx, id, p, scrapedBy(o.metrics, out))
+		return c.follow(ctx, edge, id, p, scrapedBy(o.metrics, out))
 	}
 	if o.output == "json" {
 		return writeJSON(edge.Stdout, map[string]any{"run": id, "workflow": m.Workflow.Name, "namespace": m.Workflow.Namespace})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -46,7 +47,7 @@ func summaryOf(ended progress.Event, result *gate.Result) string {
 	case ended.State == store.Succeeded:
 		fmt.Fprintf(&b, "### ✅ %s\n", text.Markdown(name))
 	default:
-		fmt.Fprintf(&b, "### ❌ %s\n\n%s: %s\n", text.Markdown(name), ended.State, text.Markdown(ended.Cause))
+		fmt.Fprintf(&b, "### ❌ %s\n\n%s: %s\n", text.Markdown(name), cmp.Or(ended.State, "Out of sight"), text.Markdown(ended.Cause))
 		if ended.Hint != "" {
 			fmt.Fprintf(&b, "\n→ %s\n", text.Markdown(ended.Hint))
 		}

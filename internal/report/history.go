@@ -8,6 +8,7 @@ import (
 
 	"github.com/gymline/gymline/internal/series"
 	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/text"
 )
 
 // WriteHistory renders how the scores of an experiment's runs went as a page of its own.
@@ -84,7 +85,7 @@ func courseOf(l series.Line) *course {
 		}
 		s := p.Score
 		ci := around(s.F1, s.F1CI)
-		dot := courseDot{x, up.at(s.F1), up.at(ci[0]), up.at(ci[1]), fmt.Sprintf("%s, %s: F1 %s %s", p.Run, dayOf(p), pct(s.F1), interval(s.F1CI))}
+		dot := courseDot{x, up.at(s.F1), up.at(ci[0]), up.at(ci[1]), fmt.Sprintf("%s, %s: F1 %s %s", p.Run, dayOf(p), text.Mean(s.F1, s.F1SD), interval(s.F1CI))}
 		if last != nil {
 			c.Segments = append(c.Segments, segment{last.X, x, last.Y, dot.Y})
 		}

@@ -46,6 +46,7 @@ type Scored struct {
 	Name       string      `json:"name"`
 	F1         float64     `json:"f1"`
 	F1CI       *[2]float64 `json:"f1CI,omitempty"`
+	F1SD       *float64    `json:"f1SD,omitempty"` // between repeats; nil of one that answered once
 	Recall     float64     `json:"recall"`
 	Precision  float64     `json:"precision"`
 	AnsweredBy []string    `json:"answeredBy,omitempty"`
@@ -59,7 +60,11 @@ func ScoresOf(e *metrics.Evaluation, digest store.Digest) *Scores {
 	s := &Scores{Metrics: digest, Simulated: e.Simulated, Judge: e.Judge, JudgeModel: e.JudgeModel, JudgedBy: e.JudgedBy, JudgePrompt: e.JudgePrompt,
 		Traces: e.Traces, Events: e.Events, Confidence: e.Confidence}
 	for _, c := range e.Candidates {
-		s.Candidates = append(s.Candidates, Scored{Name: c.Name, F1: c.F1, F1CI: c.F1CI, Recall: c.Recall, Precision: c.Precision, AnsweredBy: c.AnsweredBy, Prompt: c.Prompt, Simulated: c.Simulated})
+		scored := Scored{Name: c.Name, F1: c.F1, F1CI: c.F1CI, Recall: c.Recall, Precision: c.Precision, AnsweredBy: c.AnsweredBy, Prompt: c.Prompt, Simulated: c.Simulated}
+		if c.Repetition != nil {
+			scored.F1SD = &c.Repetition.F1SD
+		}
+		s.Candidates = append(s.Candidates, scored)
 	}
 	return s
 }

@@ -78,6 +78,15 @@ func ClipBytes(s string, most int) string {
 // Percent is a score in [0,1] in percent, or points, to one decimal.
 func Percent(score float64) string { return fmt.Sprintf("%.1f", 100*score) }
 
+// Mean is a score in percent with its standard deviation between repeats, where there
+// are some.
+func Mean(score float64, sd *float64) string {
+	if sd == nil {
+		return Percent(score)
+	}
+	return Percent(score) + " ±" + Percent(*sd)
+}
+
 // Interval is one of a score in percent; "none" where there is none.
 func Interval(ci *[2]float64) string {
 	if ci == nil {
