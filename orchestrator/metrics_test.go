@@ -109,13 +109,22 @@ func TestMetricsDuringARun(t *testing.T) {
 	if _, err := scrape(url); err == nil {
 		t.Error("metrics are served after the run's end")
 	}
-	types := map[string]int{}
+	types, predicted := map[string]int{}, progress.Event{}
 	for line := range strings.Lines(stdout.String()) {
 		var e progress.Event
 		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Type == "" {
 			t.Fatalf("not an event: %s (%v)", line, err)
 		}
 		types[e.Type]++
+		if e.Type == progress.Progress && e.Step == "predict" {
+			predicted = e
+			if e.Answered < e.Done {
+				t.Errorf("more rows ended than were answered: %s", line)
+			}
+		}
+	}
+	if predicted.Answered == 0 || predicted.Answered != predicted.Total {
+		t.Errorf("not all was answered: %+v", predicted)
 	}
 	if types[progress.RunOpened] != 1 || types[progress.RunEnded] != 1 || types[progress.Progress] == 0 || types[progress.StepState] == 0 {
 		t.Errorf("events: %v", types)

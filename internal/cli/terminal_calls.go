@@ -35,6 +35,9 @@ func calls(s *stepView, now time.Time) (list []detail) {
 	if rowsPerSec, _ := s.rates(now); rowsPerSec > 0 {
 		say(false, "%s rows/s", rate(rowsPerSec))
 	}
+	if sum.Answered > sum.Done {
+		say(true, "%s answered", text.Count(sum.Answered))
+	}
 	if quiet := now.Sub(s.heard); sum.InFlight > 0 && quiet >= quietFor {
 		say(true, "no answer for %s", duration(quiet))
 	}

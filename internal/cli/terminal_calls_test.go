@@ -26,6 +26,33 @@ func TestBatchesOf(t *testing.T) {
 	}
 }
 
+// What is answered and not judged yet is told, and half of the bar is for it.
+func TestAnsweredIsSaid(t *testing.T) {
+	s, start := newStepView("predict"), time.Unix(1000, 0)
+	s.take(state("predict", 0, progress.Running), start)
+	for _, at := range []struct {
+		answered, done int64
+		want           string
+		filled         int
+	}{
+		{0, 0, "", 0}, {200, 0, "200 answered", 4}, {400, 0, "400 answered", 8}, {400, 200, "400 answered", 12}, {400, 400, "", 16}, {0, 200, "", 8},
+	} {
+		e := counts("predict", 0, at.done, 400, 0, 1)
+		e.Answered = at.answered
+		s.take(e, start)
+		got := ""
+		for _, d := range calls(s, start) {
+			if d.plain {
+				got += d.text
+			}
+		}
+		line := (&Terminal{opts: TerminalOptions{Now: func() time.Time { return start }}}).cells(s, start)
+		if filled := strings.Count(line[colBar].text, "━"); got != at.want || filled != at.filled {
+			t.Errorf("%d answered and %d done: %q and %d, want %q and %d", at.answered, at.done, got, filled, at.want, at.filled)
+		}
+	}
+}
+
 // A provider that says nothing is told of while calls to it are in flight, until
 // one of them ends.
 func TestSilenceIsSaid(t *testing.T) {

@@ -114,7 +114,7 @@ func (t *Terminal) cells(s *stepView, now time.Time) (c [columns]cell) {
 		return c
 	}
 	if sum.Total > 0 {
-		c[colBar] = cell{bar(sum.Done, sum.Total), barColor(state)}
+		c[colBar] = cell{bar(max(sum.Done, (sum.Done+sum.Answered)/2), sum.Total), barColor(state)}
 	}
 	if sum.Total > 0 || sum.Done > 0 {
 		c[colRows] = cell{text: rowsOf(sum) + " rows"}

@@ -13,6 +13,7 @@ import (
 type meter struct {
 	mu        sync.Mutex
 	total     int64
+	answered  int64 // rows that a candidate has answered
 	ended     int64
 	failed    int64
 	usage     llm.UsageByRole
@@ -45,6 +46,12 @@ func (m *meter) done(state rows.State) {
 	}
 }
 
+func (m *meter) answer() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.answered++
+}
+
 // event returns the progress so far.
 func (m *meter) event(step string, shard int) progress.Event {
 	m.mu.Lock()
@@ -52,7 +59,7 @@ func (m *meter) event(step string, shard int) progress.Event {
 	usage, now := m.usage.Usage, m.traffic()
 	e := progress.Event{
 		Type: progress.Progress, Step: step, Shard: shard,
-		Done: m.ended, Total: m.total, Failed: m.failed, Usage: &usage, Simulated: m.simulated,
+		Answered: m.answered, Done: m.ended, Total: m.total, Failed: m.failed, Usage: &usage, Simulated: m.simulated,
 		InFlight: now.InFlight, Waiting: now.Waiting,
 	}
 	if now.Batches.Open > 0 {

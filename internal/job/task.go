@@ -95,6 +95,9 @@ func (t *Task) Chat(ctx context.Context, role string, m llm.Model) (llm.Chatter,
 // Plan announces how many rows this shard has, for progress.
 func (t *Task) Plan(total int) { t.meter.plan(int64(total)) }
 
+// Answered counts one row that is answered and has not ended, for progress.
+func (t *Task) Answered() { t.meter.answer() }
+
 // Done counts one row that ended, for progress.
 func (t *Task) Done(state rows.State) { t.meter.done(state) }
 

@@ -18,7 +18,7 @@ const (
 	InputUnread = "input-unread" // Input, Files: of its files, and hidden folders, that no step reads
 	RunOpened   = "run-opened"   // Run, Experiment, Steps, and where somebody is asked anew: Anew, AsOf
 	StepState   = "step-state"   // Step, Shard, State, Attempt, and with Retrying and Failed: Cause, Hint, ExitCode
-	Progress    = "progress"     // Step, Shard, Done, Total, Failed, Usage, Simulated, Errors, InFlight, Waiting, Batches
+	Progress    = "progress"     // Step, Shard, Answered, Done, Total, Failed, Usage, Simulated, Errors, InFlight, Waiting, Batches
 	RunEnded    = "run-ended"    // Run, State, Report, Scores, Gate with its ExitCode, and unless Succeeded: Cause, Hint, ExitCode
 )
 
@@ -44,8 +44,9 @@ type Event struct {
 	Shard      int        `json:"shard,omitempty"`
 	State      string     `json:"state,omitempty"`
 	Attempt    int        `json:"attempt,omitempty"`
-	Done       int64      `json:"done,omitempty"`  // rows that ended, or files
-	Total      int64      `json:"total,omitempty"` // rows planned, or files; 0 while unknown
+	Answered   int64      `json:"answered,omitempty"` // rows that were answered, ended or not
+	Done       int64      `json:"done,omitempty"`     // rows that ended, or files
+	Total      int64      `json:"total,omitempty"`    // rows planned, or files; 0 while unknown
 	Failed     int64      `json:"failed,omitempty"`
 	Usage      *llm.Usage `json:"usage,omitempty"` // so far, of this shard's attempt
 	// Errors are the attempt's failed calls so far, which retries hide.

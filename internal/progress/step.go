@@ -19,6 +19,7 @@ type Step struct {
 type Shard struct {
 	State               string // "" while it waits
 	Done, Total, Failed int64
+	Answered            int64
 	// Most are the highest counts of any attempt, which never go back.
 	Most struct{ Done, Failed int64 }
 
@@ -31,6 +32,7 @@ type Shard struct {
 // A Sum adds up a step's shards.
 type Sum struct {
 	Done, Total, Failed int64
+	Answered            int64
 	Guessed             bool // Total is scaled up from the shards that know theirs
 	Usage               llm.Usage
 	Errors              llm.Errors
@@ -69,7 +71,7 @@ func (s *Step) Take(e Event) {
 		}
 		sh.State, sh.inFlight, sh.waiting, sh.batches = e.State, 0, 0, llm.Batches{}
 	case Progress:
-		sh.Done, sh.Total, sh.Failed = e.Done, e.Total, e.Failed
+		sh.Done, sh.Total, sh.Failed, sh.Answered = e.Done, e.Total, e.Failed, e.Answered
 		sh.Most.Done, sh.Most.Failed = max(sh.Most.Done, e.Done-e.Failed), max(sh.Most.Failed, e.Failed)
 		sh.inFlight, sh.waiting, sh.batches = e.InFlight, e.Waiting, llm.Batches{}
 		if e.Batches != nil {
@@ -93,6 +95,7 @@ func (s *Step) Sum() Sum {
 		sum.Done += sh.Done
 		sum.Total += sh.Total
 		sum.Failed += sh.Failed
+		sum.Answered += sh.Answered
 		sum.Usage, sum.Errors = sum.Usage.Add(sh.usage), sum.Errors.Add(sh.errors)
 		sum.InFlight += sh.inFlight
 		sum.Waiting += sh.waiting

@@ -66,6 +66,7 @@ func (p *prediction) ask(ctx context.Context) error {
 				if err != nil && cause == "" {
 					return fmt.Errorf("%s: %w", trace.TurnID(p.traces[i].ID, j), err)
 				}
+				p.task.Answered()
 				if err := patience.Ended(p.first[i]+j, p.id(i, j), cause, err); err != nil {
 					return err
 				}
