@@ -18,7 +18,9 @@ func TestServedCheckpoint(t *testing.T) {
 	said, asked := `{"data":[{"id":"other","parent":null},{"id":"tuned","parent":"some/base"}]}`, 0
 	s.http.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v1/models" {
-			asked++
+			if asked++; s.Calls.Load() == 0 { // as llama.cpp while it loads
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
 			_, _ = io.WriteString(w, said)
 			return
 		}

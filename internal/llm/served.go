@@ -11,10 +11,11 @@ type Listing struct {
 
 // A Listed is a model that a server names. What it does not say is zero.
 type Listed struct {
-	ID     string
-	Root   string // what it was loaded from
-	Parent string // of an adapter: the model that it is put on
-	Bytes  int64  // of its tensors
+	ID      string
+	Aliases []string // other names of it
+	Root    string   // what it was loaded from
+	Parent  string   // of an adapter: the model that it is put on
+	Bytes   int64    // of its tensors
 }
 
 // Served is how what a server says of a trained model agrees with the checkpoint.

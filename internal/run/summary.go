@@ -62,7 +62,7 @@ func ScoresOf(e *metrics.Evaluation, digest store.Digest) *Scores {
 	for _, c := range e.Candidates {
 		scored := Scored{Name: c.Name, F1: c.F1, F1CI: c.F1CI, Recall: c.Recall, Precision: c.Precision, AnsweredBy: c.AnsweredBy, Prompt: c.Prompt, Simulated: c.Simulated}
 		if c.Repetition != nil {
-			scored.F1SD = &c.Repetition.F1SD
+			scored.F1SD = &c.F1SD
 		}
 		s.Candidates = append(s.Candidates, scored)
 	}

@@ -29,7 +29,7 @@ func Check(model string, said *llm.Listing, why string, c plan.Checkpoint, files
 		s.Unknown = []string{why, unknown}
 		return s
 	}
-	i := slices.IndexFunc(said.Models, func(m llm.Listed) bool { return m.ID == model })
+	i := slices.IndexFunc(said.Models, func(m llm.Listed) bool { return m.ID == model || slices.Contains(m.Aliases, model) })
 	switch {
 	case i >= 0:
 		note(&s.Agrees, "it lists %s", model)

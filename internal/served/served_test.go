@@ -32,6 +32,10 @@ func TestCheck(t *testing.T) {
 			&llm.Listing{Models: []llm.Listed{{ID: "tuned", Bytes: 143_000_000}}, File: `C:\models\tuned.Q8_0.gguf`}, full, gguf,
 			"agrees: it lists tuned, it has loaded a file tuned.Q8_0.gguf, its tensors take 143,000,000 bytes, as the checkpoint's may; not known: " + unknown,
 		},
+		"SmolLM2, as a real server told": {
+			one(llm.Listed{ID: "smollm2-135m", Aliases: []string{"smollm2-135m", "tuned"}, Bytes: 96_576_768}), full, []store.TreeFile{{Path: "SmolLM2-135M-Instruct.Q4_1.gguf", Bytes: 98_362_432}},
+			"agrees: it lists tuned, its tensors take 96,576,768 bytes, as the checkpoint's may; not known: " + unknown,
+		},
 		"other gguf": {
 			&llm.Listing{Models: []llm.Listed{{ID: "tuned", Bytes: 500_000_000}}, File: "/m/base.gguf"}, full, gguf,
 			"differs: its tensors take 500,000,000 bytes, and the checkpoint's file has 144,000,000; agrees: it lists tuned; not known: whether its file base.gguf is tuned.Q8_0.gguf under another name, " + unknown,

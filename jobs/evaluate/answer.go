@@ -50,19 +50,16 @@ func (p *prediction) ask(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.serves(ctx); err != nil {
-		return err
-	}
 	k := max(1, p.params.Tasks)
 	schema := prompt.AgentSchema(k)
 	patience := p.task.Patience(p.events)
-	group, ctx := errgroup.WithContext(ctx)
+	group, asking := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, p.task.InFlight))
 	for i := range p.traces {
 		group.Go(func() error {
 			chat := p.answered[i].of(p.candidate.Model, chat)
 			for j := range p.traces[i].Turns {
-				cause, err := p.answer(ctx, chat, schema, i, j, k)
+				cause, err := p.answer(asking, chat, schema, i, j, k)
 				if err != nil && cause == "" {
 					return fmt.Errorf("%s: %w", trace.TurnID(p.traces[i].ID, j), err)
 				}
@@ -74,7 +71,10 @@ func (p *prediction) ask(ctx context.Context) error {
 			return nil
 		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return p.serves(ctx) // a server that answered has loaded its model
 }
 
 // answer has the model answer one event. An agent whose answer stays unusable

@@ -28,10 +28,11 @@ func List(ctx context.Context, m llm.Model, a Access, client *http.Client) (*llm
 	defer cancel()
 	var models struct {
 		Data []struct {
-			ID     string `json:"id"`
-			Root   string `json:"root"`
-			Parent string `json:"parent"`
-			Meta   struct {
+			ID      string   `json:"id"`
+			Aliases []string `json:"aliases"`
+			Root    string   `json:"root"`
+			Parent  string   `json:"parent"`
+			Meta    struct {
 				Size int64 `json:"size"`
 			} `json:"meta"`
 		} `json:"data"`
@@ -41,7 +42,7 @@ func List(ctx context.Context, m llm.Model, a Access, client *http.Client) (*llm
 	}
 	said := &llm.Listing{}
 	for _, x := range models.Data {
-		said.Models = append(said.Models, llm.Listed{ID: x.ID, Root: x.Root, Parent: x.Parent, Bytes: x.Meta.Size})
+		said.Models = append(said.Models, llm.Listed{ID: x.ID, Aliases: x.Aliases, Root: x.Root, Parent: x.Parent, Bytes: x.Meta.Size})
 	}
 	var props struct {
 		Path string `json:"model_path"`
