@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -15,9 +16,12 @@ import (
 func TestServedCheckpoint(t *testing.T) {
 	t.Parallel()
 	s, l := newModelServer(t), newLab(t)
+	var mu sync.Mutex // of both
 	said, asked := `{"data":[{"id":"other","parent":null},{"id":"tuned","parent":"some/base"}]}`, 0
 	s.http.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v1/models" {
+			mu.Lock()
+			defer mu.Unlock()
 			if asked++; s.Calls.Load() == 0 { // as llama.cpp while it loads
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}
@@ -58,7 +62,13 @@ printf '\066\000\000\000\000\000\000\000{"a":{"dtype":"F32","shape":[1],"data_of
 		}
 	}
 	run := []string{"run", "served.yaml", "--input", "samples=" + filepath.Join(repo(t), "configs", "samples")}
-	out := l.output(run...)
+	output := func(args ...string) string {
+		out := l.output(args...)
+		mu.Lock() // the answers are told of
+		defer mu.Unlock()
+		return out
+	}
+	out := output(run...)
 	const differs = "it is listed as an adapter of some/base, and the checkpoint is a whole model"
 	if !strings.Contains(out, "! the server of tuned may not serve the checkpoint: "+differs+"\n") || asked != 1 {
 		t.Errorf("asked %d times:\n%s", asked, out)
@@ -69,13 +79,15 @@ printf '\066\000\000\000\000\000\000\000{"a":{"dtype":"F32","shape":[1],"data_of
 	want := l.digests("served-1")
 
 	// What it says changes no artifact, and a replay asks nobody.
+	mu.Lock()
 	said = `{"data":[{"id":"tuned","parent":null}]}`
-	if out := l.output(append(run, "--fresh")...); strings.Contains(out, "may not serve") || l.digests("served-2") != want {
+	mu.Unlock()
+	if out := output(append(run, "--fresh")...); strings.Contains(out, "may not serve") || l.digests("served-2") != want {
 		t.Error(out)
 	}
 	s.http.Close()
 	l.env = []string{"PAID_KEY="}
-	if out := l.output(append(run, "--fresh", "--replay-only")...); asked != 2 || l.digests("served-3") != want {
+	if out := output(append(run, "--fresh", "--replay-only")...); asked != 2 || l.digests("served-3") != want {
 		t.Errorf("asked %d times:\n%s", asked, out)
 	}
 	if stats := l.output("stats", "served-3"); !strings.Contains(stats, "the server of tuned: not known: what the server serves, which was not asked, whether the weights") {
