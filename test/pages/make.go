@@ -20,9 +20,9 @@ import (
 
 // A server answers as a provider would: a sim behind each name, whose version it says.
 type server struct {
-	version string
-	calm    atomic.Int64 // answers before it goes away
-	refuses bool         // some questions for good
+	version  string
+	calm     atomic.Int64 // answers before it goes away
+	careless bool         // it refuses some questions for good, and names people
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -44,7 +44,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	if s.refuses && q.Seed%29 == 0 {
+	if s.careless && q.Seed%29 == 0 {
 		http.Error(w, `{"error":{"message":"the content was filtered","code":"content_filter"}}`, http.StatusBadRequest)
 		return
 	}
@@ -61,6 +61,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
+	}
+	if s.careless {
+		resp.Content = strings.ReplaceAll(resp.Content, "The user ", "The user, jane.doe@example.org, ")
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"model":   q.Model + "-" + s.version,
@@ -156,27 +159,21 @@ func (m *maker) nights(s *server) error {
 
 // private is a run with personal data in its events, of which a provider refuses some.
 func (m *maker) private(s *server) error {
-	s.refuses = true
+	s.careless = true
 	input := filepath.Join(m.dir, "samples")
 	if err := os.CopyFS(input, os.DirFS(m.samples)); err != nil {
 		return err
 	}
-	if err := tell(filepath.Join(input, "benchmark/coding_1.json"), "The user opens", "The user writes to jane.doe@example.org, then opens"); err != nil {
-		return err
-	}
-	if err := tell(filepath.Join(input, "seeds.yaml"), " for ", " for jane.doe@example.org and for "); err != nil {
-		return err
-	}
-	return m.do(0, append(m.served("openai", "small", "large"), "--input", "samples="+input, "--set", "export.redact=true", "--set", "seed=9")...)
-}
-
-// tell replaces words of a file.
-func tell(file, old, words string) error {
-	text, err := os.ReadFile(file)
+	trace := filepath.Join(input, "benchmark/coding_1.json")
+	text, err := os.ReadFile(trace)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(file, []byte(strings.ReplaceAll(string(text), old, words)), 0o600)
+	told := strings.ReplaceAll(string(text), "The user opens", "The user writes to jane.doe@example.org, then opens")
+	if err := os.WriteFile(trace, []byte(told), 0o600); err != nil {
+		return err
+	}
+	return m.do(0, append(m.served("openai", "small", "large"), "--input", "samples="+input, "--set", "export.redact=true", "--set", "seed=9")...)
 }
 
 func (m *maker) config(name string) string { return filepath.Join(m.configs, name+".yaml") }
