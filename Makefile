@@ -53,6 +53,13 @@ bench-peers: build $(PEERS)/clients/bin/ok $(PEERS)/distilabel/bin/ok $(PEERS)/c
 $(PEERS)/%/bin/ok: test/bench/peers/%.txt
 	python3 -m venv $(PEERS)/$* && $(PEERS)/$*/bin/pip install -q -r $< && touch $@
 
+# With SPEC=DIR the schemas of OpenLineage are read from a folder of its spec/.
+verify-audit: build $(CACHE)/audit/bin/ok ## a run as OpenLineage and RO-Crate, judged by their validators; needs Python 3.11 and the network
+	SPEC="$(SPEC)" test/audit/verify.sh $(CURDIR)/bin/gymline $(CACHE)/audit/bin
+
+$(CACHE)/audit/bin/ok: test/audit/requirements.txt
+	python3 -m venv $(CACHE)/audit && $(CACHE)/audit/bin/pip install -q -r $< && touch $@
+
 fuzz: ## every parser of outside text, FUZZTIME=20s each
 	tools/fuzz.sh
 
