@@ -51,7 +51,7 @@ func (r *Run) producer() string {
 // uuid is an identifier that follows from the run and what of it is named: of RFC 9562's
 // version 8.
 func (r *Run) uuid(what string) string {
-	sum := sha256.Sum256([]byte(string(r.ID) + "\x00" + string(r.Plan) + "\x00" + r.Created + "\x00" + what))
+	sum := sha256.Sum256([]byte(string(r.ID) + "\x00" + string(r.Head.Plan) + "\x00" + r.Created + "\x00" + what))
 	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80
 	h := hex.EncodeToString(sum[:16])
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]

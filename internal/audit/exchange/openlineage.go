@@ -90,7 +90,7 @@ func (r *Run) runFacets(why string) object {
 	f := object{
 		"processing_engine": r.facet(engineFacet, object{"name": "Gymline", "version": r.Version}),
 		"gymline_run": r.facet(home+"/blob/main/docs/audit.md#openlineage", object{
-			"run": r.ID, "experimentDigest": r.Digest, "planDigest": r.Plan,
+			"run": r.ID, "experimentDigest": r.Digest, "planDigest": r.Head.Plan,
 		}),
 	}
 	if why != "" {
