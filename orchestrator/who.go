@@ -45,7 +45,11 @@ func (f *whoFlags) bindBy(cmd *cobra.Command) {
 
 // who is who acts: as they say, as their surroundings say, or as the machine calls the user.
 func (f *whoFlags) who(edge *cli.Edge) string {
-	return text.Clip(text.Line(cmp.Or(f.by, edge.Getenv(envBy), edge.Getenv("USER"))), 100)
+	name := cmp.Or(f.by, edge.Getenv(envBy))
+	if name == "" && edge.User != nil {
+		name = edge.User()
+	}
+	return text.Clip(text.Line(name), 100)
 }
 
 // sign makes a registry's records say who and why.

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"os/user"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -38,6 +39,8 @@ type Edge struct {
 	Now     func() time.Time
 	// Executable is the path of the running binary, for child processes.
 	Executable func() (string, error)
+	// User is who runs the process, as the machine calls them; "" where it does not.
+	User func() string
 	// Terminal says whether Stderr is one, and Width its columns.
 	Terminal bool
 	Width    func() int
@@ -79,6 +82,7 @@ func System() *Edge {
 	return &Edge{
 		Args: os.Args[1:], Getenv: os.Getenv, Setenv: os.Setenv, Environ: os.Environ, Stdin: os.Stdin, Stdout: out, out: out, Stderr: os.Stderr, Now: time.Now,
 		Executable: executable,
+		User:       username,
 		Shown:      term.IsTerminal(int(os.Stdout.Fd())),
 		Terminal:   term.IsTerminal(fd) && os.Getenv("TERM") != "dumb",
 		Width: func() int {
@@ -142,6 +146,17 @@ func (e *Edge) Main(run func(ctx context.Context) error) int {
 		return fault.Interrupted
 	}
 	return fault.Code(err)
+}
+
+// username asks the environment first, which sudo and shells of other users set.
+func username() string {
+	if name := os.Getenv("USER"); name != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return ""
 }
 
 // executable names the running binary so that children are started from the

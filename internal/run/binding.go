@@ -74,7 +74,7 @@ func (r Registry) binding(ctx context.Context, id store.RunID, seen *noting, sum
 		case 2:
 			b.Ledger, err = segments(ctx, st, id)
 		case 3:
-			b.Previous, err = previous(ctx, st, record)
+			b.Previous, err = previous(ctx, r.Store, record) // whose bucket may list folders
 		}
 		return err
 	})
