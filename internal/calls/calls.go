@@ -283,7 +283,7 @@ func (c *Call) take(x *ledger.Exchange) {
 		return
 	}
 	usage := x.Response.Usage
-	c.Reported, c.Finish, c.Answer, c.Usage, c.Tries = x.Response.Model, x.Response.FinishReason, &x.Response.Content, &usage, x.Response.Tries
+	c.Reported, c.Finish, c.Answer, c.Usage, c.Tries = x.Response.Version(), x.Response.FinishReason, &x.Response.Content, &usage, x.Response.Tries
 }
 
 // repairs counts the answers at a conversation's end that were sent back.

@@ -68,7 +68,9 @@ type Response struct {
 	// as its field for reasoning.
 	Elsewhere string `json:"elsewhere,omitempty"`
 	Model     string `json:"model"` // what the provider says answered
-	Usage     Usage  `json:"usage"`
+	// Fingerprint is what the provider says of how it was set up; "" where it says nothing.
+	Fingerprint string `json:"fingerprint,omitempty"`
+	Usage       Usage  `json:"usage"`
 	// Tries is how often the request was sent, when failures that passed made it more
 	// than once.
 	Tries int `json:"tries,omitempty"`
@@ -78,6 +80,15 @@ type Response struct {
 	// Rate is what the provider said of its limits beside the answer; nil when
 	// it said nothing. It is never recorded.
 	Rate *Rate `json:"-"`
+}
+
+// Version tells what answered from what else may answer to its name: the provider's name
+// and, where it gives one, the fingerprint; "" where it gives no name.
+func (r *Response) Version() string {
+	if r.Model == "" || r.Fingerprint == "" {
+		return r.Model
+	}
+	return r.Model + "@" + r.Fingerprint
 }
 
 // Rate is what a provider says of its limits (x-ratelimit-*).

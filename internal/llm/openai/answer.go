@@ -20,6 +20,7 @@ type reading struct {
 	elsewhere []string // fields beside an empty content that hold something
 	finish    string
 	model     string
+	print     string // the fingerprint
 	usage     llm.Usage
 	failure   json.RawMessage // an error beside the choices or in the first one
 }
@@ -27,6 +28,7 @@ type reading struct {
 // A completion is a chat completion, or a part of one that is streamed.
 type completion struct {
 	Model   json.RawMessage `json:"model"`
+	Print   json.RawMessage `json:"system_fingerprint"`
 	Choices json.RawMessage `json:"choices"`
 	Usage   json.RawMessage `json:"usage"`
 	Error   json.RawMessage `json:"error"`
@@ -59,6 +61,9 @@ func (r *reading) take(body []byte) bool {
 	}
 	if s := str(c.Model); s != "" {
 		r.model = s
+	}
+	if s := str(c.Print); s != "" {
+		r.print = s
 	}
 	if said(c.Usage) {
 		r.usage = usage(c.Usage)

@@ -18,6 +18,19 @@ func answered(t *testing.T, body string) (*llm.Response, error) {
 	return dial(t, m).Chat(t.Context(), &llm.Request{Messages: []llm.Message{{Role: llm.User, Content: "hi"}}})
 }
 
+// A fingerprint stands beside the model, where both are texts.
+func TestFingerprint(t *testing.T) {
+	const rest = `"choices":[{"message":{"content":"yes"},"finish_reason":"stop"}]}`
+	for beside, want := range map[string]string{
+		`"model":"m-1","system_fingerprint":"fp_44",`: "m-1@fp_44", `"model":"m-1","system_fingerprint":null,`: "m-1", `"model":"m-1",`: "m-1",
+		`"system_fingerprint":"fp_44",`: "", `"model":"m-1","system_fingerprint":7,`: "m-1",
+	} {
+		if got, err := answered(t, "{"+beside+rest); err != nil || got.Version() != want {
+			t.Errorf("%s: %+v, %v, want %q", beside, got, err, want)
+		}
+	}
+}
+
 // TestAnswerIsReadForWhatIsNeeded: nothing else in it can spoil it.
 func TestAnswerIsReadForWhatIsNeeded(t *testing.T) {
 	const whole = `{"choices":[{"message":{"content":"yes"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":2}}`

@@ -50,7 +50,7 @@ func (x *exchange) answer() (*llm.Response, error) {
 		return nil, x.failed(description{code: filtered, message: "the provider withheld the answer: its finish reason is " + r.finish})
 	}
 	out := &llm.Response{
-		Content: x.key.scrubAnswer(r.content.String()), FinishReason: r.finish, Model: r.model,
+		Content: x.key.scrubAnswer(r.content.String()), FinishReason: r.finish, Model: r.model, Fingerprint: r.print,
 		Usage: r.usage, Rate: rates(x.header),
 	}
 	out.Usage.Calls = 1
