@@ -24,24 +24,11 @@ func TestChaos(t *testing.T) {
 	quiet := newLab(t)
 	quiet.output("run", calm.paid(t, quiet.dir), "--input", samples)
 
-	chaos := &simtest.Chaos{Server: &simtest.Server{Key: canary}, Share: 0.3, Hang: 5 * time.Second, Slow: 300 * time.Millisecond}
-	front := httptest.NewServer(chaos)
-	t.Cleanup(front.Close)
+	chaos, server := newChaos(t)
 	l := newLab(t)
-	profile := filepath.Join(l.dir, "profile.yaml")
-	if err := os.WriteFile(profile, []byte(`
-apiVersion: gymline/v1alpha1
-kind: Profile
-metadata: {name: impatient}
-spec:
-  limits: {m: {timeout: 1s}}
-  retries: {backoff: 100ms}
-`), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	profile := l.impatient()
 	// The address is part of the model's identity, and so of the keys in calls.jsonl; of
 	// what else is written only the host is, which both have.
-	server := modelServer{http: front}
 	l.output("run", server.paid(t, l.dir), "--input", samples, "--profile", profile)
 
 	spoiled, all, kinds := chaos.Spoiled()
@@ -68,6 +55,31 @@ spec:
 			t.Errorf("%s: %d rows of %d", step, len(seen), want)
 		}
 	}
+}
+
+// newChaos is a server that spoils three calls in ten.
+func newChaos(t *testing.T) (*simtest.Chaos, *modelServer) {
+	chaos := &simtest.Chaos{Server: &simtest.Server{Key: canary}, Share: 0.3, Hang: 5 * time.Second, Slow: 300 * time.Millisecond}
+	front := httptest.NewServer(chaos)
+	t.Cleanup(front.Close)
+	return chaos, &modelServer{http: front}
+}
+
+// impatient writes a profile that waits a second for an answer.
+func (l lab) impatient() string {
+	l.t.Helper()
+	profile := filepath.Join(l.dir, "profile.yaml")
+	if err := os.WriteFile(profile, []byte(`
+apiVersion: gymline/v1alpha1
+kind: Profile
+metadata: {name: impatient}
+spec:
+  limits: {m: {timeout: 1s}}
+  retries: {backoff: 100ms}
+`), 0o600); err != nil {
+		l.t.Fatal(err)
+	}
+	return profile
 }
 
 // artifactsBut leaves out some lines: the report names the experiment's digest, which

@@ -21,6 +21,19 @@ func (d Draft) In(image string) (Draft, error) {
 	return d, err
 }
 
+// Replaying returns a draft whose runs answer from the ledger alone, tell nobody, and are
+// held to no budget and no gate.
+func (d Draft) Replaying() (Draft, error) {
+	how, err := ExecutionOf(d.record)
+	if err != nil {
+		return d, err
+	}
+	how.ReplayOnly, how.Notify, how.Gate, how.BudgetUSD, how.Image = true, nil, nil, 0, ""
+	d.record.Fresh = true
+	d.record.Execution, err = canonical.JSON(how)
+	return d, err
+}
+
 // Images returns what the steps of a run ran in: as the cluster said, or as far as
 // the run's record and plan tell, which have the references. It is none of a run of
 // this machine.
