@@ -37,16 +37,17 @@ const latency = time.Second
 
 // Results are what is written as JSON.
 type Results struct {
-	CPUs      int          `json:"cpus"`
-	Go        string       `json:"go"`
-	Loads     [][]Load     `json:"loads,omitempty"` // by calls in flight, each several times
-	Sim       []Generation `json:"sim,omitempty"`
-	Lines     []Line       `json:"lines,omitempty"`
-	Reuse     []Reuse      `json:"reuse,omitempty"`
-	Many      []Many       `json:"many,omitempty"`
-	Nights    []Nights     `json:"nights,omitempty"`
-	Functions []Function   `json:"functions,omitempty"`
-	Peers     []Peer       `json:"peers,omitempty"`
+	CPUs        int          `json:"cpus"`
+	Go          string       `json:"go"`
+	Loads       [][]Load     `json:"loads,omitempty"` // by calls in flight, each several times
+	Sim         []Generation `json:"sim,omitempty"`
+	Lines       []Line       `json:"lines,omitempty"`
+	Reuse       []Reuse      `json:"reuse,omitempty"`
+	Many        []Many       `json:"many,omitempty"`
+	Nights      []Nights     `json:"nights,omitempty"`
+	Differences []Difference `json:"differences,omitempty"`
+	Functions   []Function   `json:"functions,omitempty"`
+	Peers       []Peer       `json:"peers,omitempty"`
 }
 
 // A bencher is what every part of the benchmark needs.
@@ -71,6 +72,7 @@ var parts = []struct {
 	{"reuse", (*bencher).measureReuses},
 	{"many", (*bencher).measureManies},
 	{"nights", (*bencher).measureYears},
+	{"diff", (*bencher).measureDifferences},
 	{"functions", (*bencher).measureFunctions},
 	{"peers", (*bencher).measurePeers},
 }
@@ -79,7 +81,7 @@ func bench(ctx context.Context) error {
 	gymline := flag.String("gymline", "bin/gymline", "the binary to measure")
 	minio := flag.String("minio", ".cache/minio", "a MinIO server, for the store that is far away")
 	out := flag.String("o", "bin/bench.json", "where the JSON goes")
-	only := flag.String("only", "loads,sim,line,reuse,many,nights,functions", "what to measure, by commas")
+	only := flag.String("only", "loads,sim,line,reuse,many,nights,diff,functions", "what to measure, by commas")
 	inFlights := flag.String("in-flights", "200,2000,4000", "calls in flight of the loads, by commas")
 	peers := flag.String("peers", ".cache/peers", "the folder of the peers' Pythons")
 	peerLoads := flag.String("peer-in-flights", "200,1000", "calls in flight of the peers, by commas")

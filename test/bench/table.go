@@ -19,6 +19,7 @@ func (r *Results) print(w io.Writer) {
 	r.printReuse(w, tw)
 	r.printMany(w, tw)
 	r.printNights(w, tw)
+	r.printDifferences(w, tw)
 	r.printPeers(w, tw)
 	if len(r.Functions) > 0 {
 		fmt.Fprint(w, "\nGo benchmarks\n\n")
