@@ -26,7 +26,7 @@ func TestWhichModelAnswered(t *testing.T) {
 		s.ServeHTTP(rec, r)
 		body := rec.Body.Bytes()
 		if calls.Add(1)%2 == 0 {
-			body = bytes.ReplaceAll(body, []byte(`"model":"served"`), []byte(`"model":"served-2","system_fingerprint":"fp_2"`))
+			body = bytes.ReplaceAll(body, []byte(`"model":"served"`), []byte(`"model":"served-2"`))
 		}
 		for name := range rec.Header() {
 			w.Header().Set(name, rec.Header().Get(name))
@@ -37,8 +37,8 @@ func TestWhichModelAnswered(t *testing.T) {
 	config := s.paid(t, l.dir)
 	out := l.output("run", config, "--input", "samples="+filepath.Join(repo(t), "configs", "samples"), "--set", "export.data.gym=true", "--set", "models.m.temperature=0.5")
 	for _, want := range []string{
-		"! the gym's agent was several models, by what its provider said beside its answers: served, served-2@fp_2",
-		"! m was several models, by what its provider said beside its answers: served, served-2@fp_2",
+		"! the gym's agent was several models, by what its provider said beside its answers: served, served-2",
+		"! m was several models, by what its provider said beside its answers: served, served-2",
 		"! the judge was several models, ",
 	} {
 		if !strings.Contains(out, want) {
@@ -53,7 +53,7 @@ func TestWhichModelAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	const as = "m at 127.0.0.1, temperature 0.5"
-	if c := e.Candidates[0]; c.Asked == nil || c.Asked.String() != as || c.Asked.Name != "m" || strings.Join(c.AnsweredBy, " ") != "served served-2@fp_2" || e.JudgeAsked.String() != as {
+	if c := e.Candidates[0]; c.Asked == nil || c.Asked.String() != as || c.Asked.Name != "m" || strings.Join(c.AnsweredBy, " ") != "served served-2" || e.JudgeAsked.String() != as {
 		t.Errorf("metrics.json: %+v, judged by %v", c.Asked, e.JudgeAsked)
 	}
 	if line := decodedLines[trace.JudgedTrace](t, l.output("get", "paid-1", "predict/judged.jsonl"))[0]; line.Asked.String() != as || line.JudgeAsked.String() != as {
@@ -67,17 +67,17 @@ func TestWhichModelAnswered(t *testing.T) {
 	if err := json.Unmarshal([]byte(l.output("get", "paid-1", "finetune-export/manifest.json")), &m); err != nil {
 		t.Fatal(err)
 	}
-	if len(m.Models) != 3 || m.Models[0].Role != "agent" || m.Models[0].String() != as || strings.Join(m.Models[0].AnsweredBy, " ") != "served served-2@fp_2" {
+	if len(m.Models) != 3 || m.Models[0].Role != "agent" || m.Models[0].String() != as || strings.Join(m.Models[0].AnsweredBy, " ") != "served served-2" {
 		t.Errorf("manifest.json: %+v", m.Models)
 	}
-	if card := l.output("get", "paid-1", "finetune-export/README.md"); !strings.Contains(card, "| agent | "+as+" | served, served-2@fp_2 |") {
+	if card := l.output("get", "paid-1", "finetune-export/README.md"); !strings.Contains(card, "| agent | "+as+" | served, served-2 |") {
 		t.Error(card)
 	}
 	if stats := l.output("stats", "paid-1"); !strings.Contains(stats, "m: m at "+s.http.URL+"/v1, temperature 0.5; $1, cached $1, completion $2 a million tokens") {
 		t.Error(stats)
 	}
 	page := l.output("get", "paid-1", "report/report.html")
-	for _, want := range []string{`<td class="text">` + as + `</td><td class="text">served, served-2@fp_2</td><td class="text">built in</td>`, "<li>the gym&#39;s agent was several models, by what its provider said beside its answers: served, served-2@fp_2</li>", "gym&#39;s agent", as + "; answered by served, served-2@fp_2"} {
+	for _, want := range []string{`<td class="text">` + as + `</td><td class="text">served, served-2</td><td class="text">built in</td>`, "<li>the gym&#39;s agent was several models, by what its provider said beside its answers: served, served-2</li>", "gym&#39;s agent", as + "; answered by served, served-2"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not in the report", want)
 		}

@@ -21,7 +21,7 @@ type Call struct {
 	Model            string      `json:"model" doc:"the model's name in the experiment"`
 	Provider         string      `json:"provider" doc:"its provider"`
 	Asked            *string     `json:"asked" doc:"the model that was asked for"`
-	AnsweredBy       *string     `json:"answeredBy" doc:"the model that answered, as its provider named it"`
+	AnsweredBy       *string     `json:"answeredBy" doc:"the model that answered, as its provider named it, and behind @ its fingerprint where it gave one"`
 	AsOf             *string     `json:"asOf" doc:"the occasion that it was asked anew for"`
 	Time             *string     `json:"time" doc:"when it was recorded first, by whatever run: RFC 3339, UTC"`
 	ElapsedMS        *int        `json:"elapsedMs" doc:"milliseconds from asking to the answer, waits and retries included"`

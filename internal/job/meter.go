@@ -89,7 +89,7 @@ func (c *metered) Chat(ctx context.Context, req *llm.Request) (*llm.Response, er
 		return nil, err
 	}
 	if !c.simulated {
-		answered(ctx, c.role, resp.Version())
+		answered(ctx, c.role, resp.Model)
 	}
 	usage := resp.Usage
 	usage.Calls = 1

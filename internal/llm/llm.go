@@ -83,7 +83,8 @@ type Response struct {
 }
 
 // Version tells what answered from what else may answer to its name: the provider's name
-// and, where it gives one, the fingerprint; "" where it gives no name.
+// and, where it gives one, the fingerprint; "" where it gives no name. No artifact has it,
+// because it may be another for each call.
 func (r *Response) Version() string {
 	if r.Model == "" || r.Fingerprint == "" {
 		return r.Model

@@ -24,13 +24,13 @@ func (h *heard) of(m *llm.Model, chat llm.Chatter) llm.Chatter {
 	}
 	return llm.ChatFunc(func(ctx context.Context, req *llm.Request) (*llm.Response, error) {
 		r, err := chat.Chat(ctx, req)
-		if err == nil && r.Version() != "" {
+		if err == nil && r.Model != "" {
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			if h.models == nil {
 				h.models = map[string]bool{}
 			}
-			h.models[r.Version()] = true
+			h.models[r.Model] = true
 		}
 		return r, err
 	})
