@@ -106,3 +106,22 @@ func (t *trust) held(ctx context.Context, memo *store.Step, sum store.Digest) (d
 func mayComeLate(step store.StepName, state string) bool {
 	return state == store.Interrupted || strings.HasPrefix(string(step), string(plan.TrainStep("")))
 }
+
+// Doubt is why the memo of some work is not what the run recorded that did it; "" where it
+// is, or where there is none.
+func Doubt(ctx context.Context, s *store.Store, work store.WorkKey) (string, error) {
+	memo, sum, err := s.MemoAsStored(ctx, work)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return "", nil
+	case errors.Is(err, store.ErrUnreadable):
+		return err.Error(), nil
+	case err != nil:
+		return "", err
+	}
+	why, err := newTrust(s).held(ctx, &memo, sum)
+	if why == unfinished {
+		why = ""
+	}
+	return string(why), err
+}
