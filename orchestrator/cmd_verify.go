@@ -20,6 +20,7 @@ type verifyOptions struct {
 	profile, output string
 	all             bool
 	runs            []string
+	keys            []string // files
 }
 
 func newVerify(edge *cli.Edge) *cobra.Command {
@@ -46,11 +47,16 @@ SLSA's verification summary, a line each.`,
 	}
 	bindProfile(cmd, &o.profile)
 	bindOutput(cmd, &o.output, "table", "json")
+	cmd.Flags().StringArrayVar(&o.keys, "key", nil, "`FILE` of a public key that the runs have to be signed by (repeatable)")
 	cmd.Flags().BoolVar(&o.all, "all", false, "verify every run of the store")
 	return cmd
 }
 
 func runVerify(ctx context.Context, edge *cli.Edge, o verifyOptions) error {
+	keys, err := publicKeys(o.keys)
+	if err != nil {
+		return err
+	}
 	return reading(ctx, edge, o.profile, func(st *store.Store) error {
 		ids, err := o.ids(ctx, st)
 		if err != nil {
@@ -59,7 +65,7 @@ func runVerify(ctx context.Context, edge *cli.Edge, o verifyOptions) error {
 		broken := 0
 		for _, id := range ids {
 			shown := told(edge, id)
-			r, err := verify.Run(ctx, st, id, verify.Options{Version: version(), Formats: formats, Told: shown.tell})
+			r, err := verify.Run(ctx, st, id, verify.Options{Version: version(), Formats: formats, Keys: keys, Told: shown.tell})
 			shown.end()
 			if errors.Is(err, store.ErrNotFound) {
 				return fault.New(fault.Usage, err, "see 'gymline list'")
@@ -110,6 +116,9 @@ func printVerified(edge *cli.Edge, r *verify.Result) error {
 		fmt.Fprintf(edge.Stdout, ", chained to %s before", text.Plural(r.Chain, "run"))
 	}
 	fmt.Fprintln(edge.Stdout)
+	for _, key := range r.SignedBy {
+		fmt.Fprintf(edge.Stdout, "  signed by %s\n", key)
+	}
 	if r.Seal != "" {
 		fmt.Fprintf(edge.Stdout, "  seal %s, %s\n", r.Seal, r.State)
 	}

@@ -48,14 +48,16 @@ type Details struct {
 	Objects  int64       `json:"objects"`
 	Bytes    int64       `json:"bytes"`
 	Chain    int         `json:"chain"`
+	SignedBy []string    `json:"signedBy"`
 	Problems []Problem   `json:"problems"`
 	Remarks  []string    `json:"remarks"`
 }
 
 // Levels of a run that passed, beside SLSA's own.
 const (
-	levelRead  = "GYMLINE_OBJECTS_READ"  // every object has its digest
-	levelBound = "GYMLINE_RECORDS_BOUND" // the seal binds every record
+	levelRead   = "GYMLINE_OBJECTS_READ"  // every object has its digest
+	levelBound  = "GYMLINE_RECORDS_BOUND" // the seal binds every record
+	levelSigned = "GYMLINE_SIGNED"        // by each of the keys that were given
 )
 
 // Statement is a result as an in-toto statement, of that time.
@@ -75,7 +77,10 @@ func (r *Result) Statement(version, at string) Statement {
 		if r.Bound {
 			p.VerifiedLevels = append(p.VerifiedLevels, levelBound)
 		}
+		if len(r.SignedBy) > 0 {
+			p.VerifiedLevels = append(p.VerifiedLevels, levelSigned)
+		}
 	}
-	p.Gymline = Details{r.Run, r.State, r.Objects, r.Bytes, r.Chain, append([]Problem{}, r.Problems...), append([]string{}, r.Remarks...)}
+	p.Gymline = Details{r.Run, r.State, r.Objects, r.Bytes, r.Chain, append([]string{}, r.SignedBy...), append([]Problem{}, r.Problems...), append([]string{}, r.Remarks...)}
 	return s
 }

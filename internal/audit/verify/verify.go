@@ -10,6 +10,7 @@ package verify
 import (
 	"cmp"
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"slices"
@@ -39,7 +40,8 @@ type Result struct {
 	// the run's records.
 	Seal     store.Digest
 	Bound    bool
-	Chain    int // how many sealed runs before it were followed
+	SignedBy []string // the IDs of those keys
+	Chain    int      // how many sealed runs before it were followed
 	Objects  int64
 	Bytes    int64 // decoded
 	Problems []Problem
@@ -52,6 +54,8 @@ type Options struct {
 	// Version and Formats are this gymline's, which plans an experiment again.
 	Version string
 	Formats map[string]int
+	// Keys are those that each run has to be signed by.
+	Keys []crypto.PublicKey
 	// Told hears how many objects and bytes were read; nil: nobody.
 	Told func(objects, bytes int64)
 }
@@ -61,7 +65,7 @@ func Run(ctx context.Context, st *store.Store, id store.RunID, opt Options) (*Re
 	v := &verifier{
 		ctx: ctx, st: st, id: id, opt: opt, result: &Result{Run: id, State: run.Unsealed}, lines: map[store.Digest]rowsOf{},
 	}
-	for _, part := range []func() error{v.records, v.binding, v.planned, v.worked, v.objects} {
+	for _, part := range []func() error{v.records, v.binding, v.planned, v.worked, v.signed, v.objects} {
 		if err := part(); err != nil {
 			return nil, err
 		}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gymline/gymline/internal/audit/sign"
+	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/store"
+)
+
+func newKeygen(edge *cli.Edge) *cobra.Command {
+	return &cobra.Command{
+		Use:   "keygen FILE",
+		Short: "Make a key that signs runs: FILE is private, FILE.pub for everybody",
+		Long: `Make an Ed25519 key pair: FILE gets the private key, PKCS #8 in PEM, readable by you
+alone, and FILE.pub the public one, SPKI in PEM. No file is replaced.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return runKeygen(edge, args[0]) },
+	}
+}
+
+func runKeygen(edge *cli.Edge, file string) error {
+	_, key, err := ed25519.GenerateKey(nil) // of the system's randomness
+	if err != nil {
+		return err
+	}
+	private, public, err := sign.Encode(key)
+	if err != nil {
+		return err
+	}
+	for _, f := range []struct {
+		name string
+		data []byte
+	}{{file, private}, {file + ".pub", public}} {
+		if err := writeNew(f.name, f.data); err != nil {
+			return fault.New(fault.Usage, err, "give a file that is not there, in a folder that you may write to")
+		}
+	}
+	id, err := sign.ID(key.Public())
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(edge.Stdout, "key %s\nprivate %s\npublic  %s.pub\n", id, file, file)
+	return err
+}
+
+// writeNew writes a file that was not there, for its owner alone.
+func writeNew(name string, data []byte) error {
+	f, err := os.OpenFile(filepath.Clean(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}
+
+type signOptions struct {
+	profile, key string
+	who          whoFlags
+	runs         []string
+}
+
+func newSign(edge *cli.Edge) *cobra.Command {
+	var o signOptions
+	cmd := &cobra.Command{
+		Use:   "sign RUN… --key FILE",
+		Short: "Sign sealed runs",
+		Long: `Sign runs that have ended: an in-toto statement with SLSA's provenance, over the seal,
+which binds every record, and over exports and checkpoints, in a DSSE envelope that is
+stored beside the run. A run may have several signatures. 'gymline verify --key' holds
+them against the run as it is.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.runs = args; o.key == "" {
+				return usage(cmd, errors.New("with which key? give --key"))
+			}
+			return runSign(cmd.Context(), edge, o)
+		},
+	}
+	bindProfile(cmd, &o.profile)
+	o.who.bind(cmd)
+	cmd.Flags().StringVar(&o.key, "key", "", "`FILE` of the private key, or env:NAME for the environment variable that has it")
+	return cmd
+}
+
+func runSign(ctx context.Context, edge *cli.Edge, o signOptions) error {
+	key, err := privateKey(edge, o.key)
+	if err != nil {
+		return err
+	}
+	return opened(ctx, edge, o.profile, openProfile, func(st *store.Store) error {
+		runs := registry(edge, st)
+		o.who.sign(edge, &runs)
+		for _, named := range o.runs {
+			id, err := st.RunNamed(ctx, named)
+			if err != nil {
+				return err
+			}
+			by, err := sign.Run(ctx, st, id, key)
+			if err != nil {
+				return err
+			}
+			if err := runs.Act(ctx, id, store.Signed, ""); err != nil {
+				return err
+			}
+			fmt.Fprintf(edge.Stdout, "%s  signed by %s\n", id, by)
+		}
+		return nil
+	})
+}
+
+// privateKey reads a key from a file, or as env:NAME from the environment.
+func privateKey(edge *cli.Edge, from string) (crypto.Signer, error) {
+	var text []byte
+	name, env := strings.CutPrefix(from, "env:")
+	if env {
+		text = []byte(edge.Getenv(name))
+		if len(text) == 0 {
+			return nil, fault.New(fault.Config, fmt.Errorf("--key %s: the variable is not set", from), "export it, with the text of the private key")
+		}
+	} else {
+		data, err := os.ReadFile(filepath.Clean(from))
+		if err != nil {
+			return nil, fault.New(fault.Config, err, "make one with 'gymline keygen FILE'")
+		}
+		text = data
+	}
+	key, err := sign.Private(text)
+	return key, fault.New(fault.Config, err, "make one with 'gymline keygen FILE'")
+}
+
+func publicKeys(files []string) (keys []crypto.PublicKey, err error) {
+	for _, file := range files {
+		data, err := os.ReadFile(filepath.Clean(file))
+		if err != nil {
+			return nil, fault.New(fault.Config, err, "give the file of a public key")
+		}
+		key, err := sign.Public(data)
+		if err != nil {
+			return nil, fault.New(fault.Config, fmt.Errorf("%s: %w", file, err), "give the .pub file that 'gymline keygen' wrote")
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
