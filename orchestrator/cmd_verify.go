@@ -48,7 +48,7 @@ SLSA's verification summary, a line each.`,
 	bindProfile(cmd, &o.profile)
 	bindOutput(cmd, &o.output, "table", "json")
 	cmd.Flags().StringArrayVar(&o.keys, "key", nil, "`FILE` of a public key that the runs have to be signed by (repeatable)")
-	cmd.Flags().BoolVar(&o.all, "all", false, "verify every run of the store")
+	cmd.Flags().BoolVar(&o.all, "all", false, "verify every run of the store, and that none is missing between them")
 	return cmd
 }
 
@@ -65,7 +65,7 @@ func runVerify(ctx context.Context, edge *cli.Edge, o verifyOptions) error {
 		broken := 0
 		for _, id := range ids {
 			shown := told(edge, id)
-			r, err := verify.Run(ctx, st, id, verify.Options{Version: version(), Formats: formats, Keys: keys, Told: shown.tell})
+			r, err := verify.Run(ctx, st, id, verify.Options{Version: version(), Formats: formats, Keys: keys, Whole: o.all, Told: shown.tell})
 			shown.end()
 			if errors.Is(err, store.ErrNotFound) {
 				return fault.New(fault.Usage, err, "see 'gymline list'")

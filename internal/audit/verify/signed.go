@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -89,6 +90,9 @@ func (v *verifier) differs(key string, said, now []byte) {
 	}
 	if now == nil || json.Unmarshal(now, &is) != nil {
 		v.problem(key, "the run as it was signed", "a run that cannot be read", "it was altered after it was signed")
+		if r := old.Subject; len(r) > 0 && r[0].Digest["sha256"] != string(v.result.Seal) {
+			v.problem(r[0].Name, "sha256 "+r[0].Digest["sha256"]+", as "+key+" says", cmp.Or(string(v.result.Seal), "nothing"), "it was altered, or is gone, after it was signed")
+		}
 		return
 	}
 	have := map[string]string{}

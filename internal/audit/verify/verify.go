@@ -56,7 +56,10 @@ type Options struct {
 	Formats map[string]int
 	// Keys are those that each run has to be signed by.
 	Keys []crypto.PublicKey
-	// Told hears how many objects and bytes were read; nil: nobody.
+	// Whole says that the store has every run: an earlier one that is gone, without a word of
+	// its removal, is a problem. Else it may have stayed where this one was packed.
+	Whole bool
+	// Told hears how many objects and bytes were read, from several goroutines; nil: nobody.
 	Told func(objects, bytes int64)
 }
 
@@ -134,12 +137,12 @@ func (v *verifier) bad(key string, err error, means string) error {
 func (v *verifier) key(rest string) string { return "runs/" + string(v.id) + "/" + rest }
 
 // records reads the run's own records, and the records of its steps.
-func (v *verifier) records() (err error) {
-	if v.record, err = v.st.ReadRun(v.ctx, v.id); err != nil {
-		if keys, listErr := v.st.BoundKeys(v.ctx, v.id); listErr == nil && len(keys) == 0 && errors.Is(err, store.ErrNotFound) {
-			return fmt.Errorf("there is no run %s in this store: %w", v.id, err)
+func (v *verifier) records() error {
+	record, runErr := v.st.ReadRun(v.ctx, v.id)
+	if errors.Is(runErr, store.ErrNotFound) {
+		if keys, err := v.st.BoundKeys(v.ctx, v.id); err == nil && len(keys) == 0 {
+			return fmt.Errorf("there is no run %s in this store: %w", v.id, runErr)
 		}
-		return v.bad(v.key("run.json"), err, "nobody can tell what the run was of")
 	}
 	seal, err := v.st.ReadSeal(v.ctx, v.id)
 	switch {
@@ -153,6 +156,15 @@ func (v *verifier) records() (err error) {
 			return err
 		}
 	}
+	if runErr != nil {
+		return v.bad(v.key("run.json"), runErr, "nobody can tell what the run was of")
+	}
+	v.record = record
+	return v.ofPlan()
+}
+
+// ofPlan reads the plan and the records of its steps.
+func (v *verifier) ofPlan() error {
 	raw, err := v.st.ReadPlan(v.ctx, v.id)
 	if err == nil {
 		v.plan, err = job.PlanOf(v.record, raw)
