@@ -46,6 +46,7 @@ type Results struct {
 	Many        []Many       `json:"many,omitempty"`
 	Nights      []Nights     `json:"nights,omitempty"`
 	Differences []Difference `json:"differences,omitempty"`
+	Verified    []Verified   `json:"verified,omitempty"`
 	Functions   []Function   `json:"functions,omitempty"`
 	Peers       []Peer       `json:"peers,omitempty"`
 }
@@ -73,6 +74,7 @@ var parts = []struct {
 	{"many", (*bencher).measureManies},
 	{"nights", (*bencher).measureYears},
 	{"diff", (*bencher).measureDifferences},
+	{"verify", (*bencher).measureVerify},
 	{"functions", (*bencher).measureFunctions},
 	{"peers", (*bencher).measurePeers},
 }
@@ -81,7 +83,7 @@ func bench(ctx context.Context) error {
 	gymline := flag.String("gymline", "bin/gymline", "the binary to measure")
 	minio := flag.String("minio", ".cache/minio", "a MinIO server, for the store that is far away")
 	out := flag.String("o", "bin/bench.json", "where the JSON goes")
-	only := flag.String("only", "loads,sim,line,reuse,many,nights,diff,functions", "what to measure, by commas")
+	only := flag.String("only", "loads,sim,line,reuse,many,nights,diff,verify,functions", "what to measure, by commas")
 	inFlights := flag.String("in-flights", "200,2000,4000", "calls in flight of the loads, by commas")
 	peers := flag.String("peers", ".cache/peers", "the folder of the peers' Pythons")
 	peerLoads := flag.String("peer-in-flights", "200,1000", "calls in flight of the peers, by commas")

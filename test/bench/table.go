@@ -20,6 +20,7 @@ func (r *Results) print(w io.Writer) {
 	r.printMany(w, tw)
 	r.printNights(w, tw)
 	r.printDifferences(w, tw)
+	r.printVerified(w, tw)
 	r.printPeers(w, tw)
 	if len(r.Functions) > 0 {
 		fmt.Fprint(w, "\nGo benchmarks\n\n")
