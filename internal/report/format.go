@@ -35,6 +35,8 @@ var funcs = template.FuncMap{
 	"deref":          func(v *float64) float64 { return *v },
 	"interval":       interval,
 	"plural":         text.Plural[int],
+	"texts":          textsOf,
+	"linesOf":        promptLines,
 	"each":           each,
 	"last":           func(list []float64) float64 { return list[len(list)-1] },
 	"confidence":     func(c float64) string { return fmt.Sprintf("%.4g%%", 100*c) },

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/text"
@@ -87,11 +88,13 @@ func shown(v any) string {
 			return d.Short()
 		}
 	}
-	data, err := json.Marshal(v)
-	if err != nil {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
 		return fmt.Sprint(v)
 	}
-	return string(data)
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // beforeIt is how many letters are shown before the first that differs in long texts.
