@@ -70,6 +70,7 @@ func (v *verifier) object(o closure.Object) error {
 		n, err = v.blob(o)
 	case o.Kind == closure.Export:
 		n, err = v.copied(o)
+	case o.Kind == closure.HandIn: // the run's own step holds it against its digests when it takes it over
 	case o.Kind == closure.Ledger:
 		err = ledger.Verify(v.ctx, v.st.Bucket(), o.Key)
 	default:
@@ -211,7 +212,7 @@ func (v *verifier) document(o closure.Object) (int64, error) {
 	switch last := parts[len(parts)-1]; {
 	case head.Format < 1:
 		v.problem(o.Key, "a format", "none", meaning(o))
-	case parts[0] != "handin" && own != parts[1]:
+	case own != parts[1]:
 		v.problem(o.Key, "a record of "+parts[1], "one of "+own, "it was moved there from elsewhere")
 	case numbered && head.Number.String() != last:
 		v.problem(o.Key, "number "+last, "number "+head.Number.String(), "it was moved there from elsewhere")

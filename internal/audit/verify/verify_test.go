@@ -14,6 +14,7 @@ import (
 	"github.com/gymline/gymline/internal/audit/pack"
 	"github.com/gymline/gymline/internal/audit/sign"
 	"github.com/gymline/gymline/internal/audit/verify"
+	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -87,5 +88,21 @@ func TestAnEarlierRunIsGone(t *testing.T) {
 func TestNoRun(t *testing.T) {
 	if _, err := verify.Run(t.Context(), store.New(store.NewMem()), "small-2", verify.Options{}); !errors.Is(err, store.ErrNotFound) {
 		t.Error(err)
+	}
+}
+
+// A run under way may have a hand-in, and nothing binds it yet.
+func TestARunUnderWay(t *testing.T) {
+	st := store.New(store.NewMem())
+	p := plan.Plan{Version: plan.Version, Experiment: "x", Inputs: map[string]store.Digest{}}
+	raw, err := p.Encode()
+	err = errors.Join(err, st.CreateRun(t.Context(), store.Run{ID: "x-1", Experiment: "x", Plan: store.DigestOf(raw)}), st.PutPlan(t.Context(), "x-1", raw),
+		st.Bucket().Create(t.Context(), "handin/x-1/agent/blobs/sha256/aa/aa", []byte("no JSON")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := verify.Run(t.Context(), st, "x-1", verify.Options{})
+	if err != nil || len(r.Problems) > 0 || r.Bound || r.Seal != "" || !strings.Contains(strings.Join(r.Remarks, "\n"), "not sealed") {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
