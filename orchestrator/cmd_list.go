@@ -72,8 +72,15 @@ func runList(ctx context.Context, edge *cli.Edge, o listOptions) error {
 		}
 		slices.Reverse(nights)
 		var unread error
-		for _, n := range nights {
-			unread = errors.Join(unread, n.Unread)
+		gone, err := withdrawn(ctx, st)
+		if err != nil {
+			return err
+		}
+		for i := range nights {
+			unread = errors.Join(unread, nights[i].Unread)
+			for _, w := range gone[nights[i].ID] {
+				nights[i].Withdrawn = append(nights[i].Withdrawn, w.Number)
+			}
 		}
 		if o.output == "json" {
 			return errors.Join(writeJSON(edge.Stdout, map[string]any{"runs": nights}), unread)
@@ -84,7 +91,7 @@ func runList(ctx context.Context, edge *cli.Edge, o listOptions) error {
 
 // printNights prints a table of the columns that say something.
 func printNights(edge *cli.Edge, nights []series.Night) error {
-	header := []string{"RUN", "STATE", "AGE", "F1", "[CI]", "BEST", "COST", "AS OF", "SET", "TAGS", "NOTE"}
+	header := []string{"RUN", "STATE", "AGE", "F1", "[CI]", "BEST", "COST", "AS OF", "SET", "TAGS", "NOTE", "WITHDRAWN"}
 	if c := confidence(nights); c != "" {
 		header[4] = c
 	}
@@ -134,7 +141,7 @@ func confidence(nights []series.Night) (head string) {
 }
 
 func cellsOf(n *series.Night, now time.Time) []string {
-	cells := []string{string(n.ID), n.Standing, "", "", "", "", "", "", strings.Join(n.Set, " "), strings.Join(n.Tags, " "), ""}
+	cells := []string{string(n.ID), n.Standing, "", "", "", "", "", "", strings.Join(n.Set, " "), strings.Join(n.Tags, " "), "", ""}
 	if n.ContinuedBy != "" {
 		cells[1] += " → " + string(n.ContinuedBy)
 	}
@@ -159,5 +166,6 @@ func cellsOf(n *series.Night, now time.Time) []string {
 	if n.Note != nil {
 		cells[10] = text.Clip(n.Note.Text, 60)
 	}
+	cells[11] = strings.Trim(strings.ReplaceAll(fmt.Sprint(n.Withdrawn), " ", ", "), "[]")
 	return cells
 }

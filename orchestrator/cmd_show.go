@@ -61,6 +61,10 @@ func runShow(ctx context.Context, edge *cli.Edge, profile, output, named string)
 		if err != nil {
 			return err
 		}
+		gone, err := withdrawn(ctx, st)
+		if err != nil {
+			return err
+		}
 		steps := shownSteps(r)
 		images, err := run.Images(ctx, st, r)
 		if errors.Is(err, store.ErrUnreadable) {
@@ -83,9 +87,12 @@ func runShow(ctx context.Context, edge *cli.Edge, profile, output, named string)
 			if note, ok := notes[id]; ok {
 				doc["note"] = note
 			}
+			if gone[id] != nil {
+				doc["withdrawn"] = gone[id]
+			}
 			return errors.Join(writeJSON(edge.Stdout, doc), r.Damage)
 		}
-		return errors.Join(printShow(edge, r, steps, images, spent, notes[id]), r.Damage)
+		return errors.Join(printShow(edge, r, steps, images, spent, notes[id], gone[id]), r.Damage)
 	})
 }
 
@@ -111,7 +118,7 @@ func askedAnew(p *plan.Plan) *plan.Anew {
 	return p.Anew
 }
 
-func printShow(edge *cli.Edge, r *run.Run, steps []shownStep, images []store.Image, spent *run.Spending, note store.Note) error {
+func printShow(edge *cli.Edge, r *run.Run, steps []shownStep, images []store.Image, spent *run.Spending, note store.Note, gone []store.Withdrawal) error {
 	fmt.Fprintf(edge.Stdout, "%s  %s  created %s\nexperiment %s\n", r.ID, r.State, r.Created, r.Digest)
 	if anew := askedAnew(r.Plan); anew != nil {
 		fmt.Fprintln(edge.Stdout, "asked anew", text.Line(anew.String()))
@@ -122,6 +129,9 @@ func printShow(edge *cli.Edge, r *run.Run, steps []shownStep, images []store.Ima
 	printWho(edge, r.Run)
 	if note.Text != "" {
 		fmt.Fprintf(edge.Stdout, "note %s (%s%s)\n", text.Line(note.Text), note.At, text.Line(strings.TrimSuffix(", "+note.By, ", ")))
+	}
+	for _, w := range gone {
+		fmt.Fprintf(edge.Stdout, "withdrawn %s (withdrawal %d, %s): %s\n", text.Line(w.Source), w.Number, w.At, text.Line(w.Reason))
 	}
 	printSpent(edge, spent)
 	fmt.Fprintln(edge.Stdout)

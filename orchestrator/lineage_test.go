@@ -18,15 +18,21 @@ import (
 // lineageOf opens a run of the lab's store.
 func (l lab) lineageOf(id store.RunID) *lineage.View {
 	l.t.Helper()
-	bucket, err := folder.OpenReadOnly(filepath.Join(l.dir, ".gymline"))
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	v, err := lineage.Open(l.t.Context(), store.New(bucket), id)
+	v, err := lineage.Open(l.t.Context(), l.store(), id)
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	return v
+}
+
+// store opens the lab's store for reading.
+func (l lab) store() *store.Store {
+	l.t.Helper()
+	bucket, err := folder.OpenReadOnly(filepath.Join(l.dir, ".gymline"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return store.New(bucket)
 }
 
 func linksOf(t *testing.T, v *lineage.View, what string, opt lineage.Options) (list []lineage.Link) {

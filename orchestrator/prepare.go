@@ -103,6 +103,12 @@ func (p *prepared) put(ctx context.Context, edge *cli.Edge, st *store.Store, eve
 	if err := p.sources.put(ctx, st, p.fresh); err != nil {
 		return err
 	}
+	err = run.CheckWithdrawn(ctx, st, func(ctx context.Context) (map[string]*store.TreeFS, error) {
+		return inputsOf(edge, p.Experiment, events, map[string][]string{}).Digest(ctx)
+	})
+	if err != nil {
+		return err
+	}
 	if p.trees, err = inputsOf(edge, p.Experiment, events, p.leftOut).Put(ctx, st, p.fresh); err != nil {
 		return err
 	}

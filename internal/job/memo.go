@@ -25,6 +25,9 @@ func (t *trust) find(ctx context.Context, keys []store.WorkKey) (Memos, map[stor
 	s := t.store
 	found, sums := make([]*store.Step, len(keys)), make([]store.Digest, len(keys))
 	err := store.SideBySide(ctx, len(keys), func(i int) error {
+		if n, err := s.WithdrawnWork(ctx, keys[i]); n > 0 || err != nil {
+			return err // it may be used no more
+		}
 		memo, sum, err := s.MemoAsStored(ctx, keys[i])
 		switch {
 		case err == nil && wellFormed(&memo):

@@ -53,6 +53,9 @@ func (r Registry) Act(ctx context.Context, id store.RunID, act string, step stor
 // record and plan: both or, after a crash between them, a run without a plan.
 // taken, where it is set, tells of IDs that something else than the store knows.
 func (r Registry) Open(ctx context.Context, d Draft, taken func(store.RunID) (bool, error)) (store.RunID, error) {
+	if err := r.checkDraft(ctx, d); err != nil {
+		return "", err
+	}
 	record := d.record
 	r.sign(&record)
 	n, err := r.LastRun(ctx, record.Experiment)
@@ -93,6 +96,9 @@ func numbered(experiment string, n int) store.RunID {
 // OpenAs opens the run of that ID. It may be there, of the same draft: an attempt
 // before this one was cut off, or a scheduled time came twice.
 func (r Registry) OpenAs(ctx context.Context, id store.RunID, d Draft) error {
+	if err := r.checkDraft(ctx, d); err != nil {
+		return err
+	}
 	record := d.record
 	record.ID, record.Created = id, r.stamp()
 	r.sign(&record)

@@ -34,7 +34,9 @@ type Night struct {
 	Summary *run.Summary `json:"summary,omitempty"`
 	Set     []string     `json:"set,omitempty"` // of its command line
 	Note    *store.Note  `json:"note,omitempty"`
-	Tags    []string     `json:"tags,omitempty"`
+	// Withdrawn are the withdrawals of what it has read, by number.
+	Withdrawn []int    `json:"withdrawn,omitempty"`
+	Tags      []string `json:"tags,omitempty"`
 }
 
 // A Query picks runs; the zero one takes all.

@@ -13,7 +13,10 @@ import (
 const maxRecord = 64 << 20
 
 // A Store keeps blobs and records in a bucket.
-type Store struct{ bucket Bucket }
+type Store struct {
+	bucket    Bucket
+	withdrawn withdrawals
+}
 
 // New returns the store in a bucket.
 func New(b Bucket) *Store { return &Store{bucket: b} }

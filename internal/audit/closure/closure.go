@@ -18,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gymline/gymline/internal/plan"
@@ -43,8 +44,9 @@ const (
 	Note       Kind = "note"
 	Tag        Kind = "tag"
 	Pin        Kind = "pin"
-	Tombstone  Kind = "tombstone" // of a removed run of the same experiment
-	HandIn     Kind = "hand-in"   // of a run that is not sealed
+	Tombstone  Kind = "tombstone"  // of a removed run of the same experiment
+	HandIn     Kind = "hand-in"    // of a run that is not sealed
+	Withdrawal Kind = "withdrawal" // the list of what came of a source that was withdrawn
 )
 
 // An Object is one that a run needs.
@@ -188,6 +190,9 @@ func (r *walker) beside() error {
 			return err
 		}
 	}
+	if err := r.withdrawals(); err != nil {
+		return err
+	}
 	tags, err := r.Store.Tags(r.ctx)
 	if err != nil {
 		return err
@@ -204,6 +209,17 @@ func (r *walker) beside() error {
 		}
 	}
 	return nil
+}
+
+// withdrawals are the lists that tell of the run. Their records are of the store.
+func (r *walker) withdrawals() error {
+	list, err := r.Store.Withdrawals(r.ctx)
+	for i := 0; i < len(list) && err == nil; i++ {
+		if slices.Contains(list[i].Runs, r.id) {
+			_, _, err = r.blob(Withdrawal, list[i].Affected, 0, fmt.Sprintf("list of withdrawal %d", list[i].Number))
+		}
+	}
+	return err
 }
 
 // removed are the tombstones of runs that its experiment had, which its chain may lead to.

@@ -37,13 +37,16 @@ func Open(ctx context.Context, st *store.Store, id store.RunID) (*View, error) {
 		err = r.Damage
 	}
 	if err == nil && r.Plan == nil {
-		err = fault.New(fault.Usage, fmt.Errorf("run %s was cut off as it opened: it made nothing", id), "see 'gymline list'")
+		err = fault.New(fault.Usage, fmt.Errorf("run %s: %w", id, ErrNothing), "see 'gymline list'")
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &View{st: st, run: r, trees: map[string]*store.TreeFS{}, makers: map[store.WorkKey]store.RunID{}, people: map[plan.File]*people{}}, nil
 }
+
+// ErrNothing is of a run that was cut off before it had a plan.
+var ErrNothing = errors.New("it was cut off as it opened, and made nothing")
 
 // Run is the run's ID.
 func (v *View) Run() store.RunID { return v.run.ID }
