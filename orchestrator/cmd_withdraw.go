@@ -72,8 +72,8 @@ func runWithdraw(ctx context.Context, edge *cli.Edge, st *store.Store, o withdra
 			return err
 		}
 	}
-	list, shown := io.Writer(io.Discard), bufio.NewWriter(edge.Stdout)
-	blob := st.NewBlob()
+	var list io.Writer = io.Discard
+	shown, blob := bufio.NewWriter(edge.Stdout), st.NewBlob()
 	defer blob.Discard()
 	if !o.dry {
 		list = blob
