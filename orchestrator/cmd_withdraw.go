@@ -72,7 +72,7 @@ func runWithdraw(ctx context.Context, edge *cli.Edge, st *store.Store, o withdra
 			return err
 		}
 	}
-	var list io.Writer = io.Discard
+	list := io.Discard
 	shown, blob := bufio.NewWriter(edge.Stdout), st.NewBlob()
 	defer blob.Discard()
 	if !o.dry {
