@@ -36,6 +36,8 @@ asked, and no key is read. Then every artifact is held against the run's by dige
 and of each step it is said whether it is bit-identical, identical by replay, drifted,
 or not auditable, and why; a trainer's checkpoint is taken as given.
 
+Digests are compared, and the run's own blobs are not read: 'gymline verify' reads them.
+
 The exit code is 0 where all that the run made was made once more, and 65 where not;
 docs/audit.md tells more.`,
 		Args: cobra.ExactArgs(1),

@@ -15,9 +15,13 @@ import (
 )
 
 // cutOff makes a command run in a network namespace without interfaces, where the test
-// may make one.
-func cutOff(cmd *exec.Cmd) *exec.Cmd {
-	if exec.Command("unshare", "-n", "true").Run() != nil {
+// may make one; in CI it may.
+func cutOff(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
+	if out, err := exec.Command("unshare", "-n", "true").CombinedOutput(); err != nil {
+		t.Logf("no network namespace can be made, so the network is on: %v %s", err, out)
+		if os.Getenv("CI") != "" {
+			t.Error("CI must be able to make one")
+		}
 		return cmd
 	}
 	path, err := exec.LookPath(cmd.Args[0])
@@ -34,7 +38,7 @@ func (l lab) reproduced(id string) *reproduce.Result {
 	l.t.Helper()
 	temporary := l.t.TempDir()
 	l.env = append(slices.Clone(l.env), "PAID_KEY=", "TMPDIR="+temporary)
-	cmd := cutOff(l.command("reproduce", id, "-o", "json"))
+	cmd := cutOff(l.t, l.command("reproduce", id, "-o", "json"))
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, _ := cmd.Output()

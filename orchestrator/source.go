@@ -5,6 +5,8 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/store"
@@ -32,8 +34,12 @@ func readSources(e *experiment.Experiment, config, profile []byte) sources {
 	return s
 }
 
-// add keeps a word of a command if it is a text file: a script. What is no file, or a program
-// of the machine's, is none.
+// scriptEndings are those of files that are kept; what may be executed is kept, too. Of
+// others, such as a file of the environment, the digest alone is.
+var scriptEndings = []string{".py", ".sh", ".bash", ".yaml", ".yml", ".toml", ".jinja", ".jinja2", ".cfg", ".r", ".jl"}
+
+// add keeps a word of a command if it is a text file that looks like a script. What is no
+// file, or a program of the machine's, is none.
 func (s *sources) add(path string) {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxScript {
@@ -43,7 +49,10 @@ func (s *sources) add(path string) {
 	if err != nil || bytes.IndexByte(data, 0) >= 0 {
 		return
 	}
-	file := store.SourceFile{Digest: store.DigestOf(data), Bytes: int64(len(data)), Left: experiment.HoldsSecret(string(data))}
+	file := store.SourceFile{Digest: store.DigestOf(data), Bytes: int64(len(data)), Left: true}
+	if info.Mode()&0o111 != 0 || slices.Contains(scriptEndings, strings.ToLower(filepath.Ext(path))) {
+		file.Left = experiment.HoldsSecret(string(data))
+	}
 	if s.files == nil {
 		s.files = map[string]store.SourceFile{}
 	}

@@ -21,7 +21,8 @@ type Source struct {
 type SourceFile struct {
 	Digest Digest `json:"digest"` // of its bytes
 	Bytes  int64  `json:"bytes"`
-	// Left says that the blob is not stored, since something in it looks like a secret.
+	// Left says that the blob is not stored, since something in it looks like a secret, or
+	// it is no script.
 	Left bool `json:"left,omitempty"`
 }
 

@@ -105,6 +105,9 @@ func (u *rerun) step(ctx context.Context, s *run.Step) (Step, error) {
 	done := slices.IndexFunc(s.Shards, func(one run.Shard) bool { return one.Record == nil }) < 0
 	before := u.open(s.Step)
 	switch {
+	case !done && u.was.State == store.Succeeded:
+		v.Verdict, v.Because = NotAuditable, "the run succeeded, and a record of it is missing: 'gymline verify' names it"
+		return v, nil
 	case !done:
 		v.Verdict = NotDone
 		return v, nil
