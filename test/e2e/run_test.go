@@ -71,12 +71,14 @@ func TestSameDigests(t *testing.T) {
 			if code != 0 || !strings.Contains(stdout, "[95% CI]") {
 				t.Errorf("exit code %d", code)
 			}
-			s := w.status(t, profile, w.lastRun(t, profile))
+			again := w.lastRun(t, profile)
+			s := w.status(t, profile, again)
 			for _, step := range s.Steps {
 				if step.Reused != step.Shards {
 					t.Errorf("%s: %d of %d shards were reused", step.Step, step.Reused, step.Shards)
 				}
 			}
+			w.audited(t, profile, run, again)
 		})
 	}
 }
@@ -128,6 +130,22 @@ func (w *world) slow() []string {
 	return []string{
 		w.config("quickstart.yaml"), "--set", "generate.shards=4", "--set", "generate.sessions=900", "--set", "generate.maxEvents=40",
 		"--set", "reward=null", "--set", "export=null", "--set", "evaluate=null",
+	}
+}
+
+// audited: what pods recorded verifies as what this machine records does, their chain too;
+// it is done once more without them, and does not differ from what reused it.
+func (w *world) audited(t *testing.T, profile, run, again string) {
+	t.Helper()
+	if out := w.must(t, "verify", "--all", "--profile", profile); !strings.Contains(out, again+"  as recorded: ") || !strings.Contains(out, "chained to 1 run before") {
+		t.Errorf("the runs do not verify as they should:\n%s", out)
+	}
+	if out := w.must(t, "reproduce", run, "--profile", profile); !strings.Contains(out, run+" is reproduced: ") {
+		t.Errorf("reproduced as\n%s", out)
+	}
+	w.must(t, "diff", run, again, "--profile", profile)
+	if shown := w.must(t, "show", again, "--profile", profile); !regexp.MustCompile(`(?m)^by \S+`).MatchString(shown) || !strings.Contains(shown, "linux/") {
+		t.Errorf("who opened it, with which binary, is not shown:\n%s", shown)
 	}
 }
 
