@@ -65,6 +65,9 @@ func (r Registry) Open(ctx context.Context, d Draft, taken func(store.RunID) (bo
 		}
 		n++
 		record.ID = numbered(record.Experiment, n)
+		if _, at := store.SplitRun(record.ID); at != n {
+			return "", fault.New(fault.Permanent, fmt.Errorf("experiment %s has a run %d, and there is no number after it", record.Experiment, n-1), "give the experiment another name")
+		}
 		if taken != nil {
 			elsewhere, err := taken(record.ID)
 			if err != nil {

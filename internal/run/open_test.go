@@ -166,3 +166,20 @@ func TestOpenFromADraft(t *testing.T) {
 		t.Errorf("%+v, %v", how, err)
 	}
 }
+
+// There is no run after the highest number, and none has another experiment's sign.
+func TestNoNumberIsLeft(t *testing.T) {
+	w := newWorld(t)
+	if err := w.CreateRun(t.Context(), store.Run{ID: "x-9007199254740992", Experiment: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if id, err := w.Open(t.Context(), w.draft(Execution{}), nil); err == nil || !strings.Contains(err.Error(), "there is no number after it") {
+		t.Error(id, err)
+	}
+	if err := w.CreateRun(t.Context(), store.Run{ID: "x-9223372036854775807", Experiment: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := w.LastRun(t.Context(), "x"); err != nil || n != 1<<53 {
+		t.Error(n, err)
+	}
+}

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"strconv"
@@ -65,12 +66,26 @@ func (s *Store) runs(ctx context.Context, prefix string) (ids []RunID, err error
 	return ids, nil
 }
 
+// maxNumber is the highest number that a run has, so that there is one after each.
+const maxNumber = 1 << 53
+
 // SplitRun returns the experiment and the number that make a run's ID; 0 is none.
 func SplitRun(id RunID) (name string, number int) {
 	if i := strings.LastIndexByte(string(id), '-'); i >= 0 {
-		if n, err := strconv.Atoi(string(id[i+1:])); err == nil {
+		if n, err := strconv.Atoi(string(id[i+1:])); err == nil && int64(n) <= maxNumber {
 			return string(id[:i]), n
 		}
 	}
 	return string(id), 0
+}
+
+// Overnumbered reports whether an ID ends with a number so high that an experiment could
+// run out of them: no run has come to it by itself.
+func Overnumbered(id RunID) bool {
+	i := strings.LastIndexByte(string(id), '-')
+	if i < 0 {
+		return false
+	}
+	n, err := strconv.ParseUint(string(id[i+1:]), 10, 64)
+	return errors.Is(err, strconv.ErrRange) || err == nil && n > maxNumber/2
 }

@@ -307,3 +307,17 @@ func incompressible(n int) []byte {
 	}
 	return p
 }
+
+// A number that none can follow is no run's.
+func TestRunNumbers(t *testing.T) {
+	for id, want := range map[store.RunID]int{"x-7": 7, "x-9007199254740992": 1 << 53, "x-9007199254740993": 0, "x-9223372036854775807": 0, "x-y": 0} {
+		if _, n := store.SplitRun(id); n != want {
+			t.Errorf("%s: %d", id, n)
+		}
+	}
+	for id, want := range map[store.RunID]bool{"x-7": false, "x": false, "x-y": false, "x-20261129131500": false, "x-9007199254740992": true, "x-99999999999999999999": true} {
+		if store.Overnumbered(id) != want {
+			t.Error(id)
+		}
+	}
+}

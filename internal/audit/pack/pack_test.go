@@ -63,7 +63,7 @@ func worldOf(t *testing.T, large int) *world {
 	w.ok(w.AddTag(ctx, store.Tag{Name: "best", Run: "x-2"}))
 	w.put("signatures/x-2/1.json", "{}")
 	w.put("runs/x-2/alive.json", "{}")
-	w.put("removed/x-1.json", `{"experiment":"x"}`)
+	w.put("removed/x-1.json", `{"run":"x-1","experiment":"x"}`)
 	w.put(ledgerOf("1")+".jsonl.zst", "no header: all of the model is taken as it is")
 	w.put(strings.Replace(ledgerOf("2"), "/2", "/journal/2", 1)+".jsonl.zst", "a journal")
 	w.put(strings.Replace(ledgerOf("3"), "/3", "/batches/3", 1)+".json", "a batch")

@@ -101,29 +101,8 @@ func (u *unpacker) lists() (whole []store.Object) {
 	return whole
 }
 
-// journal is where a journal goes: to its name or, where another process's has it, to
-// the next name, as the ledger's own do.
-func (u *unpacker) journal(key string, data []byte) (string, error) {
-	folder, name := path.Split(key)
-	name = strings.TrimSuffix(name, ".jsonl.zst")
-	for {
-		there, err := u.read(folder + name + ".jsonl.zst")
-		if errors.Is(err, store.ErrNotFound) || err == nil && string(there) == string(data) {
-			return folder + name + ".jsonl.zst", nil
-		}
-		if err != nil {
-			return "", err
-		}
-		name = string(store.DigestOf([]byte(name)))
-	}
-}
-
-// remember notes a step record, to be found by its work. The run's own record must be
-// the one that the archive is of.
+// remember notes a step record, to be found by its work.
 func (u *unpacker) remember(o store.Object) error {
-	if o.Key == runKey(u.head.Run) && store.DigestOf(o.Body) != u.head.Record {
-		return store.ErrCorrupt
-	}
 	prefix := "runs/" + string(u.head.Run) + "/steps/"
 	if !strings.HasPrefix(o.Key, prefix) {
 		return nil

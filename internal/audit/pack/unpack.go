@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strings"
 
 	"github.com/gymline/gymline/internal/store"
 )
@@ -36,10 +37,13 @@ type unpacker struct {
 	sum  hash.Hash
 	done Packed
 
-	put, once []store.Object // to be stored together
-	held      int64
-	exports   map[string]*list // by prefix; those whose files are still to come
-	steps     []memo           // to be made findable at the end
+	put, calls, once []store.Object   // to be stored together: blobs and copies, exchanges, records
+	held             int              // bytes of these
+	exports          map[string]*list // by prefix; those whose files are still to come
+	others           []store.Object   // that stand below another run's name
+	waiting          int              // bytes of these
+	last             bool             // the run's own record has come
+	steps            []memo           // to be made findable at the end
 }
 
 // A memo is a step record that is found by its work.
@@ -72,7 +76,7 @@ func Unpack(ctx context.Context, st *store.Store, r io.Reader) (Packed, error) {
 // broken says of a read that failed that the archive ends, where it does.
 func (u *unpacker) broken(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		kept := u.missing(u.put) // of blobs and the like; records come when all that they name has
+		kept := errors.Join(u.missing(u.put), u.each(u.calls, u.exchange)) // records come when all that they name has
 		return errors.Join(fmt.Errorf("%w after %d objects; they are kept: unpack a whole one to go on from there", ErrCut, u.done.Objects), kept)
 	}
 	return fmt.Errorf("read the archive: %w", err)
@@ -100,6 +104,9 @@ func (u *unpacker) open() error {
 	if _, err := u.st.HandIn(u.head.Run, "x"); err != nil { // it checks the name
 		return err
 	}
+	if store.Overnumbered(u.head.Run) {
+		return fmt.Errorf("run %s: no run has so high a number", u.head.Run)
+	}
 	u.done.Run = u.head.Run
 	there, err := u.read(runKey(u.head.Run))
 	if errors.Is(err, store.ErrNotFound) {
@@ -114,8 +121,11 @@ func (u *unpacker) open() error {
 // entry stores one object, or has it stored with the next ones.
 func (u *unpacker) entry(h *tar.Header) error {
 	place, err := u.place(h.Name)
-	if err == nil && (h.Typeflag != tar.TypeReg || h.Size < 0) {
-		err = errors.New("it is no file")
+	if err == nil && (h.Typeflag != tar.TypeReg || h.Size < 0 || sparse(h)) {
+		err = errors.New("it is no plain file")
+	}
+	if err == nil && u.last {
+		err = errors.New("the run's own record, which is the last, came before it")
 	}
 	if err != nil {
 		return fmt.Errorf("the archive has %q: %w", h.Name, err)
@@ -132,9 +142,12 @@ func (u *unpacker) entry(h *tar.Header) error {
 	if place == aRecord && h.Size > maxRecord {
 		return fmt.Errorf("the archive has %q: a record of %d bytes", h.Name, h.Size)
 	}
-	if h.Size > small && place != aRecord {
+	switch {
+	case place == aSegment || place == aJournal:
+		err = u.exchanges(h, digest)
+	case h.Size > small && place != aRecord:
 		err = u.large(h, digest, blob, place)
-	} else {
+	default:
 		err = u.small(h, digest, blob, place)
 	}
 	if err != nil {
@@ -146,6 +159,25 @@ func (u *unpacker) entry(h *tar.Header) error {
 	fmt.Fprintf(u.sum, "%s %s\n", h.Name, digest)
 	u.done.Objects, u.done.Bytes = u.done.Objects+1, u.done.Bytes+h.Size
 	return nil
+}
+
+// sparse reports whether a file has more bytes than the archive has of it.
+func sparse(h *tar.Header) bool {
+	for name := range h.PAXRecords {
+		if strings.HasPrefix(name, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
+}
+
+// hold has what is held stored once it is enough.
+func (u *unpacker) hold(bytes int) error {
+	u.held += bytes
+	if len(u.put)+len(u.calls)+len(u.once) < together && u.held < togetherBytes {
+		return nil
+	}
+	return u.flush()
 }
 
 // small holds an object, checked, until it is stored with others.
@@ -169,25 +201,26 @@ func (u *unpacker) small(h *tar.Header, digest store.Digest, blob bool, place pl
 		if err != nil || later {
 			return err
 		}
-	case aJournal:
-		if o.Key, err = u.journal(h.Name, data); err != nil {
-			return err
-		}
 	case aRecord:
-		u.once = append(u.once, o)
-		if err := u.remember(o); err != nil {
-			return err
-		}
-		if len(u.once) < together {
-			return nil
-		}
-		return u.flush()
+		return u.record(o)
 	}
-	u.put, u.held = append(u.put, o), u.held+int64(len(data))
-	if len(u.put) < together && u.held < togetherBytes {
-		return nil
+	u.put = append(u.put, o)
+	return u.hold(len(data))
+}
+
+// record holds a record until it is stored with others.
+func (u *unpacker) record(o store.Object) error {
+	switch {
+	case o.Key == runKey(u.head.Run):
+		return u.own(o)
+	case spends.MatchString(o.Key), stones.MatchString(o.Key):
+		return u.elsewhere(o)
 	}
-	return u.flush()
+	u.once = append(u.once, o)
+	if err := u.remember(o); err != nil {
+		return err
+	}
+	return u.hold(len(o.Body))
 }
 
 // large stores an object as it is read.
@@ -206,30 +239,14 @@ func (u *unpacker) large(h *tar.Header, digest store.Digest, blob bool, place pl
 	case there && blob:
 		u.done.There++
 		return store.CheckFrame(digest, u.tr)
-	case there && place != aJournal:
+	case there:
 		u.done.There++
 		return summed(u.tr, digest)
 	case blob:
 		return u.st.PutFrame(u.ctx, digest, u.tr)
-	case place == aJournal:
-		data, err := io.ReadAll(io.LimitReader(u.tr, maxJournal))
-		if err != nil {
-			return err
-		}
-		if store.DigestOf(data) != digest {
-			return store.ErrCorrupt
-		}
-		key, err := u.journal(h.Name, data)
-		if err != nil {
-			return err
-		}
-		return u.st.PutPlain(u.ctx, key, digest, bytes.NewReader(data))
 	}
 	return u.st.PutPlain(u.ctx, h.Name, digest, u.tr)
 }
-
-// maxJournal bounds a journal, in bytes: it is at most a segment.
-const maxJournal = 256 << 20
 
 func summed(r io.Reader, want store.Digest) error {
 	sum := sha256.New()
@@ -243,22 +260,32 @@ func summed(r io.Reader, want store.Digest) error {
 // flush stores what is held: what may be written any number of times, and then records,
 // of which one that is there must be the same.
 func (u *unpacker) flush() error {
-	put, once := u.put, u.once
-	u.put, u.once, u.held = nil, nil, 0
+	put, calls, once := u.put, u.calls, u.once
+	u.put, u.calls, u.once, u.held = nil, nil, nil, 0
 	if err := u.missing(put); err != nil {
 		return err
 	}
 	if err := u.missing(u.lists()); err != nil { // after their files
 		return err
 	}
-	there := make([]bool, len(once))
-	err := store.SideBySide(u.ctx, len(once), func(i int) error {
-		err := u.st.Bucket().Create(u.ctx, once[i].Key, once[i].Body)
+	if err := u.each(calls, u.exchange); err != nil {
+		return err
+	}
+	return u.each(once, func(o store.Object) (there bool, err error) {
+		err = u.st.Bucket().Create(u.ctx, o.Key, o.Body)
 		if !errors.Is(err, store.ErrExists) {
-			return err
+			return false, err
 		}
-		there[i] = true
-		return u.same(once[i])
+		return true, u.same(o)
+	})
+}
+
+// each stores objects side by side, and counts those that were there.
+func (u *unpacker) each(list []store.Object, put func(store.Object) (there bool, err error)) error {
+	there := make([]bool, len(list))
+	err := store.SideBySide(u.ctx, len(list), func(i int) (err error) {
+		there[i], err = put(list[i])
+		return err
 	})
 	for _, t := range there {
 		if t {
@@ -314,6 +341,9 @@ func (u *unpacker) end(h *tar.Header) error {
 	}
 	if want.Objects != u.done.Objects || want.SHA256 != hex.EncodeToString(u.sum.Sum(nil)) {
 		return fmt.Errorf("the archive is altered: it has %d objects, and should have %d others: %w", u.done.Objects, want.Objects, store.ErrCorrupt)
+	}
+	if !u.last {
+		return fmt.Errorf("the archive has no record of run %s: %w", u.head.Run, store.ErrCorrupt)
 	}
 	if err := u.flush(); err != nil {
 		return err
