@@ -1,6 +1,7 @@
 package job_test
 
 import (
+	"context"
 	"testing"
 	"testing/fstest"
 
@@ -35,13 +36,31 @@ func remember(t *testing.T, s *store.Store, p job.Planned, output, text string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	recorded(t, s, store.Step{Run: "x-1", Step: p.Step, Shard: p.Shard, WorkKey: p.WorkKey, Outputs: []store.Artifact{{Name: output, Digest: d}}})
+	recorded(t, s, store.Step{Run: "x-1", Step: p.Step, Shard: p.Shard, WorkKey: p.WorkKey, Inputs: read(t, s, p), Outputs: []store.Artifact{{Name: output, Digest: d}}})
+}
+
+// read is what a planned shard of the run x-1 read.
+func read(t *testing.T, s *store.Store, p job.Planned) []store.Artifact {
+	t.Helper()
+	reads, err := job.Resolve(t.Context(), two().Step(p.Step), p.Shard, func(ctx context.Context, name store.StepName) (list []store.Step, err error) {
+		for shard := 0; err == nil && shard < two().Step(name).Shards; shard++ {
+			var rec store.Step
+			rec, err = s.ReadStep(ctx, "x-1", name, shard)
+			list = append(list, rec)
+		}
+		return list, err
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reads.List
 }
 
 // A shard's work key is known once all shards before it are, and work is found
 // by it as long as its bytes are there.
 func TestAhead(t *testing.T) {
 	s, p := store.New(store.NewMem()), two()
+	open(t, s, p, "x-1", false)
 	first := ahead(t, s, p)
 	if len(first) != 3 || first[0].WorkKey == "" || first[1].WorkKey == first[0].WorkKey || first[2].WorkKey != "" || first[0].Reused {
 		t.Fatalf("of an empty store: %+v", first)
@@ -60,9 +79,7 @@ func TestAhead(t *testing.T) {
 		t.Errorf("of all: %+v", all)
 	}
 	lost := store.Artifact{Name: "all.jsonl", Digest: store.DigestOf([]byte("lost"))}
-	if err := s.PutMemo(t.Context(), store.Step{Run: "x-2", Step: "join", WorkKey: both[2].WorkKey, Outputs: []store.Artifact{lost}}); err != nil {
-		t.Fatal(err)
-	}
+	recorded(t, s, store.Step{Run: "x-1", Step: "join", WorkKey: both[2].WorkKey, Inputs: read(t, s, both[2]), Outputs: []store.Artifact{lost}})
 	if without := ahead(t, s, p); without[2].Reused || !without[1].Reused {
 		t.Errorf("where bytes are lost: %+v", without)
 	}

@@ -16,12 +16,12 @@ type Memos map[store.WorkKey]*store.Step
 // their size and, where they were published, as files of theirs. A memo that cannot
 // be read is none: the work is done again, and its memo written anew.
 func FindMemos(ctx context.Context, s *store.Store, keys ...store.WorkKey) (Memos, error) {
-	memos, _, err := newTrust(s).find(ctx, keys)
+	memos, _, err := NewTrust(s).find(ctx, keys)
 	return memos, err
 }
 
 // find also says which memos are none since they are not what a run recorded, and why.
-func (t *trust) find(ctx context.Context, keys []store.WorkKey) (Memos, map[store.WorkKey]doubt, error) {
+func (t *Trust) find(ctx context.Context, keys []store.WorkKey) (Memos, map[store.WorkKey]doubt, error) {
 	s := t.store
 	found, sums := make([]*store.Step, len(keys)), make([]store.Digest, len(keys))
 	err := store.SideBySide(ctx, len(keys), func(i int) error {

@@ -26,13 +26,13 @@ type Opened struct {
 	mu     sync.Mutex // held while a step is read
 	steps  map[store.StepName][]store.Step
 	memos  Memos // all that was looked for
-	trust  *trust
+	trust  *Trust
 }
 
 // NewOpened is a run whose record, plan and inputs are at hand. The record may be
 // set later, once there is one.
 func NewOpened(s *store.Store, record store.Run, p *plan.Plan, inputs *Inputs) *Opened {
-	return &Opened{Record: record, Plan: p, store: s, inputs: inputs, steps: map[store.StepName][]store.Step{}, memos: Memos{}, trust: newTrust(s)}
+	return &Opened{Record: record, Plan: p, store: s, inputs: inputs, steps: map[store.StepName][]store.Step{}, memos: Memos{}, trust: NewTrust(s)}
 }
 
 // Open reads a run's record and plan.
@@ -171,13 +171,17 @@ func (o *Opened) reuse(ctx context.Context, rec store.Step, memo *store.Step, no
 }
 
 // commit records a finished shard. When another attempt was first, its record
-// holds: both did the same work.
+// holds: both did the same work. The memo of work done here is made a copy of it.
 func (o *Opened) commit(ctx context.Context, rec store.Step) (store.Step, error) {
 	err := o.store.CommitStep(ctx, rec)
-	if errors.Is(err, store.ErrExists) {
-		return o.store.ReadStep(ctx, rec.Run, rec.Step, rec.Shard)
+	if !errors.Is(err, store.ErrExists) {
+		return rec, err
 	}
-	return rec, err
+	first, err := o.store.ReadStep(ctx, rec.Run, rec.Step, rec.Shard)
+	if err == nil && !rec.Reused && !first.Reused && first.WorkKey == rec.WorkKey {
+		err = o.store.PutMemo(ctx, first)
+	}
+	return first, err
 }
 
 // Known reports whether a shard's work is done: in its own run, or in another

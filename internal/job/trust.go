@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 
@@ -12,28 +11,32 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
-// A memo is trusted for what it says, so it is held against the record of the run that did
-// the work: by that run's binding, which is read once, and else by the record itself.
+// A memo is trusted for what it says, so its bytes are held against the record of the run
+// that did the work: by that run's binding, which is read once, and else by the record itself.
+// That run has to be one: its plan gives the memo's work to that step and shard.
 
-// trust knows what runs bind. It is safe for concurrent use.
-type trust struct {
+// A Trust knows what runs planned and bind, each read once. It is safe for concurrent use.
+type Trust struct {
 	store *store.Store
 	mu    sync.Mutex
 	runs  map[store.RunID]*maker
 }
 
-func newTrust(s *store.Store) *trust { return &trust{store: s, runs: map[store.RunID]*maker{}} }
+// NewTrust has read nothing yet.
+func NewTrust(s *store.Store) *Trust { return &Trust{store: s, runs: map[store.RunID]*maker{}} }
 
 // A maker is a run that did work that others reuse.
 type maker struct {
 	once  sync.Once
 	state string                  // of its seal, "" while there is none
 	bound map[string]store.Digest // sha256 of its records, by key; nil: its seal binds none
-	err   error                   // the store's
+	plan  *plan.Plan
+	none  doubt // why it is no run whose work is trusted
+	err   error // the store's
 }
 
-// of reads what a run's seal binds. What cannot be read binds nothing.
-func (t *trust) of(ctx context.Context, id store.RunID) *maker {
+// of reads a run's plan and what its seal binds. What cannot be read binds nothing.
+func (t *Trust) of(ctx context.Context, id store.RunID) *maker {
 	t.mu.Lock()
 	m := t.runs[id]
 	if m == nil {
@@ -42,48 +45,129 @@ func (t *trust) of(ctx context.Context, id store.RunID) *maker {
 	}
 	t.mu.Unlock()
 	m.once.Do(func() {
-		seal, err := t.store.ReadSeal(ctx, id)
-		if err == nil {
-			m.state = seal.State
-		}
-		if err == nil && seal.Binding != "" {
-			var b store.Binding
-			if b, err = t.store.ReadBinding(ctx, id, seal.Binding); err == nil {
-				m.bound = make(map[string]store.Digest, len(b.Records))
-				for _, r := range b.Records {
-					m.bound[r.Key] = r.SHA256
-				}
+		var record store.Run
+		var seal store.Seal
+		m.err = store.SideBySide(ctx, 2, func(i int) (err error) {
+			if i == 0 {
+				record, err = m.planned(ctx, t.store, id)
+			} else {
+				seal, err = m.sealed(ctx, t.store, id)
 			}
-		}
-		if e, ok := errors.AsType[*store.Error](err); ok && e.Kind == store.Transient || ctx.Err() != nil {
-			m.err = err
+			if e, ok := errors.AsType[*store.Error](err); ok && e.Kind == store.Transient || ctx.Err() != nil {
+				return err
+			}
+			return nil
+		})
+		if m.none == "" && seal.Stripped(record) {
+			m.none = doubt(fmt.Sprintf("the seal of run %s binds nothing, and does not say why", id))
 		}
 	})
 	return m
+}
+
+// planned reads what the run was to do.
+func (m *maker) planned(ctx context.Context, s *store.Store, id store.RunID) (record store.Run, err error) {
+	if record, err = s.ReadRun(ctx, id); err == nil {
+		var raw []byte
+		if raw, err = s.ReadPlan(ctx, id); err == nil {
+			m.plan, err = PlanOf(record, raw)
+		}
+	}
+	if err != nil {
+		m.none = doubt(fmt.Sprintf("there is no run %s that can be read, which it says did the work: %v", id, err))
+		if gone, err := s.Removed(ctx, id); err != nil || gone {
+			m.none = unfinished
+			return record, err
+		}
+	}
+	return record, err
+}
+
+// sealed reads what its seal binds.
+func (m *maker) sealed(ctx context.Context, s *store.Store, id store.RunID) (seal store.Seal, err error) {
+	if seal, err = s.ReadSeal(ctx, id); err != nil {
+		return seal, err
+	}
+	m.state = seal.State
+	if seal.Binding == "" {
+		return seal, nil
+	}
+	b, err := s.ReadBinding(ctx, id, seal.Binding)
+	if err != nil {
+		return seal, err
+	}
+	m.bound = make(map[string]store.Digest, len(b.Records))
+	for _, r := range b.Records {
+		m.bound[r.Key] = r.SHA256
+	}
+	return seal, nil
+}
+
+// gives reports whether the run's plan has a memo's work at its step and shard, which read
+// what the memo says.
+func (m *maker) gives(memo *store.Step) bool {
+	step := m.plan.Step(memo.Step)
+	if step == nil || memo.Shard < 0 || memo.Shard >= step.Shards {
+		return false
+	}
+	reads, ok := m.reads(step, memo)
+	if !ok {
+		return false
+	}
+	key, err := step.WorkKey(m.plan.Seed, memo.Shard, reads)
+	return err == nil && key == memo.WorkKey
+}
+
+// reads are what a memo says that its shard read, in the order in which Resolve lists it.
+func (m *maker) reads(step *plan.Step, memo *store.Step) (list []plan.Resolved, ok bool) {
+	rest := memo.Inputs
+	for range step.Of(memo.Shard).Sources {
+		if len(rest) == 0 {
+			return nil, false
+		}
+		list, rest = append(list, plan.Resolved{Name: rest[0].Name, Digests: []store.Digest{rest[0].Digest}}), rest[1:]
+	}
+	for _, in := range step.Reads(memo.Shard) {
+		of := m.plan.Step(in.Step)
+		if of == nil || len(rest) < of.Shards {
+			return nil, false
+		}
+		r := plan.Resolved{Name: in.Name}
+		for i := range of.Shards {
+			r.Digests = append(r.Digests, rest[i].Digest)
+		}
+		list, rest = append(list, r), rest[of.Shards:]
+	}
+	return list, len(rest) == 0
 }
 
 // A doubt is why a memo is not trusted. One of work that was cut off as it was recorded says
 // nothing.
 type doubt string
 
-// unfinished is a memo whose run has no record of the work and has not ended.
+// unfinished is a memo whose run has no record of the work and has not ended, or was removed.
 const unfinished doubt = "unfinished"
 
 // held compares a memo, whose bytes have that sha256, with what its run recorded.
-func (t *trust) held(ctx context.Context, memo *store.Step, sum store.Digest) (doubt, error) {
+func (t *Trust) held(ctx context.Context, memo *store.Step, sum store.Digest) (doubt, error) {
 	key, err := store.StepKey(memo.Run, memo.Step, memo.Shard)
 	if err != nil {
 		return doubt(err.Error()), nil
 	}
 	m := t.of(ctx, memo.Run)
-	if m.err != nil {
+	switch {
+	case m.err != nil:
 		return "", m.err
+	case m.none != "":
+		return m.none, nil
+	case !m.gives(memo):
+		return doubt(fmt.Sprintf("the plan of run %s has no such work at %s/%d", memo.Run, memo.Step, memo.Shard)), nil
 	}
 	bound, there := m.bound[key]
 	if there && bound == sum {
 		return "", nil
 	}
-	rec, now, err := t.store.StepAsStored(ctx, memo.Run, memo.Step, memo.Shard)
+	_, now, err := t.store.StepAsStored(ctx, memo.Run, memo.Step, memo.Shard)
 	switch {
 	case errors.Is(err, store.ErrNotFound) && m.state == "":
 		return unfinished, nil
@@ -95,7 +179,7 @@ func (t *trust) held(ctx context.Context, memo *store.Step, sum store.Digest) (d
 		return doubt(fmt.Sprintf("neither it nor %s is what the seal of run %s binds", key, memo.Run)), nil
 	case m.bound != nil && !there && !mayComeLate(memo.Step, m.state):
 		return doubt(fmt.Sprintf("the seal of run %s binds no %s", memo.Run, key)), nil
-	case rec.WorkKey != memo.WorkKey || rec.Published != memo.Published || !slices.Equal(rec.Outputs, memo.Outputs):
+	case now != sum:
 		return doubt(key + " says otherwise"), nil
 	}
 	return "", nil
@@ -109,8 +193,8 @@ func mayComeLate(step store.StepName, state string) bool {
 
 // Doubt is why the memo of some work is not what the run recorded that did it; "" where it
 // is, or where there is none.
-func Doubt(ctx context.Context, s *store.Store, work store.WorkKey) (string, error) {
-	memo, sum, err := s.MemoAsStored(ctx, work)
+func (t *Trust) Doubt(ctx context.Context, work store.WorkKey) (string, error) {
+	memo, sum, err := t.store.MemoAsStored(ctx, work)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return "", nil
@@ -119,7 +203,7 @@ func Doubt(ctx context.Context, s *store.Store, work store.WorkKey) (string, err
 	case err != nil:
 		return "", err
 	}
-	why, err := newTrust(s).held(ctx, &memo, sum)
+	why, err := t.held(ctx, &memo, sum)
 	if why == unfinished {
 		why = ""
 	}

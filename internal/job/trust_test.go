@@ -2,6 +2,7 @@ package job_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -70,6 +71,20 @@ func seal(t *testing.T, s *store.Store, id store.RunID, state, without string) {
 	}
 }
 
+// asked makes a run one of a gymline that binds what it seals.
+func asked(s *store.Store, id store.RunID) {
+	ctx := context.Background()
+	r, err := s.ReadRun(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	r.Binary = &store.Binary{Version: "v1"}
+	data, _ := json.Marshal(r)
+	if err := s.Bucket().Put(ctx, "runs/"+string(id)+"/run.json", bytes.NewReader(data), int64(len(data))); err != nil {
+		panic(err)
+	}
+}
+
 // A memo is taken for what the run recorded that did the work: one that was altered is
 // none, and the work is done again, which is said, once.
 func TestMemosAreHeldAgainstRecords(t *testing.T) {
@@ -100,15 +115,45 @@ func TestMemosAreHeldAgainstRecords(t *testing.T) {
 		"another attempt's memo": {store.Succeeded, "", func(s *store.Store, rec store.Step) {
 			rec.Started = "2020-01-01T00:00:00Z"
 			_ = s.PutMemo(t.Context(), rec)
+		}, false, "says otherwise"},
+		"an altered account of what it took": {store.Succeeded, "", func(s *store.Store, rec store.Step) {
+			rec.Usage = []byte(`{"calls":1}`)
+			_ = s.PutMemo(t.Context(), rec)
+		}, false, "says otherwise"},
+		"a seal whose binding was taken out": {store.Succeeded, "", func(s *store.Store, _ store.Step) {
+			overwrite(t, s, "runs/line-1/seal.json", []byte(`{"format":1,"run":"line-1","state":"Succeeded","finished":"x"}`))
+			asked(s, "line-1")
+		}, false, "binds nothing"},
+		"a seal that says why it binds nothing": {store.Succeeded, "", func(s *store.Store, _ store.Step) {
+			overwrite(t, s, "runs/line-1/seal.json", []byte(`{"format":1,"run":"line-1","state":"Succeeded","finished":"x","unbound":"no time"}`))
+			asked(s, "line-1")
 		}, true, ""},
+		"a memo and a record of a run that is none": {store.Succeeded, "", func(s *store.Store, rec store.Step) {
+			rec = other(s, rec)
+			rec.Run = "line-9"
+			recorded(t, s, rec)
+		}, false, "there is no run line-9"},
+		"of a run that was removed": {"", "", func(s *store.Store, rec store.Step) {
+			rec.Run = "line-9"
+			_ = s.PutMemo(t.Context(), rec)
+			overwrite(t, s, "removed/line-9.json", []byte(`{}`))
+		}, false, ""},
+		"another shard's work": {store.Succeeded, "", func(s *store.Store, rec store.Step) {
+			second, err := s.ReadStep(t.Context(), "line-1", "make", 1)
+			second.WorkKey = rec.WorkKey
+			if err != nil {
+				t.Fatal(err)
+			}
+			recorded(t, s, second)
+		}, false, "has no such work at make/1"},
 		"a record that is not bound":                         {store.Succeeded, "make/0.json", func(*store.Store, store.Step) {}, false, "binds no runs/line-1/steps/make/0.json"},
 		"a record that came after the seal of a stopped run": {store.Interrupted, "make/0.json", func(*store.Store, store.Step) {}, true, ""},
-		"of a run that is none":                              {"", "", func(s *store.Store, rec store.Step) { rec.Run = "line-9"; _ = s.PutMemo(t.Context(), rec) }, false, ""},
+		"of a run that is none":                              {"", "", func(s *store.Store, rec store.Step) { rec.Run = "line-9"; _ = s.PutMemo(t.Context(), rec) }, false, "there is no run line-9"},
 		"of another run's binding": {store.Succeeded, "", func(s *store.Store, rec store.Step) {
 			rec = other(s, rec)
 			rec.Shard = 1
 			_ = s.PutMemo(t.Context(), rec)
-		}, false, "says otherwise"},
+		}, false, "no such work"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _, p := line(t, 2)

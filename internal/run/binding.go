@@ -26,8 +26,8 @@ const (
 
 // bind stores the binding of a run that ends, reading each record once: those that the
 // summary has read through seen, not again. A binding that cannot be made in time, or at
-// all, is none, which the log says: the run is sealed without.
-func (r Registry) bind(ctx context.Context, id store.RunID, seen *noting, summed <-chan struct{}) (d store.Digest) {
+// all, is none, which the seal and the log say: the run is sealed without.
+func (r Registry) bind(ctx context.Context, id store.RunID, seen *noting, summed <-chan struct{}) (d store.Digest, unbound string) {
 	if end, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, end.Add(-leftToSeal))
@@ -44,9 +44,9 @@ func (r Registry) bind(ctx context.Context, id store.RunID, seen *noting, summed
 		if r.Log != nil {
 			r.Log.Warn("the run is sealed without what binds its records", "run", id, "err", err)
 		}
-		return ""
+		return "", err.Error()
 	}
-	return d
+	return d, ""
 }
 
 func (r Registry) binding(ctx context.Context, id store.RunID, seen *noting, summed <-chan struct{}) (b store.Binding, err error) {

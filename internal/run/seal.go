@@ -61,9 +61,9 @@ func (r Registry) seal(ctx, binding context.Context, id store.RunID, state strin
 		defer close(summed)
 		seal.Summary = r.summary(ctx, store.New(seen), id)
 	}()
-	bound := r.bind(binding, id, seen, summed)
+	bound, unbound := r.bind(binding, id, seen, summed)
 	<-summed
-	seal.Binding = bound
+	seal.Binding, seal.Unbound = bound, unbound
 	return r.SealRun(ctx, seal)
 }
 

@@ -99,6 +99,14 @@ type Seal struct {
 	Summary json.RawMessage `json:"summary,omitempty"`
 	// Binding is the blob that ties the run's records together; absent as a summary is.
 	Binding Digest `json:"binding,omitempty"`
+	// Unbound is why there is no binding.
+	Unbound string `json:"unbound,omitempty"`
+}
+
+// Stripped reports whether a run's seal lacks a binding, without a word why, that the gymline
+// which opened the run would have made.
+func (s *Seal) Stripped(r Run) bool {
+	return s.Run != "" && s.Binding == "" && s.Unbound == "" && (r.Source != nil || r.Binary != nil)
 }
 
 // The states of a sealed run.

@@ -101,6 +101,18 @@ func (s *Store) ReadCheckpoint(ctx context.Context, id RunID, name string) (Chec
 	return read(ctx, s, Checkpoint{Run: id, Name: name})
 }
 
+// Removed reports whether there is word that a run was removed.
+func (s *Store) Removed(ctx context.Context, id RunID) (bool, error) {
+	if err := checkName("run", string(id)); err != nil {
+		return false, err
+	}
+	_, err := s.bucket.Stat(ctx, "removed/"+string(id)+".json")
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // SealRun ends a run, once.
 func (s *Store) SealRun(ctx context.Context, seal Seal) error {
 	seal.Format = FormatVersion

@@ -87,12 +87,24 @@ func (w world) work(p *plan.Plan, tree *store.TreeFS) store.RunID {
 			}
 			digest, err := w.PutBlob(w.Context(), []byte(s.WorkKey))
 			w.ok(err)
-			rec := store.Step{Run: id, Step: s.Step, Shard: s.Shard, WorkKey: s.WorkKey, Outputs: []store.Artifact{{Name: "judged.jsonl", Digest: digest}}}
+			reads, err := job.Resolve(w.Context(), &p.Steps[i], s.Shard, func(context.Context, store.StepName) ([]store.Step, error) { return outputs(ahead), nil }, inputs(tree))
+			w.ok(err)
+			rec := store.Step{Run: id, Step: s.Step, Shard: s.Shard, WorkKey: s.WorkKey, Inputs: reads.List, Outputs: []store.Artifact{{Name: "judged.jsonl", Digest: digest}}}
 			w.ok(w.PutMemo(w.Context(), rec))
 			w.ok(w.CommitStep(w.Context(), rec))
 		}
 	}
 	return id
+}
+
+// outputs are the records of the only step that another one reads.
+func outputs(ahead []job.Planned) (list []store.Step) {
+	for _, s := range ahead {
+		if s.Step == "predict" {
+			list = append(list, store.Step{Outputs: s.Outputs})
+		}
+	}
+	return list
 }
 
 func (w world) ahead(p *plan.Plan, tree *store.TreeFS) []job.Planned {

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ func (v *verifier) binding() error {
 		return err
 	}
 	if v.seal.Binding == "" {
-		v.remark("the seal binds no records: it was written by an earlier gymline, or could not read them in time")
+		v.unbound()
 		return nil
 	}
 	b, err := v.st.ReadBinding(v.ctx, v.id, v.seal.Binding)
@@ -47,6 +48,19 @@ func (v *verifier) binding() error {
 		return err
 	}
 	return v.chain(v.id, &b)
+}
+
+// unbound says what it means that a seal has no binding: a gymline that records how a run was
+// asked for, or with which binary, binds what it seals.
+func (v *verifier) unbound() {
+	switch {
+	case v.record.Source == nil && v.record.Binary == nil:
+		v.remark("the seal binds no records: an earlier gymline wrote it")
+	case v.seal.State == store.Interrupted && v.seal.Unbound != "":
+		v.remark("the seal of a run that was interrupted binds no records: %s", v.seal.Unbound)
+	default:
+		v.problem(v.key("seal.json"), "a binding of the run's records, as the gymline that opened it makes", cmp.Or(v.seal.Unbound, "none, and no word why"), "nothing binds the run's records: they may have been altered")
+	}
 }
 
 // bound compares each record with what the binding says of it.

@@ -67,6 +67,7 @@ type Options struct {
 func Run(ctx context.Context, st *store.Store, id store.RunID, opt Options) (*Result, error) {
 	v := &verifier{
 		ctx: ctx, st: st, id: id, opt: opt, result: &Result{Run: id, State: run.Unsealed}, lines: map[store.Digest]rowsOf{},
+		trust: job.NewTrust(st),
 	}
 	for _, part := range []func() error{v.records, v.binding, v.planned, v.worked, v.signed, v.objects} {
 		if err := part(); err != nil {
@@ -98,6 +99,7 @@ type verifier struct {
 	seal   *store.Seal
 	plan   *plan.Plan // nil where it cannot be trusted
 	steps  map[store.StepName][]*store.Step
+	trust  *job.Trust
 	lines  map[store.Digest]rowsOf
 }
 

@@ -110,7 +110,7 @@ func (v *verifier) export(rec *store.Step) error {
 
 // memo holds the memo of a step's work against the record of whoever did it.
 func (v *verifier) memo(rec *store.Step) error {
-	why, err := job.Doubt(v.ctx, v.st, rec.WorkKey)
+	why, err := v.trust.Doubt(v.ctx, rec.WorkKey)
 	if err != nil {
 		return v.bad("memo/"+string(rec.WorkKey)+".json", err, "the work is done again when it is wanted")
 	}
