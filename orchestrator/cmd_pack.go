@@ -114,27 +114,40 @@ func runUnpack(ctx context.Context, edge *cli.Edge, profile, file string) error 
 			return fault.New(fault.Usage, err, "give the archive that 'gymline pack' wrote")
 		}
 		defer f.Close()
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return fault.New(fault.Usage, fmt.Errorf("%s is a directory, and no archive", file), "give the archive that 'gymline pack' wrote")
+		}
 		in = f
 	}
 	return opened(ctx, edge, profile, openProfile, func(st *store.Store) error {
 		done, err := pack.Unpack(ctx, st, bufio.NewReaderSize(in, 1<<20))
 		if err != nil {
-			return packed(err)
+			return unpacked(file, err)
 		}
 		fmt.Fprintf(edge.Stderr, "Unpacked %s: %s, %s; %s there already\n", done.Run, text.Plural(done.Objects, "object"), text.Bytes(done.Bytes), text.Count(done.There))
 		return nil
 	})
 }
 
-// packed says what to do about what went wrong with an archive.
+// packed says what to do about what went wrong when a run was packed.
 func packed(err error) error {
+	if errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrNotFound) {
+		return fault.New(fault.Permanent, err, "restore what is damaged or absent from where it is whole")
+	}
+	return err
+}
+
+// unpacked says what to do about what went wrong with an archive.
+func unpacked(file string, err error) error {
 	switch {
+	case errors.Is(err, pack.ErrNone):
+		return fault.New(fault.Usage, fmt.Errorf("%s: %w", file, err), "give the archive that 'gymline pack' wrote")
 	case errors.Is(err, pack.ErrCut):
 		return fault.New(fault.Permanent, err, "copy the archive again, and unpack it")
 	case errors.Is(err, pack.ErrOther):
 		return fault.New(fault.Permanent, err, "unpack it into another store: the profile names it")
 	case errors.Is(err, store.ErrCorrupt), errors.Is(err, store.ErrNotFound):
-		return fault.New(fault.Permanent, err, "restore what is damaged or absent from where it is whole")
+		return fault.New(fault.Permanent, err, "copy the archive again, or have the run packed again where it is whole")
 	}
 	return err
 }

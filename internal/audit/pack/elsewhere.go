@@ -37,6 +37,9 @@ func (u *unpacker) own(o store.Object) error {
 	if err := u.flush(); err != nil {
 		return err
 	}
+	if err := u.whole(o); err != nil {
+		return err
+	}
 	u.once, u.last = []store.Object{o}, true
 	return nil
 }

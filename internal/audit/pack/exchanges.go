@@ -87,3 +87,11 @@ func (u *unpacker) journal(o store.Object) (there bool, err error) {
 		name = string(store.DigestOf([]byte(name)))
 	}
 }
+
+// exchanges verifies a segment or journal that is packed.
+func (p *packer) exchanges(e entry) error {
+	if e.body != nil {
+		return ledger.Verify(p.ctx, held{data: e.body}, e.Key)
+	}
+	return ledger.Verify(p.ctx, p.st.Bucket(), e.Key)
+}

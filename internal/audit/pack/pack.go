@@ -84,15 +84,11 @@ type packer struct {
 	tw    *tar.Writer
 	sum   hash.Hash
 	done  Packed
-	bound map[string]bound // by key, where the run's seal binds its records
-	next  []entry          // to be read together
-	later []entry          // records, which come last
+	bound map[string]store.Digest // by key, where the run's seal binds its records
+	next  []entry                 // to be read together
+	later []entry                 // records, which come last
 	// copies are plain ones whose list is not told of yet.
 	copies []entry
-}
-
-type bound struct {
-	SHA256 store.Digest `json:"sha256"`
 }
 
 // An entry is an object that goes into the archive.
@@ -112,7 +108,7 @@ func Pack(ctx context.Context, st *store.Store, id store.RunID, w io.Writer) (Pa
 	if err := p.json(headName, head{FormatVersion, id, store.DigestOf(record)}); err != nil {
 		return p.done, err
 	}
-	if p.bound, err = p.bindings(); err != nil {
+	if p.bound, err = boundBy(ctx, st, id); err != nil {
 		return p.done, err
 	}
 	if err := closure.Of(ctx, st, id, p.take); err != nil {
@@ -123,6 +119,11 @@ func Pack(ctx context.Context, st *store.Store, id store.RunID, w io.Writer) (Pa
 	}
 	if err := p.records(); err != nil {
 		return p.done, err
+	}
+	for key := range p.bound {
+		if ofOwn(id, key) {
+			return p.done, p.lost(entry{Object: closure.Object{Key: key, Why: "bound by the seal"}}, store.ErrNotFound)
+		}
 	}
 	if err := p.json(endName, end{p.done.Objects, hex.EncodeToString(p.sum.Sum(nil))}); err != nil {
 		return p.done, err
@@ -245,13 +246,18 @@ func (p *packer) write(e entry) error {
 	}
 	if !blob {
 		sum, err := p.digest(e)
-		if err == nil && (e.Kind == closure.Export && sum != e.Digest || p.bound[e.Key].SHA256 != "" && sum != p.bound[e.Key].SHA256) {
+		want, bound := p.bound[e.Key]
+		if err == nil && (e.Kind == closure.Export && sum != e.Digest || bound && sum != want) {
 			err = store.ErrCorrupt
+		}
+		if err == nil && e.Kind == closure.Ledger {
+			err = p.exchanges(e)
 		}
 		if err != nil {
 			return p.lost(e, err)
 		}
 		digest, h.PAXRecords[sumField] = sum, string(sum)
+		delete(p.bound, e.Key)
 	}
 	if err := p.tw.WriteHeader(&h); err != nil {
 		return err
@@ -305,41 +311,6 @@ func (p *packer) digest(e entry) (store.Digest, error) {
 	sum := sha256.New()
 	_, err = io.Copy(sum, body)
 	return store.Digest(hex.EncodeToString(sum.Sum(nil))), err
-}
-
-// bindings are the digests of records that the run's seal binds.
-func (p *packer) bindings() (map[string]bound, error) {
-	var seal struct {
-		Binding store.Digest `json:"binding"`
-	}
-	record, err := p.read("runs/" + string(p.id) + "/seal.json")
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(record, &seal)
-	}
-	if err != nil || seal.Binding == "" {
-		return nil, err
-	}
-	data, err := p.st.ReadBlob(p.ctx, seal.Binding)
-	if err != nil {
-		return nil, fmt.Errorf("binding of run %s: %w", p.id, err)
-	}
-	var b struct {
-		Records []struct {
-			Key string `json:"key"`
-			bound
-		} `json:"records"`
-	}
-	if err := json.Unmarshal(data, &b); err != nil {
-		return nil, fmt.Errorf("binding of run %s: %w", p.id, err)
-	}
-	list := map[string]bound{}
-	for _, r := range b.Records {
-		list[r.Key] = r.bound
-	}
-	return list, nil
 }
 
 // json writes an entry of the archive's own.

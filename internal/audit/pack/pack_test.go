@@ -282,7 +282,7 @@ func TestBoundRecords(t *testing.T) {
 	for sum, good := range map[store.Digest]bool{store.DigestOf([]byte("{}")): true, store.DigestOf([]byte("{ }")): false} {
 		w := newWorld(t)
 		w.put("runs/x-2/acts/1.json", "{}")
-		binding, err := w.PutBlob(t.Context(), fmt.Appendf(nil, `{"records":[{"key":"runs/x-2/acts/1.json","sha256":%q}]}`, sum))
+		binding, err := w.PutBlob(t.Context(), fmt.Appendf(nil, `{"format":1,"run":"x-2","records":[{"key":"runs/x-2/acts/1.json","sha256":%q}]}`, sum))
 		w.ok(err)
 		w.put("runs/x-2/seal.json", fmt.Sprintf(`{"format":1,"run":"x-2","state":"Succeeded","binding":%q}`, binding))
 		if _, err := pack.Pack(t.Context(), w.Store, "x-2", io.Discard); (err == nil) != good {

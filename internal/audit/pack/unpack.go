@@ -2,6 +2,7 @@ package pack
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -13,8 +14,12 @@ import (
 	"io"
 	"strings"
 
+	"github.com/gymline/gymline/internal/audit/closure"
 	"github.com/gymline/gymline/internal/store"
 )
+
+// ErrNone says that what is read is no archive at all.
+var ErrNone = errors.New("it is no archive of a run")
 
 // ErrCut says that an archive ends before its end.
 var ErrCut = errors.New("the archive is cut off")
@@ -42,8 +47,10 @@ type unpacker struct {
 	exports          map[string]*list // by prefix; those whose files are still to come
 	others           []store.Object   // that stand below another run's name
 	waiting          int              // bytes of these
-	last             bool             // the run's own record has come
-	steps            []memo           // to be made findable at the end
+	came             closure.Set
+	records          map[string]store.Digest // by key
+	last             bool                    // the run's own record has come
+	steps            []memo                  // to be made findable at the end
 }
 
 // A memo is a step record that is found by its work.
@@ -54,8 +61,14 @@ type memo struct {
 
 // Unpack stores the run of an archive. What is there already and whole is left. After an
 // error what was stored stays, and no run of it is visible; unpacking again goes on.
-func Unpack(ctx context.Context, st *store.Store, r io.Reader) (Packed, error) {
-	u := &unpacker{ctx: ctx, st: st, tr: tar.NewReader(r), sum: sha256.New(), exports: map[string]*list{}}
+func Unpack(ctx context.Context, st *store.Store, in io.Reader) (Packed, error) {
+	r := bufio.NewReader(in)
+	if first, err := r.Peek(len(headName)); !strings.HasPrefix(headName, string(first)) {
+		return Packed{}, ErrNone
+	} else if err != nil && !errors.Is(err, io.EOF) {
+		return Packed{}, fmt.Errorf("read the archive: %w", err)
+	}
+	u := &unpacker{ctx: ctx, st: st, tr: tar.NewReader(r), sum: sha256.New(), exports: map[string]*list{}, records: map[string]store.Digest{}}
 	if err := u.open(); err != nil {
 		return u.done, err
 	}
@@ -76,6 +89,9 @@ func Unpack(ctx context.Context, st *store.Store, r io.Reader) (Packed, error) {
 // broken says of a read that failed that the archive ends, where it does.
 func (u *unpacker) broken(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		if u.done.Objects == 0 {
+			return fmt.Errorf("%w before its first object, and nothing of it is stored", ErrCut)
+		}
 		kept := errors.Join(u.missing(u.put), u.each(u.calls, u.exchange)) // records come when all that they name has
 		return errors.Join(fmt.Errorf("%w after %d objects; they are kept: unpack a whole one to go on from there", ErrCut, u.done.Objects), kept)
 	}
@@ -85,15 +101,17 @@ func (u *unpacker) broken(err error) error {
 // open reads the head and looks for another run of that name.
 func (u *unpacker) open() error {
 	h, err := u.tr.Next()
-	if err == nil && h.Name != headName {
-		err = errors.New("it is no archive of a run")
+	if err == nil && h.Name != headName || errors.Is(err, tar.ErrHeader) {
+		return ErrNone
 	}
 	var data []byte
 	if err == nil {
 		data, err = io.ReadAll(io.LimitReader(u.tr, small))
 	}
 	if err == nil {
-		err = json.Unmarshal(data, &u.head)
+		if json.Unmarshal(data, &u.head) != nil {
+			return ErrNone
+		}
 	}
 	if err != nil {
 		return u.broken(err)
@@ -157,6 +175,7 @@ func (u *unpacker) entry(h *tar.Header) error {
 		return fmt.Errorf("%s: %w", h.Name, err)
 	}
 	fmt.Fprintf(u.sum, "%s %s\n", h.Name, digest)
+	u.came.Add(h.Name)
 	u.done.Objects, u.done.Bytes = u.done.Objects+1, u.done.Bytes+h.Size
 	return nil
 }
@@ -202,6 +221,7 @@ func (u *unpacker) small(h *tar.Header, digest store.Digest, blob bool, place pl
 			return err
 		}
 	case aRecord:
+		u.records[h.Name] = digest
 		return u.record(o)
 	}
 	u.put = append(u.put, o)
@@ -225,15 +245,14 @@ func (u *unpacker) record(o store.Object) error {
 
 // large stores an object as it is read.
 func (u *unpacker) large(h *tar.Header, digest store.Digest, blob bool, place place) error {
-	size, err := u.st.Bucket().Stat(u.ctx, h.Name)
-	there := err == nil && size == h.Size
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
 	if place == aCopy {
 		if _, err := u.copied(h.Name, digest, nil); err != nil {
 			return err
 		}
+	}
+	there, err := u.hereWhole(h.Name, digest, blob)
+	if err != nil {
+		return err
 	}
 	switch {
 	case there && blob:
@@ -257,78 +276,6 @@ func summed(r io.Reader, want store.Digest) error {
 	return err
 }
 
-// flush stores what is held: what may be written any number of times, and then records,
-// of which one that is there must be the same.
-func (u *unpacker) flush() error {
-	put, calls, once := u.put, u.calls, u.once
-	u.put, u.calls, u.once, u.held = nil, nil, nil, 0
-	if err := u.missing(put); err != nil {
-		return err
-	}
-	if err := u.missing(u.lists()); err != nil { // after their files
-		return err
-	}
-	if err := u.each(calls, u.exchange); err != nil {
-		return err
-	}
-	return u.each(once, func(o store.Object) (there bool, err error) {
-		err = u.st.Bucket().Create(u.ctx, o.Key, o.Body)
-		if !errors.Is(err, store.ErrExists) {
-			return false, err
-		}
-		return true, u.same(o)
-	})
-}
-
-// each stores objects side by side, and counts those that were there.
-func (u *unpacker) each(list []store.Object, put func(store.Object) (there bool, err error)) error {
-	there := make([]bool, len(list))
-	err := store.SideBySide(u.ctx, len(list), func(i int) (err error) {
-		there[i], err = put(list[i])
-		return err
-	})
-	for _, t := range there {
-		if t {
-			u.done.There++
-		}
-	}
-	return err
-}
-
-// missing stores what is not there with the same size.
-func (u *unpacker) missing(list []store.Object) error {
-	absent := make([]bool, len(list))
-	err := store.SideBySide(u.ctx, len(list), func(i int) error {
-		size, err := u.st.Bucket().Stat(u.ctx, list[i].Key)
-		absent[i] = errors.Is(err, store.ErrNotFound) || err == nil && size != int64(len(list[i].Body))
-		if absent[i] {
-			return nil
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	var missing []store.Object
-	for i, o := range list {
-		if absent[i] {
-			missing = append(missing, o)
-		}
-	}
-	u.done.There += len(list) - len(missing)
-	return u.st.PutAll(u.ctx, missing)
-}
-
-// same refuses a record that is there and another. What stands beside a run may have
-// come to it since, and then stays.
-func (u *unpacker) same(o store.Object) error {
-	there, err := u.read(o.Key)
-	if err == nil && !bytes.Equal(there, o.Body) && ofRun(o.Key) {
-		err = fmt.Errorf("run %s of this store is not the one in the archive: %s is another: %w", u.head.Run, o.Key, ErrOther)
-	}
-	return err
-}
-
 // end checks that nothing is missing, and makes the run's work findable.
 func (u *unpacker) end(h *tar.Header) error {
 	var want end
@@ -343,7 +290,7 @@ func (u *unpacker) end(h *tar.Header) error {
 		return fmt.Errorf("the archive is altered: it has %d objects, and should have %d others: %w", u.done.Objects, want.Objects, store.ErrCorrupt)
 	}
 	if !u.last {
-		return fmt.Errorf("the archive has no record of run %s: %w", u.head.Run, store.ErrCorrupt)
+		return fmt.Errorf("the archive has no %s: %w", runKey(u.head.Run), store.ErrCorrupt)
 	}
 	if err := u.flush(); err != nil {
 		return err
