@@ -48,7 +48,7 @@ SLSA's verification summary, a line each.`,
 	bindProfile(cmd, &o.profile)
 	bindOutput(cmd, &o.output, "table", "json")
 	cmd.Flags().StringArrayVar(&o.keys, "key", nil, "`FILE` of a public key that the runs have to be signed by (repeatable)")
-	cmd.Flags().BoolVar(&o.all, "all", false, "verify every run of the store, and that none is missing between them")
+	cmd.Flags().BoolVar(&o.all, "all", false, "verify every run of the store, and that none is missing below a sealed one")
 	return cmd
 }
 

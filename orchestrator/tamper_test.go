@@ -251,6 +251,7 @@ func (v *victim) edits() {
 		"a memo's blobs":     {alone(memo, "stored", map[string]int{}), memo},
 		"a memo of no run":   {map[string][]byte{memo: bytes.Replace(was, []byte(`"small-1"`), []byte(`"evil-1"`), 1)}, memo},
 		"the binding is out": {alone(seal, "binding", nil), seal},
+		"when it ended":      {alone(seal, "finished", "2020-01-01T00:00:00.000Z"), seal},
 	} {
 		if !tells(v.problems(v.copied(c.changed), false), c.told) {
 			v.Errorf("%s is not found", name)

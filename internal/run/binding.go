@@ -74,7 +74,7 @@ func (r Registry) binding(ctx context.Context, id store.RunID, seen *noting, sum
 		case 2:
 			b.Ledger, err = segments(ctx, st, id)
 		case 3:
-			b.Previous, err = previous(ctx, r.Store, record) // whose bucket may list folders
+			b.Previous, b.Open, err = previous(ctx, r.Store, record) // whose bucket may list folders
 		}
 		return err
 	})
@@ -165,52 +165,6 @@ func LedgerPrefixes(p *plan.Plan) (prefixes []string, err error) {
 	}
 	slices.Sort(prefixes)
 	return slices.Compact(prefixes), nil
-}
-
-// mostBefore is how many runs without a seal are passed over in looking for the one before.
-const mostBefore = 100
-
-// previous is the last sealed run of an experiment before a run, by number.
-func previous(ctx context.Context, st *store.Store, r store.Run) (*store.Previous, error) {
-	ids, err := st.RunsOf(ctx, r.Experiment)
-	if err != nil {
-		return nil, err
-	}
-	heads := slices.DeleteFunc(ids, func(id store.RunID) bool { return !before(id, r.ID) })
-	slices.SortFunc(heads, func(a, b store.RunID) int {
-		if before(a, b) {
-			return 1
-		}
-		return -1
-	})
-	for _, id := range heads[:min(len(heads), mostBefore)] {
-		bound, err := st.BindSeal(ctx, id)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if other, err := st.ReadRun(ctx, id); err != nil || other.Experiment != r.Experiment {
-			continue // a schedule's, of an experiment that begins with the name of this one
-		}
-		return &store.Previous{Run: id, Seal: bound.SHA256}, nil
-	}
-	return nil, nil
-}
-
-// before orders the names of an experiment's runs: by number, and those that are named by
-// the time of a schedule after them, by time.
-func before(a, b store.RunID) bool {
-	_, i := store.SplitRun(a)
-	_, j := store.SplitRun(b)
-	switch {
-	case i > 0 && j > 0:
-		return i < j
-	case i > 0 || j > 0:
-		return i > 0
-	}
-	return a < b
 }
 
 // A noting is a bucket that notes what the records are that are read from it.

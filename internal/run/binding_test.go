@@ -122,11 +122,44 @@ func TestASealNamesTheOneBefore(t *testing.T) {
 	w.ok(w.Seal(t.Context(), third, store.Succeeded))
 	seal, err := w.BindSeal(t.Context(), first)
 	w.ok(err)
-	if p := w.binding(third).Previous; third != "x-3" || p == nil || p.Run != "x-1" || p.Seal != seal.SHA256 {
-		t.Errorf("%s: %+v", third, p)
+	b := w.binding(third)
+	if p := b.Previous; third != "x-3" || len(p) != 1 || p[0].Run != "x-1" || p[0].Seal != seal.SHA256 || p[0].Binding == "" || len(b.Open) != 1 || b.Open[0] != "x-2" {
+		t.Errorf("%s: %+v", third, b)
 	}
 	if p := w.binding(foreign).Previous; p != nil {
 		t.Errorf("%+v", p)
+	}
+}
+
+// Every sealed run is bound by a later seal, in whatever order runs end.
+func TestRunsThatOverlapAreBound(t *testing.T) {
+	w := newWorld(t)
+	var ids []store.RunID
+	for range 8 {
+		ids = append(ids, w.open(Execution{}))
+	}
+	ends := []int{1, 3, 4, 2, 6, 5, 8} // 7 never does
+	for _, n := range ends {
+		w.ok(w.Seal(t.Context(), ids[n-1], store.Succeeded))
+	}
+	last := w.open(Execution{})
+	w.ok(w.Seal(t.Context(), last, store.Succeeded))
+	bound := map[store.RunID]bool{}
+	for todo := []store.RunID{last}; len(todo) > 0; todo = todo[1:] {
+		for _, p := range w.binding(todo[0]).Previous {
+			if !bound[p.Run] {
+				bound[p.Run] = true
+				todo = append(todo, p.Run)
+			}
+		}
+	}
+	for _, n := range ends {
+		if !bound[ids[n-1]] {
+			t.Errorf("%s is bound by none: %v", ids[n-1], bound)
+		}
+	}
+	if b := w.binding(last); len(b.Open) != 1 || b.Open[0] != "x-7" || len(b.Previous) > 2 {
+		t.Errorf("%+v", b)
 	}
 }
 

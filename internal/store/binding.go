@@ -22,8 +22,11 @@ type Binding struct {
 	Binary      *Binary           `json:"binary,omitempty"` // that sealed it
 	Environment map[string]string `json:"environment,omitempty"`
 	// Ledger are the segments of the models that the run asks, which are named by digest.
-	Ledger   []Segment `json:"ledger,omitempty"`
-	Previous *Previous `json:"previous,omitempty"`
+	Ledger []Segment `json:"ledger,omitempty"`
+	// Previous are the sealed runs of the experiment that no such list had yet, as far as could
+	// be seen, and Open those of lower numbers that were not sealed: they may be, later.
+	Previous []Previous `json:"previous,omitempty"`
+	Open     []RunID    `json:"open,omitempty"`
 }
 
 // A Bound is a record as it was.
@@ -38,10 +41,11 @@ type Segment struct {
 	Key string `json:"key"`
 }
 
-// Previous is the sealed run of the same experiment before a run.
+// Previous is a sealed run of the same experiment before a run.
 type Previous struct {
-	Run  RunID  `json:"run"`
-	Seal Digest `json:"seal"` // sha256 of its seal.json
+	Run     RunID  `json:"run"`
+	Seal    Digest `json:"seal"`              // sha256 of its seal.json
+	Binding Digest `json:"binding,omitempty"` // as that seal names it
 }
 
 // ReadBinding returns the binding that a run's seal names.

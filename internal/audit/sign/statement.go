@@ -93,8 +93,8 @@ func Of(ctx context.Context, st *store.Store, id store.RunID) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if b.Previous != nil {
-			d.Byproducts = append(d.Byproducts, sha256Of("runs/"+string(b.Previous.Run)+"/seal.json", b.Previous.Seal))
+		for _, p := range b.Previous {
+			d.Byproducts = append(d.Byproducts, sha256Of("runs/"+string(p.Run)+"/seal.json", p.Seal))
 		}
 	}
 	made, err := outputs(r)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
@@ -25,6 +26,7 @@ func (v *verifier) binding() error {
 	if err := v.summary(); err != nil {
 		return err
 	}
+	v.ended()
 	if v.seal.Binding == "" {
 		v.unbound()
 		return nil
@@ -47,7 +49,30 @@ func (v *verifier) binding() error {
 	if err != nil {
 		return err
 	}
-	return v.chain(v.id, &b)
+	return v.chain(b)
+}
+
+// clocks is by how much the clocks of two machines may differ.
+const clocks = time.Hour
+
+// ended holds when the run ended against when its steps did.
+func (v *verifier) ended() {
+	end, err := time.Parse(time.RFC3339, v.seal.Finished)
+	if err != nil {
+		v.problem(v.key("seal.json"), "the time when the run ended", v.seal.Finished, "the seal was altered")
+		return
+	}
+	last := v.record.Created
+	for _, list := range v.steps {
+		for _, rec := range list {
+			if rec != nil && !v.late(v.key(fmt.Sprintf("steps/%s/%d.json", rec.Step, rec.Shard))) {
+				last = max(last, rec.Finished)
+			}
+		}
+	}
+	if at, err := time.Parse(time.RFC3339, last); err == nil && end.Before(at.Add(-clocks)) {
+		v.problem(v.key("seal.json"), "an end after that of its steps, "+last, v.seal.Finished, "the seal or a step's record was altered")
+	}
 }
 
 // unbound says what it means that a seal has no binding: a gymline that records how a run was
@@ -102,88 +127,6 @@ func (v *verifier) bound(b *store.Binding) error {
 		}
 	}
 	return nil
-}
-
-// A tombstone is what is left of a run that was removed.
-type tombstone struct {
-	Run     store.RunID  `json:"run"`
-	Seal    store.Digest `json:"seal"`
-	Binding store.Digest `json:"binding"`
-}
-
-// chain follows the runs before, as far as their seals bind.
-func (v *verifier) chain(of store.RunID, b *store.Binding) error {
-	for b != nil && b.Previous != nil {
-		p := b.Previous
-		key := "runs/" + string(p.Run) + "/seal.json"
-		now, err := v.st.BindSeal(v.ctx, p.Run)
-		if errors.Is(err, store.ErrNotFound) {
-			b, err = v.removed(of, p)
-			if err != nil || b == nil {
-				return err
-			}
-			v.result.Chain++
-			of = p.Run
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if now.SHA256 != p.Seal {
-			v.problem(key, "sha256 "+string(p.Seal)+", as the seal of run "+string(of)+" binds", "sha256 "+string(now.SHA256), "the seal of an earlier run was altered, or made anew")
-			return nil
-		}
-		v.result.Chain++
-		seal, err := v.st.ReadSeal(v.ctx, p.Run)
-		if err != nil {
-			return v.bad(key, err, "the chain of runs ends there")
-		}
-		if seal.Binding == "" {
-			return nil
-		}
-		next, err := v.st.ReadBinding(v.ctx, p.Run, seal.Binding)
-		if err != nil {
-			return v.bad(store.BlobKey(seal.Binding), err, fmt.Sprintf("the binding of run %s, before this one, cannot be read", p.Run))
-		}
-		b, of = &next, p.Run
-	}
-	return nil
-}
-
-// removed looks for the tombstone of a run that another one's seal binds.
-func (v *verifier) removed(of store.RunID, p *store.Previous) (*store.Binding, error) {
-	key := "removed/" + string(p.Run) + ".json"
-	data, err := store.ReadObject(v.ctx, v.st.Bucket(), key)
-	if errors.Is(err, store.ErrNotFound) && !v.opt.Whole {
-		v.remark("run %s, which the seal of run %s names as the one before, is not in this store", p.Run, of)
-		return nil, nil
-	}
-	if errors.Is(err, store.ErrNotFound) {
-		v.problem("runs/"+string(p.Run)+"/seal.json", "sha256 "+string(p.Seal)+", as the seal of run "+string(of)+" binds", "nothing, and no word that the run was removed", "an earlier run is gone")
-		return nil, nil
-	}
-	var t tombstone
-	if err == nil {
-		err = json.Unmarshal(data, &t)
-	}
-	if err != nil {
-		return nil, v.bad(key, err, "nobody can tell what run was removed")
-	}
-	if t.Seal != p.Seal {
-		v.problem(key, "the seal "+string(p.Seal), string(t.Seal), "the word of a run's removal was altered")
-		return nil, nil
-	}
-	if t.Binding == "" {
-		return nil, nil
-	}
-	b, err := v.st.ReadBinding(v.ctx, p.Run, t.Binding)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil // it was removed with its run
-	}
-	if err != nil {
-		return nil, v.bad(store.BlobKey(t.Binding), err, "the binding of a run that was removed cannot be read")
-	}
-	return &b, nil
 }
 
 // summary holds what the seal says of the run against what follows from its records.

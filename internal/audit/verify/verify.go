@@ -67,9 +67,9 @@ type Options struct {
 func Run(ctx context.Context, st *store.Store, id store.RunID, opt Options) (*Result, error) {
 	v := &verifier{
 		ctx: ctx, st: st, id: id, opt: opt, result: &Result{Run: id, State: run.Unsealed}, lines: map[store.Digest]rowsOf{},
-		trust: job.NewTrust(st),
+		trust: job.NewTrust(st), stones: map[store.RunID]bool{},
 	}
-	for _, part := range []func() error{v.records, v.binding, v.planned, v.worked, v.signed, v.objects} {
+	for _, part := range []func() error{v.records, v.binding, v.gaps, v.planned, v.worked, v.signed, v.objects} {
 		if err := part(); err != nil {
 			return nil, err
 		}
@@ -100,6 +100,7 @@ type verifier struct {
 	plan   *plan.Plan // nil where it cannot be trusted
 	steps  map[store.StepName][]*store.Step
 	trust  *job.Trust
+	stones map[store.RunID]bool // that were told of
 	lines  map[store.Digest]rowsOf
 }
 

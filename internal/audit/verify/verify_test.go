@@ -6,15 +6,19 @@ import (
 	"crypto"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gymline/gymline/internal/audit/pack"
 	"github.com/gymline/gymline/internal/audit/sign"
 	"github.com/gymline/gymline/internal/audit/verify"
 	"github.com/gymline/gymline/internal/plan"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -76,11 +80,83 @@ func TestForEver(t *testing.T) {
 func TestAnEarlierRunIsGone(t *testing.T) {
 	st, _ := kept(t)
 	r, err := verify.Run(t.Context(), st, "small-2", verify.Options{Version: "a later one", Whole: true})
-	if err != nil || len(r.Problems) != 1 || r.Problems[0].Key != "runs/small-1/seal.json" {
+	if err != nil || len(r.Problems) != 2 || r.Problems[0].Key != "runs/small-1/run.json" || r.Problems[1].Key != "runs/small-1/seal.json" {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	if s := r.Statement("v9", ""); s.Predicate.VerificationResult != "FAILED" || len(s.Predicate.VerifiedLevels) != 0 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// Runs that overlapped are missed, in whatever order they ended, and the word of a removal
+// counts where it is of what was there.
+func TestARunThatOverlappedIsGone(t *testing.T) {
+	st := store.New(store.NewMem())
+	r := run.Registry{Store: st, Now: func() time.Time { return time.Unix(1000, 0) }}
+	ok := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := run.NewDraft(&plan.Plan{Version: plan.Version, Experiment: "x"}, nil, run.Execution{}, false)
+	ok(err)
+	var ids []store.RunID
+	for range 5 {
+		id, err := r.Open(t.Context(), d, nil)
+		ok(err)
+		ids = append(ids, id)
+	}
+	for _, n := range []int{1, 3, 2, 5} { // 4 is never sealed
+		ok(r.Seal(t.Context(), ids[n-1], store.Succeeded))
+	}
+	seal, err := st.ReadSeal(t.Context(), "x-2")
+	ok(err)
+	sum, err := st.BindSeal(t.Context(), "x-2")
+	ok(err)
+	found := func(whole bool) (keys []string, remarks string) {
+		r, err := verify.Run(t.Context(), st, "x-5", verify.Options{Whole: whole})
+		ok(err)
+		for _, p := range r.Problems {
+			keys = append(keys, p.Key)
+		}
+		return slices.Compact(keys), strings.Join(r.Remarks, "\n")
+	}
+	if keys, _ := found(true); keys != nil {
+		t.Fatalf("as it was: %q", keys)
+	}
+	remove := func(id store.RunID) {
+		rest := store.NewMem()
+		for key, err := range st.Bucket().List(t.Context(), "") {
+			ok(err)
+			if strings.HasPrefix(key, "runs/"+string(id)+"/") {
+				continue
+			}
+			data, err := store.ReadObject(t.Context(), st.Bucket(), key)
+			ok(err)
+			ok(rest.Put(t.Context(), key, bytes.NewReader(data), int64(len(data))))
+		}
+		st = store.New(rest)
+	}
+	remove("x-2")
+	if keys, _ := found(true); !slices.Equal(keys, []string{"runs/x-2/run.json", "runs/x-2/seal.json"}) {
+		t.Errorf("without run 2: %q", keys)
+	}
+	stone := func(binding store.Digest) {
+		data := fmt.Appendf(nil, `{"format":1,"run":"x-2","experiment":"x","by":"eve","seal":%q,"binding":%q}`, sum.SHA256, binding)
+		ok(st.Bucket().Put(t.Context(), "removed/x-2.json", bytes.NewReader(data), int64(len(data))))
+	}
+	stone("")
+	if keys, _ := found(true); !slices.Equal(keys, []string{"removed/x-2.json"}) {
+		t.Errorf("a forged word of removal: %q", keys)
+	}
+	stone(seal.Binding)
+	if keys, remarks := found(true); keys != nil || !strings.Contains(remarks, "run x-2 was removed by eve") {
+		t.Errorf("word of removal: %q, %s", keys, remarks)
+	}
+	remove("x-4")
+	if keys, _ := found(true); !slices.Equal(keys, []string{"runs/x-4/run.json"}) {
+		t.Errorf("without a run that was not sealed: %q", keys)
 	}
 }
 
