@@ -146,6 +146,8 @@ func unpacked(file string, err error) error {
 		return fault.New(fault.Permanent, err, "copy the archive again, and unpack it")
 	case errors.Is(err, pack.ErrOther):
 		return fault.New(fault.Permanent, err, "unpack it into another store: the profile names it")
+	case errors.Is(err, pack.ErrRefused):
+		return fault.New(fault.Permanent, err, "ask who made the archive; the run, packed again where it is whole, has no such thing")
 	case errors.Is(err, store.ErrCorrupt), errors.Is(err, store.ErrNotFound):
 		return fault.New(fault.Permanent, err, "copy the archive again, or have the run packed again where it is whole")
 	}

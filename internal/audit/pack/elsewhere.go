@@ -14,7 +14,7 @@ import (
 func (u *unpacker) elsewhere(o store.Object) error {
 	u.others, u.waiting = append(u.others, o), u.waiting+len(o.Key)+len(o.Body)
 	if u.waiting > maxRecord {
-		return fmt.Errorf("entries of the account and removed runs of more than %d bytes", maxRecord)
+		return fmt.Errorf("%w: it has entries of the account and removed runs of more than %d bytes", ErrRefused, maxRecord)
 	}
 	return nil
 }
@@ -62,8 +62,11 @@ func (u *unpacker) foreign(record store.Run) error {
 				continue
 			}
 		}
+		if failed, ok := errors.AsType[*store.Error](err); ok {
+			return failed
+		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", o.Key, err)
+			return fmt.Errorf("%w: %s: %w", ErrRefused, o.Key, err)
 		}
 		u.once = append(u.once, o)
 	}

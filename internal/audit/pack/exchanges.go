@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"strconv"
 	"strings"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/gymline/gymline/internal/llm/ledger"
 	"github.com/gymline/gymline/internal/store"
@@ -33,9 +36,31 @@ func (u *unpacker) exchanges(h *tar.Header, digest store.Digest) error {
 	if err := ledger.Verify(u.ctx, held{data: data}, h.Name); err != nil {
 		return err
 	}
+	if !journals.MatchString(h.Name) && !headed(h.Name, data) {
+		return fmt.Errorf("its name tells of another header than it has: %w", store.ErrCorrupt)
+	}
 	u.calls = append(u.calls, store.Object{Key: h.Name, Body: data})
 	return u.hold(len(data))
 }
+
+// headed reports whether a segment's header is what its name tells: so many bytes as
+// stored, of that digest. Readers go by that.
+func headed(key string, segment []byte) bool {
+	digest, length, _ := strings.Cut(strings.TrimSuffix(path.Base(key), ".jsonl.zst"), "-")
+	n, err := strconv.Atoi(length)
+	if err != nil || strconv.Itoa(n) != length || n < 1 || n > min(len(segment), maxHeader) {
+		return false
+	}
+	r, err := zstd.NewReader(bytes.NewReader(segment[:n]), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxExchanges))
+	if err != nil {
+		return false
+	}
+	defer r.Close()
+	return summed(r, store.Digest(digest)) == nil
+}
+
+// maxHeader bounds a segment's header as it is stored, in bytes.
+const maxHeader = 16 << 20
 
 // held is a bucket of one object.
 type held struct {

@@ -122,7 +122,7 @@ func TestRecordedAnswersStay(t *testing.T) {
 	key := w.exchange("why", true)
 	segment := w.objects()[key]
 	for _, forged := range []string{"garbage", strings.Repeat("g", len(segment)), segment + "g", strings.Repeat("g", 2<<20)} {
-		for _, at := range []string{key, strings.Replace(key, "0", "1", 1), ledgerOf("1") + ".jsonl.zst", strings.Replace(ledgerOf("2"), "/2", "/journal/2", 1) + ".jsonl.zst"} {
+		for _, at := range []string{key, strings.Replace(key, "0", "1", 1), ledgerOf("1") + "-7.jsonl.zst", strings.Replace(ledgerOf("2"), "/2", "/journal/2", 1) + ".jsonl.zst"} {
 			here := empty(t)
 			here.put(key, segment)
 			if _, err := here.unpack(crafted(t, entry{name: at, body: forged})); !errors.Is(err, store.ErrCorrupt) {
@@ -140,6 +140,27 @@ func TestRecordedAnswersStay(t *testing.T) {
 		here.put(key, damaged)
 		if _, err := here.unpack(crafted(t, entry{name: key, body: segment})); err != nil || here.objects()[key] != segment {
 			t.Errorf("%d bytes: %v", len(damaged), err)
+		}
+	}
+}
+
+// A segment has the name that readers go by.
+func TestSegmentsHaveTheirNames(t *testing.T) {
+	w := newWorld(t)
+	key := w.exchange("why", true)
+	segment := w.objects()[key]
+	at := strings.LastIndexByte(key, '-')
+	for _, name := range []string{".jsonl.zst", "-1.jsonl.zst", "-0" + key[at+1:], "-9" + key[at+1:], "-99999999999999999999.jsonl.zst"} {
+		here := empty(t)
+		if _, err := here.unpack(crafted(t, entry{name: key[:at] + name, body: segment})); err == nil || here.objects()[key[:at]+name] != "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// Nor is one packed whose answers are not those of its header.
+	for _, damaged := range []string{segment[:len(segment)-2], segment + segment} {
+		w.put(key, damaged)
+		if _, err := pack.Pack(t.Context(), w.Store, "x-2", io.Discard); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%d bytes instead of %d: %v", len(damaged), len(segment), err)
 		}
 	}
 }
@@ -279,7 +300,7 @@ func TestSparseEntriesAreRefused(t *testing.T) {
 	typed(out.Bytes()[start:], 'x')
 	write(&tar.Header{Name: "z"}, block)
 	w := empty(t)
-	if _, err := w.unpack(out.Bytes()); err == nil || errors.Is(err, pack.ErrCut) || !strings.Contains(err.Error(), "no plain file") {
+	if _, err := w.unpack(out.Bytes()); !errors.Is(err, pack.ErrRefused) || !strings.Contains(err.Error(), "no plain file") {
 		t.Error(err)
 	}
 }

@@ -25,7 +25,7 @@ const (
 // run's, or a name or memo of the store's.
 var (
 	copies   = regexp.MustCompile(`^exports/[A-Za-z0-9][A-Za-z0-9._-]*/[0-9a-f]{64}/.`)
-	segments = regexp.MustCompile(`^ledger/[0-9a-f]{64}/[0-9a-f]{64}(-[0-9]+)?\.jsonl\.zst$`)
+	segments = regexp.MustCompile(`^ledger/[0-9a-f]{64}/[0-9a-f]{64}-[0-9]+\.jsonl\.zst$`)
 	journals = regexp.MustCompile(`^ledger/[0-9a-f]{64}/journal/[0-9a-f]{64}\.jsonl\.zst$`)
 	spends   = regexp.MustCompile(`^runs/[A-Za-z0-9][A-Za-z0-9._-]*/spend/[0-9]+\.json$`)
 	beside   = regexp.MustCompile(`^(notes|signatures)/([A-Za-z0-9][A-Za-z0-9._-]*)/[0-9]+\.json$`)

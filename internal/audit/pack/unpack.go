@@ -24,6 +24,9 @@ var ErrNone = errors.New("it is no archive of a run")
 // ErrCut says that an archive ends before its end.
 var ErrCut = errors.New("the archive is cut off")
 
+// ErrRefused says that an archive has what no archive of a run may have.
+var ErrRefused = errors.New("the archive is refused")
+
 // ErrOther says that a store has another run of that name.
 var ErrOther = errors.New("another run has that name")
 
@@ -123,7 +126,7 @@ func (u *unpacker) open() error {
 		return err
 	}
 	if store.Overnumbered(u.head.Run) {
-		return fmt.Errorf("run %s: no run has so high a number", u.head.Run)
+		return fmt.Errorf("%w: it is of run %s, and no run has so high a number", ErrRefused, u.head.Run)
 	}
 	u.done.Run = u.head.Run
 	there, err := u.read(runKey(u.head.Run))
@@ -146,7 +149,7 @@ func (u *unpacker) entry(h *tar.Header) error {
 		err = errors.New("the run's own record, which is the last, came before it")
 	}
 	if err != nil {
-		return fmt.Errorf("the archive has %q: %w", h.Name, err)
+		return fmt.Errorf("%w: it has %q: %w", ErrRefused, h.Name, err)
 	}
 	if h.PAXRecords[after] == "all" {
 		if err := u.flush(); err != nil {
@@ -158,7 +161,7 @@ func (u *unpacker) entry(h *tar.Header) error {
 		digest = store.Digest(h.PAXRecords[sumField])
 	}
 	if place == aRecord && h.Size > maxRecord {
-		return fmt.Errorf("the archive has %q: a record of %d bytes", h.Name, h.Size)
+		return fmt.Errorf("%w: it has %q, a record of %d bytes", ErrRefused, h.Name, h.Size)
 	}
 	switch {
 	case place == aSegment || place == aJournal:
