@@ -1,6 +1,7 @@
 package pack_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -192,5 +193,44 @@ func TestNoArchive(t *testing.T) {
 		if _, err := empty(t).unpack([]byte(text)); !errors.Is(err, pack.ErrCut) || strings.Contains(err.Error(), "kept") {
 			t.Errorf("%q: %v", text, err)
 		}
+	}
+}
+
+// A raced bucket has another process's object at a key from the moment that one looked.
+type raced struct {
+	store.Bucket
+	key string
+}
+
+func (r *raced) Get(ctx context.Context, key string) (io.ReadCloser, error) {
+	in, err := r.Bucket.Get(ctx, key)
+	if key == r.key && errors.Is(err, store.ErrNotFound) {
+		if err := r.Create(ctx, key, []byte("another's")); err != nil {
+			return nil, err
+		}
+	}
+	return in, err
+}
+
+// A process that takes a journal's name while it is looked for keeps what it wrote.
+func TestJournalOfAnotherStays(t *testing.T) {
+	w := newWorld(t)
+	key := w.exchange("why", false)
+	journal := w.objects()[key]
+	archive := crafted(t, entry{name: key, body: journal})
+	mem := store.NewMem()
+	here := &world{t, store.New(&raced{mem, key})}
+	if _, err := here.unpack(archive); err != nil {
+		t.Fatal(err)
+	}
+	all := (&world{t, store.New(mem)}).objects()
+	next := 0
+	for k, body := range all {
+		if strings.Contains(k, "/journal/") && k != key && body == journal {
+			next++
+		}
+	}
+	if all[key] != "another's" || next != 1 {
+		t.Errorf("%q, and %d journals beside it", all[key], next)
 	}
 }
