@@ -61,6 +61,9 @@ stay in the store. An empty TEXT takes it away.`,
 			if len(words) > 2000 || strings.ContainsAny(words, "\r\n") {
 				return usage(cmd, errors.New("TEXT: want one line of at most 2000 bytes"))
 			}
+			if err := unsecret("TEXT", words); err != nil {
+				return usage(cmd, err)
+			}
 			return opened(ctx, edge, profile, openProfile, func(st *store.Store) error {
 				id, err := st.RunNamed(ctx, args[0])
 				if err == nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/experiment"
 	"github.com/gymline/gymline/internal/input"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
@@ -39,8 +40,19 @@ func (f *whoFlags) bindBy(cmd *cobra.Command) {
 		if len(f.by) > 100 || len(f.reason) > 2000 || strings.ContainsAny(f.by+f.reason, "\r\n") {
 			return usage(cmd, errors.New("--by, --reason: want one line each, of at most 100 and 2000 bytes"))
 		}
+		if err := unsecret("--by, --reason", f.by, f.reason); err != nil {
+			return usage(cmd, err)
+		}
 		return args(cmd, given)
 	}
+}
+
+// unsecret refuses words that hold what looks like a secret: what a record says stays.
+func unsecret(what string, words ...string) error {
+	if slices.ContainsFunc(words, experiment.HoldsSecret) {
+		return errors.New(what + ": holds what looks like a secret, and stays in the store for ever: take it out, or say what it is if it is none: commit …, sha256:…, uuid …")
+	}
+	return nil
 }
 
 // who is who acts: as they say, as their surroundings say, or as the machine calls the user.
