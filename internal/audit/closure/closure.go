@@ -232,10 +232,14 @@ func (r *walker) removed() error {
 			Experiment string `json:"experiment"`
 		}
 		o := Object{Key: key, Kind: Tombstone, Why: "a run of experiment " + r.record.Experiment + " that was removed"}
-		if err := r.json(key, &stone); err != nil {
-			return r.bad(o, err)
+		name, number := store.SplitRun(store.RunID(strings.TrimSuffix(strings.TrimPrefix(key, "removed/"), ".json")))
+		if number == 0 { // a schedule's: its name does not tell of which experiment it was
+			if err := r.json(key, &stone); err != nil {
+				return r.bad(o, err)
+			}
+			name = stone.Experiment
 		}
-		if stone.Experiment != r.record.Experiment {
+		if name != r.record.Experiment {
 			return nil
 		}
 		_, err := r.tell(o)
