@@ -136,7 +136,7 @@ func newVictim(t *testing.T) *victim {
 
 func (v *victim) read(st *store.Store, key string) []byte {
 	v.Helper()
-	data, err := store.ReadObject(v.Context(), st.Bucket(), key)
+	data, err := st.ReadObject(v.Context(), key)
 	if err != nil {
 		v.Fatal(err)
 	}

@@ -96,10 +96,7 @@ func (m *maker) sealed(ctx context.Context, s *store.Store, id store.RunID) (sea
 	if err != nil {
 		return seal, err
 	}
-	m.bound = make(map[string]store.Digest, len(b.Records))
-	for _, r := range b.Records {
-		m.bound[r.Key] = r.SHA256
-	}
+	m.bound = b.ByKey()
 	return seal, nil
 }
 

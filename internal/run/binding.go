@@ -106,11 +106,7 @@ func boundBy(ctx context.Context, st *store.Store, id store.RunID) (map[string]s
 	if e, ok := errors.AsType[*store.Error](err); ok && e.Kind == store.Transient || ctx.Err() != nil {
 		return nil, err
 	}
-	bound := make(map[string]store.Digest, len(b.Records))
-	for _, r := range b.Records {
-		bound[r.Key] = r.SHA256
-	}
-	return bound, nil
+	return b.ByKey(), nil
 }
 
 // segments are those of the models that a run's plan asks, in the ledger as it is now.

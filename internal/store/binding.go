@@ -29,6 +29,15 @@ type Binding struct {
 	Open     []RunID    `json:"open,omitempty"`
 }
 
+// ByKey are the sha256 of the records that it binds, by key.
+func (b *Binding) ByKey() map[string]Digest {
+	bound := make(map[string]Digest, len(b.Records))
+	for _, r := range b.Records {
+		bound[r.Key] = r.SHA256
+	}
+	return bound
+}
+
 // A Bound is a record as it was.
 type Bound struct {
 	Key    string `json:"key"`

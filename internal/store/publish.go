@@ -78,7 +78,7 @@ func (s *Store) WholeExport(ctx context.Context, name string, artifacts []Artifa
 	whole := make([]bool, len(artifacts)+1)
 	err = SideBySide(ctx, len(whole), func(i int) error {
 		if i == len(artifacts) {
-			list, err := s.get(ctx, prefix+ExportList)
+			list, err := s.ReadObject(ctx, prefix+ExportList)
 			whole[i] = bytes.Equal(list, want)
 			return present(err)
 		}

@@ -50,7 +50,7 @@ func (s *Store) ReadPlan(ctx context.Context, id RunID) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.get(ctx, key)
+	return s.ReadObject(ctx, key)
 }
 
 // CommitStep records a finished shard, once; ErrExists means that another
@@ -167,7 +167,8 @@ func (s *Store) put(ctx context.Context, key string, data []byte) error {
 	return s.bucket.Put(ctx, key, bytes.NewReader(data), int64(len(data)))
 }
 
-func (s *Store) get(ctx context.Context, key string) ([]byte, error) {
+// ReadObject returns an object as it is stored, of at most a record's size.
+func (s *Store) ReadObject(ctx context.Context, key string) ([]byte, error) {
 	r, err := s.bucket.Get(ctx, key)
 	if err != nil {
 		return nil, err

@@ -203,7 +203,7 @@ func (r *walker) beside() error {
 			names = append(names, name)
 		}
 	}
-	for _, name := range sorted(names) {
+	for _, name := range slices.Sorted(slices.Values(names)) {
 		if err := r.below("tags/"+name+"/", Tag, "names the run"); err != nil {
 			return err
 		}

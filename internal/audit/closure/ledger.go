@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/llm/ledger"
@@ -116,7 +118,7 @@ func (r *walker) ledger() error {
 	if err := r.undone(); err != nil {
 		return err
 	}
-	for _, prefix := range sortedKeys(r.calls) {
+	for _, prefix := range slices.Sorted(maps.Keys(r.calls)) {
 		if err := r.identity(prefix, r.calls[prefix]); err != nil {
 			return err
 		}

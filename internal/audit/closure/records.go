@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,7 +106,7 @@ func (r *walker) source(o Object) error {
 	}
 	source := record.Source
 	err := errors.Join(r.named(Source, source.Experiment, "experiment as given"), r.named(Source, source.Profile, "profile as given"))
-	for _, name := range sortedKeys(source.Files) {
+	for _, name := range slices.Sorted(maps.Keys(source.Files)) {
 		if f := source.Files[name]; !f.Left && err == nil {
 			err = r.named(Source, f.Digest, name+" as given")
 		}
@@ -132,7 +133,7 @@ func (r *walker) drafts() error {
 }
 
 func (r *walker) inputs() error {
-	for _, name := range sortedKeys(r.record.Inputs) {
+	for _, name := range slices.Sorted(maps.Keys(r.record.Inputs)) {
 		if err := r.tree(Input, r.record.Inputs[name], "input "+name); err != nil {
 			return err
 		}
@@ -285,29 +286,11 @@ func Files(ctx context.Context, st *store.Store, list store.Digest, fn func(stor
 	return err
 }
 
-// maxJSON bounds a record that is read here, in bytes.
-const maxJSON = 64 << 20
-
 // json reads what is wanted of a record.
 func (r *walker) json(key string, into any) error {
-	in, err := r.Store.Bucket().Get(r.ctx, key)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	data, err := io.ReadAll(io.LimitReader(in, maxJSON))
+	data, err := r.Store.ReadObject(r.ctx, key)
 	if err != nil {
 		return err
 	}
 	return json.Unmarshal(data, into)
-}
-
-func sorted(names []string) []string { slices.Sort(names); return names }
-
-func sortedKeys[V any](m map[string]V) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
-	}
-	return sorted(keys)
 }

@@ -30,7 +30,7 @@ func (u *unpacker) follow(o store.Object) (there bool, err error) {
 		if !errors.Is(err, store.ErrExists) {
 			return false, err
 		}
-		have, err := u.read(key)
+		have, err := u.st.ReadObject(u.ctx, key)
 		if err != nil || bytes.Equal(have, body) || bytes.Equal(have, o.Body) {
 			return err == nil, err
 		}

@@ -91,7 +91,7 @@ func (u *unpacker) missing(list []store.Object) error {
 
 // same refuses a record of a run that is there and another. The word of a removal stays.
 func (u *unpacker) same(o store.Object) error {
-	there, err := u.read(o.Key)
+	there, err := u.st.ReadObject(u.ctx, o.Key)
 	if err == nil && !bytes.Equal(there, o.Body) && ofRun(o.Key) {
 		err = fmt.Errorf("run %s of this store is not the one in the archive: %s is another: %w", u.head.Run, o.Key, ErrOther)
 	}

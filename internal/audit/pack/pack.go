@@ -101,7 +101,7 @@ type entry struct {
 // Pack writes a run to w.
 func Pack(ctx context.Context, st *store.Store, id store.RunID, w io.Writer) (Packed, error) {
 	p := &packer{ctx: ctx, st: st, id: id, tw: tar.NewWriter(w), sum: sha256.New(), done: Packed{Run: id}}
-	record, err := p.read(runKey(id))
+	record, err := p.st.ReadObject(ctx, runKey(id))
 	if err != nil {
 		return p.done, err
 	}
@@ -326,16 +326,6 @@ func (p *packer) json(name string, v any) error {
 	}
 	_, err = p.tw.Write(data)
 	return err
-}
-
-// read reads a small object.
-func (p *packer) read(key string) ([]byte, error) {
-	body, err := p.st.Bucket().Get(p.ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	return io.ReadAll(io.LimitReader(body, maxRecord))
 }
 
 // maxRecord bounds a record, in bytes, as the store does.

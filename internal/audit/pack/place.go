@@ -129,7 +129,7 @@ func (u *unpacker) memos() error {
 		if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		record, err := u.read(u.steps[i].from)
+		record, err := u.st.ReadObject(u.ctx, u.steps[i].from)
 		if err != nil {
 			return err
 		}

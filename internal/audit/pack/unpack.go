@@ -129,7 +129,7 @@ func (u *unpacker) open() error {
 		return fmt.Errorf("%w: it is of run %s, and no run has so high a number", ErrRefused, u.head.Run)
 	}
 	u.done.Run = u.head.Run
-	there, err := u.read(runKey(u.head.Run))
+	there, err := u.st.ReadObject(u.ctx, runKey(u.head.Run))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
@@ -299,13 +299,4 @@ func (u *unpacker) end(h *tar.Header) error {
 		return err
 	}
 	return u.memos()
-}
-
-func (u *unpacker) read(key string) ([]byte, error) {
-	body, err := u.st.Bucket().Get(u.ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	return io.ReadAll(io.LimitReader(body, maxRecord))
 }

@@ -23,11 +23,7 @@ func boundBy(ctx context.Context, st *store.Store, id store.RunID) (map[string]s
 		return nil, err
 	}
 	b, err := st.ReadBinding(ctx, id, seal.Binding)
-	list := map[string]store.Digest{}
-	for _, r := range b.Records {
-		list[r.Key] = r.SHA256
-	}
-	return list, err
+	return b.ByKey(), err
 }
 
 // ofOwn reports whether a key is below the run's own, so that it may not be absent.

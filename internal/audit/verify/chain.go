@@ -132,7 +132,7 @@ func (v *verifier) removed(l link) (bool, error) {
 
 // stone reads a tombstone, of which it says once that nobody signed it.
 func (v *verifier) stone(id store.RunID) (t tombstone, err error) {
-	data, err := store.ReadObject(v.ctx, v.st.Bucket(), "removed/"+string(id)+".json")
+	data, err := v.st.ReadObject(v.ctx, "removed/"+string(id)+".json")
 	if err != nil {
 		return t, err
 	}

@@ -186,7 +186,7 @@ func (v *verifier) copied(o closure.Object) (int64, error) {
 
 // document reads a record for what it is: JSON, of the run or name that its key says.
 func (v *verifier) document(o closure.Object) (int64, error) {
-	data, err := store.ReadObject(v.ctx, v.st.Bucket(), o.Key)
+	data, err := v.st.ReadObject(v.ctx, o.Key)
 	if err != nil || o.Kind == closure.Signature || strings.HasSuffix(o.Key, "/plan.json") {
 		return int64(len(data)), err
 	}

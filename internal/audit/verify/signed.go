@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/gymline/gymline/internal/audit/sign"
-	"github.com/gymline/gymline/internal/store"
 )
 
 // signed holds each signature's statement against the run as it is now, and looks for one by
@@ -28,7 +27,7 @@ func (v *verifier) signed() error {
 	}
 	found := make([]bool, len(v.opt.Keys))
 	for _, key := range keys {
-		data, err := store.ReadObject(v.ctx, v.st.Bucket(), key)
+		data, err := v.st.ReadObject(v.ctx, key)
 		if err != nil {
 			if err := v.bad(key, err, "a signature is lost"); err != nil {
 				return err

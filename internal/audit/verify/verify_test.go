@@ -132,7 +132,7 @@ func TestARunThatOverlappedIsGone(t *testing.T) {
 			if strings.HasPrefix(key, "runs/"+string(id)+"/") {
 				continue
 			}
-			data, err := store.ReadObject(t.Context(), st.Bucket(), key)
+			data, err := st.ReadObject(t.Context(), key)
 			ok(err)
 			ok(rest.Put(t.Context(), key, bytes.NewReader(data), int64(len(data))))
 		}
