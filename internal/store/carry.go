@@ -53,6 +53,19 @@ func (s *Store) PutPlain(ctx context.Context, key string, d Digest, body io.Read
 	})
 }
 
+// CopyObject stores an object, whatever it is, as another store has it at the same key.
+func (s *Store) CopyObject(ctx context.Context, from *Store, key string) error {
+	return s.putSpooled(ctx, func(sp *spool) (string, error) {
+		body, err := from.bucket.Get(ctx, key)
+		if err != nil {
+			return key, err
+		}
+		defer body.Close()
+		_, err = io.Copy(sp, body)
+		return key, err
+	})
+}
+
 func (s *Store) putSpooled(ctx context.Context, fill func(*spool) (key string, err error)) error {
 	var sp spool
 	defer sp.free()

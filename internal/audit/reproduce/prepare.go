@@ -1,12 +1,10 @@
 package reproduce
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/gymline/gymline/internal/audit/closure"
 	"github.com/gymline/gymline/internal/llm"
@@ -14,20 +12,30 @@ import (
 	"github.com/gymline/gymline/internal/store"
 )
 
+// atOnce is how many objects are copied together.
+const atOnce = 256
+
 // prepare copies what the run reads, and opens it: as it was, but that no model is asked,
 // nobody is told and nothing is paid.
 func (u *rerun) prepare(ctx context.Context) error {
+	var next []closure.Object
 	err := closure.Of(ctx, u.From, u.Run, func(o closure.Object) error {
 		switch {
 		case o.Kind != closure.Input && o.Kind != closure.Ledger:
 			return nil
 		case o.Err != nil:
-			return fmt.Errorf("%s, %s: %w", o.Key, o.Why, o.Err)
-		case o.Kind == closure.Input:
-			return u.blob(ctx, o.Digest)
+			return u.unread(o, o.Err)
 		}
-		return u.object(ctx, o.Key)
+		if next = append(next, o); len(next) < atOnce {
+			return nil
+		}
+		err := u.copy(ctx, next)
+		next = next[:0]
+		return err
 	})
+	if err == nil {
+		err = u.copy(ctx, next)
+	}
 	if err != nil {
 		return err
 	}
@@ -41,34 +49,36 @@ func (u *rerun) prepare(ctx context.Context) error {
 	return u.Runs.OpenAs(ctx, u.Run, draft)
 }
 
-// blob copies a blob, verified.
-func (u *rerun) blob(ctx context.Context, d store.Digest) error {
-	r, err := u.From.OpenBlob(ctx, d)
-	if err != nil {
-		return fmt.Errorf("what run %s reads: %w", u.Run, err)
-	}
-	defer r.Close()
-	w := u.Scratch.NewBlob()
-	defer w.Discard()
-	if _, err := io.Copy(w, r); err != nil {
-		return fmt.Errorf("what run %s reads: %w", u.Run, err)
-	}
-	_, err = w.Commit(ctx)
-	return err
+// copy copies objects side by side: blobs verified, those of the ledger as they are, since
+// they are verified where they are read.
+func (u *rerun) copy(ctx context.Context, list []closure.Object) error {
+	return store.SideBySide(ctx, len(list), func(i int) error {
+		o := list[i]
+		var err error
+		if o.Kind == closure.Input {
+			err = u.blob(ctx, o.Digest)
+		} else {
+			err = u.Scratch.CopyObject(ctx, u.From, o.Key)
+		}
+		return u.unread(o, err)
+	})
 }
 
-// object copies an object of the ledger, which is verified where it is read.
-func (u *rerun) object(ctx context.Context, key string) error {
-	r, err := u.From.Bucket().Get(ctx, key)
+func (u *rerun) unread(o closure.Object, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("what run %s reads: %s, %s: %w", u.Run, o.Key, o.Why, err)
+}
+
+// blob copies a blob, verified.
+func (u *rerun) blob(ctx context.Context, d store.Digest) error {
+	frame, err := u.From.Bucket().Get(ctx, store.BlobKey(d))
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return err
-	}
-	return u.Scratch.Bucket().Put(ctx, key, bytes.NewReader(data), int64(len(data)))
+	defer frame.Close()
+	return u.Scratch.PutFrame(ctx, d, frame)
 }
 
 // give has a step come to what it came to then: no trainer is run. Of the checkpoint the
