@@ -64,7 +64,7 @@ fuzz: ## every parser of outside text, FUZZTIME=20s each
 	tools/fuzz.sh
 
 simulations: ## what docs say of intervals and tests, with ten times the runs of make test
-	go test ./internal/metrics -run Simulated -v -simulations 10
+	go test ./internal/metrics ./internal/drift -run Simulated -v -simulations 10
 
 docs: ## regenerate what is generated: the config reference
 	go generate ./internal/experiment
