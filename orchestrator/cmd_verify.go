@@ -94,7 +94,10 @@ func runVerify(ctx context.Context, edge *cli.Edge, o verifyOptions) error {
 
 func (o verifyOptions) ids(ctx context.Context, st *store.Store) (ids []store.RunID, err error) {
 	if o.all {
-		return st.Runs(ctx)
+		if ids, err = st.Runs(ctx); err == nil && len(ids) == 0 {
+			err = fault.New(fault.Usage, errors.New("this store has no run: nothing was verified"), "verify where the runs are: in the folder that has .gymline, or with --profile FILE")
+		}
+		return ids, err
 	}
 	for _, named := range o.runs {
 		id, err := st.RunNamed(ctx, named)

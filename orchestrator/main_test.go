@@ -63,9 +63,15 @@ func TestMinIOScripts(t *testing.T) {
 }
 
 func scripts(t *testing.T, dir string, vars map[string]string) {
+	p := scripted(t, vars)
+	p.Dir = dir
+	testscript.Run(t, p)
+}
+
+// scripted is what scripts may use.
+func scripted(t *testing.T, vars map[string]string) testscript.Params {
 	root := repo(t)
-	testscript.Run(t, testscript.Params{
-		Dir: dir,
+	return testscript.Params{
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("CONFIGS", filepath.Join(root, "configs"))
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
@@ -78,6 +84,7 @@ func scripts(t *testing.T, dir string, vars map[string]string) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"auditor":    byAuditor(root),
 			"digests":    digests,
 			"digests-of": digestsOf,
 			"envsubst":   envsubst,
@@ -89,12 +96,15 @@ func scripts(t *testing.T, dir string, vars map[string]string) {
 			"smalldisk":  smallDisk(t),
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond == "proactivebench" {
+			switch cond {
+			case "proactivebench":
 				return proactiveBench(root) != "", nil
+			case "minio":
+				return vars["MINIO_URL"] != "", nil
 			}
 			return false, fmt.Errorf("unknown condition %s", cond)
 		},
-	})
+	}
 }
 
 // digests RUN FILE writes "step/shard/output digest rows" lines of a run's artifacts.

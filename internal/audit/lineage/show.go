@@ -56,7 +56,9 @@ func (p *Printer) Link(l *Link) error {
 	}
 	if p.way != l.Way {
 		p.way = l.Way
-		p.say(0, map[string]string{Up: "made of", Down: "made of it"}[l.Way])
+		if head := map[string]string{Up: "made of", Down: "made of it"}[l.Way]; head != "" {
+			p.say(0, head)
+		}
 	}
 	a := &p.alike[l.Depth]
 	if a.count++; l.Depth > 0 && a.count > shownAlike {
