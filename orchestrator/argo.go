@@ -58,6 +58,9 @@ func argoConfig(profile *experiment.Profile, how run.Execution, draft store.Dige
 			c.Seal = append(c.Seal, engine.Variable{Name: name, Secret: name})
 		}
 	}
+	if _, there := a.Secrets[how.SignEnv]; there {
+		c.SignKey = how.SignEnv
+	}
 	if k := a.TrainerKeys; k != nil {
 		c.TrainerKeys = map[string]argo.SecretKey{envAccessKey: {Name: k.AccessKey.Name, Key: k.AccessKey.Key}, envSecretKey: {Name: k.SecretKey.Name, Key: k.SecretKey.Key}}
 		if k.SessionToken != nil {

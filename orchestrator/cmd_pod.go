@@ -29,7 +29,10 @@ func newOpen(edge *cli.Edge) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("run %s: %w", id, err)
 			}
-			return registry(edge, st).OpenAs(cmd.Context(), store.RunID(id), d)
+			if err := registry(edge, st).OpenAs(cmd.Context(), store.RunID(id), d); err != nil {
+				return err
+			}
+			return signable(cmd.Context(), edge, st, store.RunID(id), d)
 		},
 	}
 	cmd.Flags().StringVar(&id, "run", "", "the run's ID")
@@ -97,16 +100,18 @@ func newSeal(edge *cli.Edge) *cobra.Command {
 					return fmt.Errorf("run %s: %w", id, err)
 				}
 			}
-			head, err := registry(edge, st).SealOf(cmd.Context(), store.RunID(id), digest, status == store.Succeeded)
+			runs := registry(edge, st)
+			head, err := runs.SealOf(cmd.Context(), store.RunID(id), digest, status == store.Succeeded)
 			switch {
 			case err != nil:
 				return err
 			case head.ID != "":
+				err = signHead(cmd.Context(), edge, runs, head)
 				exportSealed(cmd.Context(), edge, st, head, tellSealed(cmd.Context(), edge, st, head))
 			case status != store.Succeeded:
 				tellUnopened(cmd.Context(), edge, st, store.RunID(id), store.Digest(draft), asOf)
 			}
-			return nil
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&id, "run", "", "the run's ID")

@@ -77,15 +77,18 @@ func runRun(ctx context.Context, edge *cli.Edge, o runOptions) error {
 	}
 	summarize(edge, ended, p.gate)
 	p.tellEnd(ctx, edge, ended)
-	return err
+	return after(edge, err, p.unsigned)
 }
 
 // prepareHere prepares a run of this machine, and refuses one that could not tell whom
-// it is to tell.
+// it is to tell, or could not be signed.
 func (o *runOptions) prepareHere(edge *cli.Edge) (*prepared, error) {
 	p, err := o.prepare(experiment.EngineLocal)
 	if err == nil {
 		err = sender(edge).Check(webhooks(p.profile))
+	}
+	if err == nil {
+		_, err = signingKey(edge, p.how)
 	}
 	if err != nil {
 		return nil, err
@@ -133,6 +136,7 @@ func runHere(ctx context.Context, edge *cli.Edge, who whoFlags, p *prepared, out
 		out.Emit(run.Opened(id, p.plan))
 		return local.Run(ctx, config, p.plan, id, out)
 	})
+	p.unsigned = signSealed(ctx, edge, runs, id, p.how)
 	ended = progress.Event{Type: progress.RunEnded, Run: string(id), State: state}
 	if err != nil {
 		return ended, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gymline/gymline/internal/audit/sign"
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/run"
@@ -57,13 +58,12 @@ func runShow(ctx context.Context, edge *cli.Edge, profile, output, named string)
 		if err != nil {
 			return err
 		}
-		notes, err := st.Notes(ctx)
+		later, err := readLater(ctx, st, id)
 		if err != nil {
 			return err
 		}
-		gone, err := withdrawn(ctx, st)
-		if err != nil {
-			return err
+		if how, err := run.ExecutionOf(r.Run); err == nil && len(later.signed) == 0 && r.Finished != "" {
+			later.missed = how.SignEnv
 		}
 		steps := shownSteps(r)
 		images, err := run.Images(ctx, st, r)
@@ -84,16 +84,56 @@ func runShow(ctx context.Context, edge *cli.Edge, profile, output, named string)
 			if anew := askedAnew(r.Plan); anew != nil {
 				doc["anew"] = anew
 			}
-			if note, ok := notes[id]; ok {
-				doc["note"] = note
+			if later.note.Text != "" {
+				doc["note"] = later.note
 			}
-			if gone[id] != nil {
-				doc["withdrawn"] = gone[id]
+			if later.gone != nil {
+				doc["withdrawn"] = later.gone
+			}
+			if later.signed != nil {
+				doc["signedBy"] = later.signed
 			}
 			return errors.Join(writeJSON(edge.Stdout, doc), r.Damage)
 		}
-		return errors.Join(printShow(edge, r, steps, images, spent, notes[id], gone[id]), r.Damage)
+		return errors.Join(printShow(edge, r, steps, images, spent, later), r.Damage)
 	})
+}
+
+// later is what came to a run after its end.
+type later struct {
+	note   store.Note
+	gone   []store.Withdrawal
+	signed []string // the keys that its signatures say they are by
+	missed string   // the variable of the key that was to sign it and did not
+}
+
+func readLater(ctx context.Context, st *store.Store, id store.RunID) (l later, err error) {
+	notes, err := st.Notes(ctx)
+	if err != nil {
+		return l, err
+	}
+	gone, err := withdrawn(ctx, st)
+	if err != nil {
+		return l, err
+	}
+	l.note, l.gone = notes[id], gone[id]
+	l.signed, err = sign.Claimed(ctx, st, id)
+	return l, err
+}
+
+func (l later) print(edge *cli.Edge) {
+	if n := l.note; n.Text != "" {
+		fmt.Fprintf(edge.Stdout, "note %s (%s%s)\n", text.Line(n.Text), n.At, text.Line(strings.TrimSuffix(", "+n.By, ", ")))
+	}
+	for _, w := range l.gone {
+		fmt.Fprintf(edge.Stdout, "withdrawn %s (withdrawal %d, %s): %s\n", text.Line(w.Source), w.Number, w.At, text.Line(w.Reason))
+	}
+	for _, key := range l.signed {
+		fmt.Fprintln(edge.Stdout, "signature, as it says by key", text.Line(key))
+	}
+	if l.missed != "" {
+		fmt.Fprintln(edge.Stdout, text.Line("not signed: the key in "+l.missed+" was to sign it at its end"))
+	}
 }
 
 func shownSteps(r *run.Run) []shownStep {
@@ -118,7 +158,7 @@ func askedAnew(p *plan.Plan) *plan.Anew {
 	return p.Anew
 }
 
-func printShow(edge *cli.Edge, r *run.Run, steps []shownStep, images []store.Image, spent *run.Spending, note store.Note, gone []store.Withdrawal) error {
+func printShow(edge *cli.Edge, r *run.Run, steps []shownStep, images []store.Image, spent *run.Spending, later later) error {
 	fmt.Fprintf(edge.Stdout, "%s  %s  created %s\nexperiment %s\n", r.ID, r.State, r.Created, r.Digest)
 	if anew := askedAnew(r.Plan); anew != nil {
 		fmt.Fprintln(edge.Stdout, "asked anew", text.Line(anew.String()))
@@ -127,12 +167,7 @@ func printShow(edge *cli.Edge, r *run.Run, steps []shownStep, images []store.Ima
 		fmt.Fprintln(edge.Stdout, "set", text.Line(strings.Join(how.Set, " ")))
 	}
 	printWho(edge, r.Run)
-	if note.Text != "" {
-		fmt.Fprintf(edge.Stdout, "note %s (%s%s)\n", text.Line(note.Text), note.At, text.Line(strings.TrimSuffix(", "+note.By, ", ")))
-	}
-	for _, w := range gone {
-		fmt.Fprintf(edge.Stdout, "withdrawn %s (withdrawal %d, %s): %s\n", text.Line(w.Source), w.Number, w.At, text.Line(w.Reason))
-	}
+	later.print(edge)
 	printSpent(edge, spent)
 	fmt.Fprintln(edge.Stdout)
 	tw := edge.NewTable("STEP\tSTATE\tOUTPUT\tROWS\tBYTES\tDIGEST")

@@ -106,11 +106,8 @@ func runSign(ctx context.Context, edge *cli.Edge, o signOptions) error {
 			if err != nil {
 				return err
 			}
-			by, err := sign.Run(ctx, st, id, key)
+			by, err := signRun(ctx, runs, id, key)
 			if err != nil {
-				return err
-			}
-			if err := runs.Act(ctx, id, store.Signed, ""); err != nil {
 				return err
 			}
 			fmt.Fprintf(edge.Stdout, "%s  signed by %s\n", id, by)
@@ -121,19 +118,12 @@ func runSign(ctx context.Context, edge *cli.Edge, o signOptions) error {
 
 // privateKey reads a key from a file, or as env:NAME from the environment.
 func privateKey(edge *cli.Edge, from string) (crypto.Signer, error) {
-	var text []byte
-	name, env := strings.CutPrefix(from, "env:")
-	if env {
-		text = []byte(edge.Getenv(name))
-		if len(text) == 0 {
-			return nil, fault.New(fault.Config, fmt.Errorf("--key %s: the variable is not set", from), "export it, with the text of the private key")
-		}
-	} else {
-		data, err := os.ReadFile(filepath.Clean(from))
-		if err != nil {
-			return nil, fault.New(fault.Config, err, "make one with 'gymline keygen FILE'")
-		}
-		text = data
+	if name, env := strings.CutPrefix(from, "env:"); env {
+		return keyFromEnv(edge, name, "--key "+from)
+	}
+	text, err := os.ReadFile(filepath.Clean(from))
+	if err != nil {
+		return nil, fault.New(fault.Config, err, "make one with 'gymline keygen FILE'")
 	}
 	key, err := sign.Private(text)
 	return key, fault.New(fault.Config, err, "make one with 'gymline keygen FILE'")

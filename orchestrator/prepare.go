@@ -40,6 +40,8 @@ type prepared struct {
 	plan    *plan.Plan
 	sources sources
 	gate    *gate.Result // what it found of the run; nil: there is none
+
+	unsigned error // why the run was not signed, where it was to be
 }
 
 // prepare reads an experiment for the engine that is wanted; "" takes any.
@@ -189,6 +191,9 @@ func (p *prepared) compile() (*argo.Manifests, run.Draft, error) {
 // execution is how the profile and the experiment's models say to run.
 func execution(e *experiment.Experiment, profile *experiment.Profile) run.Execution {
 	how := run.Execution{InFlight: profile.Spec.Parallelism.InFlight, Models: map[string]llm.Access{}, Gate: e.Spec.Gate(), Notify: webhooks(profile)}
+	if s := profile.Spec.Sign; s != nil {
+		how.SignEnv = s.Key.Env
+	}
 	if profile.Spec.Engine == experiment.EngineArgo {
 		how.Image = profile.Spec.Argo.Image
 	}

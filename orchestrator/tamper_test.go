@@ -112,7 +112,7 @@ func newVictim(t *testing.T) *victim {
 		t.Fatal(err)
 	}
 	st := v.copied(nil)
-	if _, err := sign.Run(t.Context(), st, "small-1", v.key); err != nil {
+	if _, _, err := sign.Run(t.Context(), st, "small-1", v.key); err != nil {
 		t.Fatal(err)
 	}
 	v.objects["signatures/small-1/1.json"] = v.read(st, "signatures/small-1/1.json")
@@ -315,7 +315,7 @@ func (v *victim) signed(changed map[string][]byte) map[string][]byte {
 	all := maps.Clone(changed)
 	all["signatures/small-1/1.json"] = nil
 	st := v.copied(all)
-	if _, err := sign.Run(v.Context(), st, "small-1", ed25519.NewKeyFromSeed(bytes.Repeat([]byte{8}, 32))); err != nil {
+	if _, _, err := sign.Run(v.Context(), st, "small-1", ed25519.NewKeyFromSeed(bytes.Repeat([]byte{8}, 32))); err != nil {
 		v.Fatal(err)
 	}
 	all["signatures/small-1/1.json"] = v.read(st, "signatures/small-1/1.json")

@@ -51,6 +51,9 @@ func newTrainer(edge *cli.Edge, how run.Execution) job.Runner {
 	}
 	r := newChildTrainer(edge)
 	r.Secret = append(r.Secret, notify.Variables(how.Notify)...)
+	if how.SignEnv != "" {
+		r.Secret = append(r.Secret, how.SignEnv)
+	}
 	for _, access := range how.Models {
 		r.Secret = append(r.Secret, access.Secrets()...)
 	}

@@ -58,6 +58,9 @@ func (l *loader) checkArgo(p *Profile) {
 		l.checkKeyOfPods(a, &n.URL, at+".url")
 		l.checkKeyOfPods(a, n.Secret, at+".secret")
 	}
+	if s := p.Spec.Sign; s != nil {
+		l.checkKeyOfPods(a, &s.Key, "spec.sign.key")
+	}
 	for _, name := range slices.Sorted(maps.Keys(a.Secrets)) {
 		if path := "spec.argo.secrets." + name; strings.HasPrefix(name, "GYMLINE_") || name == "PATH" || name == "HOME" {
 			l.wrong(path, "is a variable that pods set themselves", "use another variable")

@@ -33,6 +33,13 @@ type ProfileSpec struct {
 	Limits      map[string]Limits `json:"limits,omitempty" keys:"name" doc:"Bounds on the calls to a model, by its name in the experiment."`
 	Batch       map[string]Batch  `json:"batch,omitempty" keys:"name" doc:"Models, by their name in the experiment, that are asked through their provider's Batch API."`
 	Notify      []Notify          `json:"notify,omitempty" doc:"Webhooks that are told when a run needs somebody; docs/notify.md has what they are sent."`
+	Sign        *Sign             `json:"sign,omitempty" doc:"Signs every run at its end; docs/audit.md has what is signed. Runs are not signed unless given."`
+}
+
+// Sign is what signs runs.
+type Sign struct {
+	_   struct{}  `doc:"What signs every run at its end."`
+	Key SecretRef `json:"key" required:"true" doc:"The private key, as gymline keygen writes it: its text, by reference."`
 }
 
 // Notify is a webhook.
@@ -80,7 +87,7 @@ type Argo struct {
 	StoreEndpoint          string                `json:"storeEndpoint,omitempty" rule:"endpoint" doc:"URL of the store's server as pods reach it; the store's own endpoint unless given."`
 	ServiceAccount         string                `json:"serviceAccount" default:"gymline-job" rule:"label" doc:"Service account of the pods; its token is mounted nowhere."`
 	ExecutorServiceAccount string                `json:"executorServiceAccount" default:"gymline-executor" rule:"label" doc:"Service account of Argo's own container in each pod."`
-	Secrets                map[string]KubeSecret `json:"secrets" required:"true" keys:"env" doc:"For each environment variable that the store, the models and the webhooks name, or docs/opentelemetry.md does: where pods find it."`
+	Secrets                map[string]KubeSecret `json:"secrets" required:"true" keys:"env" doc:"For each environment variable that the store, the models, the webhooks and sign name, or docs/opentelemetry.md does: where pods find it."`
 	TrainerKeys            *TrainerKeys          `json:"trainerKeys,omitempty" doc:"The store's keys that the pods of a trainJob get in place of the store's own; an experiment with a trainJob needs them."`
 	Pods                   int                   `json:"pods" default:"200" min:"1" max:"1000" doc:"Pods of one step, at most; a step with more shards gives each pod several, one after another. How many run at once is parallelism.shards."`
 	Deadline               Duration              `json:"deadline" default:"24h" min:"1m" max:"8760h" doc:"Longest life of a pod. A pod that waits for a checkpoint lives as long as its training's deadline instead."`

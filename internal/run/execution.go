@@ -31,6 +31,8 @@ type Execution struct {
 	Gate []plan.GateRule `json:"gate,omitempty"`
 	// Notify is who is told when the run needs somebody.
 	Notify []notify.Webhook `json:"notify,omitempty"`
+	// SignEnv names the variable with the key that signs the run at its end; "": none does.
+	SignEnv string `json:"signEnv,omitempty"`
 	// Image is the reference of gymline's image, where pods do the run.
 	Image string `json:"image,omitempty"`
 }

@@ -28,7 +28,7 @@ func (d Draft) Replaying() (Draft, error) {
 	if err != nil {
 		return d, err
 	}
-	how.ReplayOnly, how.Notify, how.Gate, how.BudgetUSD, how.Image = true, nil, nil, 0, ""
+	how.ReplayOnly, how.Notify, how.Gate, how.BudgetUSD, how.SignEnv, how.Image = true, nil, nil, 0, "", ""
 	d.record.Fresh = true
 	d.record.Execution, err = canonical.JSON(how)
 	return d, err

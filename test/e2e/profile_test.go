@@ -61,6 +61,7 @@ spec:
       MINIO_SECRET_KEY: {name: gymline-store, key: secretKey}
       MINIO_TOKEN: {name: gymline-store, key: token}
       OPENAI_API_KEY: {name: gymline-models, key: openai}
+      SIGNING_KEY: {name: gymline-sign, key: key}
     resources:
       default: {requests: {cpu: 10m, memory: 32Mi}, limits: {cpu: "2", memory: 1Gi}}
 %s`, w.Endpoint, prefix+odd, namespace, image, extra)

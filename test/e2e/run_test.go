@@ -47,7 +47,11 @@ func TestSameDigests(t *testing.T) {
 				args = append(args, "--set", "generate.scenes.count=16")
 			}
 			name := fmt.Sprintf("same%d", i)
-			profile := w.profile(t, name, "")
+			extra := ""
+			if i == 0 {
+				extra = w.signing(t)
+			}
+			profile := w.profile(t, name, extra)
 			began := time.Now()
 			out := w.must(t, append([]string{"submit", "--wait", "-o", "json", "--profile", profile}, args...)...)
 			t.Logf("submitted, run and followed in %s", time.Since(began).Round(100*time.Millisecond))
@@ -81,6 +85,17 @@ func TestSameDigests(t *testing.T) {
 			w.audited(t, profile, run, again)
 		})
 	}
+}
+
+// signing gives the cluster a key, and returns what a profile says of it.
+func (w *world) signing(t *testing.T) string {
+	t.Helper()
+	key := filepath.Join(w.dir, "signing")
+	w.must(t, "keygen", key)
+	if _, err := w.Kubectl(t.Context(), "create", "secret", "generic", "-n", namespace, "gymline-sign", "--from-file=key="+key); err != nil {
+		t.Fatal(err)
+	}
+	return "  sign: {key: {env: SIGNING_KEY}}\n"
 }
 
 // bounded holds that no pod of a run can fill its node's disk, and that policies can
@@ -139,6 +154,9 @@ func (w *world) audited(t *testing.T, profile, run, again string) {
 	t.Helper()
 	if out := w.must(t, "verify", "--all", "--profile", profile); !strings.Contains(out, again+"  as recorded: ") || !strings.Contains(out, "chained to 1 run before") {
 		t.Errorf("the runs do not verify as they should:\n%s", out)
+	}
+	if out := w.must(t, "verify", run, "--key", filepath.Join(w.dir, "signing.pub"), "--profile", profile); !strings.Contains(out, "\n  signed by ") {
+		t.Errorf("the pod that sealed it did not sign it:\n%s", out)
 	}
 	if out := w.must(t, "reproduce", run, "--profile", profile); !strings.Contains(out, run+" is reproduced: ") {
 		t.Errorf("reproduced as\n%s", out)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/gymline/gymline/internal/audit/sign"
+	"github.com/gymline/gymline/internal/run"
 )
 
 // signed holds each signature's statement against the run as it is now, and looks for one by
@@ -65,9 +66,17 @@ func (v *verifier) signed() error {
 		}
 	}
 	if len(keys) == 0 && len(v.opt.Keys) == 0 {
-		v.remark("not signed")
+		v.remark("%s", v.unsigned())
 	}
 	return nil
+}
+
+// unsigned says that nobody signed the run, and who was to.
+func (v *verifier) unsigned() string {
+	if how, err := run.ExecutionOf(v.record); err == nil && how.SignEnv != "" && v.seal != nil {
+		return "not signed, and its profile said that the key in " + how.SignEnv + " signs it at its end"
+	}
+	return "not signed"
 }
 
 // claims reports whether a signature says that it is by one of the keys.

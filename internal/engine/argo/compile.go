@@ -211,7 +211,9 @@ func training(s *plan.Step) (plan.Train, bool) {
 }
 
 func (b *builder) open() wfv1.Template {
-	return b.pod(openTemplate, append([]string{"open", "--run", b.run, "--draft", string(b.config.Draft)}, b.asOf()...), nil)
+	t := b.pod(openTemplate, append([]string{"open", "--run", b.run, "--draft", string(b.config.Draft)}, b.asOf()...), nil)
+	b.signs(&t)
+	return t
 }
 
 // asOf gives a run of a schedule the occasion that it asks models anew as of.
@@ -225,5 +227,6 @@ func (b *builder) asOf() []string {
 func (b *builder) seal() wfv1.Template {
 	t := b.pod(sealTemplate, append([]string{"seal", "--run", b.run, "--draft", string(b.config.Draft), "--status", "{{workflow.status}}"}, b.asOf()...), nil)
 	b.tells(&t, b.config.Seal)
+	b.signs(&t)
 	return t
 }

@@ -1,6 +1,7 @@
 package argo
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -118,7 +119,9 @@ func TestGolden(t *testing.T) {
 		{golden: "handoff", config: "handoff"},
 		{golden: "handoff-suspend", config: "handoff", change: suspend},
 		{golden: "handoff-trainers", config: "handoff", set: []string{trainers}, change: suspend},
-		{golden: "nightly", config: "nightly", change: func(c *Config) { c.Schedule = nightly() }},
+		{golden: "nightly", config: "nightly", change: func(c *Config) {
+			c.Schedule, c.SignKey, c.Secrets["TEAM_KEY"] = nightly(), "TEAM_KEY", SecretKey{"gymline-sign", "key"}
+		}},
 	} {
 		t.Run(test.golden, func(t *testing.T) {
 			t.Parallel()
@@ -266,6 +269,32 @@ func TestScheduledRun(t *testing.T) {
 		if !regexp.MustCompile(`^[A-Za-z0-9._-]+$`).MatchString(string(want)) {
 			t.Errorf("the store refuses %s", want)
 		}
+	}
+}
+
+// The key that signs runs reaches, by reference, the pods that open and seal a run, which do
+// none of its work; and a Secret that is not there keeps neither from starting.
+func TestWhichPodsSign(t *testing.T) {
+	t.Parallel()
+	p, c := shipped(t, "handoff", trainers), config()
+	c.SignKey, c.Secrets["TEAM_KEY"] = "TEAM_KEY", SecretKey{"gymline-sign", "key"}
+	var signing []string
+	for _, of := range compile(t, p, c).Template.Spec.Templates {
+		data, err := json.Marshal(of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(data, []byte("gymline-sign")) && !bytes.Contains(data, []byte("TEAM_KEY")) {
+			continue
+		}
+		signing = append(signing, of.Name)
+		v := of.Container.Env[len(of.Container.Env)-1]
+		if key := v.ValueFrom.SecretKeyRef; v.Name != "TEAM_KEY" || v.Value != "" || key.Name != "gymline-sign" || key.Key != "key" || !*key.Optional {
+			t.Errorf("%s: %+v", of.Name, v)
+		}
+	}
+	if want := []string{"open", "seal"}; !slices.Equal(signing, want) {
+		t.Errorf("%q have the key, want %q", signing, want)
 	}
 }
 

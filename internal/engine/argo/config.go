@@ -31,7 +31,10 @@ type Config struct {
 	Notify []engine.Variable
 	// Seal are what the pod that seals a run gets beside these, to send what it was.
 	Seal []engine.Variable
-	// Secrets says where pods find what Env, Notify and Seal call a secret.
+	// SignKey names the variable of the key that signs runs, for the pod that opens a run,
+	// which looks at it, and the one that seals it; "": runs are not signed.
+	SignKey string
+	// Secrets says where pods find what Env, Notify, Seal and SignKey call a secret.
 	Secrets map[string]SecretKey
 	// TrainerKeys says where the pods of a TrainJob find the store's keys that they get,
 	// by the variable that they get each in; never the store's own.

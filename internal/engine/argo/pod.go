@@ -103,6 +103,18 @@ func (b *builder) tells(t *wfv1.Template, more []engine.Variable) {
 	t.Metadata.Labels[labelToWebhooks] = "true"
 }
 
+// signs gives a pod the key that signs runs. A Secret that is not there keeps none from
+// starting: the pod that opens a run says so, and the one that seals it has to.
+func (b *builder) signs(t *wfv1.Template) {
+	name := b.config.SignKey
+	if name == "" {
+		return
+	}
+	v := fromSecret(name, b.config.Secrets[name])
+	v.ValueFrom.SecretKeyRef.Optional = ptr.To(true)
+	t.Container.Env = append(t.Container.Env, v)
+}
+
 // pod is the template of a pod that runs gymline. step is nil for one that needs
 // the store alone.
 func (b *builder) pod(name string, args []string, step *plan.Step) wfv1.Template {
