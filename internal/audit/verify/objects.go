@@ -11,6 +11,7 @@ import (
 	"io"
 	"runtime"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -169,6 +170,11 @@ func (v *verifier) rowLedger(r io.Reader) (lines, n int64, ended, err error) {
 	return lines, n, ended, nil
 }
 
+// A piece is how much of a plain copy is read at once, since reading costs a call each time.
+type piece [128 << 10]byte
+
+var pieces = sync.Pool{New: func() any { return new(piece) }}
+
 // copied reads a plain copy.
 func (v *verifier) copied(o closure.Object) (int64, error) {
 	r, err := v.st.Bucket().Get(v.ctx, o.Key)
@@ -177,7 +183,9 @@ func (v *verifier) copied(o closure.Object) (int64, error) {
 	}
 	defer r.Close()
 	h := sha256.New()
-	n, err := io.Copy(h, r)
+	buf := pieces.Get().(*piece)
+	defer pieces.Put(buf)
+	n, err := io.CopyBuffer(h, r, buf[:])
 	if got := hex.EncodeToString(h.Sum(nil)); err == nil && got != string(o.Digest) {
 		v.problem(o.Key, "sha256 "+string(o.Digest), "sha256 "+got, o.Why+": a trainer would read other than was made")
 	}
