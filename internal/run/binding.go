@@ -95,18 +95,30 @@ func (r Registry) binding(ctx context.Context, id store.RunID, seen *noting, sum
 	})
 }
 
-// boundBy are the sha256 of the records that a run's seal binds, by key; none where it binds
-// none, or its binding cannot be read.
-func boundBy(ctx context.Context, st *store.Store, id store.RunID) (map[string]store.Digest, error) {
-	seal, err := st.ReadSeal(ctx, id)
+// boundBy are the sha256 of the records that a run's seal binds, by key; none where there is
+// no seal yet, or it says why it binds none. whole is false where it should bind them and
+// does not: the binding was taken out of it, or cannot be read.
+func boundBy(ctx context.Context, st *store.Store, id store.RunID) (bound map[string]store.Digest, whole bool, err error) {
+	var record store.Run
+	var seal store.Seal
 	var b store.Binding
-	if err == nil && seal.Binding != "" {
-		b, err = st.ReadBinding(ctx, id, seal.Binding)
-	}
+	err = store.SideBySide(ctx, 2, func(i int) (err error) {
+		if i == 0 {
+			record, err = st.ReadRun(ctx, id)
+			return err
+		}
+		if seal, err = st.ReadSeal(ctx, id); errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err == nil && seal.Binding != "" {
+			b, err = st.ReadBinding(ctx, id, seal.Binding)
+		}
+		return err
+	})
 	if e, ok := errors.AsType[*store.Error](err); ok && e.Kind == store.Transient || ctx.Err() != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return b.ByKey(), nil
+	return b.ByKey(), err == nil && !seal.Stripped(record), nil
 }
 
 // segments are those of the models that a run's plan asks, in the ledger as it is now.

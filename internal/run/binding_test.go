@@ -212,3 +212,36 @@ func TestTakeOverOfAnAlteredRecord(t *testing.T) {
 		t.Errorf("what was altered was taken over: %+v, %v", rec, err)
 	}
 }
+
+// A run that would have been bound, whose seal binds nothing any more, is no maker of anything.
+func TestTakeOverOfARunWhoseBindingIsOut(t *testing.T) {
+	for name, edit := range map[string]func(seal string) string{
+		"taken out": func(seal string) string {
+			_, rest, _ := strings.Cut(seal, `"binding":`)
+			_, rest, _ = strings.Cut(rest, `"`)
+			digest, _, _ := strings.Cut(rest, `"`)
+			return strings.NewReplacer(`"binding": "`+digest+`"`, `"summary": {}`, `"summary": {`, `"was": {`).Replace(seal)
+		},
+		"another one": func(seal string) string {
+			before, rest, _ := strings.Cut(seal, `"binding": "`)
+			return before + `"binding": "` + strings.Repeat("0", 64) + rest[64:]
+		},
+		"as it was": func(seal string) string { return seal },
+	} {
+		w := newWorld(t)
+		w.Binary = func() *store.Binary { return &store.Binary{Version: "v1"} }
+		first := w.open(Execution{})
+		w.done(first, "make", 0, "part.jsonl", "a")
+		w.ok(w.Seal(t.Context(), first, store.Failed))
+		seal, err := w.ReadObject(t.Context(), "runs/x-1/seal.json")
+		w.ok(err)
+		data := edit(string(seal))
+		w.ok(w.Bucket().Put(t.Context(), "runs/x-1/seal.json", strings.NewReader(data), int64(len(data))))
+		next := w.open(Execution{})
+		w.ok(w.TakeOver(t.Context(), w.plan, first, next))
+		rec, err := Record(t.Context(), w.Store, next, "make", 0)
+		if err != nil || (rec != nil) != (name == "as it was") {
+			t.Errorf("%s: %+v, %v", name, rec, err)
+		}
+	}
+}

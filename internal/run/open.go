@@ -133,11 +133,18 @@ func (r Registry) sameDraft(ctx context.Context, id store.RunID, d Draft) error 
 
 // TakeOver records what one run finished in another of the same plan, so that a
 // run that was to do all its work anew is also not done twice. A record that is not what
-// the earlier run's seal binds is left, and its work is done again.
+// the earlier run's seal binds is left, and its work is done again; of a run whose seal lost
+// its binding, each.
 func (r Registry) TakeOver(ctx context.Context, p *plan.Plan, from, to store.RunID) error {
-	bound, err := boundBy(ctx, r.Store, from)
+	bound, whole, err := boundBy(ctx, r.Store, from)
 	if err != nil {
 		return err
+	}
+	if !whole {
+		if r.Log != nil {
+			r.Log.Warn("all work is done again: nothing binds the run's records, and its seal does not say why", "run", from)
+		}
+		return nil
 	}
 	for i := range p.Steps {
 		err := store.SideBySide(ctx, p.Steps[i].Shards, func(shard int) error {
