@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/gymline/gymline/internal/experiment"
@@ -12,6 +13,8 @@ import (
 	"github.com/gymline/gymline/internal/planner"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/text"
+	"github.com/gymline/gymline/internal/why"
 )
 
 // given begins the path of an input in the experiment as it is planned again.
@@ -48,11 +51,40 @@ func (v *verifier) planned() error {
 		v.problem(key, "the experiment of the run's plan", err.Error(), "the experiment is not the one that was run")
 	case err == nil && store.DigestOf(now) == v.record.Plan:
 	case err == nil && same:
-		v.problem(v.key("plan.json"), "the plan of the experiment as given, "+string(store.DigestOf(now)), string(v.record.Plan), "plan and experiment are not of one run")
+		return v.otherPlan(now)
 	default:
-		v.remark("the experiment was planned by another version, %s: whether it gives this plan, only that one can tell", v.record.Version)
+		v.remark("not recomputed: another version, %s, planned the experiment, and only that one can tell whether it gives this plan", v.record.Version)
 	}
 	return nil
+}
+
+// otherPlan names what the run's plan has otherwise than the experiment's.
+func (v *verifier) otherPlan(now []byte) error {
+	was, err := v.plan.Encode()
+	if err != nil {
+		return err
+	}
+	list := slices.DeleteFunc(why.Changes("", now, was), func(c why.Change) bool { return c.Path == "experimentDigest" }) // which is of all others
+	if len(list) == 0 {
+		list = why.Changes("", now, was)
+	}
+	more := ""
+	if n := len(list) - 1; n > 0 {
+		more = fmt.Sprintf(", and %s more", text.Plural(n, "field"))
+	}
+	expected, found := list[0].Texts()
+	v.problem(v.key("plan.json"), v.field(list[0].Path)+" "+expected+", as the experiment gives", found+more, "plan and experiment are not of one run")
+	return nil
+}
+
+// field is the path of a plan's field, with the step's name for its number.
+func (v *verifier) field(path string) string {
+	var i int
+	if n, _ := fmt.Sscanf(path, "steps[%d]", &i); n == 1 && i < len(v.plan.Steps) {
+		_, rest, _ := strings.Cut(path, "]")
+		return "step " + string(v.plan.Steps[i].Name) + ": " + strings.TrimPrefix(rest, ".")
+	}
+	return path
 }
 
 // replan is the plan of the experiment with the inputs of the run.

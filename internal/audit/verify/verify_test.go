@@ -182,3 +182,51 @@ func TestARunUnderWay(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
+
+// TestAnotherPlan puts another experiment in the place of the one that was run: the field that
+// differs is named, where this is the version that planned it.
+func TestAnotherPlan(t *testing.T) {
+	st, _ := kept(t)
+	record, err := st.ReadRun(t.Context(), "small-2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := run.ReadPlan(t.Context(), st, "small-2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	formats := map[string]int{}
+	for _, s := range p.Steps {
+		formats[s.Job] = s.Format
+	}
+	text, err := st.ReadBlob(t.Context(), record.Source.Experiment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := st.PutBlob(t.Context(), bytes.Replace(text, []byte("sessions: 1"), []byte("sessions: 2"), 1))
+	if err != nil || other == record.Source.Experiment {
+		t.Fatal(other, err, string(text))
+	}
+	data, err := st.ReadObject(t.Context(), "runs/small-2/run.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = bytes.Replace(data, []byte(record.Source.Experiment), []byte(other), 1)
+	if err := st.Bucket().Put(t.Context(), "runs/small-2/run.json", bytes.NewReader(data), int64(len(data))); err != nil {
+		t.Fatal(err)
+	}
+	for version, want := range map[string]string{record.Version: "step generate: params.sessions 2, as the experiment gives", "v99": ""} {
+		r, err := verify.Run(t.Context(), st, "small-2", verify.Options{Version: version, Formats: formats})
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(r.Problems, func(p verify.Problem) bool { return p.Key == "runs/small-2/plan.json" })
+		if want == "" {
+			if remarks := strings.Join(r.Remarks, "\n"); i >= 0 || !strings.Contains(remarks, "not recomputed: another version, "+record.Version) {
+				t.Errorf("by %s: %+v, %s", version, r.Problems, remarks)
+			}
+		} else if i < 0 || r.Problems[i].Expected != want || !strings.HasPrefix(r.Problems[i].Found, "1") {
+			t.Errorf("by %s: %+v", version, r.Problems)
+		}
+	}
+}
