@@ -61,7 +61,7 @@ func runReproduce(ctx context.Context, edge *cli.Edge, o reproduceOptions, named
 		}
 		var result *reproduce.Result
 		err = scratch(o.into, func(dir string) error {
-			result, err = rerun(ctx, edge, st, id, dir, profile.Spec.Parallelism.Shards)
+			result, err = rerun(ctx, edge, st, id, dir, profile.Spec.Parallelism.Shards, false)
 			return err
 		})
 		if err != nil {
@@ -98,8 +98,8 @@ func scratch(into string, fn func(dir string) error) error {
 	return fn(dir)
 }
 
-// rerun does a run once more in the store that a folder is made.
-func rerun(ctx context.Context, edge *cli.Edge, st *store.Store, id store.RunID, dir string, parallel int) (*reproduce.Result, error) {
+// rerun does a run once more in the store that a folder is made, or its pure steps alone.
+func rerun(ctx context.Context, edge *cli.Edge, st *store.Store, id store.RunID, dir string, parallel int, pure bool) (*reproduce.Result, error) {
 	bucket, err := folder.Open(dir)
 	if err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ func rerun(ctx context.Context, edge *cli.Edge, st *store.Store, id store.RunID,
 	shown.Emit(run.Opened(id, p))
 	again := store.New(bucket)
 	return reproduce.Rerun{
-		From: st, Scratch: again, Run: id, Runs: registry(edge, again), Formats: formats,
+		From: st, Scratch: again, Run: id, Runs: registry(edge, again), Formats: formats, Pure: pure,
 		Work: func(ctx context.Context, step *plan.Step) ([]store.Failure, error) {
 			return local.Run(ctx, config, &plan.Plan{Steps: []plan.Step{alone(*step)}}, id, quiet{shown})
 		},

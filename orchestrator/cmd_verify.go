@@ -18,7 +18,7 @@ import (
 
 type verifyOptions struct {
 	profile, output string
-	all             bool
+	all, deep       bool
 	runs            []string
 	keys            []string // files
 }
@@ -34,6 +34,10 @@ against the experiment, each step against the plan and the steps before it, the 
 against the runs before. Each problem names the object, what was expected and what was
 found. It reads the store alone; docs/audit.md has what it can find.
 
+With --deep each run's steps that ask no model, or stand-ins alone, are done again
+from what the store has, in a folder that is removed afterwards, and what they make is
+compared by digest.
+
 It exits with 65 where something is wrong. -o json is an in-toto statement for each run,
 SLSA's verification summary, a line each.`,
 		Args: cobra.ArbitraryArgs,
@@ -48,6 +52,7 @@ SLSA's verification summary, a line each.`,
 	bindProfile(cmd, &o.profile)
 	bindOutput(cmd, &o.output, "table", "json")
 	cmd.Flags().StringArrayVar(&o.keys, "key", nil, "`FILE` of a public key that the runs have to be signed by (repeatable)")
+	cmd.Flags().BoolVar(&o.deep, "deep", false, "do the steps that ask no model again, and compare what they make")
 	cmd.Flags().BoolVar(&o.all, "all", false, "verify every run of the store, and that none is missing below a sealed one")
 	return cmd
 }
@@ -69,6 +74,9 @@ func runVerify(ctx context.Context, edge *cli.Edge, o verifyOptions) error {
 			shown.end()
 			if errors.Is(err, store.ErrNotFound) {
 				return fault.New(fault.Usage, err, "see 'gymline list'")
+			}
+			if err == nil && o.deep {
+				err = deepen(ctx, edge, st, o.profile, r)
 			}
 			if err != nil {
 				return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gymline/gymline/internal/audit/closure"
 	"github.com/gymline/gymline/internal/llm"
+	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
@@ -19,7 +20,7 @@ const atOnce = 256
 // nobody is told and nothing is paid.
 func (u *rerun) prepare(ctx context.Context) error {
 	var next []closure.Object
-	err := closure.Of(ctx, u.From, u.Run, func(o closure.Object) error {
+	err := closure.Walk{Store: u.From, Ledger: !u.Pure}.Run(ctx, u.Run, func(o closure.Object) error {
 		switch {
 		case o.Kind != closure.Input && o.Kind != closure.Ledger:
 			return nil
@@ -81,7 +82,7 @@ func (u *rerun) blob(ctx context.Context, d store.Digest) error {
 	return u.Scratch.PutFrame(ctx, d, frame)
 }
 
-// give has a step come to what it came to then: no trainer is run. Of the checkpoint the
+// give has a step come to what it came to then, with no trainer or model. Of a checkpoint the
 // list of its files is all that later steps read.
 func (u *rerun) give(ctx context.Context, s *run.Step) error {
 	for _, shard := range s.Shards {
@@ -89,9 +90,10 @@ func (u *rerun) give(ctx context.Context, s *run.Step) error {
 			if err := u.blob(ctx, a.Digest); err != nil {
 				return err
 			}
-			var made struct {
-				Tree store.Digest `json:"tree"`
+			if a.Name != plan.CheckpointOutput {
+				continue
 			}
+			var made plan.Checkpoint
 			data, err := u.Scratch.ReadBlob(ctx, a.Digest)
 			if err == nil {
 				err = json.Unmarshal(data, &made)

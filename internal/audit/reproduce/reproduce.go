@@ -46,8 +46,18 @@ type Step struct {
 	Outputs int            `json:"outputs"` // artifacts with the same digest
 	// Because is why a step drifted or cannot be audited.
 	Because string `json:"because,omitempty"`
+	// First is the first artifact that is another.
+	First *Differing `json:"first,omitempty"`
 	// Drift are the artifacts that are others, with the first row of each.
 	Drift []diff.Artifact `json:"drift,omitempty"`
+}
+
+// A Differing is an artifact that a shard made otherwise; one that it did not make has no digest.
+type Differing struct {
+	Shard  int          `json:"shard"`
+	Output string       `json:"output"`
+	Was    store.Digest `json:"was,omitempty"`
+	Is     store.Digest `json:"is,omitempty"`
 }
 
 // A Work does all shards of one step of a run of a store, and says which failed.
@@ -61,6 +71,9 @@ type Rerun struct {
 	Runs    run.Registry   // of Scratch
 	Formats map[string]int // of the jobs' outputs, as this gymline makes them
 	Work    Work
+	// Pure says to do only steps again that ask no model which is not part of gymline. What
+	// the others made is taken as given, and no recorded answer is read.
+	Pure bool
 }
 
 // rerun is one under way.
@@ -104,6 +117,10 @@ func (u *rerun) step(ctx context.Context, s *run.Step) (Step, error) {
 	v := Step{Step: s.Name, Shards: s.Step.Shards}
 	done := slices.IndexFunc(s.Shards, func(one run.Shard) bool { return one.Record == nil }) < 0
 	before := u.open(s.Step)
+	asks, err := asks(s.Step)
+	if err != nil {
+		return v, err
+	}
 	switch {
 	case !done && u.was.State == store.Succeeded:
 		v.Verdict, v.Because = NotAuditable, "the run succeeded, and a record of it is missing: 'gymline verify' names it"
@@ -111,7 +128,7 @@ func (u *rerun) step(ctx context.Context, s *run.Step) (Step, error) {
 	case !done:
 		v.Verdict = NotDone
 		return v, nil
-	case s.Job == plan.JobTrain:
+	case s.Job == plan.JobTrain, u.Pure && asks:
 		v.Verdict = Given
 		return v, u.give(ctx, s)
 	case before != nil:
@@ -130,7 +147,7 @@ func (u *rerun) step(ctx context.Context, s *run.Step) (Step, error) {
 		v.Verdict, v.Because = NotAuditable, fmt.Sprintf("%s/%d: %s", failures[0].Step, failures[0].Shard, failures[0].Cause)
 		return v, temporary(failures[0])
 	}
-	return v, u.compare(ctx, s, &v)
+	return v, u.compare(ctx, s, &v, asks)
 }
 
 // temporary is the error of a failure that tells nothing of the run.
@@ -153,8 +170,7 @@ func (u *rerun) open(s *plan.Step) *Step {
 }
 
 // compare holds what a step made against what it made then.
-func (u *rerun) compare(ctx context.Context, s *run.Step, v *Step) error {
-	same := true
+func (u *rerun) compare(ctx context.Context, s *run.Step, v *Step, asks bool) error {
 	for shard := range s.Shards {
 		was := s.Shards[shard].Record
 		is, err := u.Scratch.ReadStep(ctx, u.Run, s.Name, shard)
@@ -165,20 +181,21 @@ func (u *rerun) compare(ctx context.Context, s *run.Step, v *Step) error {
 			return err
 		}
 		for _, a := range was.Outputs {
-			if made, err := is.Output(a.Name); err == nil && made.Digest == a.Digest {
+			made, err := is.Output(a.Name)
+			if err == nil && made.Digest == a.Digest {
 				v.Outputs++
-			} else {
-				same = false
+			} else if v.First == nil {
+				v.First = &Differing{shard, a.Name, a.Digest, made.Digest}
 			}
 		}
-		same = same && len(is.Outputs) == len(was.Outputs)
-	}
-	asks, err := asks(s.Step)
-	if err != nil {
-		return err
+		for _, a := range is.Outputs {
+			if _, err := was.Output(a.Name); err != nil && v.First == nil {
+				v.First = &Differing{Shard: shard, Output: a.Name, Is: a.Digest}
+			}
+		}
 	}
 	switch {
-	case !same:
+	case v.First != nil:
 		return u.drift(ctx, s, v)
 	case asks:
 		v.Verdict = Replayed

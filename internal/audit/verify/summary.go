@@ -58,6 +58,7 @@ const (
 	levelRead   = "GYMLINE_OBJECTS_READ"  // every object has its digest
 	levelBound  = "GYMLINE_RECORDS_BOUND" // the seal binds every record
 	levelSigned = "GYMLINE_SIGNED"        // by each of the keys that were given
+	levelAgain  = "GYMLINE_STEPS_AGAIN"   // what asks no model was done again
 )
 
 // Statement is a result as an in-toto statement, of that time.
@@ -76,6 +77,9 @@ func (r *Result) Statement(version, at string) Statement {
 		p.VerifiedLevels = append(p.VerifiedLevels, levelRead)
 		if r.Bound {
 			p.VerifiedLevels = append(p.VerifiedLevels, levelBound)
+		}
+		if r.Again {
+			p.VerifiedLevels = append(p.VerifiedLevels, levelAgain)
 		}
 		if len(r.SignedBy) > 0 {
 			p.VerifiedLevels = append(p.VerifiedLevels, levelSigned)

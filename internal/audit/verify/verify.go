@@ -44,6 +44,7 @@ type Result struct {
 	Chain    int      // how many sealed runs before it were followed
 	Objects  int64
 	Bytes    int64 // decoded
+	Again    bool  // its pure steps were done again, by who verifies
 	Problems []Problem
 	// Remarks are what no one can hold against anything.
 	Remarks []string
