@@ -93,9 +93,9 @@ func runShow(ctx context.Context, edge *cli.Edge, profile, output, named string)
 			if later.signed != nil {
 				doc["signedBy"] = later.signed
 			}
-			return errors.Join(writeJSON(edge.Stdout, doc), r.Damage)
+			return errors.Join(writeJSON(edge.Stdout, doc), r.Damage, r.Altered)
 		}
-		return errors.Join(printShow(edge, r, steps, images, spent, later), r.Damage)
+		return errors.Join(printShow(edge, r, steps, images, spent, later), r.Damage, r.Altered)
 	})
 }
 

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,9 +35,11 @@ func Output(ctx context.Context, st *store.Store, id store.RunID, ref plan.Ref) 
 	return artifacts, nil
 }
 
-// finished returns a step and the records of its shards, which must be done; shard
-// picks one of them, and -1 takes all.
-func finished(ctx context.Context, st *store.Store, id store.RunID, name store.StepName, shard int) (*plan.Step, []*store.Step, error) {
+// finished returns a step and the records of its shards, which must be done, and what the
+// run's seal binds; shard picks one of them, and -1 takes all.
+func finished(ctx context.Context, from *store.Store, id store.RunID, name store.StepName, shard int) (*plan.Step, []*store.Step, error) {
+	seen := newNoting(from.Bucket())
+	st := store.New(seen)
 	see := fmt.Sprintf("see 'gymline show %s'", id)
 	p, err := ReadPlan(ctx, st, id)
 	if err != nil {
@@ -65,7 +68,11 @@ func finished(ctx context.Context, st *store.Store, id store.RunID, name store.S
 	for i, rec := range records {
 		byShard[first+i] = rec
 	}
-	return step, records, agreed(ctx, st, p, id, name, byShard)
+	if err := agreed(ctx, st, p, id, name, byShard); err != nil {
+		return nil, nil, err
+	}
+	said, err := seen.altered(ctx, id, false)
+	return step, records, cmp.Or(err, said)
 }
 
 func names(artifacts []store.Artifact) string {
@@ -130,13 +137,18 @@ func Files(ctx context.Context, st *store.Store, id store.RunID, name store.Step
 	return files, nil
 }
 
-func checkpointFiles(ctx context.Context, st *store.Store, id store.RunID, step store.StepName) ([]store.TreeFile, error) {
+func checkpointFiles(ctx context.Context, from *store.Store, id store.RunID, step store.StepName) ([]store.TreeFile, error) {
+	seen := newNoting(from.Bucket())
+	st := store.New(seen)
 	head, err := CheckpointOf(ctx, st, id, plan.TrainingOf(step))
 	if err != nil {
 		return nil, err
 	}
 	if head == nil {
 		return nil, missing(store.ErrNotFound, fmt.Sprintf("checkpoint of %s of run %s", step, id), fmt.Sprintf("see 'gymline show %s'", id))
+	}
+	if said, err := seen.altered(ctx, id, false); cmp.Or(err, said) != nil {
+		return nil, cmp.Or(err, said)
 	}
 	tree, err := st.OpenTree(ctx, head.Digest)
 	if err != nil {

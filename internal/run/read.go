@@ -24,6 +24,8 @@ type Run struct {
 	// Damage is what could not be read of it, or does not agree; nil: nothing. All
 	// else is as it should be.
 	Damage error
+	// Altered is what is not as the seal binds it; nil: nothing that was read.
+	Altered error
 }
 
 // A Step is a step's shards.
@@ -54,7 +56,9 @@ func (r *Run) StateOf(s Shard) string {
 }
 
 // Read returns how a run stands, from all its records.
-func Read(ctx context.Context, st *store.Store, id store.RunID) (*Run, error) {
+func Read(ctx context.Context, from *store.Store, id store.RunID) (*Run, error) {
+	seen := newNoting(from.Bucket())
+	st := store.New(seen)
 	head, err := ReadHead(ctx, st, id)
 	if err != nil {
 		return nil, err
@@ -85,7 +89,8 @@ func Read(ctx context.Context, st *store.Store, id store.RunID) (*Run, error) {
 			return r.record(name, shard)
 		}))
 	}
-	return r, nil
+	r.Altered, err = seen.altered(ctx, id, true)
+	return r, err
 }
 
 // record returns the record of a shard, nil where it has none.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -24,7 +25,7 @@ func Collect(ctx context.Context, s *store.Store, id store.RunID) (*Run, error) 
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{Run: id, Experiment: stands.Experiment, Digest: stands.Digest, State: stands.State, Created: stands.Created, Finished: stands.Finished, Steps: []Step{}, Damage: stands.Damage}
+	r := &Run{Run: id, Experiment: stands.Experiment, Digest: stands.Digest, State: stands.State, Created: stands.Created, Finished: stands.Finished, Steps: []Step{}, Damage: errors.Join(stands.Damage, stands.Altered)}
 	for _, f := range stands.Failed {
 		failure, err := failureOf(f)
 		if err != nil {
