@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 
+	"github.com/gymline/gymline/internal/madeup"
 	"github.com/gymline/gymline/internal/trace"
 )
 
@@ -20,6 +21,8 @@ type Dataset struct {
 	turns   []turn
 	rows    []row
 	data    []Data
+	taught  []madeup.Family   // nil: madeup.Taught; tests leave some out
+	parts   map[int32][]int32 // the sentences of tasks that have several
 
 	ids  ids // needed to add rows, not to train
 	last struct {
@@ -50,6 +53,7 @@ type source struct {
 type group struct {
 	rows   []int32 // in the order they came; once sorted, by turn
 	learnt []int32 // the turns of the histories that train
+	made   []made  // once sorted, by turn
 	tests  int     // rows that never train
 	classes
 }
@@ -129,6 +133,7 @@ func (d *Dataset) Add(r *trace.Judged) {
 	at, task := d.turn(r.History, tr), int32(silence)
 	if r.Task != nil {
 		task = d.text(*r.Task)
+		d.sentences(task)
 	}
 	row := row{targetOf(r), id, tr, at, task, r.Accepted, r.Split == testSplit}
 	d.rows = append(d.rows, row)
@@ -246,6 +251,9 @@ func (d *Dataset) sort() {
 	for g := range d.groups {
 		slices.SortFunc(d.groups[g].rows, func(a, b int32) int {
 			return cmp.Or(cmp.Compare(d.turns[d.rows[a].turn].first, d.turns[d.rows[b].turn].first), cmp.Compare(a, b))
+		})
+		slices.SortStableFunc(d.groups[g].made, func(a, b made) int {
+			return cmp.Compare(d.turns[a.turn].first, d.turns[b.turn].first)
 		})
 	}
 }

@@ -83,15 +83,22 @@ var taskFeatures = func() []feature[*offer] {
 	for _, f := range structure {
 		out = append(out, feature[*offer]{f.name, f.label, f.kind, func(o *offer) float64 { return f.value(o.moment) }})
 	}
-	return append(out, fit...)
+	return append(append(out, fit...), echoFeatures...)
 }()
+
+// A task of manyWords distinct words is as long as half of those that people judged; one
+// in twenty has more than longTask.
+const (
+	manyWords = 8
+	longTask  = 14
+)
 
 // fit features compare a task with the events.
 var fit = []feature[*offer]{
-	{"task.words", "length of the task", amount, func(o *offer) float64 { return float64(o.task.length) / 20 }},
-	{"task.words.squared", "very long task text", amount, func(o *offer) float64 { return math.Pow(float64(o.task.length)/20, 2) }},
-	{"task.short", "a task of a few words", yesNo, func(o *offer) float64 { return flag(o.task.length <= 3) }},
-	{"task.long", "a task of many words", yesNo, func(o *offer) float64 { return flag(o.task.length >= 14) }},
+	// Length is of distinct words, and more than manyWords of them earn nothing.
+	{"task.distinct", "length of the task", amount, func(o *offer) float64 { return float64(min(len(o.task.set), manyWords)) / 20 }},
+	{"task.distinct.few", "a task of a few words", yesNo, func(o *offer) float64 { return flag(len(o.task.set) <= 3) }},
+	{"task.distinct.beyond", "very long task text", amount, func(o *offer) float64 { return float64(max(0, len(o.task.set)-longTask)) / 20 }},
 
 	{"cover.last", "share of the task's words found in the last event", weighted, func(o *offer) float64 { return o.coverage(&o.inLast) }},
 	{"overlap.last", "word overlap of task and last event", weighted, func(o *offer) float64 { return o.jaccard(&o.inLast) }},

@@ -26,8 +26,9 @@ func momentOf(v *Vocabulary, history []trace.Event) *moment {
 
 // offerOf is a task proposed then.
 func offerOf(v *Vocabulary, history []trace.Event, task string) *offer {
-	_, o := (&Model{Vocabulary: *v}).Scorer().read(history, &task)
-	return o
+	s := (&Model{Vocabulary: *v}).Scorer()
+	_, text := s.read(history, &task)
+	return s.offer(text)
 }
 
 func TestFeatureNames(t *testing.T) {
@@ -40,7 +41,7 @@ func TestFeatureNames(t *testing.T) {
 			seen[n] = true
 		}
 	}
-	if len(taskFeatures) != 37 || len(needFeatures) != 52 {
+	if len(taskFeatures) != 58 || len(needFeatures) != 52 {
 		t.Errorf("%d task and %d need features: a changed list wants a new line in docs/reward-model.md", len(taskFeatures), len(needFeatures))
 	}
 }
@@ -91,27 +92,37 @@ func TestTaskFeatures(t *testing.T) {
 	last := math.Log(2) + bern + 2*other
 	all := math.Log(2) + bern + 5*other // open editor search train bern hotel again
 	for name, want := range map[string]float64{
-		"task.words":    4.0 / 20,
-		"task.short":    0,
-		"task.long":     0,
-		"cover.last":    (bern + other) / task,
-		"overlap.last":  (bern + other) / (task + last - bern - other),
-		"cover.recent":  (bern + other) / task,
-		"overlap.all":   (bern + other) / (task + all - bern - other),
-		"task.unseen":   2.0 / 4,
-		"task.rarest":   other / 10,
-		"task.rarity":   task / 4 / 10,
-		"rare.shared":   0, // hotel is shared, but 1 text in 50 is not below it
-		"rare.recency":  0,
-		"quoted":        math.Log(1 + 3), // bern; hotel and bern
-		"fresh.last":    other / task,    // hotel
-		"search.last":   1,
-		"task.search":   0,
-		"error.last":    0,
-		"last.covered":  (bern + other) / last,
-		"phrases.last":  0,
-		"text.previous": o.cosine[1],
-		"search.text":   o.cosine[2],
+		"task.distinct":        4.0 / 20,
+		"task.distinct.few":    0,
+		"task.distinct.beyond": 0,
+		"echo.run":             1.0 / 20, // hotels
+		"echo.taken":           2.0 / 7,  // the user searches hotels in bern again: hotels, bern
+		"echo.given":           2.0 / 4,  // book hotels near bern
+		"echo.order":           2.0 / 7,  // hotels … bern
+		"echo.length":          4.0 / 7 / 4,
+		"echo.words":           2.0 / 4,
+		"echo.given.beyond":    2.0/4 - 0.33,
+		"echo.run.beyond":      0,
+		"own.words":            0, // no text has book or near
+		"own.rarity.low":       0.5,
+		"cover.last":           (bern + other) / task,
+		"overlap.last":         (bern + other) / (task + last - bern - other),
+		"cover.recent":         (bern + other) / task,
+		"overlap.all":          (bern + other) / (task + all - bern - other),
+		"task.unseen":          2.0 / 4,
+		"task.rarest":          other / 10,
+		"task.rarity":          task / 4 / 10,
+		"rare.shared":          0, // hotel is shared, but 1 text in 50 is not below it
+		"rare.recency":         0,
+		"quoted":               math.Log(1 + 3), // bern; hotel and bern
+		"fresh.last":           other / task,    // hotel
+		"search.last":          1,
+		"task.search":          0,
+		"error.last":           0,
+		"last.covered":         (bern + other) / last,
+		"phrases.last":         0,
+		"text.previous":        o.cosine[1],
+		"search.text":          o.cosine[2],
 	} {
 		if got := value(t, taskFeatures, name, o); math.Abs(got-want) > 1e-12 {
 			t.Errorf("%s = %v, want %v", name, got, want)

@@ -7,6 +7,7 @@ type fitting struct {
 	fold    int       // what it holds out, or none
 	weights []float64 // of words
 	classes
+	made                 float64 // weight of a made-up row
 	task, need           *moments
 	taskModel, needModel *Linear
 }

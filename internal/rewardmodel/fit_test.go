@@ -3,10 +3,12 @@ package rewardmodel
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"testing"
 
+	"github.com/gymline/gymline/internal/madeup"
 	"github.com/gymline/gymline/internal/trace"
 )
 
@@ -36,7 +38,11 @@ func TestAFoldIsAModelOfTheRest(t *testing.T) {
 					rest = append(rest, rows[i])
 				}
 			}
-			alone, _, err := Train(t.Context(), rest, o)
+			of := &Dataset{taught: []madeup.Family{}} // made-up rows would be others
+			for i := range rest {
+				of.Add(&rest[i])
+			}
+			alone, _, err := of.Train(t.Context(), o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -51,6 +57,37 @@ func TestAFoldIsAModelOfTheRest(t *testing.T) {
 			if f == 0 && fmt.Sprint(*full.taskModel) == fmt.Sprint(alone.Task) {
 				t.Error("a fold's model is the model of all rows: nothing is held out")
 			}
+		}
+	}
+}
+
+// TestMadeUpRowsHoldOut: no fold's model learns from a made-up row that has words of a group
+// which it holds out, and all of them weigh what they should.
+func TestMadeUpRowsHoldOut(t *testing.T) {
+	d, o := new(Dataset), quick(options(1))
+	for _, r := range variety(21, 14, true) {
+		d.Add(&r)
+	}
+	d.makeUp(o.Rand("madeup"))
+	d.sort()
+	o.Folds = 4
+	tr := d.trainer(o)
+	all := tr.tally(func(int) bool { return true })
+	for fold := range 4 {
+		f, learnt, far := tr.begin(fold, all), 0, 0
+		for g := range d.groups {
+			for _, m := range d.groups[g].made {
+				if m.from == int32(g) {
+					t.Errorf("group %d: a made-up row from elsewhere has its own words", g)
+				}
+				if tr.fold[g] != fold && !tr.holds(f, m.from) {
+					learnt++
+				}
+				far += index(tr.holds(f, m.from))
+			}
+		}
+		if want := madeShare * float64(f.accepts.rows()); far == 0 || math.Abs(f.made*float64(learnt)-want) > 1e-9 {
+			t.Errorf("fold %d: %d made-up rows weigh %v, want %v; %d have words that are held out", fold, learnt, f.made*float64(learnt), want, far)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // Format is the version of the model's JSON. It covers the meaning of every
 // feature name; docs/reward-model.md is the specification.
-const Format = 1
+const Format = 2
 
 // A Model is a fitted reward model: reward's output model.json.
 type Model struct {
@@ -66,8 +66,8 @@ type Summary struct {
 	AUC      float64 `json:"auc"`
 }
 
-// Load reads a model of this or an older format. A model may lack features that
-// this version knows, but not hold others.
+// Load reads a model of this format. A model may lack features that this version
+// knows, but not hold others.
 func Load(data []byte) (*Model, error) {
 	var head struct {
 		Format int `json:"format"`
@@ -75,8 +75,8 @@ func Load(data []byte) (*Model, error) {
 	if err := json.Unmarshal(data, &head); err != nil {
 		return nil, fmt.Errorf("reward model: not JSON: %w", err)
 	}
-	if head.Format < 1 || head.Format > Format {
-		return nil, fmt.Errorf("reward model: format %d is not one of 1 to %d: use the gymline that wrote it, or train again", head.Format, Format)
+	if head.Format != Format {
+		return nil, fmt.Errorf("reward model: format %d is not %d: use the gymline that wrote it, or train again", head.Format, Format)
 	}
 	m := new(Model)
 	dec := json.NewDecoder(bytes.NewReader(data))

@@ -22,7 +22,7 @@ type moment struct {
 	fresh  []word // the last event's words that no earlier event has
 	repeat bool   // an earlier event reads exactly like the last one
 
-	weights []float64 // idf by word: the one thing that differs between models
+	weights []float64 // idf by word, and last that of an unknown one: what differs between models
 	ages    []uint64  // scratch: a word and an age, of each word of each event
 }
 
@@ -100,8 +100,10 @@ type offer struct {
 	inNear overlap   // with the last 3
 	inAll  overlap
 	taken  []word // the task's words that are new in the last event
+	echo   echo   // of the last event
 
-	weight float64 // of the task's words
+	weight  float64 // of the task's words
+	unknown float64 // of a word that no text has, or one
 }
 
 // An overlap is the words that a task shares with others.
@@ -125,12 +127,13 @@ func (o *offer) at(m *moment, task *text) *offer {
 	o.inNear.with(task, m.near)
 	o.inAll.with(task, m.all)
 	o.taken = shared(o.taken[:0], task.set, m.fresh)
+	o.echo.of(task, m.last.text)
 	return o
 }
 
 // weigh takes a model's weights, for the offer and its moment.
 func (o *offer) weigh(weights []float64) *offer {
-	o.weights = weights
+	o.weights, o.unknown = weights, weights[len(weights)-1]
 	o.weight = o.sum(o.task.set)
 	for _, l := range []*overlap{&o.inLast, &o.inNear, &o.inAll} {
 		l.weight = o.sum(l.others)

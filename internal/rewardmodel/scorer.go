@@ -37,42 +37,55 @@ func (s *Scorer) Score(history []trace.Event, task *string) Verdict {
 // judge scores a row and says what each feature adds to the score.
 func (s *Scorer) judge(history []trace.Event, task *string) (score float64, why []part) {
 	m := s.model
-	at, o := s.read(history, task)
-	if task != nil {
-		x := fill(make([]float64, len(m.taskFeatures)), m.taskFeatures, o)
-		return clip(m.Task.predict(x)), explain(m.taskFeatures, m.Task.Columns, x, 1)
+	at, offered := s.read(history, task)
+	if task == nil {
+		x := fill(make([]float64, len(m.needFeatures)), m.needFeatures, at)
+		return clip(1 - m.Need.predict(x)), explain(m.needFeatures, m.Need.Columns, x, -1)
 	}
-	x := fill(make([]float64, len(m.needFeatures)), m.needFeatures, at)
-	return clip(1 - m.Need.predict(x)), explain(m.needFeatures, m.Need.Columns, x, -1)
+	x := make([]float64, len(m.taskFeatures))
+	predict := func(text int32) float64 {
+		return m.Task.predict(fill(x, m.taskFeatures, s.offer(text)))
+	}
+	// A task scores no more than the best of its sentences.
+	best, which := bestOf(s.view.d.parts[offered], predict)
+	if whole := predict(offered); best < whole {
+		predict(which)
+		return clip(best), explain(m.taskFeatures, m.Task.Columns, x, 1)
+	}
+	return clip(m.Task.predict(x)), explain(m.taskFeatures, m.Task.Columns, x, 1)
 }
 
-// read returns the moment after a history, and the offer of a task then; nil for
-// silence.
-func (s *Scorer) read(history []trace.Event, task *string) (*moment, *offer) {
+// read returns the moment after a history, and the number of a task's text; silence's
+// where there is none.
+func (s *Scorer) read(history []trace.Event, task *string) (*moment, int32) {
 	d := s.view.d
 	at, offered := d.turn(history, 0), int32(silence)
 	if task != nil {
 		offered = d.text(*task)
+		d.sentences(offered)
 	}
 	for _, w := range d.lexicon.words[len(s.idf):] {
 		s.idf = append(s.idf, s.model.Vocabulary.idf(w))
 	}
-	if len(s.weights) < len(s.idf) { // new words came between the old ones
+	if len(s.weights) <= len(s.idf) { // new words came between the old ones
 		before := d.lexicon.sort()
 		for _, t := range s.view.texts {
 			t.rerank(before, d.lexicon.rank)
 		}
-		s.weights = make([]float64, len(s.idf))
+		s.weights = make([]float64, len(s.idf)+1)
 		for n, r := range d.lexicon.rank {
 			s.weights[r] = s.idf[n]
 		}
+		s.weights[len(s.idf)] = s.model.Vocabulary.idf("")
 	}
 	m := s.view.at(at)
 	m.weights = s.weights
-	if task == nil {
-		return m, nil
-	}
-	return m, s.view.offer.at(m, s.view.text(offered)).weigh(s.weights)
+	return m, offered
+}
+
+// offer is a text proposed at the moment that was read last.
+func (s *Scorer) offer(text int32) *offer {
+	return s.view.offer.at(&s.view.moment, s.view.text(text)).weigh(s.weights)
 }
 
 // rerank follows a lexicon that is sorted again.

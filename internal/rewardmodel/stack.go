@@ -3,7 +3,7 @@ package rewardmodel
 import "slices"
 
 // A stack is the features of a group's training rows, as several models see them.
-type stack struct{ task, need table }
+type stack struct{ task, need, made table }
 
 // A table is the rows of one regression.
 type table struct {
@@ -15,6 +15,7 @@ type table struct {
 type example struct {
 	target float64
 	class  bool
+	from   int32 // of a made-up row: the group whose words it has
 }
 
 func (t *table) reset() { t.rows, t.x = t.rows[:0], t.x[:0] }
@@ -47,5 +48,15 @@ func (t *table) learn(m *moments, b *balance, k, models int) {
 	columns := len(m.x)
 	for i, r := range t.rows {
 		m.add(t.x[(i*models+k)*columns:][:columns], r.target, b.weight(r.class))
+	}
+}
+
+// reject takes in made-up rows, but those with words of a group that the model holds out.
+func (t *table) reject(m *moments, weight float64, k, models int, holds func(from int32) bool) {
+	columns := len(m.x)
+	for i, r := range t.rows {
+		if !holds(r.from) {
+			m.add(t.x[(i*models+k)*columns:][:columns], 0, weight)
+		}
 	}
 }

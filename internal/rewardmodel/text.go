@@ -18,6 +18,8 @@ type text struct {
 	grams   []gram   // sorted by hash
 	norm    float64  // Euclidean length of grams
 	cues    uint32   // bit i: cues[i] occurs
+	spoken  []uint32 // words in order, stop words among them, by hash
+	said    []uint32 // the distinct ones, sorted
 }
 
 // A gram counts a character 4-gram by its hash.
@@ -36,6 +38,7 @@ func (d *Dataset) prepare(id int32) *text {
 		t.bigrams = slices.Compact(t.bigrams)
 	}
 	t.grams, t.norm = charGrams(s.text)
+	t.spoken, t.said = spoken(s.text)
 	return t
 }
 

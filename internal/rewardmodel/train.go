@@ -42,6 +42,7 @@ func (d *Dataset) Train(ctx context.Context, o Options) (*Model, *Metrics, error
 	if err != nil {
 		return nil, nil, err
 	}
+	d.makeUp(o.Rand("madeup"))
 	d.sort()
 	t := d.trainer(o)
 	held := t.noScores()

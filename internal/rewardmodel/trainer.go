@@ -113,6 +113,7 @@ func (t *trainer) begin(fold int, all *tally) *fitting {
 			f.needs.add(t.groups[g].needs)
 		}
 	}
+	f.made = t.madeWeight(f)
 	return f
 }
 
@@ -137,6 +138,7 @@ func (t *trainer) sweep(ctx context.Context, models []*fitting) error {
 					if t.fold[first+i] != f.fold {
 						stacks[i].need.learn(f.need, &f.needs, k, len(models))
 						stacks[i].task.learn(f.task, &f.accepts, k, len(models))
+						stacks[i].made.reject(f.task, f.made, k, len(models), func(from int32) bool { return t.holds(f, from) })
 					}
 				}
 			})

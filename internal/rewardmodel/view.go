@@ -1,6 +1,9 @@
 package rewardmodel
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // A view walks through turns and has their features ready. It reuses its memory
 // and is not for concurrent use.
@@ -45,19 +48,24 @@ func (v *view) at(id int32) *moment {
 func (v *view) stack(s *stack, g int, models []*fitting) {
 	s.task.reset()
 	s.need.reset()
+	s.made.reset()
 	m := &v.moment
 	for _, i := range v.d.groups[g].rows {
 		r := &v.d.rows[i]
 		if t := &v.d.turns[r.turn]; t.first == i {
 			v.at(r.turn)
 			if t.known {
-				push(&s.need, needFeatures, m, example{flag(t.need), t.need}, models, func(w []float64) { m.weights = w })
+				push(&s.need, needFeatures, m, example{target: flag(t.need), class: t.need}, models, func(w []float64) { m.weights = w })
 			}
 		}
 		if r.trains() {
 			o := v.offer.at(m, v.text(r.task))
-			push(&s.task, taskFeatures, o, example{r.target, r.accepted}, models, func(w []float64) { o.weigh(w) })
+			push(&s.task, taskFeatures, o, example{target: r.target, class: r.accepted}, models, func(w []float64) { o.weigh(w) })
 		}
+	}
+	for _, made := range v.d.groups[g].made {
+		o := v.offer.at(v.at(made.turn), v.text(made.task))
+		push(&s.made, taskFeatures, o, example{from: made.from}, models, func(w []float64) { o.weigh(w) })
 	}
 }
 
@@ -75,8 +83,26 @@ func (v *view) score(g int, f *fitting, to *scores) {
 		if r.task == silence {
 			to.rows[i] = to.turns[r.turn]
 		} else {
-			o := v.offer.at(m, v.text(r.task)).weigh(f.weights)
-			to.rows[i] = clip(f.taskModel.predict(fill(task, taskFeatures, o)))
+			predict := func(id int32) float64 {
+				return f.taskModel.predict(fill(task, taskFeatures, v.offer.at(m, v.text(id)).weigh(f.weights)))
+			}
+			best, _ := bestOf(v.d.parts[r.task], predict)
+			to.rows[i] = clip(min(predict(r.task), best))
 		}
 	}
+}
+
+// bestOf is the best score of a task's sentences, and which of them has it; infinite where
+// there are none.
+func bestOf(sentences []int32, predict func(text int32) float64) (best float64, which int32) {
+	best, which = math.Inf(-1), silence
+	for _, id := range sentences {
+		if score := predict(id); score > best {
+			best, which = score, id
+		}
+	}
+	if which == silence {
+		best = math.Inf(1)
+	}
+	return best, which
 }

@@ -72,11 +72,13 @@ func (d *Dataset) vocabulary(c *tally) Vocabulary {
 	return v
 }
 
-// weights are the idf of all words, by rank, without the texts that are held out.
+// weights are the idf of all words, by rank, and that of an unknown one, without the texts
+// that are held out.
 func (d *Dataset) weights(all, held *tally) []float64 {
-	out := make([]float64, len(d.lexicon.words))
+	out := make([]float64, len(d.lexicon.words)+1)
 	for n, r := range d.lexicon.rank {
 		out[r] = idf(int(all.words[n]-held.words[n]), all.texts-held.texts)
 	}
+	out[len(d.lexicon.words)] = idf(0, all.texts-held.texts)
 	return out
 }

@@ -20,7 +20,7 @@ import (
 
 // Format is the version of what this job does with the same parameters and
 // inputs; work keys cover it.
-const Format = 2
+const Format = 3
 
 // EpisodesInput is the step's input of trace.Episode rows.
 const EpisodesInput = "episodes"
