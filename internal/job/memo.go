@@ -92,6 +92,9 @@ func (t *Trust) find(ctx context.Context, keys []store.WorkKey) (Memos, map[stor
 		if memo != nil && doubts[i] != "" {
 			memo, why[keys[i]] = nil, doubts[i]
 		}
+		if memo != nil { // a copy of its run's record, to the byte
+			memo.MadeBy = &store.Maker{Run: memo.Run, Shard: memo.Shard, SHA256: sums[i]}
+		}
 		memos[keys[i]] = memo
 	}
 	return memos, why, memos.published(ctx, s)

@@ -166,7 +166,7 @@ func (o *Opened) look(ctx context.Context, rec store.Step) (there, memo *store.S
 // reuse records a shard whose work is known.
 func (o *Opened) reuse(ctx context.Context, rec store.Step, memo *store.Step, now time.Time) (store.Step, error) {
 	rec.Reused, rec.Outputs, rec.Usage, rec.Finished = true, memo.Outputs, memo.Usage, store.Stamp(now)
-	rec.Stored, rec.Published = memo.Stored, memo.Published
+	rec.Stored, rec.Published, rec.MadeBy = memo.Stored, memo.Published, memo.MadeBy
 	return o.commit(ctx, rec)
 }
 

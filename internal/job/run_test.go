@@ -138,6 +138,9 @@ func TestFinishedWorkIsReused(t *testing.T) {
 	if calls != 1 || !reused.Reused || reused.Outputs[0] != first.Outputs[0] || reused.WorkKey != first.WorkKey {
 		t.Errorf("%d calls, %+v", calls, reused)
 	}
+	if _, sum, err := w.store.StepAsStored(t.Context(), first.Run, "make", 0); err != nil || first.MadeBy != nil || *reused.MadeBy != (store.Maker{Run: first.Run, SHA256: sum}) {
+		t.Errorf("made by %+v, %v", reused.MadeBy, err)
+	}
 	if other, _ := w.do(t.Context(), "make", 1, count); calls != 2 || other.Reused {
 		t.Errorf("another shard reused this one's work")
 	}

@@ -165,6 +165,9 @@ func (r Registry) TakeOver(ctx context.Context, p *plan.Plan, from, to store.Run
 				}
 				return nil
 			}
+			if !rec.Reused {
+				rec.MadeBy = &store.Maker{Run: from, Shard: shard, SHA256: sum}
+			}
 			rec.Run, rec.Reused, rec.Started, rec.Finished = to, true, r.stamp(), r.stamp()
 			return r.CommitStep(ctx, rec)
 		})

@@ -75,6 +75,7 @@ type Step struct {
 	Shard   int        `json:"shard"`
 	WorkKey WorkKey    `json:"workKey"`
 	Reused  bool       `json:"reused"` // outputs were found by work key, not made
+	MadeBy  *Maker     `json:"madeBy,omitempty"`
 	Inputs  []Artifact `json:"inputs"`
 	Outputs []Artifact `json:"outputs"`
 	// Stored is how many bytes the outputs' blobs took when they were stored.
@@ -85,6 +86,13 @@ type Step struct {
 	Started  string          `json:"started"`
 	Finished string          `json:"finished"`
 	Usage    json.RawMessage `json:"usage,omitempty"`
+}
+
+// A Maker is the record of work that another run took over: of the same step and work key.
+type Maker struct {
+	Run    RunID  `json:"run"`
+	Shard  int    `json:"shard"`
+	SHA256 Digest `json:"sha256"` // of the record as it is stored
 }
 
 // A Seal ends a run. It is written once; a run without one was interrupted or is under way.

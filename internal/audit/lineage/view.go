@@ -105,10 +105,14 @@ func (v *View) at(ctx context.Context, kind string, s *run.Step, shard int, outp
 	return n, err
 }
 
-// maker is the run that did the work of a record, where it was taken over.
+// maker is the run that did the work of a record, where it was taken over. Of a record that
+// an earlier gymline wrote only the memo tells.
 func (v *View) maker(ctx context.Context, rec *store.Step) (store.RunID, error) {
 	if !rec.Reused {
 		return "", nil
+	}
+	if rec.MadeBy != nil {
+		return rec.MadeBy.Run, nil
 	}
 	if by, ok := v.makers[rec.WorkKey]; ok {
 		return by, nil

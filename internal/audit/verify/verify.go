@@ -68,7 +68,7 @@ type Options struct {
 func Run(ctx context.Context, st *store.Store, id store.RunID, opt Options) (*Result, error) {
 	v := &verifier{
 		ctx: ctx, st: st, id: id, opt: opt, result: &Result{Run: id, State: run.Unsealed}, lines: map[store.Digest]rowsOf{},
-		trust: job.NewTrust(st), stones: map[store.RunID]bool{},
+		trust: job.NewTrust(st), stones: map[store.RunID]bool{}, makers: map[store.RunID]bool{},
 	}
 	for _, part := range []func() error{v.records, v.binding, v.gaps, v.planned, v.worked, v.signed, v.objects} {
 		if err := part(); err != nil {
@@ -102,6 +102,7 @@ type verifier struct {
 	steps  map[store.StepName][]*store.Step
 	trust  *job.Trust
 	stones map[store.RunID]bool // that were told of
+	makers map[store.RunID]bool // that are gone, and were told of
 	lines  map[store.Digest]rowsOf
 }
 

@@ -230,3 +230,68 @@ func TestAnotherPlan(t *testing.T) {
 		}
 	}
 }
+
+// TestMakers: a run that took work over binds the record of whoever did it, so that one that is
+// altered later is told of, and one that is gone is a remark.
+func TestMakers(t *testing.T) {
+	st := store.New(store.NewMem())
+	r := run.Registry{Store: st, Now: func() time.Time { return time.Unix(1000, 0) }}
+	ok := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := &plan.Plan{Version: plan.Version, Experiment: "x", Steps: []plan.Step{{Name: "make", Job: "make", Format: 1, Shards: 1}}}
+	d, err := run.NewDraft(p, nil, run.Execution{}, false)
+	ok(err)
+	work, err := p.Steps[0].WorkKey(p.Seed, 0, nil)
+	ok(err)
+	blob, err := st.PutBlob(t.Context(), []byte("made\n"))
+	ok(err)
+	first, err := r.Open(t.Context(), d, nil)
+	ok(err)
+	rec := store.Step{
+		Run: first, Step: "make", WorkKey: work, Outputs: []store.Artifact{{Name: "part", Digest: blob, Bytes: 5}},
+		Started: "2026-11-29T12:00:00.000Z", Finished: "2026-11-29T12:00:00.000Z",
+	}
+	ok(st.CommitStep(t.Context(), rec))
+	ok(r.Seal(t.Context(), first, store.Succeeded))
+	second, err := r.Open(t.Context(), d, nil)
+	ok(err)
+	ok(r.TakeOver(t.Context(), p, first, second))
+	ok(r.Seal(t.Context(), second, store.Succeeded))
+	verified := func() *verify.Result {
+		t.Helper()
+		r, err := verify.Run(t.Context(), st, second, verify.Options{})
+		ok(err)
+		return r
+	}
+	taken, err := st.ReadStep(t.Context(), second, "make", 0)
+	ok(err)
+	if r := verified(); len(r.Problems) > 0 || taken.MadeBy == nil || taken.MadeBy.Run != first {
+		t.Errorf("%+v: %+v", taken, r)
+	}
+	const made = "runs/x-1/steps/make/0.json"
+	data, err := st.ReadObject(t.Context(), made)
+	ok(err)
+	data = bytes.Replace(data, []byte(`"started": "2026`), []byte(`"started": "1926`), 1)
+	ok(st.Bucket().Put(t.Context(), made, bytes.NewReader(data), int64(len(data))))
+	if r := verified(); !slices.ContainsFunc(r.Problems, func(p verify.Problem) bool {
+		return p.Key == made && p.Expected == "sha256 "+string(taken.MadeBy.SHA256)+", as runs/x-2/steps/make/0.json says"
+	}) {
+		t.Errorf("%+v", r.Problems)
+	}
+	left := store.NewMem()
+	for key, err := range st.Bucket().List(t.Context(), "") {
+		ok(err)
+		if data, err := st.ReadObject(t.Context(), key); !strings.HasPrefix(key, "runs/x-1/") && !strings.HasPrefix(key, "memo/") {
+			ok(err)
+			ok(left.Put(t.Context(), key, bytes.NewReader(data), int64(len(data))))
+		}
+	}
+	st = store.New(left)
+	if r := verified(); len(r.Problems) > 0 || !strings.Contains(strings.Join(r.Remarks, "\n"), "run x-1 did work that this one took over") {
+		t.Errorf("%+v", r)
+	}
+}

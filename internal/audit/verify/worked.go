@@ -74,10 +74,49 @@ func (v *verifier) shard(step *plan.Step, rec *store.Step, inputs *job.Inputs) e
 	if work != rec.WorkKey {
 		v.problem(key, "work key "+string(work), string(rec.WorkKey), "it is the record of other work")
 	}
+	if err := v.maker(rec, key); err != nil {
+		return err
+	}
 	if rec.Published != "" {
 		return v.export(rec)
 	}
 	return nil
+}
+
+// maker holds a record of work that was taken over against that of whoever did it.
+func (v *verifier) maker(rec *store.Step, key string) error {
+	by := rec.MadeBy
+	if by == nil {
+		return nil // done here, or taken over by an earlier gymline
+	}
+	made, err := store.StepKey(by.Run, rec.Step, by.Shard)
+	if err != nil || !rec.Reused || by.Run == v.id && by.Shard == rec.Shard {
+		v.problem(key, "madeBy to name the record of whoever did the work", fmt.Sprintf("%s/%s/%d", by.Run, rec.Step, by.Shard), "the record was altered")
+		return nil
+	}
+	then, sum, err := v.st.StepAsStored(v.ctx, by.Run, rec.Step, by.Shard)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		v.gone(by.Run)
+	case err != nil:
+		return v.bad(made, err, "nobody can tell who did the work of "+key)
+	case sum != by.SHA256:
+		v.problem(made, "sha256 "+string(by.SHA256)+", as "+key+" says", string(sum), "it was altered after its work was taken over, or never did it")
+	case then.WorkKey != rec.WorkKey, !slices.Equal(then.Outputs, rec.Outputs):
+		v.problem(key, "the work and outputs of "+made+", which did the work", "others", "one of the records was altered")
+	}
+	return nil
+}
+
+// gone says once that a run is not there that did work which this one took over.
+func (v *verifier) gone(maker store.RunID) {
+	v.mu.Lock()
+	told := v.makers[maker]
+	v.makers[maker] = true
+	v.mu.Unlock()
+	if !told {
+		v.remark("run %s did work that this one took over, and its records are not in this store", maker)
+	}
 }
 
 // listed shows the first artifact that another list does not have in its place.
