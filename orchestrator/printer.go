@@ -115,6 +115,10 @@ func (t *textPrinter) end(ctx context.Context, ended progress.Event, err error) 
 	if t.scores != nil {
 		fmt.Fprintln(t.edge.Stdout)
 		cli.WriteF1Table(t.edge.Stdout, t.edge.Columns(), t.scores)
+		if t.scores.Timing != nil {
+			fmt.Fprintln(t.edge.Stdout)
+			cli.WriteTimingTable(t.edge.Stdout, t.edge.Columns(), t.scores)
+		}
 	}
 	if len(ended.Warnings) > 0 {
 		fmt.Fprintln(t.edge.Stdout)

@@ -84,6 +84,7 @@ func TestTableForms(t *testing.T) {
 func TestFiguresFit(t *testing.T) {
 	for name, write := range map[string]func(*strings.Builder, int){
 		"scores":     func(b *strings.Builder, width int) { WriteF1Table(b, width, evaluation()) },
+		"timing":     func(b *strings.Builder, width int) { WriteTimingTable(b, width, timedEvaluation()) },
 		"statistics": func(b *strings.Builder, width int) { _ = WriteStatistics(b, width, statisticsOfARun()) },
 	} {
 		var wide, narrow strings.Builder

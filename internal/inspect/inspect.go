@@ -127,6 +127,9 @@ func (i *inspector) evaluate(v *experiment.Evaluate) {
 	if v == nil {
 		return
 	}
+	wrong := len(i.wrong)
+	i.data(v.Need)
+	sound := len(i.wrong) == wrong
 	in, name, ok := i.at(&v.Benchmark)
 	if !ok {
 		return
@@ -135,6 +138,9 @@ func (i *inspector) evaluate(v *experiment.Evaluate) {
 	if err != nil {
 		i.add(err)
 		return // recorded answers are to its events
+	}
+	if sound {
+		i.needs(v.Need, traces)
 	}
 	var first *verdicts
 	for _, c := range v.Candidates {

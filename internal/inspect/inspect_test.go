@@ -138,6 +138,28 @@ func TestOneProblem(t *testing.T) {
 	}
 }
 
+// Labels of need are to be of the benchmark's own events.
+func TestNeed(t *testing.T) {
+	text := strings.Replace(config, "    judge: {model: m}", "    judge: {model: m}\n    need: {input: data, path: people}", 1)
+	const row = `{"obs": [{"time": "1", "event": "%s"}], "pred_task": null, "valid": true%s}`
+	for rows, want := range map[string]string{
+		fmt.Sprintf(row, "a", `, "help_needed": false`): "",
+		fmt.Sprintf(row, "b", `, "help_needed": false`): "reward data in data/people says of no event of the benchmark whether help was wanted (help_needed)",
+		fmt.Sprintf(row, "a", ""):                       "reward data in data/people says of no event of the benchmark",
+		"{}":                                            "reward data in data/people: no row can be used",
+		"":                                              `no reward_data/train_data.jsonl or test_data.jsonl below "data/people"`,
+	} {
+		files := good()
+		if rows != "" {
+			files["people/reward_data/train_data.jsonl"] = rows + "\n"
+		}
+		err := inspected(t, t.Context(), text, files)
+		if err == nil && want != "" || err != nil && (want == "" || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n")) {
+			t.Errorf("%q: got %v\nwant %s", rows, err, want)
+		}
+	}
+}
+
 // More scenes than there are are asked for before a model is.
 func TestLimit(t *testing.T) {
 	err := inspected(t, t.Context(), strings.Replace(config, "limit: 1", "limit: 2", 1), good())

@@ -55,7 +55,9 @@ type Evaluation struct {
 	// Detectable is the smallest difference in F1 that these traces would show in any
 	// comparison in 80% of repetitions (the largest of the comparisons'); absent where one
 	// of them has none.
-	Detectable  *float64     `json:"detectable,omitempty"`
+	Detectable *float64 `json:"detectable,omitempty"`
+	// Timing tells of need labels, where there are any: then candidates have timings, too.
+	Timing      *Timing      `json:"timing,omitempty"`
 	Warnings    []string     `json:"warnings"`
 	Candidates  []Candidate  `json:"candidates"`  // as the experiment lists them
 	Comparisons []Comparison `json:"comparisons"` // pairs in that order, or with the baseline first
@@ -117,6 +119,8 @@ type Candidate struct {
 	Proposals  int     `json:"proposals"`
 	Acceptance float64 `json:"acceptance"`
 	Simulated  bool    `json:"simulated"`
+	// Timing is when it offers, where the evaluation has one.
+	Timing *CandidateTiming `json:"timing,omitempty"`
 	// Asked says what a real model was asked as.
 	Asked *llm.Asked `json:"asked,omitempty"`
 	// AnsweredBy are the models that answered, as their provider named them beside the

@@ -18,7 +18,7 @@ func F1Interval(r Repeated, confidence float64) *[2]float64 {
 	if !ok || se < tie || f <= 0 || f >= 1 {
 		return nil
 	}
-	half := student(r, confidence) * se / (f * (1 - f))
+	half := student(r.traces(), confidence) * se / (f * (1 - f))
 	at := math.Log(f / (1 - f))
 	return &[2]float64{Round(logistic(at-half), places), Round(logistic(at+half), places)}
 }
@@ -30,7 +30,7 @@ func F1DifferenceInterval(a, b Repeated, confidence float64) *[2]float64 {
 	if !ok || se < tie {
 		return nil
 	}
-	delta, half := MeanOf(b.Sums(), Counts.F1)-MeanOf(a.Sums(), Counts.F1), student(a, confidence)*se
+	delta, half := MeanOf(b.Sums(), Counts.F1)-MeanOf(a.Sums(), Counts.F1), student(a.traces(), confidence)*se
 	return &[2]float64{Round(max(-1, delta-half), places), Round(min(1, delta+half), places)}
 }
 
@@ -40,6 +40,6 @@ const places = 9
 func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 // student is the two-sided quantile of t with as many degrees of freedom as traces leave.
-func student(r Repeated, confidence float64) float64 {
-	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(r.traces() - 1)}.Quantile(1 - (1-confidence)/2)
+func student(traces int, confidence float64) float64 {
+	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(traces - 1)}.Quantile(1 - (1-confidence)/2)
 }

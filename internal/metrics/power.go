@@ -1,8 +1,6 @@
 package metrics
 
 import (
-	"math"
-
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
@@ -21,12 +19,7 @@ func F1StandardError(a, b Repeated) (se float64, ok bool) {
 			ra[i] = r - ra[i]
 		}
 	}
-	var sum float64
-	for _, r := range ra {
-		sum += r * r
-	}
-	c := float64(a.traces())
-	return math.Sqrt(c / (c - 1) * sum), true
+	return spreadOf(ra), true
 }
 
 func residuals(repeats Repeated) []float64 {

@@ -246,6 +246,8 @@ type Evaluate struct {
 	Baseline string `json:"baseline,omitempty"`
 	// Adjust is AdjustRate, or "": by Holm.
 	Adjust string `json:"adjust,omitempty"`
+	// Need is the folder that holds reward_data/, where people said when help was wanted.
+	Need *File `json:"need,omitempty"`
 }
 
 // AdjustRate bounds the share of findings that are false, after Benjamini and Hochberg.

@@ -260,10 +260,11 @@ func (b *builder) evaluate(v *experiment.Evaluate) {
 	}
 	b.add(plan.Step{Name: plan.JobPredict, Job: plan.JobPredict, Shards: len(each), Each: each, Inputs: inputs})
 	oneModel, ownJudge := b.shared(v)
+	need := file(v.Need)
 	b.step(plan.JobEvaluate, 1, b.share(plan.Evaluate{
 		Candidates: names, OneModel: oneModel, OwnJudge: ownJudge, Prompts: b.candidatePrompts(v), JudgePrompt: b.prompt(v.Judge.Prompt), Resamples: b.e.Spec.Statistics.Resamples, Confidence: b.e.Spec.Statistics.Confidence,
-		Baseline: v.Baseline, Adjust: b.e.Spec.Statistics.Adjust,
-	}, nil), from("judged", plan.JobPredict, plan.JudgedOutput))
+		Baseline: v.Baseline, Adjust: b.e.Spec.Statistics.Adjust, Need: need,
+	}, []*plan.File{need}), from("judged", plan.JobPredict, plan.JudgedOutput))
 }
 
 // candidate is one pass of a candidate over the benchmark.

@@ -65,6 +65,9 @@ func (c *Corpus) set(i int) []shingle {
 	return c.shingles[c.ends[i-1]:c.ends[i]]
 }
 
+// Similarity is that of two texts of the corpus, whatever it is.
+func (c *Corpus) Similarity(i, j int) float64 { return similarity(c.set(i), c.set(j)) }
+
 // rank puts the shingles of every text in order from rare to common. What is
 // common is counted in a table that several shingles may share a place of: a
 // wrong count costs time, and never a pair.

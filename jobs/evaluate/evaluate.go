@@ -22,7 +22,11 @@ func Run(ctx context.Context, t *job.Task) error {
 	if err := t.Params(&params); err != nil {
 		return err
 	}
-	answers, err := readJudged(ctx, t, params.Candidates)
+	needs, err := readNeeds(ctx, t, params)
+	if err != nil {
+		return err
+	}
+	answers, err := readJudged(ctx, t, params.Candidates, needs)
 	if err != nil {
 		return err
 	}
@@ -31,11 +35,14 @@ func Run(ctx context.Context, t *job.Task) error {
 			"let a judge score every event (the reward model or a language model), or evaluate these candidates apart")
 	}
 	t.Plan(len(answers))
-	return t.WriteJSON(plan.MetricsOutput, evaluation(t, params, answers))
+	e := evaluation(t, params, answers)
+	timings(t, params, answers, needs, &e)
+	return t.WriteJSON(plan.MetricsOutput, e)
 }
 
-// readJudged returns the candidates' answers in the order of names.
-func readJudged(ctx context.Context, t *job.Task, names []string) ([]answers, error) {
+// readJudged returns the candidates' answers in the order of names, with when they offered
+// where there are needs.
+func readJudged(ctx context.Context, t *job.Task, names []string, needs *trace.Needs) ([]answers, error) {
 	if len(names) == 0 {
 		return nil, errors.New("evaluate: no candidates")
 	}
@@ -52,7 +59,10 @@ func readJudged(ctx context.Context, t *job.Task, names []string) ([]answers, er
 			list[i] = append(list[i], result{name: fmt.Sprintf("%s, repeat %d", line.Candidate, len(list[i]))})
 		}
 		list[i][line.Repeat].add(line)
-		return nil
+		if needs == nil {
+			return nil
+		}
+		return list[i][line.Repeat].time(&line.Trace, needs)
 	})
 	return list, err
 }

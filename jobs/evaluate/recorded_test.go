@@ -2,7 +2,6 @@ package evaluate
 
 import (
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -129,23 +128,7 @@ func proactiveBench(t *testing.T) string {
 func TestRealModelsShareTheirDenominator(t *testing.T) {
 	dir := proactiveBench(t)
 	names := []string{"gpt-4o", "gpt-4o-mini", "llama3.1-8b", "qwen2-7b"}
-	judge := &script{answer: func(req *llm.Request) string {
-		return fmt.Sprintf(`{"accepted":%t,"reason":""}`, strings.Contains(last(req), "search"))
-	}}
-	c := aCase(nil, judge)
-	c.Files = map[string]fs.FS{"pb": os.DirFS(dir)}
-	for _, name := range names {
-		c.Each = append(c.Each, plan.Predict{
-			Benchmark: plan.File{Input: "pb", Path: "test_data"},
-			Candidate: plan.Candidate{Name: name, Recorded: &plan.File{Input: "pb", Path: "traces/" + name}},
-			Judge:     plan.Judge{Kind: plan.JudgeLLM, Model: model("judge")}, Tasks: 1,
-		})
-	}
-	res, err := jobtest.Run(t, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := evaluate(t, names, res.Output(t, plan.JudgedOutput))
+	e := evaluate(t, names, realAnswers(t, dir, names))
 	if e.Traces != 12 || e.Events != 233 || e.Unjudged != 0 || len(e.Comparisons) != 6 {
 		t.Errorf("%d traces, %d events, %d unjudged, %d comparisons", e.Traces, e.Events, e.Unjudged, len(e.Comparisons))
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/store"
+	"github.com/gymline/gymline/internal/timing"
 	"github.com/gymline/gymline/internal/trace"
 )
 
@@ -17,6 +18,8 @@ type result struct {
 	ends   map[uint32]int32 // proposals by their last words: two endings of 10^5 may pass for one
 	traces []scored
 	counts []metrics.Counts // by trace
+	// timings are by trace, where people said when help was wanted.
+	timings []timing.Counts
 }
 
 // endWords are as many last words as two proposals on different things seldom share.
