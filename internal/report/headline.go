@@ -22,6 +22,9 @@ func tiles(d *Data) []tile {
 		list = append(list, tile{"Highest F1", pct(best.F1), best.Name + " " + interval(best.F1CI)},
 			tile{"Judged events", text.Count(e.Events), text.Plural(e.Traces, "trace") + ", " + text.Plural(len(e.Candidates), "candidate")})
 	}
+	if d.Evaluation != nil {
+		list = append(list, timingTile(d.Evaluation)...)
+	}
 	if d.Reward != nil {
 		list = append(list, tile{"Reward model F1", pct(d.Reward.TraceHeldOut.F1), rewardNote(d.Reward)})
 	}
