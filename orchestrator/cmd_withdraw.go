@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ import (
 
 type withdrawOptions struct {
 	profile, output string
+	key             string // file of the private key
 	dry             bool
 	by              whoFlags
 }
@@ -42,11 +44,16 @@ hold it is refused. Nothing is removed, and nothing can be taken back. SOURCE is
   RUN ROW           a row that people judged: the line that it comes from
 
 With --dry-run it is only listed. With -o jsonl all of the list is shown, an item a
-line; with -o json it is told as an in-toto statement. docs/audit.md has more.`,
+line; with -o json it is told as an in-toto statement, which --key signs and keeps:
+'gymline verify' of a run that read the source holds it against what was withdrawn.
+docs/audit.md has more.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.by.reason == "" && !o.dry {
 				return usage(cmd, errors.New("say why with --reason TEXT; it stays in the store for ever"))
+			}
+			if o.dry && o.key != "" {
+				return usage(cmd, errors.New("--key signs what was withdrawn, and --dry-run withdraws nothing: leave one out"))
 			}
 			open := openProfile
 			if o.dry {
@@ -60,14 +67,21 @@ line; with -o json it is told as an in-toto statement. docs/audit.md has more.`,
 	bindProfile(cmd, &o.profile)
 	bindOutput(cmd, &o.output, "text", "json", "jsonl")
 	o.by.bind(cmd)
+	cmd.Flags().StringVar(&o.key, "key", "", "sign the statement with the private key in `FILE`, or env:NAME for the environment variable that has it")
 	cmd.Flags().BoolVar(&o.dry, "dry-run", false, "list what came of it, and withdraw nothing")
 	return cmd
 }
 
 func runWithdraw(ctx context.Context, edge *cli.Edge, st *store.Store, o withdrawOptions, args []string) error {
+	var key crypto.Signer
+	var err error
+	if o.key != "" {
+		if key, err = privateKey(edge, o.key); err != nil {
+			return err
+		}
+	}
 	source := args[0]
 	if len(args) == 2 {
-		var err error
 		if source, err = lineOfRow(ctx, st, args[0], args[1]); err != nil {
 			return err
 		}
@@ -86,9 +100,15 @@ func runWithdraw(ctx context.Context, edge *cli.Edge, st *store.Store, o withdra
 		return err
 	}
 	found.By, found.Reason, found.At = o.by.who(edge), o.by.reason, store.Stamp(edge.Now())
+	by := ""
 	if !o.dry {
 		if found.Affected, err = blob.Commit(ctx); err != nil {
 			return err
+		}
+		if key != nil {
+			if by, err = found.Sign(ctx, st, key); err != nil {
+				return err
+			}
 		}
 		if found.Number, err = st.AddWithdrawal(ctx, found.Withdrawal); err != nil {
 			return err
@@ -100,7 +120,7 @@ func runWithdraw(ctx context.Context, edge *cli.Edge, st *store.Store, o withdra
 	case "jsonl":
 		return shown.Flush()
 	}
-	return printWithdrawal(edge.Stdout, found)
+	return printWithdrawal(edge.Stdout, found, by)
 }
 
 // lineOfRow is the line of an input that a row of people's judgements is.
@@ -136,7 +156,7 @@ func lineOfRow(ctx context.Context, st *store.Store, named, row string) (string,
 	return line, nil
 }
 
-func printWithdrawal(w io.Writer, f *withdraw.Found) error {
+func printWithdrawal(w io.Writer, f *withdraw.Found, by string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", f.Source, text.Plural(len(f.Files), "file"))
 	for _, d := range f.Files {
@@ -153,6 +173,9 @@ func printWithdrawal(w io.Writer, f *withdraw.Found) error {
 	}
 	if f.Number > 0 {
 		fmt.Fprintf(&b, "withdrawn: number %d, by %s: %s\nlist %s\n", f.Number, text.Line(f.By), text.Line(f.Reason), f.Affected)
+	}
+	if by != "" {
+		fmt.Fprintf(&b, "signed by %s\n", by)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

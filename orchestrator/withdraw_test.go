@@ -94,7 +94,9 @@ func TestWithdrawnLine(t *testing.T) {
 		t.Error(said)
 	}
 	var statement withdraw.Statement
-	text := l.output("withdraw", "line-2", "agent/train_data.jsonl:9", "--by", "ann", "--reason", "asked to be left out", "-o", "json")
+	l.output("keygen", "team")
+	l.output("keygen", "other")
+	text := l.output("withdraw", "line-2", "agent/train_data.jsonl:9", "--by", "ann", "--reason", "asked to be left out", "-o", "json", "--key", "team")
 	if err := json.Unmarshal([]byte(text), &statement); err != nil || len(statement.Subject) != len(listed) || statement.Predicate.Number != 1 || statement.Predicate.After != "not reused" {
 		t.Fatalf("%s: %v", text, err)
 	}
@@ -104,6 +106,40 @@ func TestWithdrawnLine(t *testing.T) {
 	}
 	if shown := l.output("show", "line-1"); !strings.Contains(shown, "withdrawn "+source+" (withdrawal 1, ") || !strings.Contains(l.output("list"), "WITHDRAWN") {
 		t.Error(shown)
+	}
+
+	// What was signed is held against the record and the list, by whoever has the key.
+	l.output("sign", "line-1", "--key", "team")
+	if told := l.output("verify", "line-1", "--key", "team.pub"); !strings.Contains(told, source+", which the run read, was withdrawn (withdrawal 1), signed by ") {
+		t.Error(told)
+	}
+	if told := l.output("verify", "line-1"); !strings.Contains(told, "(withdrawal 1), by key ") {
+		t.Error(told)
+	}
+	record := filepath.Join(l.dir, ".gymline", "objects", "withdrawn", "1.json")
+	was, err := os.ReadFile(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, now := range []string{
+		strings.Replace(string(was), "asked to be left out", "a mistake", 1),
+		strings.Replace(string(was), string(statement.Predicate.Affected), string(store.DigestOf(nil)), 1),
+	} {
+		if err := os.WriteFile(record, []byte(now), 0o600); err != nil || now == string(was) {
+			t.Fatal(err)
+		}
+		cmd := l.command("verify", "line-1", "--key", "team.pub")
+		if told, _ := cmd.Output(); cmd.ProcessState.ExitCode() != 65 || !strings.Contains(string(told), "\n  withdrawn/1.json\n") {
+			t.Errorf("%s", told)
+		}
+	}
+	if err := os.WriteFile(record, was, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	page := filepath.Join(l.dir, "line.html")
+	l.output("report", "line-1", "--file", page)
+	if html, err := os.ReadFile(page); err != nil || !strings.Contains(string(html), "<dt>Withdrawn</dt><dd>"+source+" (withdrawal 1: asked to be left out)</dd>") {
+		t.Errorf("the page does not say what was withdrawn: %v", err)
 	}
 
 	// Work that read it is known, and is not taken.

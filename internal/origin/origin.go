@@ -36,6 +36,8 @@ type Run struct {
 	Inputs     []Input
 	Models     []Model
 	Trainings  []Training
+	// Withdrawn are the sources that it read and that may be used no more.
+	Withdrawn []store.Withdrawal
 	// Summary has the calls and dollars of this run; nil where they cannot be read.
 	Summary *run.Summary
 	// Gate is what the run's own rules say of it; who asks them sets it.
@@ -71,6 +73,15 @@ func Of(ctx context.Context, st *store.Store, id store.RunID) (*Run, error) {
 	how, err := run.ExecutionOf(head.Run)
 	if err != nil {
 		return nil, err
+	}
+	gone, err := st.Withdrawals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range gone {
+		if slices.Contains(w.Runs, id) {
+			r.Withdrawn = append(r.Withdrawn, w)
+		}
 	}
 	r.Set = how.Set
 	p, err := run.ReadPlan(ctx, st, id)

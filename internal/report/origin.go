@@ -76,6 +76,9 @@ func originFacts(r *origin.Run) (list []Fact) {
 		say("Gate", strings.TrimPrefix(r.Gate.Sentence, "gate "))
 	}
 	say("Overridden", strings.Join(r.Set, ", "))
+	for _, w := range r.Withdrawn {
+		say("Withdrawn", fmt.Sprintf("%s (withdrawal %d: %s)", w.Source, w.Number, w.Reason))
+	}
 	for _, in := range r.Inputs {
 		say("Input "+in.Name, text.Plural(in.Files, "file")+", "+in.Digest.Short())
 	}

@@ -27,6 +27,8 @@ type Withdrawal struct {
 	Work []WorkKey `json:"work,omitempty"`
 	// Affected is the blob that lists all that came of it.
 	Affected Digest `json:"affected"`
+	// Signed is the blob of its statement in an envelope, where it was signed.
+	Signed Digest `json:"signed,omitempty"`
 }
 
 // File is the source without its line.

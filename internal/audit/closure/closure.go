@@ -211,12 +211,16 @@ func (r *walker) beside() error {
 	return nil
 }
 
-// withdrawals are the lists that tell of the run. Their records are of the store.
+// withdrawals are the lists that tell of the run, and their signed statements. Their
+// records are of the store.
 func (r *walker) withdrawals() error {
 	list, err := r.Store.Withdrawals(r.ctx)
 	for i := 0; i < len(list) && err == nil; i++ {
 		if slices.Contains(list[i].Runs, r.id) {
 			_, _, err = r.blob(Withdrawal, list[i].Affected, 0, fmt.Sprintf("list of withdrawal %d", list[i].Number))
+			if err == nil && list[i].Signed != "" {
+				_, _, err = r.blob(Withdrawal, list[i].Signed, 0, fmt.Sprintf("signed statement of withdrawal %d", list[i].Number))
+			}
 		}
 	}
 	return err

@@ -70,7 +70,7 @@ func Run(ctx context.Context, st *store.Store, id store.RunID, opt Options) (*Re
 		ctx: ctx, st: st, id: id, opt: opt, result: &Result{Run: id, State: run.Unsealed}, lines: map[store.Digest]rowsOf{},
 		trust: job.NewTrust(st), stones: map[store.RunID]bool{}, makers: map[store.RunID]bool{},
 	}
-	for _, part := range []func() error{v.records, v.binding, v.gaps, v.planned, v.worked, v.signed, v.objects} {
+	for _, part := range []func() error{v.records, v.binding, v.gaps, v.planned, v.worked, v.signed, v.withdrawn, v.objects} {
 		if err := part(); err != nil {
 			return nil, err
 		}

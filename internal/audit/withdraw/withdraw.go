@@ -149,7 +149,7 @@ type subject struct {
 }
 
 type predicate struct {
-	Number   int            `json:"number,omitempty"` // none of a dry run
+	Number   int            `json:"number,omitempty"` // none of a dry run, or where it is signed
 	Source   string         `json:"source"`
 	Files    []store.Digest `json:"files"`
 	Line     store.Digest   `json:"line,omitempty"`
@@ -176,7 +176,7 @@ func (f *Found) Statement() *Statement {
 	s.Predicate = predicate{
 		f.Number, f.Source, f.Files, f.Line, f.By, f.Reason, f.At, f.Affected, append([]Count{}, f.Counts...), "reusable", "not reused",
 	}
-	if f.Number == 0 {
+	if f.Affected == "" {
 		s.Predicate.After = s.Predicate.Before
 	}
 	return s
