@@ -72,7 +72,7 @@ func runJob(ctx context.Context, edge *cli.Edge, o jobOptions) error {
 	sink := progress.NewJSON(edge.Stdout)
 	st, err := (*store.Store)(nil), edge.TakeSecrets()
 	if err == nil {
-		st, err = storeFromEnv(ctx, edge.Getenv)
+		st, err = storeFromEnv(ctx, edge.Getenv, edge.Now)
 	}
 	if err == nil {
 		which := job.Shard{Run: store.RunID(o.run), Step: store.StepName(o.step), Shard: o.shard, Job: o.name}

@@ -21,7 +21,7 @@ func newOpen(edge *cli.Edge) *cobra.Command {
 		Short: "Open a run from a draft in the store (engines call this)",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			st, err := storeFromEnv(cmd.Context(), edge.Getenv)
+			st, err := storeFromEnv(cmd.Context(), edge.Getenv, edge.Now)
 			if err != nil {
 				return err
 			}
@@ -57,7 +57,7 @@ func newLook(edge *cli.Edge) *cobra.Command {
 		Short: "Print whether a hand-off's checkpoint is there or missing (engines call this)",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			st, err := storeFromEnv(cmd.Context(), edge.Getenv)
+			st, err := storeFromEnv(cmd.Context(), edge.Getenv, edge.Now)
 			if err != nil {
 				return err
 			}
@@ -86,7 +86,7 @@ func newSeal(edge *cli.Edge) *cobra.Command {
 		Short: "Seal a run that a workflow has ended (engines call this)",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			st, err := storeFromEnv(cmd.Context(), edge.Getenv)
+			st, err := storeFromEnv(cmd.Context(), edge.Getenv, edge.Now)
 			if err != nil {
 				return err
 			}

@@ -88,7 +88,11 @@ func runSubmit(ctx context.Context, edge *cli.Edge, o submitOptions) error {
 		if err != nil {
 			return err
 		}
-		if _, err := d.Put(ctx, c.st); err != nil {
+		draft, err := d.Put(ctx, c.st)
+		if err == nil && (o.storeOnly || m.Cron != nil) { // its runs come later, and until then nothing else names it
+			err = c.st.ScheduleDraft(ctx, store.ScheduledDraft{Draft: draft, Experiment: d.Experiment(), By: o.who.who(edge), At: store.Stamp(edge.Now())})
+		}
+		if err != nil {
 			return err
 		}
 		if o.storeOnly {

@@ -14,7 +14,7 @@ const envTraining = "GYMLINE_TRAINING"
 // runHandIn puts a checkpoint where the run's own step takes it over. It needs no
 // rights but to read the run's plan, and to write below its own hand-in.
 func runHandIn(ctx context.Context, edge *cli.Edge, o checkpointOptions) error {
-	st, err := storeFromEnv(ctx, edge.Getenv)
+	st, err := storeFromEnv(ctx, edge.Getenv, edge.Now)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,12 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) != "gymline" {
 		os.Setenv("PAID_KEY", canary)
 	}
-	testscript.Main(m, map[string]func(){"gymline": func() { os.Exit(gymline(cli.System())) }})
+	testscript.Main(m, map[string]func(){"gymline": func() {
+		if every, err := time.ParseDuration(os.Getenv("GYMLINE_TEST_LOOK")); err == nil {
+			lookEvery, sweepFor = every, 2*time.Second
+		}
+		os.Exit(gymline(cli.System()))
+	}})
 }
 
 // repo is the root of the checkout.

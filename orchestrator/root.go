@@ -42,7 +42,7 @@ kept by its digest, so running again does only what is missing.
 	group("run", "Run it on this machine:", newRun(edge), newBatches(edge), newCheckpoint(edge))
 	group("look", "Look at runs:", newList(edge), newStatus(edge), newLogs(edge), newHistory(edge), newGate(edge), newShow(edge), newTag(edge), newNote(edge), newStats(edge), newReport(edge), newSessions(edge), newCalls(edge), newTable(edge), newGet(edge), newFetch(edge), newStore(edge))
 	group("audit", "Audit runs:", newVerify(edge), newKeygen(edge), newSign(edge), newLineage(edge), newDiff(edge), newReproduce(edge), newWithdraw(edge))
-	group("keep", "Keep runs and let them go:", newPack(edge), newUnpack(edge))
+	group("keep", "Keep runs and let them go:", newPack(edge), newUnpack(edge), newPin(edge, true), newPin(edge, false), newRm(edge), newGC(edge))
 	group("cluster", "Run it on Kubernetes:",
 		newCompile(edge), newSubmit(edge), newStop(edge), newResume(edge), newRetry(edge))
 	root.AddCommand(newVersion(edge), newMan(edge))

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
+	"github.com/gymline/gymline/internal/audit/gc"
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/engine"
 	"github.com/gymline/gymline/internal/experiment"
@@ -24,8 +26,17 @@ type openStore struct {
 	close  func() error
 }
 
-// openProfile opens a profile's store for reading and writing.
+// openProfile opens a profile's store for reading and writing, beside removals.
 func openProfile(ctx context.Context, edge *cli.Edge, p *experiment.Profile) (*openStore, error) {
+	st, err := openAlone(ctx, edge, p)
+	if err != nil {
+		return nil, err
+	}
+	return besideRemovals(ctx, edge, st)
+}
+
+// openAlone opens it for who removes.
+func openAlone(ctx context.Context, edge *cli.Edge, p *experiment.Profile) (*openStore, error) {
 	f := p.Spec.Store.Folder
 	if f == nil {
 		st, err := openS3(ctx, edge, p.Spec.Store.S3, s3.Open)
@@ -49,6 +60,33 @@ func openProfile(ctx context.Context, edge *cli.Edge, p *experiment.Profile) (*o
 		return nil, errors.Join(err, bucket.Close())
 	}
 	return &openStore{store.New(bucket), dir, []engine.Variable{{Name: envFolder, Value: dir}}, bucket.Close}, nil
+}
+
+// besideRemovals has a store written to beside removals.
+func besideRemovals(ctx context.Context, edge *cli.Edge, st *openStore) (*openStore, error) {
+	b, err := watched(ctx, st.Bucket(), edge.Now)
+	if err != nil {
+		return nil, errors.Join(err, st.close())
+	}
+	st.Store = store.New(b)
+	return st, nil
+}
+
+// Times that a test makes shorter: how often a process at work looks for removals, and how
+// long one removes at least; 0: as gc has it.
+var (
+	lookEvery = gc.LookEvery
+	sweepFor  time.Duration
+)
+
+// watched is a bucket beside removals. It is watched until the process ends.
+func watched(ctx context.Context, b store.Bucket, now func() time.Time) (store.Bucket, error) {
+	w, err := gc.Watch(ctx, b, gc.SystemClock(now), lookEvery)
+	if err != nil {
+		return nil, err
+	}
+	go w.Tend(ctx)
+	return w.Bucket(), nil
 }
 
 var errNoStore = errors.New("there is no store")
@@ -96,7 +134,7 @@ func openedHere(ctx context.Context, edge *cli.Edge, profile string, open opener
 	if profile != "" || edge.Getenv(envFolder) == "" && edge.Getenv(envEndpoint) == "" {
 		return opened(ctx, edge, profile, open, fn)
 	}
-	st, err := storeFromEnv(ctx, edge.Getenv)
+	st, err := storeFromEnv(ctx, edge.Getenv, edge.Now)
 	if err != nil {
 		return err
 	}
@@ -104,13 +142,13 @@ func openedHere(ctx context.Context, edge *cli.Edge, profile string, open opener
 }
 
 // storeFromEnv opens the store of a job.
-func storeFromEnv(ctx context.Context, getenv func(string) string) (*store.Store, error) {
+func storeFromEnv(ctx context.Context, getenv func(string) string, now func() time.Time) (*store.Store, error) {
 	if dir := getenv(envFolder); dir != "" {
 		bucket, err := folder.Open(dir)
 		if err != nil {
 			return nil, err
 		}
-		return store.New(bucket), nil // open until the process ends
+		return besideRemovalsHere(ctx, now, bucket) // open until the process ends
 	}
 	c := s3FromEnv(getenv)
 	if c.Endpoint == "" || c.Bucket == "" {
@@ -121,5 +159,15 @@ func storeFromEnv(ctx context.Context, getenv func(string) string) (*store.Store
 	if err != nil {
 		return nil, err
 	}
-	return store.New(bucket), nil
+	return besideRemovalsHere(ctx, now, bucket)
+}
+
+// besideRemovalsHere is the store of a job. A trainer's keys may list nothing: what it hands in
+// is of a run that is not sealed, and that no removal passes by.
+func besideRemovalsHere(ctx context.Context, now func() time.Time, bucket store.Bucket) (*store.Store, error) {
+	b, err := watched(ctx, bucket, now)
+	if errors.Is(err, store.ErrDenied) {
+		return store.New(bucket), nil
+	}
+	return store.New(b), err
 }

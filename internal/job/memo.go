@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 
@@ -97,7 +98,37 @@ func (t *Trust) find(ctx context.Context, keys []store.WorkKey) (Memos, map[stor
 		}
 		memos[keys[i]] = memo
 	}
+	if err := memos.came(ctx, s); err != nil {
+		return nil, nil, err
+	}
 	return memos, why, memos.published(ctx, s)
+}
+
+// came leaves out trainings whose checkpoint is not there, and has the others' kept: nothing
+// but an output names its files.
+func (m Memos) came(ctx context.Context, s *store.Store) error {
+	for key, memo := range m {
+		if memo == nil {
+			continue
+		}
+		out, err := memo.Output(plan.CheckpointOutput)
+		if err != nil {
+			continue // no training
+		}
+		var c plan.Checkpoint
+		data, err := s.ReadBlob(ctx, out.Digest)
+		if err == nil && json.Unmarshal(data, &c) == nil {
+			var there bool
+			if there, err = s.RelyOnTree(ctx, c.Tree); there && err == nil {
+				continue
+			}
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrCorrupt) {
+			return err
+		}
+		m[key] = nil
+	}
+	return nil
 }
 
 // published leaves out work whose published files are not what was published.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"time"
 )
 
 // A Bucket is the little of S3 that the store needs. Implementations are
@@ -26,7 +27,11 @@ import (
 //   - Get, GetRange and Stat of an absent key give an error that wraps ErrNotFound.
 //   - GetRange yields length bytes, at least one, from offset on: fewer, or none,
 //     where the object ends before.
-//   - List yields keys in ascending byte order, and an error ends it.
+//   - List yields keys in ascending byte order, and an error ends it. Sizes does the same
+//     with the size of each and when it was written last, which may cost more.
+//   - Delete removes an object for every reader from then on; one that is absent is
+//     removed already. It needs a right that nothing else needs. It is asked for once: an
+//     answer that is lost is not waited for again, so that no removal comes late.
 //   - A cancelled ctx gives its own error; every other failure, also while the
 //     body of a Get is read, is an *Error that says whether a retry may help.
 type Bucket interface {
@@ -36,6 +41,16 @@ type Bucket interface {
 	GetRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
 	Stat(ctx context.Context, key string) (size int64, err error)
 	List(ctx context.Context, prefix string) iter.Seq2[string, error]
+	Sizes(ctx context.Context, prefix string) iter.Seq2[Sized, error]
+	Delete(ctx context.Context, key string) error
+}
+
+// A Sized is an object's key, its size in bytes as it is stored, and when it was written
+// last, by the clock of whoever keeps the bucket; zero where that has none.
+type Sized struct {
+	Key     string
+	Bytes   int64
+	Changed time.Time
 }
 
 // An Object is a small object that is held in memory.
@@ -80,7 +95,7 @@ const (
 // An Error is a bucket operation that failed for a reason other than
 // ErrNotFound or ErrExists.
 type Error struct {
-	Op   string // "put", "create", "get", "stat", "list", "open", "make", "ask"
+	Op   string // "put", "create", "get", "stat", "list", "delete", "open", "make", "ask"
 	Key  string
 	Kind Kind
 	Fix  string // what to do next, or ""

@@ -22,6 +22,9 @@ func (s *Store) HandIn(id RunID, name string) (*Store, error) {
 	return New(within{s.bucket, "handin/" + string(id) + "/" + name + "/"}), nil
 }
 
+// Below is a store of its own below a prefix.
+func (s *Store) Below(prefix string) *Store { return New(within{s.bucket, prefix}) }
+
 // within is a part of a bucket.
 type within struct {
 	of     Bucket
@@ -46,6 +49,21 @@ func (w within) GetRange(ctx context.Context, key string, offset, length int64) 
 
 func (w within) Stat(ctx context.Context, key string) (int64, error) {
 	return w.of.Stat(ctx, w.prefix+key)
+}
+
+func (w within) Delete(ctx context.Context, key string) error { return w.of.Delete(ctx, w.prefix+key) }
+
+func (w within) Sizes(ctx context.Context, prefix string) iter.Seq2[Sized, error] {
+	return func(yield func(Sized, error) bool) {
+		for o, err := range w.of.Sizes(ctx, w.prefix+prefix) {
+			if err == nil {
+				o.Key = o.Key[len(w.prefix):]
+			}
+			if !yield(o, err) {
+				return
+			}
+		}
+	}
 }
 
 func (w within) List(ctx context.Context, prefix string) iter.Seq2[string, error] {

@@ -50,7 +50,7 @@ func (s *Store) PutTree(ctx context.Context, fsys fs.FS, in Intake) (Tree, error
 		return Tree{}, err
 	}
 	d, there := t.Digest(), false
-	if !in.Anew { // a tree is stored after its files: where it is, they are
+	if !in.Anew && !s.sparse() { // a tree is stored after its files: where it is, they are
 		if there, err = s.wholeList(ctx, d); err != nil {
 			return Tree{}, err
 		}
@@ -60,10 +60,53 @@ func (s *Store) PutTree(ctx context.Context, fsys fs.FS, in Intake) (Tree, error
 			return Tree{}, err
 		}
 	}
+	if err := s.relies(ctx, t.files); err != nil { // also on those that nobody asked for
+		return Tree{}, err
+	}
 	if in.Known != nil {
 		in.Known.KeepStored(d)
 	}
 	return Tree{Digest: d, Files: len(t.files), Bytes: t.Bytes()}, nil
+}
+
+// A Watched bucket is written to beside removals.
+type Watched interface {
+	// Sparse reports whether anything was ever removed, or may be. Then a list of files may
+	// be there without them: the process that stored it was ended before a run named it.
+	Sparse() bool
+	// Rely says that objects are relied on which were not asked for.
+	Rely(ctx context.Context, keys ...string) error
+}
+
+// sparse reports whether a list of files does not say that the files are there.
+func (s *Store) sparse() bool {
+	b, ok := s.bucket.(Watched)
+	return ok && b.Sparse()
+}
+
+func (s *Store) relies(ctx context.Context, files []TreeFile) error {
+	b, ok := s.bucket.(Watched)
+	if !ok {
+		return nil
+	}
+	keys := make([]string, len(files))
+	for i, f := range files {
+		keys[i] = blobKey(f.Digest)
+	}
+	return b.Rely(ctx, keys...)
+}
+
+// RelyOnTree says that a stored folder is relied on, all of it, and reports whether its list
+// is there: a record that names it may come much later.
+func (s *Store) RelyOnTree(ctx context.Context, list Digest) (bool, error) {
+	t, err := s.OpenTree(ctx, list)
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrCorrupt) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, s.relies(ctx, t.files)
 }
 
 // wholeList reports whether a tree's list is stored, by reading it: it is small.

@@ -40,12 +40,12 @@ func (e Spend) key() (string, error) {
 	return runKey(e.Account, "spend/"+strconv.Itoa(e.Number)+".json")
 }
 
-func (n Note) key() (string, error) {
-	return "notes/" + string(n.Run) + "/" + strconv.Itoa(n.Number) + ".json", checkName("run", string(n.Run))
-}
+func (n Note) key() (string, error) { return numberedKey("notes/", "run", string(n.Run), n.Number) }
 
-func (t Tag) key() (string, error) {
-	return "tags/" + t.Name + "/" + strconv.Itoa(t.Number) + ".json", checkName("tag", t.Name)
+func (t Tag) key() (string, error) { return numberedKey("tags/", "tag", t.Name, t.Number) }
+
+func numberedKey(folder, what, name string, n int) (string, error) {
+	return folder + name + "/" + strconv.Itoa(n) + ".json", checkName(what, name)
 }
 
 func runKey(id RunID, rest string) (string, error) {

@@ -106,3 +106,31 @@ func (m *Mem) List(ctx context.Context, prefix string) iter.Seq2[string, error] 
 		}
 	}
 }
+
+// Sizes yields the keys that start with prefix, with sizes; there is no clock.
+func (m *Mem) Sizes(ctx context.Context, prefix string) iter.Seq2[Sized, error] {
+	return func(yield func(Sized, error) bool) {
+		for key, err := range m.List(ctx, prefix) {
+			size := int64(0)
+			if err == nil {
+				if size, err = m.Stat(ctx, key); errors.Is(err, ErrNotFound) {
+					continue // since it was listed
+				}
+			}
+			if !yield(Sized{Key: key, Bytes: size}, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Delete removes an object.
+func (m *Mem) Delete(ctx context.Context, key string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.objects, key)
+	return nil
+}

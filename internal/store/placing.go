@@ -62,7 +62,7 @@ func (s *Store) putFiles(ctx context.Context, fsys fs.FS, t *TreeFS, in Intake) 
 // folder was stored as last is.
 func (s *Store) stored(ctx context.Context, in Intake) (map[Digest]bool, error) {
 	have := map[Digest]bool{}
-	if in.Anew || in.Known == nil || in.Known.Stored() == "" {
+	if in.Anew || s.sparse() || in.Known == nil || in.Known.Stored() == "" {
 		return have, nil
 	}
 	last, err := s.OpenTree(ctx, in.Known.Stored())

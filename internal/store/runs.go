@@ -30,11 +30,25 @@ func (s *Store) RunsOf(ctx context.Context, experiment string) ([]RunID, error) 
 	return slices.DeleteFunc(ids, func(id RunID) bool { name, n := SplitRun(id); return n > 0 && name != experiment }), err
 }
 
-// LastRun returns the highest number of a run of that experiment, 0 for none.
+// LastRun returns the highest number of a run of that experiment, 0 for none. Numbers of
+// runs that were removed stay taken.
 func (s *Store) LastRun(ctx context.Context, experiment string) (int, error) {
-	ids, err := s.runs(ctx, experiment+"-")
+	var ids, removed []RunID
+	err := SideBySide(ctx, 2, func(i int) (err error) {
+		if i == 0 {
+			ids, err = s.runs(ctx, experiment+"-")
+			return err
+		}
+		for key, err := range s.bucket.List(ctx, "removed/"+experiment+"-") {
+			if err != nil {
+				return err
+			}
+			removed = append(removed, RunID(strings.TrimSuffix(strings.TrimPrefix(key, "removed/"), ".json")))
+		}
+		return nil
+	})
 	last := 0
-	for _, id := range ids {
+	for _, id := range slices.Concat(ids, removed) {
 		if name, n := SplitRun(id); name == experiment {
 			last = max(last, n)
 		}

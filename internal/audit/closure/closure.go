@@ -16,6 +16,7 @@ package closure
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -59,6 +60,8 @@ type Object struct {
 	Why    string // who names it
 	// Optional says that a store may be without it: who opens a run here puts no draft.
 	Optional bool
+	// Work is what a step's record is found by; "" of others.
+	Work store.WorkKey
 	// Err is why it cannot be read, and then what it names is not told. Such an object
 	// may have been told before, without.
 	Err error
@@ -92,6 +95,32 @@ func (w Walk) Run(ctx context.Context, id store.RunID, visit func(Object) error)
 		}
 	}
 	return nil
+}
+
+// Draft visits all that a run needs that is opened from a draft.
+func (w Walk) Draft(ctx context.Context, draft store.Digest, visit func(Object) error) error {
+	r := &walker{Walk: w, ctx: ctx, visit: visit, calls: map[string]*wanted{}}
+	if r.Seen == nil {
+		r.Seen = &Set{}
+	}
+	o, _, err := r.blob(Draft, draft, 0, "draft")
+	if err != nil {
+		return err
+	}
+	data, err := r.Store.ReadBlob(ctx, draft)
+	if err == nil {
+		err = json.Unmarshal(data, &r.record)
+	}
+	if err != nil {
+		return r.bad(o, err)
+	}
+	if err := r.sources(data, o); err != nil {
+		return err
+	}
+	if _, _, err := r.blob(Draft, r.record.Plan, 0, "plan of the draft"); err != nil {
+		return err
+	}
+	return r.inputs()
 }
 
 // A walker walks one run.

@@ -69,7 +69,9 @@ func (r *walker) one(key, rest string) error {
 		}
 		return r.source(o)
 	case rest == "plan.json" && r.plan == nil && r.runErr == nil:
-		return r.bad(o, store.ErrCorrupt)
+		if r.read(); r.plan == nil { // else it was put since
+			return r.bad(o, store.ErrCorrupt)
+		}
 	case rest == "seal.json":
 		var seal struct {
 			Binding store.Digest `json:"binding"`
@@ -91,6 +93,15 @@ func (r *walker) one(key, rest string) error {
 
 // source visits the files as given. What holds a secret was left out.
 func (r *walker) source(o Object) error {
+	data, err := r.Store.ReadObject(r.ctx, o.Key)
+	if err != nil {
+		return r.bad(o, err)
+	}
+	return r.sources(data, o)
+}
+
+// sources visits what a run's record names of them, or a draft.
+func (r *walker) sources(data []byte, o Object) error {
 	var record struct {
 		Source struct {
 			Experiment store.Digest `json:"experiment"`
@@ -101,7 +112,7 @@ func (r *walker) source(o Object) error {
 			} `json:"files"`
 		} `json:"source"`
 	}
-	if err := r.json(o.Key, &record); err != nil {
+	if err := json.Unmarshal(data, &record); err != nil {
 		return r.bad(o, err)
 	}
 	source := record.Source
@@ -171,7 +182,7 @@ func splitShard(key string) (store.StepName, int, bool) {
 }
 
 func (r *walker) step(key string, rec *store.Step, unread error) error {
-	o := Object{Key: key, Kind: Record, Why: "record of the run"}
+	o := Object{Key: key, Kind: Record, Why: "record of the run", Work: rec.WorkKey}
 	first, err := r.tell(o)
 	if err != nil || !first {
 		return err

@@ -2,6 +2,7 @@ package closure
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"sync"
 )
 
@@ -18,14 +19,28 @@ func short(key string) (s [16]byte) {
 	return s
 }
 
+// Short is a key as a set keeps it, in hex.
+func Short(key string) string {
+	s := short(key)
+	return hex.EncodeToString(s[:])
+}
+
+// AddShort adds what Short returned; what is none adds nothing.
+func (s *Set) AddShort(text string) {
+	if b, err := hex.DecodeString(text); err == nil && len(b) == len([16]byte{}) {
+		s.add([16]byte(b))
+	}
+}
+
 // Add reports whether a key is new to the set.
-func (s *Set) Add(key string) bool {
+func (s *Set) Add(key string) bool { return s.add(short(key)) }
+
+func (s *Set) add(k [16]byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.keys == nil {
 		s.keys = map[[16]byte]struct{}{}
 	}
-	k := short(key)
 	_, had := s.keys[k]
 	s.keys[k] = struct{}{}
 	return !had

@@ -76,15 +76,23 @@ func (r *reader) Read(p []byte) (int, error) {
 
 // Stat returns an object's size in bytes.
 func (b *Bucket) Stat(ctx context.Context, key string) (int64, error) {
-	name, err := file(ctx, "stat", key)
+	info, err := b.info(ctx, key)
 	if err != nil {
 		return 0, err
 	}
+	return info.Size(), nil
+}
+
+func (b *Bucket) info(ctx context.Context, key string) (fs.FileInfo, error) {
+	name, err := file(ctx, "stat", key)
+	if err != nil {
+		return nil, err
+	}
 	info, err := b.root.Stat(name)
 	if err := isObject(info, err); err != nil {
-		return 0, b.failure(ctx, "stat", key, err)
+		return nil, b.failure(ctx, "stat", key, err)
 	}
-	return info.Size(), nil
+	return info, nil
 }
 
 // isObject takes a folder for absent.
@@ -163,4 +171,25 @@ func (b *Bucket) entries(ctx context.Context, folder, prefix string, yield func(
 	}
 	slices.Sort(keys)
 	return keys, true
+}
+
+// Sizes yields the keys that start with prefix, with sizes and times.
+func (b *Bucket) Sizes(ctx context.Context, prefix string) iter.Seq2[store.Sized, error] {
+	return func(yield func(store.Sized, error) bool) {
+		for key, err := range b.List(ctx, prefix) {
+			o := store.Sized{Key: key}
+			if err == nil {
+				var info fs.FileInfo
+				if info, err = b.info(ctx, key); errors.Is(err, store.ErrNotFound) {
+					continue // since it was listed
+				}
+				if err == nil {
+					o.Bytes, o.Changed = info.Size(), info.ModTime()
+				}
+			}
+			if !yield(o, err) || err != nil {
+				return
+			}
+		}
+	}
 }

@@ -38,6 +38,25 @@ func (b *Bucket) Create(ctx context.Context, key string, body []byte) error {
 	}, b.claim)
 }
 
+// Delete removes an object. Its folder stays: another process may be about to put
+// something into it.
+func (b *Bucket) Delete(ctx context.Context, key string) error {
+	name, err := file(ctx, "delete", key)
+	if err != nil {
+		return err
+	}
+	if b.readOnly {
+		return &store.Error{Op: "delete", Key: key, Kind: store.Refused, Err: errors.New("the store was opened for reading")}
+	}
+	if err := isObject(b.root.Lstat(name)); err == nil {
+		err = b.root.Remove(name)
+		if !absent(err) {
+			return b.failure(ctx, "delete", key, err)
+		}
+	}
+	return nil
+}
+
 // write fills a file in uploads/, moves it to its key, and makes that durable.
 func (b *Bucket) write(ctx context.Context, op, key string, fill func(*os.File) error, move func(from, to string) error) error {
 	name, err := file(ctx, op, key)

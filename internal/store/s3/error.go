@@ -97,6 +97,8 @@ func (b *Bucket) lacking(op string) string {
 		return fmt.Sprintf("check the store's access key and secret key, and that they may %s", listing)
 	case "get", "stat": // a server says the same of what is absent, unless one may list
 		return fmt.Sprintf("check the store's access key and secret key, and that they may s3:GetObject on %s and %s", objects, listing)
+	case "delete":
+		return fmt.Sprintf("removing takes keys that may s3:DeleteObject on %s, which no run needs: see docs/store.md", objects)
 	case "make":
 		return fmt.Sprintf("there is no bucket %q at %s, and the store's keys may not make it (s3:CreateBucket): make it, or correct its name", b.name, b.endpoint)
 	case askVersioning:

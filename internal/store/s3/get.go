@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/minio/minio-go/v7"
+
+	"github.com/gymline/gymline/internal/store"
 )
 
 // Get streams an object; ctx governs it until its body is closed.
@@ -85,23 +87,38 @@ func (b *Bucket) Folders(ctx context.Context, prefix string) iter.Seq2[string, e
 	return b.list(ctx, prefix, minio.ListObjectsOptions{})
 }
 
+// Sizes yields the keys that start with prefix, with sizes and times, which cost nothing here.
+func (b *Bucket) Sizes(ctx context.Context, prefix string) iter.Seq2[store.Sized, error] {
+	return b.sizes(ctx, prefix, minio.ListObjectsOptions{Recursive: true})
+}
+
 func (b *Bucket) list(ctx context.Context, prefix string, opts minio.ListObjectsOptions) iter.Seq2[string, error] {
-	opts.Prefix = b.prefix + prefix
 	return func(yield func(string, error) bool) {
+		for o, err := range b.sizes(ctx, prefix, opts) {
+			if !yield(o.Key, err) {
+				return
+			}
+		}
+	}
+}
+
+func (b *Bucket) sizes(ctx context.Context, prefix string, opts minio.ListObjectsOptions) iter.Seq2[store.Sized, error] {
+	opts.Prefix = b.prefix + prefix
+	return func(yield func(store.Sized, error) bool) {
 		// The client's iterator leaves a request behind unless its context ends.
 		pages, c := calling(ctx)
 		defer c.end(nil)
 		for object := range b.client.ListObjectsIter(pages, b.name, opts) {
 			if err := cmp.Or(ctx.Err(), c.failed(object.Err)); err != nil {
-				yield("", b.failure(ctx, "list", prefix, err))
+				yield(store.Sized{}, b.failure(ctx, "list", prefix, err))
 				return
 			}
-			if !yield(strings.TrimPrefix(object.Key, b.prefix), nil) {
+			if !yield(store.Sized{Key: strings.TrimPrefix(object.Key, b.prefix), Bytes: object.Size, Changed: object.LastModified}, nil) {
 				return
 			}
 		}
 		if err := c.failed(pages.Err()); err != nil {
-			yield("", b.failure(ctx, "list", prefix, err))
+			yield(store.Sized{}, b.failure(ctx, "list", prefix, err))
 		}
 	}
 }

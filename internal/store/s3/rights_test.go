@@ -3,6 +3,7 @@ package s3_test
 import (
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -126,6 +127,52 @@ func TestShippedPolicies(t *testing.T) {
 			if minio.ToErrorResponse(err).Code != minio.AccessDenied {
 				t.Errorf("%s lets one %s: %v", policy, what, err)
 			}
+		}
+	}
+}
+
+// The policy of a collector's keys lets them remove below their prefix and nowhere else, on a
+// real server; a run's keys may not, and are told what they lack.
+func TestTheCollectorsPolicy(t *testing.T) {
+	t.Parallel()
+	srv := miniotest.Start(t)
+	all := open(t, srv.Config("collected"))
+	for _, key := range []string{"team-a/k", "team-ab/k", "k"} {
+		if err := all.Put(t.Context(), key, bytes.NewReader(nil), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for policy, removes := range map[string]bool{"policy.json": false, "policy-gc.json": true} {
+		for prefix, below := range map[string]bool{"team-ab": false, "": false, "team-a": true} {
+			c := srv.Least(t, "collected", "team-a", policy)
+			c.Prefix = prefix
+			b, err := s3.Connect(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
+			err = b.Delete(t.Context(), "k")
+			if removes && below {
+				if _, absent := b.Stat(t.Context(), "k"); err != nil || !errors.Is(absent, store.ErrNotFound) {
+					t.Errorf("%s: delete below the prefix: %v, %v", policy, err, absent)
+				}
+				continue
+			}
+			if e, ok := errors.AsType[*store.Error](err); !ok || !errors.Is(err, store.ErrDenied) || !strings.Contains(e.Fix, "s3:DeleteObject") {
+				t.Errorf("%s: delete in %q: %v", policy, prefix, err)
+			}
+		}
+		c := srv.Least(t, "collected", "team-a", policy)
+		b, err := s3.Connect(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		if _, err := b.Versioned(t.Context()); removes != (err == nil) {
+			t.Errorf("%s: versions: %v", policy, err)
+		}
+		if err := b.Create(t.Context(), "gc/"+policy, nil); err != nil {
+			t.Errorf("%s: create: %v", policy, err)
 		}
 	}
 }

@@ -48,6 +48,7 @@ const (
 // A Bucket is a store.Bucket on an S3 server. It is safe for concurrent use.
 type Bucket struct {
 	client    *minio.Core
+	once      *minio.Core // that sends no request again
 	name      string
 	prefix    string
 	endpoint  string
@@ -111,13 +112,18 @@ func Connect(c Config) (*Bucket, error) {
 	tr.MaxIdleConnsPerHost = 64  // as many as a job has exchanges in flight
 	tr.ResponseHeaderTimeout = 0 // stalls are seen wherever they come
 	b := &Bucket{name: c.Bucket, endpoint: c.Endpoint, idle: tr.CloseIdleConnections, transport: &transport{Transport: tr}}
-	b.client, err = minio.NewCore(u.Host, &minio.Options{
+	options := minio.Options{
 		Creds:      provider(c),
 		Secure:     u.Scheme == "https",
 		Transport:  b.transport,
 		Region:     c.Region,
 		MaxRetries: attempts,
-	})
+	}
+	b.client, err = minio.NewCore(u.Host, &options)
+	if err == nil {
+		options.MaxRetries = 1
+		b.once, err = minio.NewCore(u.Host, &options)
+	}
 	if err != nil {
 		return nil, misconfigured(err, "check the store's endpoint, region and keys")
 	}

@@ -170,6 +170,46 @@ func keys(t *testing.T, b store.Bucket) {
 	}
 }
 
+// deletes removes objects, beside others and more than once.
+func deletes(t *testing.T, b store.Bucket) {
+	ctx := t.Context()
+	for _, key := range []string{"a/b", "a/b-c", "a/c/d", "e"} {
+		put(t, b, key, "body of "+key)
+	}
+	sizes := map[string]int64{}
+	for o, err := range b.Sizes(ctx, "a/") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes[o.Key] = o.Bytes
+	}
+	if len(sizes) != 3 || sizes["a/b"] != 11 || sizes["a/b-c"] != 13 || sizes["a/c/d"] != 13 {
+		t.Errorf("sizes %v", sizes)
+	}
+	for _, key := range []string{"a/b", "a/b", "absent", "a/c", "e/below", "e"} {
+		if err := b.Delete(ctx, key); err != nil {
+			t.Errorf("delete %s: %v", key, err)
+		}
+	}
+	wantKeys(t, b, "", "a/b-c", "a/c/d")
+	if _, err := b.Get(ctx, "a/b"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("get of a deleted key: %v", err)
+	}
+	if _, err := b.Stat(ctx, "e"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("stat of a deleted key: %v", err)
+	}
+	// What is deleted may be written anew, also once, by one of many.
+	put(t, b, "a/b", "again")
+	if err := b.Create(ctx, "e", []byte("again")); err != nil || get(t, b, "e") != "again" || get(t, b, "a/b") != "again" {
+		t.Errorf("after a delete: %v", err)
+	}
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := b.Delete(cancelled, "e"); !errors.Is(err, context.Canceled) || get(t, b, "e") != "again" {
+		t.Errorf("delete with a cancelled context: %v", err)
+	}
+}
+
 const writers = 16
 
 // createOnce lets 16 writers race for each of many keys.

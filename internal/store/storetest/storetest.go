@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t testing.TB) store.Bucket, memory uint64) {
 	t.Run("Records", func(t *testing.T) { records(t, open(t)) })
 	t.Run("Publish", func(t *testing.T) { publish(t, open(t)) })
 	t.Run("Cancel", func(t *testing.T) { cancelled(t, open(t)) })
+	t.Run("Delete", func(t *testing.T) { deletes(t, open(t)) })
 	t.Run("List", func(t *testing.T) { list(t, open(t)) })
 	if memory > 0 {
 		t.Run("CancelReading", func(t *testing.T) { cancelReading(t, open(t)) })
