@@ -48,6 +48,7 @@ func TestRemovalBesideRuns(t *testing.T) {
 type besideRuns struct {
 	lab
 	profile []string
+	grace   string
 
 	mu                                         sync.Mutex
 	rng                                        *rand.Rand
@@ -87,8 +88,9 @@ var openedRun = regexp.MustCompile(`"type":"run-opened","run":"([^"]+)"`)
 
 func (b *besideRuns) play() {
 	length, err := time.ParseDuration(os.Getenv("GYMLINE_BESIDE"))
+	b.grace = "8s"
 	if err != nil {
-		length = 12 * time.Second
+		length, b.grace = 10*time.Second, "5s"
 	}
 	config := filepath.Join(repo(b.t), "configs", "quickstart.yaml")
 	b.output(append([]string{"run", config, "--set", "generate.sessions=2"}, b.profile...)...) // the store is there
@@ -148,7 +150,7 @@ func (b *besideRuns) remove() {
 }
 
 func (b *besideRuns) collect() {
-	out, killed := b.do(b.roll(3) == 0, time.Duration(b.roll(1000))*time.Millisecond, "gc", "--yes", "--grace", "8s")
+	out, killed := b.do(b.roll(3) == 0, time.Duration(b.roll(1000))*time.Millisecond, "gc", "--yes", "--grace", b.grace)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.collections++
