@@ -55,13 +55,16 @@ type Source struct {
 	Simulated int    `json:"simulated"` // traces that a stand-in had part in
 }
 
-// A Benchmark counts the rows whose history shares an event, by time and
-// text, with the benchmark, by set.
+// A Benchmark counts the rows whose history has an event of the benchmark, by set.
 type Benchmark struct {
-	Traces   int            `json:"traces"`
-	Events   int            `json:"events"`   // distinct ones
-	Rejected map[string]int `json:"rejected"` // left out of a set that trains candidates
-	Kept     map[string]int `json:"kept"`     // written to a set that trains judges
+	Traces int `json:"traces"`
+	Events int `json:"events"`
+	// Similarity is the one from which an event is the benchmark's, and Unfinished counts
+	// the searches for one that were given up; see package similar.
+	Similarity float64        `json:"similarity"`
+	Unfinished int            `json:"unfinished,omitempty"`
+	Rejected   map[string]int `json:"rejected"` // left out of a set that trains candidates
+	Kept       map[string]int `json:"kept"`     // written to a set that trains judges
 }
 
 // A Split says how traces were split; traces.jsonl lists them.

@@ -111,7 +111,7 @@ type History struct {
 type Curate struct {
 	_          struct{} `doc:"Chooses among the gym's rows, in their order: a row that is left out stays in its session's history, and in the row ledger with its cause."`
 	Duplicates float64  `json:"duplicates" default:"0.9" above:"0" max:"1" doc:"Similarity of two scenes, or of the events and tasks of two rows, from which the later one is left out: Jaccard similarity of their words in threes, of rows the smaller of that of the events and that of the tasks; 1 leaves out equal ones alone."`
-	Leakage    float64  `json:"leakage" default:"0.8" above:"0" max:"1" doc:"Similarity to an event of the benchmark from which a row is left out, where the experiment has a benchmark."`
+	Leakage    float64  `json:"leakage,omitempty" above:"0" max:"1" doc:"Similarity to an event of the benchmark from which a row is left out, and from which what goes into the gym counts as the benchmark's, where the experiment has one; 0.5 unless given."`
 	Acceptance *Share   `json:"acceptance,omitempty" doc:"Bounds on the share of rows whose verdict is yes; rows of the larger side are left out at random until it holds, in each domain."`
 	Quota      int      `json:"quota" default:"0" min:"0" max:"10000000" doc:"Rows that are used of each domain, exactly; 0 uses all. When a domain has fewer, the step fails and says about how many sessions would do."`
 }
@@ -144,6 +144,7 @@ type Scenes struct {
 	Seeds *File    `json:"seeds,omitempty" is:"file" doc:"Seed tasks by domain, as YAML."`
 	Model string   `json:"model,omitempty" ref:"model" doc:"Model that writes scenes from seeds; required with seeds."`
 	Count int      `json:"count" default:"0" min:"0" max:"1000000" doc:"Scenes written from seeds; at least 1 with seeds, and 0 without."`
+	Leaks string   `json:"leaks,omitempty" enum:"report,drop,fail" doc:"What is done with sample events of seeds and examples of finished scenes that are in the benchmark, where the experiment has one: report, the default, has curate count them and warn; drop leaves them out before the gym uses them; fail plays nothing, and minds prompts, too."`
 }
 
 // GymModels names the models that play the parts.
@@ -179,6 +180,7 @@ type Export struct {
 	Sets       []string `json:"sets" default:"agent,reward" enum:"agent,reward" doc:"agent teaches proposing tasks, reward teaches judging them."`
 	Validation float64  `json:"validation" default:"0.1" min:"0" below:"1" doc:"Share of the traces that is held out for validation."`
 	MaxHistory int      `json:"maxHistory" default:"0" min:"0" max:"100000" doc:"Newest events that a prompt keeps; 0 keeps all."`
+	Leakage    float64  `json:"leakage,omitempty" above:"0" max:"1" doc:"Similarity to an event of the benchmark from which an event bars the rows of the set agent that know it, where the experiment has a benchmark; that of curate unless given, or else 0.5."`
 	Overlong   string   `json:"overlong,omitempty" enum:"keep,drop,fail" doc:"What is done with rows that are longer than the recipes allow (4096 tokens), which trainers cut or drop: keep, the default, writes them and warns; drop leaves them out; fail ends the step."`
 	Redact     *bool    `json:"redact,omitempty" doc:"Whether rows have placeholders, such as [email 1], for personal data and secrets. Unless given they are as the models saw them: those of the gym redacted where its agent, or for the set reward its user, was sent them so."`
 }

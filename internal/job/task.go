@@ -169,6 +169,15 @@ func (t *Task) Files(name string) (*store.TreeFS, error) {
 	return tree, nil
 }
 
+// ReadFile reads one file of an input.
+func (t *Task) ReadFile(ctx context.Context, f plan.File) ([]byte, error) {
+	files, err := t.Files(f.Input)
+	if err != nil {
+		return nil, err
+	}
+	return files.ReadFile(ctx, f.Path)
+}
+
 // Benchmark reads the traces right in a folder; see trace.ReadBenchmark.
 func (t *Task) Benchmark(ctx context.Context, from plan.File) ([]trace.Trace, error) {
 	files, err := t.Files(from.Input)

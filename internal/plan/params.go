@@ -68,6 +68,17 @@ type Generate struct {
 	Models  GymModels `json:"models"`
 	// Prompts are the experiment's own texts; of other roles it is the built-in one.
 	Prompts Prompts `json:"prompts,omitempty"`
+	// Leaks is set where what is in the benchmark is left out or refused.
+	Leaks *Leaks `json:"leaks,omitempty"`
+}
+
+// Leaks say what is done with what goes into the gym and is in the benchmark.
+type Leaks struct {
+	Benchmark  File    `json:"benchmark"`
+	Similarity float64 `json:"similarity"`
+	Do         string  `json:"do"` // leak.Drop or leak.Fail
+	// Prompts are files of the experiment's own texts.
+	Prompts []File `json:"prompts,omitempty"`
 }
 
 // How much of a conversation is kept.
@@ -90,12 +101,25 @@ type Curate struct {
 	Duplicates float64 `json:"duplicates"`
 	Leakage    float64 `json:"leakage"`
 	Benchmark  *File   `json:"benchmark,omitempty"`
+	// Inputs is set with Benchmark.
+	Inputs *GymInputs `json:"inputs,omitempty"`
 	// MinAccepted and MaxAccepted bound the share of rows whose verdict is yes,
 	// in each domain.
 	MinAccepted float64 `json:"minAccepted"`
 	MaxAccepted float64 `json:"maxAccepted"`
 	// Quota is how many rows each domain has in the end, exactly; 0: all.
 	Quota int `json:"quota"`
+}
+
+// GymInputs are what goes into the gym, for the benchmark to be held against: the files
+// of generate, and those of the experiment's own texts.
+type GymInputs struct {
+	Scenes  *File  `json:"scenes,omitempty"`
+	Limit   int    `json:"limit,omitempty"`
+	Seeds   *File  `json:"seeds,omitempty"`
+	Prompts []File `json:"prompts,omitempty"`
+	// Dropped says that generate left out what is in the benchmark.
+	Dropped bool `json:"dropped,omitempty"`
 }
 
 // GymModels play the parts of the gym.
@@ -132,6 +156,8 @@ type Export struct {
 	// Benchmark is the folder of traces that the experiment evaluates candidates
 	// on, if it does: no row that trains a candidate may share an event with it.
 	Benchmark *File `json:"benchmark,omitempty"`
+	// Leakage is the similarity from which an event is the benchmark's; set with Benchmark.
+	Leakage float64 `json:"leakage,omitempty"`
 	// Families, Trainers and Sets span the files: every combination is written.
 	Families []string `json:"families"` // "llama3.1", "qwen2.5"
 	Trainers []string `json:"trainers"` // "llama-factory", "trl"

@@ -27,6 +27,7 @@ func Digest(e *experiment.Experiment, inputs map[string]store.Digest) (store.Dig
 		evaluate := *v
 		evaluate.Gate, spec.Evaluate = nil, &evaluate
 	}
+	spec.Curate = uncompared(&spec)
 	data, err := canonical.JSON(struct {
 		APIVersion string                  `json:"apiVersion"`
 		Name       string                  `json:"name"`
@@ -147,19 +148,20 @@ func (b *builder) generate(g *experiment.Generate) {
 	if g.History != nil {
 		p.History = &plan.History{Keep: g.History.Keep, Exchanges: g.History.Exchanges}
 	}
-	b.step(plan.JobGenerate, g.Shards, b.share(p, []*plan.File{p.Scenes, p.Seeds}, p.Models.Scenes, user, environment, agent))
+	p.Leaks = b.leaks(g.Scenes.Leaks)
+	b.step(plan.JobGenerate, g.Shards, b.share(p, append([]*plan.File{p.Scenes, p.Seeds}, p.Leaks.Files()...), p.Models.Scenes, user, environment, agent))
 }
 
 // curate chooses among the episodes of generate, for all steps that read them.
 func (b *builder) curate(c *experiment.Curate) {
-	p := plan.Curate{Duplicates: c.Duplicates, Leakage: c.Leakage, MaxAccepted: 1, Quota: c.Quota}
+	p := plan.Curate{Duplicates: c.Duplicates, Leakage: cmp.Or(c.Leakage, notCompared), MaxAccepted: 1, Quota: c.Quota}
 	if v := b.e.Spec.Evaluate; v != nil {
-		p.Benchmark = file(&v.Benchmark)
+		p.Benchmark, p.Leakage, p.Inputs = file(&v.Benchmark), b.leakage(), b.gymInputs()
 	}
 	if c.Acceptance != nil {
 		p.MinAccepted, p.MaxAccepted = c.Acceptance.Min, c.Acceptance.Max
 	}
-	b.step(plan.JobCurate, 1, b.share(p, []*plan.File{p.Benchmark}),
+	b.step(plan.JobCurate, 1, b.share(p, append([]*plan.File{p.Benchmark}, p.Inputs.Files()...)),
 		from("written-scenes", plan.JobGenerate, plan.ScenesOutput), from("episodes", plan.JobGenerate, plan.EpisodesOutput))
 }
 
@@ -191,7 +193,7 @@ func (b *builder) export(x *experiment.Export) {
 	}
 	// The agent is trained with the system text that it was or will be asked with.
 	if v := b.e.Spec.Evaluate; v != nil {
-		p.Candidates, p.Benchmark = v.Tasks, file(&v.Benchmark)
+		p.Candidates, p.Benchmark, p.Leakage = v.Tasks, file(&v.Benchmark), cmp.Or(x.Leakage, b.leakage())
 	}
 	if g := b.e.Spec.Generate; g != nil && x.Data.Gym {
 		p.Candidates = g.Candidates

@@ -39,9 +39,20 @@ const (
 // A Corpus is the sets of many texts, numbered from 0. It holds 8 bytes for each
 // distinct three words of a text, and 8 for the text itself.
 type Corpus struct {
+	runs     bool
 	shingles []shingle
 	ends     []int // of each text in shingles
 	counts   []uint32
+}
+
+// Runs is a corpus in which a run of characters of scripts without spaces is one word,
+// not each character. So what is quoted of another script, or translated, weighs no more
+// than a word.
+func Runs() *Corpus { return &Corpus{runs: true} }
+
+// Same says that two corpora hold the same sets.
+func (c *Corpus) Same(d *Corpus) bool {
+	return slices.Equal(c.shingles, d.shingles) && slices.Equal(c.ends, d.ends)
 }
 
 // Len is the number of texts.
@@ -51,8 +62,8 @@ func (c *Corpus) Len() int { return len(c.ends) }
 // one sentence to the next. The second part may be empty.
 func (c *Corpus) Add(first, second []string) {
 	start := len(c.shingles)
-	c.shingles = appendShingles(c.shingles, 0, first)
-	c.shingles = appendShingles(c.shingles, 1, second)
+	c.shingles = c.appendShingles(c.shingles, 0, first)
+	c.shingles = c.appendShingles(c.shingles, 1, second)
 	set := distinct(c.shingles[start:])
 	c.shingles = c.shingles[:start+len(set)]
 	c.ends = append(c.ends, len(c.shingles))
@@ -103,31 +114,8 @@ type Index struct {
 	entries   []entry
 	seen      []int32 // by text: the last query, from 1, that met it
 	query     int32
-	scratch   []shingle
-	credit    int64 // looks that are left
-	each      int64 // looks that a search adds
-	effort    Effort
+	bound
 }
-
-// An Effort is what the searches of an index came to.
-type Effort struct {
-	// Looks are entries that were looked at, and elements of two texts that were
-	// compared.
-	Looks int64
-	// Unfinished searches were given up: what they found is similar, and something
-	// more similar, or anything at all, may have been missed.
-	Unfinished int
-}
-
-// Effort is that of all searches so far.
-func (x *Index) Effort() Effort { return x.effort }
-
-// The looks that all searches have together, and that each adds: some seconds, and
-// some microseconds.
-const (
-	creditAtFirst  = 1 << 31
-	creditOfSearch = 1 << 14
-)
 
 // An entry is a text that has an element among its first. Its sketch has a bit
 // set for each shingle, so most that differ are told apart at a glance.
@@ -139,24 +127,14 @@ type entry struct {
 
 // Within returns an empty index that is asked for texts of the corpus itself.
 // The corpus must not grow any more; threshold is in (0,1].
-func Within(c *Corpus, threshold float64) *Index { return newIndex(c, threshold, 2) }
-
-// Against returns an index of all texts of a corpus that is asked for others.
-func Against(c *Corpus, threshold float64) *Index {
-	x := newIndex(c, threshold, 1)
-	for i := range c.Len() {
-		x.Add(i)
-	}
-	return x
-}
-
-// newIndex makes room for the elements that are among the first of least texts
-// or more: no text within the corpus shares one that only a single text has.
-func newIndex(c *Corpus, threshold float64, least int) *Index {
+//
+// There is room for the elements that are among the first of two texts or more: no
+// other text shares one that only a single text has.
+func Within(c *Corpus, threshold float64) *Index {
 	if c.counts == nil {
 		c.rank()
 	}
-	x := &Index{corpus: c, threshold: threshold, lists: map[shingle]int{}, starts: []int{0}, seen: make([]int32, c.Len()), credit: creditAtFirst, each: creditOfSearch}
+	x := &Index{corpus: c, threshold: threshold, lists: map[shingle]int{}, starts: []int{0}, seen: make([]int32, c.Len()), bound: newBound()}
 	var all []shingle
 	for i := range c.Len() {
 		all = append(all, x.first(c.set(i))...)
@@ -167,7 +145,7 @@ func newIndex(c *Corpus, threshold float64, least int) *Index {
 		for n < len(all) && all[n] == all[0] {
 			n++
 		}
-		if n >= least {
+		if n >= 2 {
 			x.lists[all[0]] = len(x.filled)
 			x.filled = append(x.filled, 0)
 			x.starts = append(x.starts, x.starts[len(x.starts)-1]+n)
@@ -198,18 +176,10 @@ func (x *Index) Add(i int) {
 
 // Nearest returns the text of the index that is most similar to text i of the
 // corpus, the first of several; false when none reaches the threshold.
-func (x *Index) Nearest(i int) (Match, bool) { return x.nearest(x.corpus.set(i)) }
-
-// NearestTo is Nearest for a text of one part that is not in the corpus.
-func (x *Index) NearestTo(sentences ...string) (Match, bool) {
-	x.scratch = distinct(appendShingles(x.scratch[:0], 0, sentences))
-	x.corpus.order(x.scratch)
-	return x.nearest(x.scratch)
-}
-
-func (x *Index) nearest(set []shingle) (best Match, found bool) {
+func (x *Index) Nearest(i int) (best Match, found bool) {
+	set := x.corpus.set(i)
 	x.query++
-	x.credit += x.each
+	x.begin()
 	sketch, size := sketchOf(set), float64(len(set))
 	for _, s := range x.first(set) {
 		l, ok := x.lists[s]
@@ -218,8 +188,7 @@ func (x *Index) nearest(set []shingle) (best Match, found bool) {
 		}
 		start := x.starts[l]
 		for _, e := range x.entries[start : start+int(x.filled[l])] {
-			if x.credit <= 0 {
-				x.effort.Unfinished++
+			if !x.left() {
 				return best, found
 			}
 			x.look(1)
@@ -246,11 +215,6 @@ func (x *Index) nearest(set []shingle) (best Match, found bool) {
 	return best, found
 }
 
-func (x *Index) look(n int) {
-	x.credit -= int64(n)
-	x.effort.Looks += int64(n)
-}
-
 func sketchOf(set []shingle) uint64 {
 	var b uint64
 	for _, s := range set {
@@ -263,11 +227,13 @@ func sketchOf(set []shingle) uint64 {
 const slack = 1e-9
 
 // first are the elements of a set of which any similar set has one among its own.
-func (x *Index) first(set []shingle) []shingle {
+func (x *Index) first(set []shingle) []shingle { return firstOf(set, x.threshold) }
+
+func firstOf(set []shingle, threshold float64) []shingle {
 	if len(set) == 0 {
 		return nil
 	}
-	return set[:len(set)-int(math.Ceil(x.threshold*float64(len(set))-slack))+1]
+	return set[:len(set)-int(math.Ceil(threshold*float64(len(set))-slack))+1]
 }
 
 // similarity is the smaller Jaccard similarity of the two parts. Where both sets

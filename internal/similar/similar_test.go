@@ -210,7 +210,7 @@ func TestTextsOutsideTheCorpus(t *testing.T) {
 		if any {
 			found++
 		}
-		if got, ok := x.NearestTo(s); ok != any || got != want {
+		if got, ok := x.Nearest(s); ok != any || got != want {
 			t.Fatalf("%q: got %v %v, want %v %v", s, got, ok, want, any)
 		}
 	}
@@ -222,10 +222,10 @@ func TestTextsOutsideTheCorpus(t *testing.T) {
 // Blank texts have nothing that could be shared.
 func TestBlankTextsAreNotFound(t *testing.T) {
 	x := Against(corpusOf("", "word", " "), 0.5)
-	if m, ok := x.NearestTo("  "); ok {
+	if m, ok := x.Nearest("  "); ok {
 		t.Error(m)
 	}
-	if m, ok := x.NearestTo("word"); !ok || m != (Match{1, 1}) {
+	if m, ok := x.Nearest("word"); !ok || m != (Match{1, 1}) {
 		t.Error(m, ok)
 	}
 }
@@ -313,5 +313,62 @@ func BenchmarkMould(b *testing.B) {
 				b.ReportMetric(float64(near(c, threshold)), "near")
 			}
 		})
+	}
+}
+
+// A run of characters without spaces is one word where that is asked for.
+func TestRuns(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want float64
+	}{
+		{"they all did search for '如何验证' on Bing", "they all did search for 'how' on Bing", 3. / 9}, // as any other word
+		{"用户打开文件", "用户打开文件夹", 0},                                                                    // two words
+		{"open the go语言 page now", "open the go 语言 page now", 1},                                    // apart from letters
+	} {
+		r := Runs()
+		r.Add([]string{c.a}, nil)
+		r.Add([]string{c.b}, nil)
+		r.rank()
+		if got := similarity(r.set(0), r.set(1)); got != c.want {
+			t.Errorf("%q and %q: %v, want %v", c.a, c.b, got, c.want)
+		}
+	}
+	same, other := Runs(), Runs()
+	same.Add([]string{"the user opens a file"}, nil)
+	other.Add([]string{"打开文件"}, nil)
+	if !same.Same(corpusOf("the user opens a file")) || other.Same(corpusOf("打开文件")) {
+		t.Error("sets are taken for others")
+	}
+}
+
+// All finds each pair that reaches the threshold, and each once.
+func TestAll(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 1))
+	var texts []string
+	for range 200 {
+		var words []string
+		for range 3 + rng.IntN(6) {
+			words = append(words, fmt.Sprint("w", rng.IntN(6)))
+		}
+		texts = append(texts, strings.Join(words, " "))
+	}
+	known := texts[:100]
+	for _, threshold := range []float64{0.3, 0.5, 0.8, 1} {
+		x := Against(corpusOf(known...), threshold)
+		for _, query := range texts[80:130] {
+			found := map[int]float64{}
+			x.All(func(m Match) {
+				if _, twice := found[m.Text]; twice {
+					t.Errorf("%q: %d twice", query, m.Text)
+				}
+				found[m.Text] = m.Similarity
+			}, query)
+			for i, text := range known {
+				if want := naive(query, text); want >= threshold && found[i] != want || want < threshold && found[i] != 0 {
+					t.Errorf("at %v, %q and %q: %v, want %v", threshold, query, text, found[i], want)
+				}
+			}
+		}
 	}
 }

@@ -10,17 +10,17 @@ import (
 // appendShingles appends the hashes of the words in threes of each sentence. A
 // shorter sentence counts by its words, and one without words as a whole, so
 // that only a blank one is empty.
-func appendShingles(set []shingle, part uint64, sentences []string) []shingle {
+func (c *Corpus) appendShingles(set []shingle, part uint64, sentences []string) []shingle {
 	for _, s := range sentences {
-		set = appendSentence(set, part, s)
+		set = appendSentence(set, part, s, c.runs)
 	}
 	return set
 }
 
-func appendSentence(set []shingle, part uint64, s string) []shingle {
+func appendSentence(set []shingle, part uint64, s string, runs bool) []shingle {
 	var a, b uint64 // the two words before
 	n := 0
-	words(s, func(w uint64) {
+	words(s, runs, func(w uint64) {
 		if n >= 2 {
 			set = append(set, element(part, a, b, w))
 		}
@@ -50,13 +50,14 @@ func element(part uint64, words ...uint64) shingle {
 }
 
 // words calls fn with the hash of every word: a run of letters, marks and digits
-// without regard to case, or a single character of scripts without spaces.
-func words(s string, fn func(uint64)) {
-	h, within := offset, false
+// without regard to case, or a single character of scripts without spaces; with runs, a
+// run of those.
+func words(s string, runs bool, fn func(uint64)) {
+	h, within, dense := offset, false, false // dense: within such a run
 	end := func() {
 		if within {
 			fn(h)
-			h, within = offset, false
+			h, within, dense = offset, false, false
 		}
 	}
 	for i := 0; i < len(s); {
@@ -71,6 +72,9 @@ func words(s string, fn func(uint64)) {
 				end()
 				continue
 			}
+			if dense {
+				end()
+			}
 			h, within = (h^uint64(c))*prime, true
 			continue
 		}
@@ -78,10 +82,17 @@ func words(s string, fn func(uint64)) {
 		i += size
 		switch {
 		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai):
-			end()
-			h, within = (h^uint64(r))*prime, true
-			end()
+			if !dense {
+				end()
+			}
+			h, within, dense = (h^uint64(r))*prime, true, true
+			if !runs {
+				end()
+			}
 		case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r):
+			if dense && !unicode.IsMark(r) {
+				end()
+			}
 			h, within = (h^uint64(unicode.ToLower(r)))*prime, true
 		default:
 			end()

@@ -1,6 +1,9 @@
 package trace
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // A Curation is what the job curate left out of the gym's rows, and why.
 type Curation struct {
@@ -17,6 +20,8 @@ type Curation struct {
 	SceneDuplicates int `json:"sceneDuplicates"`
 	// BenchmarkEvents is how many events rows were compared to.
 	BenchmarkEvents int `json:"benchmarkEvents"`
+	// Inputs are what went into the gym, held against the benchmark.
+	Inputs []LeakingInput `json:"inputs,omitempty"`
 	// Unfinished is how many searches for near-duplicates and leaks were given up,
 	// because too many texts share much and are not alike; see package similar.
 	Unfinished int `json:"unfinished,omitempty"`
@@ -28,12 +33,57 @@ type Curation struct {
 }
 
 // Warnings say what was not done.
-func (c *Curation) Warnings() []string {
-	if c.Unfinished == 0 {
-		return nil
+func (c *Curation) Warnings() (list []string) {
+	for _, in := range c.Inputs {
+		if in.Events > 0 && !in.Dropped {
+			list = append(list, "curate: "+in.Said(c.BenchmarkEvents)+", so the gym was shown what candidates are scored on; "+in.Advice())
+		}
 	}
-	return []string{fmt.Sprintf("curate: too many texts share most of their words and are not alike, so %d searches for near-duplicates and leaks were given up, and some may be left; "+
-		"a higher curate.duplicates or curate.leakage makes them shorter", c.Unfinished)}
+	if c.Unfinished == 0 {
+		return list
+	}
+	return append(list, fmt.Sprintf("curate: too many texts share most of their words and are not alike, so %d searches for near-duplicates and leaks were given up, and some may be left; "+
+		"a higher curate.duplicates or curate.leakage makes them shorter", c.Unfinished))
+}
+
+// What goes into the gym.
+const (
+	SampleEvents   = "sample events"
+	SceneExamples  = "examples of finished scenes"
+	WrittenScenes  = "examples of written scenes"
+	SystemPrompts  = "lines of prompts"
+	writtenByModel = "the gym's scenes"
+)
+
+// A LeakingInput counts what of one source that goes into the gym is in the benchmark.
+type LeakingInput struct {
+	What string `json:"what"`
+	File string `json:"file,omitempty"`
+	// Texts is how many there are, and Alike how many of them are like an event.
+	Texts int `json:"texts"`
+	Alike int `json:"alike"`
+	// Events of the benchmark are like one of them, and Same to the letter.
+	Events int `json:"events"`
+	Same   int `json:"same"`
+	// Dropped says that the gym did not use what is alike.
+	Dropped bool `json:"dropped,omitempty"`
+}
+
+// Said is the count in words, where the benchmark has so many events.
+func (l LeakingInput) Said(events int) string {
+	return fmt.Sprintf("%d of %d %s (%s) are like events of the benchmark (%d of its %d, %d to the letter)",
+		l.Alike, l.Texts, l.What, cmp.Or(l.File, writtenByModel), l.Events, events, l.Same)
+}
+
+// Advice is what to do about it.
+func (l LeakingInput) Advice() string {
+	switch l.What {
+	case SystemPrompts:
+		return "take them out of the prompt"
+	case WrittenScenes:
+		return "the model copied sample events, or knows the benchmark"
+	}
+	return "generate.scenes.leaks: drop leaves them out"
 }
 
 // A CurationTally counts the rows of a domain.

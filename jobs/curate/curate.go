@@ -11,8 +11,11 @@ package curate
 
 import (
 	"context"
+	"errors"
 
+	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/leak"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/similar"
 	"github.com/gymline/gymline/internal/trace"
@@ -31,7 +34,7 @@ func Run(ctx context.Context, t *job.Task) error {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
-		c.readBenchmark, c.readScenes, c.survey, c.choose, c.recall, c.write,
+		c.readInputs, c.readScenes, c.survey, c.choose, c.recall, c.write,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -44,9 +47,11 @@ type curator struct {
 	task   *job.Task
 	params plan.Curate
 
-	benchmark *similar.Index // nil without one
-	events    []benchmarkEvent
+	gate    *leak.Gate // nil without a benchmark
+	inputs  []trace.LeakingInput
+	written *leak.Tally // of scenes that a model wrote
 
+	finished   int // scenes, which come first
 	scenes     int
 	duplicates map[string]string // scene → the earlier one that it is like
 
@@ -59,9 +64,6 @@ type curator struct {
 	pairs      pairs
 	unfinished int // searches
 }
-
-// A benchmarkEvent is an event that no row may be like.
-type benchmarkEvent struct{ id, text string }
 
 // A domain is its judged turns, by index.
 type domain struct {
@@ -79,23 +81,29 @@ func (c *curator) domain(name string) *domain {
 	return c.domains[name]
 }
 
-// readBenchmark indexes the events that the step predict evaluates on.
-func (c *curator) readBenchmark(ctx context.Context) error {
-	if c.params.Benchmark == nil {
+// readInputs holds what went into the gym against the events that the step predict
+// evaluates on.
+func (c *curator) readInputs(ctx context.Context) error {
+	p := &c.params
+	switch {
+	case p.Benchmark == nil:
 		return nil
+	case p.Inputs == nil:
+		return fault.New(fault.Config, errors.New("curate: the plan does not say what went into the gym"), "an older gymline laid it; run the experiment again")
 	}
-	traces, err := c.task.Benchmark(ctx, *c.params.Benchmark)
+	traces, err := c.task.Benchmark(ctx, *p.Benchmark)
 	if err != nil {
 		return err
 	}
-	corpus := &similar.Corpus{}
-	for _, tr := range traces {
-		for n, turn := range tr.Turns {
-			corpus.Add([]string{turn.Event.Text}, nil)
-			c.events = append(c.events, benchmarkEvent{trace.TurnID(tr.ID, n), turn.Event.Text})
-		}
+	c.gate = leak.New(traces, p.Leakage)
+	in, err := leak.Read(func(f plan.File) ([]byte, error) { return c.task.ReadFile(ctx, f) }, *p.Inputs)
+	if err != nil {
+		return err
 	}
-	c.benchmark = similar.Against(corpus, c.params.Leakage)
+	c.inputs = c.gate.Count(in)
+	if p.Inputs.Seeds != nil {
+		c.finished, c.written = len(in.Scenes), c.gate.Tally(trace.WrittenScenes, "")
+	}
 	return nil
 }
 
@@ -108,6 +116,9 @@ func (c *curator) readScenes(ctx context.Context) error {
 		ids = append(ids, s.ID)
 		corpus.Add(append([]string{s.User.Goal, s.User.Description, s.Environment.Theme}, s.Environment.Entities...), nil)
 		c.domain(s.Domain).scenes++
+		if c.written != nil && len(ids) > c.finished {
+			c.written.Add(s.Environment.Examples...)
+		}
 		return nil
 	})
 	if err != nil {
@@ -123,13 +134,13 @@ func (c *curator) readScenes(ctx context.Context) error {
 		}
 		index.Add(i)
 	}
-	c.gaveUp("scenes", index)
+	c.gaveUp("scenes", index.Effort().Unfinished)
 	return nil
 }
 
-// gaveUp notes which searches of an index were not made to the end.
-func (c *curator) gaveUp(of string, index *similar.Index) {
-	if n := index.Effort().Unfinished; n > 0 {
+// gaveUp notes how many searches were not made to the end.
+func (c *curator) gaveUp(of string, n int) {
+	if n > 0 {
 		c.unfinished += n
 		c.task.Log.Warn("searches for near-duplicates were given up: too many texts share most of their words and are not alike", "of", of, "searches", n)
 	}

@@ -209,6 +209,10 @@ func TestWhatIsLeftOutAndWhy(t *testing.T) {
 
 	p := params
 	p.Benchmark = &plan.File{Input: "data", Path: "bench"}
+	p.Inputs = &plan.GymInputs{}
+	if _, err := curate(t, &g, plan.Curate{Duplicates: 0.9, Leakage: 0.8, MaxAccepted: 1, Benchmark: p.Benchmark}); fault.Code(err) != fault.Config {
+		t.Errorf("a plan without inputs: %v", err)
+	}
 	r, err := curate(t, &g, p, func(c *jobtest.Case) {
 		c.Files = map[string]fs.FS{"data": benchmark("The user sleeps", "the user compiles the program, and the linker reports an undefined symbol named _main")}
 	})
@@ -251,6 +255,7 @@ func TestCopiesOfALeakAreNoDuplicates(t *testing.T) {
 	)
 	p := params
 	p.Duplicates, p.Leakage, p.Benchmark = 0.85, 0.94, &plan.File{Input: "data", Path: "bench"}
+	p.Inputs = &plan.GymInputs{}
 	r, err := curate(t, &g, p, func(c *jobtest.Case) { c.Files = map[string]fs.FS{"data": benchmark(event)} })
 	if err != nil {
 		t.Fatal(err)

@@ -44,8 +44,8 @@ func (c *curator) recall(ctx context.Context) error {
 			p.texts[pair.ID], p.texts[pair.Like] = "", ""
 		}
 	}
-	for _, e := range c.events {
-		p.met(e.id, func() string { return e.text })
+	for _, e := range c.gate.Events() {
+		p.met(e.ID, func() string { return e.Text })
 	}
 	if len(p.lists[sceneDuplicate]) == 0 {
 		return nil

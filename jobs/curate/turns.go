@@ -15,7 +15,7 @@ type cause uint8
 const (
 	used cause = iota
 	sceneDuplicate
-	leak
+	leaked
 	duplicate
 	balance
 	quota
@@ -26,7 +26,7 @@ const (
 // more words what a turn is like.
 var names = [causes]string{
 	sceneDuplicate: "near-duplicate of an earlier scene",
-	leak:           "leaks an event of the benchmark",
+	leaked:         "leaks an event of the benchmark",
 	duplicate:      "near-duplicate of an earlier row",
 	balance:        "acceptance balance",
 	quota:          "above the quota",
@@ -64,10 +64,8 @@ func (c *curator) survey(ctx context.Context) error {
 			if draws {
 				t.draw = c.task.Rand("choose", trace.TurnID(e.ID, n)).Uint64()
 			}
-			if c.benchmark != nil {
-				if m, ok := c.benchmark.NearestTo(e.Turns[n].Event.Text); ok {
-					t.leaks, t.similarity = int32(m.Text), m.Similarity
-				}
+			if m, ok := c.gate.Find(e.Turns[n].Event.Text); ok {
+				t.leaks, t.similarity = int32(m.Text), m.Similarity
 			}
 			c.corpus.Add([]string{e.Turns[n].Event.Text}, e.Turns[n].Proposals)
 			d.turns = append(d.turns, int32(len(c.turns)))
@@ -77,9 +75,7 @@ func (c *curator) survey(ctx context.Context) error {
 		}
 		return nil
 	})
-	if c.benchmark != nil {
-		c.gaveUp("benchmark", c.benchmark)
-	}
+	c.gaveUp("benchmark", c.gate.Unfinished())
 	c.task.Plan(c.rows)
 	return err
 }
@@ -107,8 +103,8 @@ func (c *curator) choose(ctx context.Context) error {
 			if copied {
 				t.cause = sceneDuplicate
 			} else if t.leaks >= 0 {
-				t.cause, t.like = leak, t.leaks
-				c.pairs.add(leak, c.id(i), c.events[t.leaks].id, t.similarity)
+				t.cause, t.like = leaked, t.leaks
+				c.pairs.add(leaked, c.id(i), c.gate.Events()[t.leaks].ID, t.similarity)
 			} else if m, ok := index.Nearest(i); ok {
 				t.cause, t.like = duplicate, int32(m.Text)
 				c.pairs.add(duplicate, c.id(i), c.id(m.Text), m.Similarity)
@@ -117,7 +113,7 @@ func (c *curator) choose(ctx context.Context) error {
 			}
 		}
 	}
-	c.gaveUp("turns", index)
+	c.gaveUp("turns", index.Effort().Unfinished)
 	c.corpus = similar.Corpus{}
 	for _, name := range c.names() {
 		c.balance(c.domains[name])

@@ -45,8 +45,8 @@ func (c *curator) excluded(t *turn, scene string) string {
 		return "near-duplicate of scene " + c.duplicates[scene]
 	case duplicate:
 		return "near-duplicate of " + c.id(int(t.like))
-	case leak:
-		return "leaks benchmark event " + c.events[t.like].id
+	case leaked:
+		return "leaks benchmark event " + c.gate.Events()[t.like].ID
 	}
 	return names[t.cause]
 }
@@ -74,7 +74,7 @@ func (c *curator) curation() *trace.Curation {
 	v := &trace.Curation{
 		Duplicates: c.params.Duplicates, Leakage: c.params.Leakage,
 		MinAccepted: c.params.MinAccepted, MaxAccepted: c.params.MaxAccepted, Quota: c.params.Quota,
-		Scenes: c.scenes, SceneDuplicates: len(c.duplicates), BenchmarkEvents: len(c.events), Unfinished: c.unfinished,
+		Scenes: c.scenes, SceneDuplicates: len(c.duplicates), BenchmarkEvents: len(c.gate.Events()), Inputs: c.leaking(), Unfinished: c.unfinished,
 		Domains: []trace.CurationTally{}, Pairs: c.pairs.list(),
 	}
 	all := domain{}
@@ -89,6 +89,18 @@ func (c *curator) curation() *trace.Curation {
 	}
 	v.Total = all.tally()
 	return v
+}
+
+// leaking are what went into the gym, in the order that it goes in.
+func (c *curator) leaking() []trace.LeakingInput {
+	list := c.inputs
+	for i, in := range list {
+		list[i].Dropped = c.params.Inputs.Dropped && in.What != trace.SystemPrompts
+	}
+	if c.written != nil {
+		list = append(list, c.written.Result())
+	}
+	return list
 }
 
 func (d *domain) tally() trace.CurationTally {

@@ -5,11 +5,13 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/gymline/gymline/internal/fault"
+	"github.com/gymline/gymline/internal/job/jobtest"
 	"github.com/gymline/gymline/internal/plan"
 )
 
-// benchEvents is a benchmark that has an event of benchRows: its second one.
-// Another at the same time, and one of the same text, are not shared.
+// benchEvents is a benchmark that has an event of benchRows: its second one. Another
+// at the same time, half of whose words in threes are the same, is not alike at 0.8.
 const benchEvents = `[{"observation":{"time":"10","event":"The user opens a book."}},{"observation":{"time":"20","event":"The user looks up a word."},"agent_response":["x"]}]`
 
 // TestNoCandidateTrainsOnTheBenchmark: an agent row is left out as soon as its
@@ -21,7 +23,7 @@ func TestNoCandidateTrainsOnTheBenchmark(t *testing.T) {
 		"test_data/deeper/y.json":      {Data: []byte(`[{"observation":{"time":"10","event":"The user opens a letter."}}]`)}, // no trace of the folder itself
 	}
 	p := params()
-	p.Benchmark = &plan.File{Input: "bench", Path: "test_data"}
+	p.Benchmark, p.Leakage = &plan.File{Input: "bench", Path: "test_data"}, 0.8
 	res := runBench(t, files, p)
 	validate(t, res)
 	got := ends(t, res)
@@ -60,6 +62,16 @@ func TestNoCandidateTrainsOnTheBenchmark(t *testing.T) {
 	if end := ends(t, runBench(t, files, p))["agent/train_data.jsonl:4"]; end != "rejected: "+causeBenchmark {
 		t.Errorf("with a bounded history: %q", end)
 	}
+	fails := func(similarity float64, code int, want string) {
+		t.Helper()
+		p.Gym, p.ProactiveBench, p.Leakage = false, &plan.File{Input: "bench", Path: "."}, similarity
+		_, err := jobtest.Run(t, jobtest.Case{Job: plan.JobExport, Func: Run, Params: p, Seed: 1, Files: mapFiles(files)})
+		if fault.Code(err) != code || !strings.Contains(err.Error(), want) {
+			t.Errorf("at %v: %v", similarity, err)
+		}
+	}
+	fails(0.5, fault.Permanent, "the set agent has no training row (1 × field obs[0].event: missing or empty, 1 × its events are not a beginning of its trace, 4 × "+causeBenchmark)
+	fails(0, fault.Config, "the plan does not say from which similarity")
 	p.Benchmark = nil
 	if m := manifest(t, runBench(t, files, p)); m.Benchmark != nil || m.Sets[0].Rows.Causes[causeBenchmark] > 0 {
 		t.Errorf("without an evaluation: %+v", m.Benchmark)

@@ -14,6 +14,7 @@ import (
 	"github.com/gymline/gymline/internal/dataset"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/leak"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/rows"
@@ -57,7 +58,7 @@ func Run(ctx context.Context, t *job.Task) error {
 	if err != nil {
 		return err
 	}
-	if e.benchmark, err = readBenchmark(ctx, t, p.Benchmark); err != nil {
+	if e.gate, err = openGate(ctx, t, &p); err != nil {
 		return err
 	}
 	src := sources{task: t, params: p}
@@ -85,7 +86,7 @@ type exporter struct {
 	splits  *splits
 	planned int // rows of the sources, for each set
 
-	benchmark *benchmark
+	gate *leak.Gate
 
 	files  *files
 	ledger *file
@@ -200,7 +201,7 @@ func (e *exporter) prepare(s *session) {
 // export writes one session's rows of every set.
 func (e *exporter) export(s *session) error {
 	split := e.splits.of(s)
-	shared := e.benchmark.from(s.turns)
+	shared := leakFrom(e.gate, s.turns)
 	line := traceLine{Source: s.source, Trace: s.trace, Split: split, Rows: map[string]int{}}
 	for i, set := range e.sets {
 		for _, o := range s.outcomes[i] {

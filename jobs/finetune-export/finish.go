@@ -52,6 +52,9 @@ func (e *exporter) finish() error {
 			return err
 		}
 	}
+	if n := e.gate.Unfinished(); n > 0 {
+		e.task.Log.Warn("searches for events of the benchmark were given up: too many texts share most of their words and are not alike", "searches", n)
+	}
 	card := e.files.create(cardFile, markdown)
 	about, err := e.card(m)
 	if err != nil {
@@ -137,7 +140,7 @@ func (e *exporter) manifest() *dataset.Manifest {
 	}
 	m.Models = e.models
 	if e.params.Benchmark != nil {
-		m.Benchmark = &dataset.Benchmark{Traces: e.benchmark.traces, Events: len(e.benchmark.events), Rejected: map[string]int{}, Kept: map[string]int{}}
+		m.Benchmark = &dataset.Benchmark{Traces: e.gate.Traces(), Events: len(e.gate.Events()), Similarity: e.params.Leakage, Unfinished: e.gate.Unfinished(), Rejected: map[string]int{}, Kept: map[string]int{}}
 	}
 	for _, s := range e.sets {
 		s.Systems = s.systems.list

@@ -12,6 +12,7 @@ import (
 	"github.com/gymline/gymline/internal/dataset"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job/jobtest"
+	"github.com/gymline/gymline/internal/leak"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/prompt"
 	"github.com/gymline/gymline/internal/store"
@@ -285,7 +286,7 @@ func TestPublishedProactiveBench(t *testing.T) {
 	}
 	p := params()
 	p.Validation, p.Families = 0.1, []string{"llama3.1"}
-	p.Benchmark = &plan.File{Input: "bench", Path: "test_data"}
+	p.Benchmark, p.Leakage = &plan.File{Input: "bench", Path: "test_data"}, leak.Similarity
 	res := runBench(t, files, p)
 	validate(t, res)
 	m := manifest(t, res)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/job"
+	"github.com/gymline/gymline/internal/leak"
 	"github.com/gymline/gymline/internal/llm"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/prompt"
@@ -32,26 +33,15 @@ type scenes struct {
 // openScenes reads the files; the model is opened by the caller.
 func openScenes(ctx context.Context, t *job.Task, p *plan.Generate) (*scenes, error) {
 	s := &scenes{task: t, repairs: p.Repairs, system: prompt.ScenesSystem(p.Prompts[prompt.RoleScenes])}
-	if p.Scenes != nil {
-		name, data, err := readFile(ctx, t, p.Scenes)
-		if err != nil {
-			return nil, err
-		}
-		if s.finished, err = trace.ReadScenes(name, data); err == nil {
-			s.finished, err = trace.FirstScenes(name, s.finished, p.Limit)
-		}
-		if err != nil {
-			return nil, err
-		}
+	in, err := leak.Read(func(f plan.File) ([]byte, error) { return t.ReadFile(ctx, f) }, p.Inputs())
+	if err == nil {
+		in, err = guarded(ctx, t, p.Leaks, in)
 	}
+	if err != nil {
+		return nil, err
+	}
+	s.finished, s.seeds = in.Scenes, in.Seeds
 	if p.Seeds != nil {
-		name, data, err := readFile(ctx, t, p.Seeds)
-		if err != nil {
-			return nil, err
-		}
-		if s.seeds, err = trace.ReadSeeds(name, data); err != nil {
-			return nil, err
-		}
 		s.count = p.Count
 	}
 	if s.len() == 0 {
@@ -60,13 +50,16 @@ func openScenes(ctx context.Context, t *job.Task, p *plan.Generate) (*scenes, er
 	return s, nil
 }
 
-func readFile(ctx context.Context, t *job.Task, f *plan.File) (name string, data []byte, err error) {
-	files, err := t.Files(f.Input)
-	if err != nil {
-		return "", nil, err
+// guarded is what goes into the gym, as far as it may.
+func guarded(ctx context.Context, t *job.Task, p *plan.Leaks, in leak.Inputs) (leak.Inputs, error) {
+	if p == nil {
+		return in, nil
 	}
-	data, err = files.ReadFile(ctx, f.Path)
-	return f.String(), data, err
+	traces, err := t.Benchmark(ctx, p.Benchmark)
+	if err != nil {
+		return in, err
+	}
+	return leak.New(traces, p.Similarity).Guard(p.Do, in)
 }
 
 func (s *scenes) len() int { return len(s.finished) + s.count }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gymline/gymline/internal/leak"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/seed"
@@ -47,33 +48,33 @@ func (v *View) gym(ctx context.Context) (*scenes, error) {
 	g := &scenes{params: p, rand: func(path ...string) *rand.Rand {
 		return seed.New(v.run.Plan.Seed, append([]string{string(s.Name)}, path...)...)
 	}}
-	if p.Scenes != nil {
-		data, err := v.read(ctx, *p.Scenes)
-		if err != nil {
-			return nil, err
-		}
-		if g.finished, g.lines, err = trace.LocateScenes(p.Scenes.String(), data); err == nil {
-			g.finished, err = trace.FirstScenes(p.Scenes.String(), g.finished, p.Limit)
-		}
-		if err != nil {
-			return nil, err
-		}
+	in, err := leak.Read(func(f plan.File) ([]byte, error) { return v.read(ctx, f) }, p.Inputs())
+	if err == nil && p.Leaks != nil {
+		in, err = v.guarded(ctx, p.Leaks, in)
 	}
-	if p.Seeds != nil {
-		data, err := v.read(ctx, *p.Seeds)
-		if err != nil {
-			return nil, err
-		}
-		if g.seeds, err = trace.ReadSeeds(p.Seeds.String(), data); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, err
 	}
+	g.finished, g.lines, g.seeds = in.Scenes, in.Lines, in.Seeds
 	total := (len(g.finished) + g.written()) * p.Sessions
 	for shard := range s.Shards { // as the job shares them out, in whole scenes
 		g.ends = append(g.ends, total/max(p.Sessions, 1)*(shard+1)/len(s.Shards)*p.Sessions)
 	}
 	v.scenes = g
 	return g, nil
+}
+
+// guarded is what went into the gym, as far as it was let.
+func (v *View) guarded(ctx context.Context, p *plan.Leaks, in leak.Inputs) (leak.Inputs, error) {
+	t, err := v.tree(ctx, p.Benchmark.Input)
+	if err != nil {
+		return in, err
+	}
+	traces, err := trace.ReadBenchmark(ctx, t, p.Benchmark.Path)
+	if err != nil {
+		return in, err
+	}
+	return leak.New(traces, p.Similarity).Guard(p.Do, in)
 }
 
 func (v *View) read(ctx context.Context, f plan.File) ([]byte, error) {
