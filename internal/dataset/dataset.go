@@ -72,6 +72,8 @@ type Split struct {
 	Validation float64        `json:"validation"` // the share asked for
 	Seed       uint64         `json:"seed"`
 	Traces     map[string]int `json:"traces"` // by split
+	// Alone says that all traces share a scene or a seed task, and were split all the same.
+	Alone bool `json:"alone,omitempty"`
 }
 
 // A Set sums a set.
@@ -104,8 +106,17 @@ type Tokens struct {
 	Over     map[string]int `json:"over"`     // rows expected above the cutoff, by split
 }
 
-// Warnings say in plain words what a trainer would do to the rows.
+// Warnings say in plain words what is to be known of the rows.
 func (m *Manifest) Warnings() []string {
+	if !m.Split.Alone {
+		return m.TooLong()
+	}
+	return append(m.TooLong(), "validation: all traces share one scene or seed task, so its sessions are on both sides, and validation will look better than it is: "+
+		"add scenes, or set export.validation to 0")
+}
+
+// TooLong says what a trainer would do to the rows.
+func (m *Manifest) TooLong() []string {
 	var list []string
 	for _, s := range m.Sets {
 		over, all := 0, 0

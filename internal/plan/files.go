@@ -25,6 +25,14 @@ func (g *GymInputs) Files() []*File {
 	return append(pointers(g.Prompts), g.Scenes, g.Seeds)
 }
 
+// Files are those that a step reads for them.
+func (g *GymScenes) Files() []*File {
+	if g == nil {
+		return nil
+	}
+	return []*File{g.Finished, &g.Seeds}
+}
+
 func pointers(files []File) (list []*File) {
 	for i := range files {
 		list = append(list, &files[i])

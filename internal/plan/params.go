@@ -122,6 +122,13 @@ type GymInputs struct {
 	Dropped bool `json:"dropped,omitempty"`
 }
 
+// GymScenes tell which seed tasks the gym's scenes were written from.
+type GymScenes struct {
+	Finished *File `json:"finished,omitempty"` // scenes, which come first
+	Limit    int   `json:"limit,omitempty"`
+	Seeds    File  `json:"seeds"`
+}
+
 // GymModels play the parts of the gym.
 type GymModels struct {
 	Scenes      *llm.Model `json:"scenes,omitempty"` // set with Seeds
@@ -158,6 +165,9 @@ type Export struct {
 	Benchmark *File `json:"benchmark,omitempty"`
 	// Leakage is the similarity from which an event is the benchmark's; set with Benchmark.
 	Leakage float64 `json:"leakage,omitempty"`
+	// Scenes is set where scenes of the gym were written from seeds: those of one seed
+	// task are on one side of the split.
+	Scenes *GymScenes `json:"scenes,omitempty"`
 	// Families, Trainers and Sets span the files: every combination is written.
 	Families []string `json:"families"` // "llama3.1", "qwen2.5"
 	Trainers []string `json:"trainers"` // "llama-factory", "trl"

@@ -38,11 +38,13 @@ func TestWithoutABenchmarkNothingMoves(t *testing.T) {
 	}
 	for job, want := range map[string]string{
 		plan.JobCurate: `{"duplicates":0.9,"leakage":0.8,"minAccepted":0,"maxAccepted":1,"quota":0}`,
-		plan.JobExport: `{"name":"curated","gym":true,"families":["llama3.1","qwen2.5"],"trainers":["llama-factory","trl"],"sets":["agent","reward"],"validation":0.1,"maxHistory":0,"candidates":1}`,
 	} {
 		if got := string(p.Step(store.StepName(job)).Params); got != want {
 			t.Errorf("%s: %s", job, got)
 		}
+	}
+	if got := params[plan.Export](t, p.Step(plan.JobExport).Share); got.Leakage != 0 || got.Scenes == nil || got.Scenes.Limit != 3 {
+		t.Errorf("export %+v", got)
 	}
 	if got := params[plan.Generate](t, planOf(t, strings.Replace(curated, "limit: 3", "limit: 3, leaks: drop", 1)).Step(plan.JobGenerate).Share); got.Leaks != nil {
 		t.Errorf("without a benchmark: %+v", got.Leaks)

@@ -197,6 +197,9 @@ func (b *builder) export(x *experiment.Export) {
 	}
 	if g := b.e.Spec.Generate; g != nil && x.Data.Gym {
 		p.Candidates = g.Candidates
+		if g.Scenes.Seeds != nil && x.Validation > 0 {
+			p.Scenes = &plan.GymScenes{Finished: file(g.Scenes.File), Limit: g.Scenes.Limit, Seeds: *file(g.Scenes.Seeds)}
+		}
 	}
 	// So is the judge that the evaluation asks.
 	judge := ""
@@ -208,7 +211,7 @@ func (b *builder) export(x *experiment.Export) {
 		p.Overlong = x.Overlong
 	}
 	p.Redact = b.redacted(x)
-	b.step(plan.JobExport, 1, b.share(p, []*plan.File{p.ProactiveBench, p.Benchmark}), b.episodes(x.Data)...)
+	b.step(plan.JobExport, 1, b.share(p, append([]*plan.File{p.ProactiveBench, p.Benchmark}, p.Scenes.Files()...)), b.episodes(x.Data)...)
 }
 
 // train adds a hand-off of the export. Its step is named after the checkpoint.

@@ -43,6 +43,23 @@ func PickSeed(domains []SeedDomain, n int, rand func(path ...string) *rand.Rand)
 	return pick
 }
 
+// SeedTasks tells of each of the first scenes written from seeds, until every task has
+// come, which task it is: the n-th of these is the first of its task.
+func SeedTasks(domains []SeedDomain, rand func(path ...string) *rand.Rand) (first map[[2]int]int) {
+	first = map[[2]int]int{}
+	all := 0
+	for _, d := range domains {
+		all += len(d.Tasks)
+	}
+	for n := 0; len(first) < all; n++ {
+		pick := PickSeed(domains, n, rand)
+		if _, come := first[[2]int{pick.Domain, pick.Task}]; !come {
+			first[[2]int{pick.Domain, pick.Task}] = n
+		}
+	}
+	return first
+}
+
 // ReadSeeds reads a YAML file of seed tasks:
 //
 //	DOMAIN: {tasks: [TEXT, …], sample_events: [TEXT, …]}

@@ -62,6 +62,9 @@ func Run(ctx context.Context, t *job.Task) error {
 		return err
 	}
 	src := sources{task: t, params: p}
+	if src.tasks, err = readSeedTasks(ctx, t, p.Scenes); err != nil {
+		return err
+	}
 	if err := src.each(ctx, e.survey, e.planExcluded); err != nil {
 		return err
 	}

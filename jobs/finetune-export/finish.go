@@ -44,7 +44,7 @@ func (e *exporter) finish() error {
 		}
 	}
 	m := e.manifest()
-	if over := m.Warnings(); len(over) > 0 && e.params.Overlong == overlongFail {
+	if over := m.TooLong(); len(over) > 0 && e.params.Overlong == overlongFail {
 		return fault.New(fault.Permanent, fmt.Errorf("finetune-export: %s", strings.Join(over, "; ")), "export.overlong is fail: drop leaves such rows out, keep leaves them to the trainer")
 	}
 	for _, to := range e.targets {
@@ -132,7 +132,7 @@ func (e *exporter) manifest() *dataset.Manifest {
 	m := &dataset.Manifest{
 		Format: Format, Experiment: e.params.Name,
 		Prompt: dataset.Prompt{Version: prompt.Version, Candidates: e.params.Candidates, MaxHistory: e.params.MaxHistory, Own: e.params.Prompts.Digests()},
-		Split:  dataset.Split{Validation: e.params.Validation, Seed: e.task.Seed, Traces: e.splits.counts()},
+		Split:  dataset.Split{Validation: e.params.Validation, Seed: e.task.Seed, Traces: e.splits.counts(), Alone: e.splits.alone},
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.tally)) {
 		m.Sources = append(m.Sources, *e.tally[name])

@@ -17,7 +17,7 @@ import (
 type session struct {
 	source, trace string
 	// group is what traces may share, so that it must not be in both splits; see
-	// trace.Judged.
+	// trace.Judged and seedTasks.
 	group     string
 	simulated bool
 	models    []dataset.Model
@@ -47,6 +47,7 @@ type excluded struct {
 type sources struct {
 	task   *job.Task
 	params plan.Export
+	tasks  *seedTasks // nil where no scene was written from seeds
 	// prepare, where it is set, is called with each session before each hands it
 	// out, by several goroutines at once.
 	prepare func(*session)
@@ -77,6 +78,7 @@ func (s sources) gym(ctx context.Context, do func(*session) error, exclude func(
 	}
 	work := func(e *trace.Episode) read {
 		x, left := gymSession(e)
+		x.group = s.tasks.group(x.group)
 		if s.prepare != nil {
 			s.prepare(x)
 		}

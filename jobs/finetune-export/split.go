@@ -7,9 +7,9 @@ const (
 	validation = "validation"
 )
 
-// splits assign whole traces to training or validation. Each unit (the group of
-// trace.Judged: a scene of the gym, whose sessions resemble each other, or else a
-// trace) draws a number from the seed and its own name; those below the share are
+// splits assign whole traces to training or validation. Each unit (scenes
+// of the gym that were written from one seed task, another scene, whose sessions
+// resemble each other, or else a trace) draws a number from the seed and its own name; those below the share are
 // held out, so that more data moves nothing that was there.
 type splits struct {
 	share     float64
@@ -17,6 +17,7 @@ type splits struct {
 	unit      map[string]string  // trace → unit
 	draw      map[string]float64 // unit → its number
 	threshold float64
+	alone     bool // there is one unit, and its traces are split
 }
 
 func newSplits(share float64, rand func(string) float64) *splits {
@@ -45,7 +46,7 @@ func (p *splits) add(s *session) bool {
 // and at least two units, neither split is empty: the nearest draw is moved.
 func (p *splits) settle() {
 	if len(p.draw) == 1 && len(p.unit) > 1 { // one group: its traces are all there is to tell apart
-		p.draw = map[string]float64{}
+		p.draw, p.alone = map[string]float64{}, p.share > 0
 		for key := range p.unit {
 			p.unit[key], p.draw[key] = key, p.rand(key)
 		}

@@ -55,7 +55,10 @@ func export(ctx context.Context, t *job.Task, d *page.Data) error {
 			fact(set+" rows in the benchmark", "%s kept", text.Count(b.Kept[set]))
 		}
 	}
-	for _, warning := range m.Warnings() {
+	if m.Split.Alone {
+		fact("split", "between sessions of one scene or seed task")
+	}
+	for _, warning := range m.TooLong() {
 		fact("too long", "%s", warning)
 	}
 	var trainers, families []string
