@@ -54,8 +54,9 @@ $(PEERS)/%/bin/ok: test/bench/peers/%.txt
 	python3 -m venv $(PEERS)/$* && $(PEERS)/$*/bin/pip install -q -r $< && touch $@
 
 # With SPEC=DIR the schemas of OpenLineage are read from a folder of its spec/.
-verify-audit: build $(CACHE)/audit/bin/ok ## a run as OpenLineage and RO-Crate, judged by their validators; needs Python 3.11 and the network
+verify-audit: build $(CACHE)/audit/bin/ok ## a run as OpenLineage and RO-Crate, and its models' signatures, judged by their validators; needs Python 3.11 and the network
 	SPEC="$(SPEC)" test/audit/verify.sh $(CURDIR)/bin/gymline $(CACHE)/audit/bin
+	test/audit/models.sh $(CURDIR)/bin/gymline $(CACHE)/audit/bin
 
 $(CACHE)/audit/bin/ok: test/audit/requirements.txt
 	python3 -m venv $(CACHE)/audit && $(CACHE)/audit/bin/pip install -q -r $< && touch $@

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gymline/gymline/internal/audit/oms"
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/run"
@@ -32,7 +33,8 @@ func newFetch(edge *cli.Edge) *cobra.Command {
 		Short: "Write all files of a step into a folder, verified",
 		Long: `Write all outputs of a step into an empty folder, under their own names and
 verified against their digests; of a step with several shards, those of shard I
-into DIR/I. Of a step train-NAME it writes the files of the checkpoint.
+into DIR/I. Of a step train-NAME it writes the files of the checkpoint. An export or a
+checkpoint that is signed as a model has its signature beside it, model.sig.
 
 Without --profile the store is the one that GYMLINE_STORE_ENDPOINT and its like
 name, where they are set, as in a trainer's pod.`,
@@ -62,7 +64,11 @@ func runFetch(ctx context.Context, edge *cli.Edge, o fetchOptions) error {
 				return run.Damaged(o.run, o.step, fmt.Errorf("write %s: %w", filepath.Join(o.dir, f.Path), err))
 			}
 		}
-		return nil
+		bundle, err := oms.Last(ctx, st, o.run, o.step)
+		if err != nil || bundle == nil {
+			return err
+		}
+		return root.WriteFile(oms.FileName(files), bundle, 0o600)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +19,8 @@ import (
 
 type verifyOptions struct {
 	profile, output string
+	folder          string
+	roots           string // a file
 	all, deep       bool
 	runs            []string
 	keys            []string // files
@@ -43,6 +46,15 @@ SLSA's verification summary, a line each.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.runs = args
+			if o.folder != "" {
+				if o.all || o.deep || len(args) > 0 || len(o.keys) == 0 || o.roots != "" || o.output != "table" {
+					return usage(cmd, errors.New("--folder DIR wants --key FILE, and nothing else"))
+				}
+				return verifyFolder(cmd.Context(), edge, o)
+			}
+			if o.roots != "" && len(o.keys) == 0 {
+				return usage(cmd, errors.New("--tsa-roots wants --key: a time stamp is over a signature"))
+			}
 			if o.all == (len(args) > 0) {
 				return usage(cmd, errors.New("want RUN, several of them, or --all"))
 			}
@@ -51,6 +63,8 @@ SLSA's verification summary, a line each.`,
 	}
 	bindProfile(cmd, &o.profile)
 	bindOutput(cmd, &o.output, "table", "json")
+	cmd.Flags().StringVar(&o.roots, "tsa-roots", "", "`FILE` of the certificates, in PEM, of time-stamping authorities: a signature by --key has to have a time stamp by one of them")
+	cmd.Flags().StringVar(&o.folder, "folder", "", "hold the files of `DIR`, such as 'gymline fetch' wrote, against the model.sig that lies there, by --key and without a store")
 	cmd.Flags().StringArrayVar(&o.keys, "key", nil, "`FILE` of a public key that the runs have to be signed by (repeatable)")
 	cmd.Flags().BoolVar(&o.deep, "deep", false, "do the steps that ask no model again, and compare what they make")
 	cmd.Flags().BoolVar(&o.all, "all", false, "verify every run of the store, and that none is missing below a sealed one")
@@ -62,6 +76,10 @@ func runVerify(ctx context.Context, edge *cli.Edge, o verifyOptions) error {
 	if err != nil {
 		return err
 	}
+	roots, err := stampRoots(o.roots)
+	if err != nil {
+		return err
+	}
 	return reading(ctx, edge, o.profile, func(st *store.Store) error {
 		ids, err := o.ids(ctx, st)
 		if err != nil {
@@ -70,7 +88,7 @@ func runVerify(ctx context.Context, edge *cli.Edge, o verifyOptions) error {
 		broken := 0
 		for _, id := range ids {
 			shown := told(edge, id)
-			r, err := verify.Run(ctx, st, id, verify.Options{Version: version(), Formats: formats, Keys: keys, Whole: o.all, Told: shown.tell})
+			r, err := verify.Run(ctx, st, id, verify.Options{Version: version(), Formats: formats, Keys: keys, Roots: roots, Whole: o.all, Told: shown.tell})
 			shown.end()
 			if errors.Is(err, store.ErrNotFound) {
 				return fault.New(fault.Usage, err, "see 'gymline list'")
@@ -129,6 +147,12 @@ func printVerified(edge *cli.Edge, r *verify.Result) error {
 	fmt.Fprintln(edge.Stdout)
 	for _, key := range r.SignedBy {
 		fmt.Fprintf(edge.Stdout, "  signed by %s\n", key)
+	}
+	for _, when := range r.Stamped {
+		fmt.Fprintf(edge.Stdout, "  time stamp %s\n", text.Line(when))
+	}
+	if len(r.Models) > 0 {
+		fmt.Fprintf(edge.Stdout, "  model.sig over %s\n", text.Line(strings.Join(r.Models, ", ")))
 	}
 	if r.Seal != "" {
 		fmt.Fprintf(edge.Stdout, "  seal %s, %s\n", r.Seal, r.State)

@@ -79,6 +79,7 @@ func scripted(t *testing.T, vars map[string]string) testscript.Params {
 	return testscript.Params{
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("CONFIGS", filepath.Join(root, "configs"))
+			env.Setenv("STAMP", filepath.Join(root, "internal", "audit", "stamp", "testdata", "stamp.sh"))
 			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			env.Setenv("GYMLINE_LOG", "warn")
 			env.Setenv("WRONG_SECRET", "canary-secret-value")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gymline/gymline/internal/audit/oms"
 	"github.com/gymline/gymline/internal/audit/sign"
 	"github.com/gymline/gymline/internal/cli"
 	"github.com/gymline/gymline/internal/fault"
@@ -41,13 +42,18 @@ func signingKey(edge *cli.Edge, how run.Execution) (crypto.Signer, error) {
 	return keyFromEnv(edge, how.SignEnv, "spec.sign.key of the profile")
 }
 
-// signRun signs a sealed run, and records who did.
-func signRun(ctx context.Context, runs run.Registry, id store.RunID, key crypto.Signer) (by string, err error) {
+// signRun signs a sealed run, and its exports and checkpoints as models where the key is
+// one for that, and records who did.
+func signRun(ctx context.Context, runs run.Registry, id store.RunID, key crypto.Signer) (by string, models []string, err error) {
 	by, added, err := sign.Run(ctx, runs.Store, id, key)
-	if err == nil && added {
+	if err != nil {
+		return by, nil, err
+	}
+	models, more, err := oms.Run(ctx, runs.Store, id, key)
+	if err == nil && (added || more) {
 		err = runs.Act(ctx, id, store.Signed, "")
 	}
-	return by, err
+	return by, models, err
 }
 
 // signSealed signs a run that has ended, if it is to be. The error says that it is not
@@ -67,7 +73,7 @@ func signSealed(ctx context.Context, edge *cli.Edge, runs run.Registry, id store
 	}
 	key, err := signingKey(edge, how)
 	if err == nil {
-		_, err = signRun(ctx, runs, id, key)
+		_, _, err = signRun(ctx, runs, id, key)
 	}
 	if err != nil {
 		return fault.New(fault.Code(err), fmt.Errorf("run %s is sealed and not signed: %w", id, err), fmt.Sprintf("'gymline sign %s --key FILE' signs it", id))

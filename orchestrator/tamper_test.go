@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -12,11 +14,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gymline/gymline/internal/audit/closure"
 	"github.com/gymline/gymline/internal/audit/sign"
+	"github.com/gymline/gymline/internal/audit/stamp"
+	"github.com/gymline/gymline/internal/audit/stamp/stamptest"
 	"github.com/gymline/gymline/internal/audit/verify"
 	"github.com/gymline/gymline/internal/canonical"
+	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
 )
 
@@ -45,6 +51,8 @@ type victim struct {
 	*testing.T
 	objects map[string][]byte
 	key     ed25519.PrivateKey
+	models  crypto.Signer // signs the run too, and its export as a model
+	roots   *x509.CertPool
 	parts   []string // keys of what the run is made of, its memos included
 }
 
@@ -79,7 +87,7 @@ func (v *victim) problems(st *store.Store, keyed bool) []verify.Problem {
 	v.Helper()
 	opt := verify.Options{Version: version(), Formats: formats}
 	if keyed {
-		opt.Keys = []crypto.PublicKey{v.key.Public()}
+		opt.Keys, opt.Roots = []crypto.PublicKey{v.key.Public(), v.models.Public()}, v.roots
 	}
 	r, err := verify.Run(v.Context(), st, "small-1", opt)
 	if err != nil {
@@ -112,10 +120,20 @@ func newVictim(t *testing.T) *victim {
 		t.Fatal(err)
 	}
 	st := v.copied(nil)
-	if _, _, err := sign.Run(t.Context(), st, "small-1", v.key); err != nil {
-		t.Fatal(err)
+	var keyErr error
+	if v.models, keyErr = newKey(kindP256); keyErr != nil {
+		t.Fatal(keyErr)
 	}
-	v.objects["signatures/small-1/1.json"] = v.read(st, "signatures/small-1/1.json")
+	for _, key := range []crypto.Signer{v.key, v.models} {
+		if _, _, err := signRun(t.Context(), run.Registry{Store: st, Now: time.Now}, "small-1", key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v.stamp(st)
+	for n := range 4 { // two of the run, the bundle over its export, and a time stamp
+		key := fmt.Sprintf("signatures/small-1/%d.json", n+1)
+		v.objects[key] = v.read(st, key)
+	}
 	err = closure.Of(t.Context(), st, "small-1", func(o closure.Object) error {
 		if _, there := v.objects[o.Key]; there {
 			v.parts = append(v.parts, o.Key)
@@ -132,6 +150,28 @@ func newVictim(t *testing.T) *victim {
 	}
 	slices.Sort(v.parts)
 	return v
+}
+
+// stamp adds a time stamp over the first signature, by an authority of this test's.
+func (v *victim) stamp(st *store.Store) {
+	v.Helper()
+	list, err := sign.Envelopes(v.Context(), st, "small-1")
+	if err != nil {
+		v.Fatal(err)
+	}
+	authority := stamptest.New(v.T, time.Now(), nil)
+	t, err := stamp.Parse(authority.Stamp(list[0].Raw(), time.Now()))
+	if err != nil {
+		v.Fatal(err)
+	}
+	record, err := t.RecordOf(list[0].Raw())
+	if err == nil {
+		_, err = sign.Add(v.Context(), st, "small-1", record)
+	}
+	if err != nil {
+		v.Fatal(err)
+	}
+	v.roots = authority.Roots()
 }
 
 func (v *victim) read(st *store.Store, key string) []byte {
@@ -191,8 +231,8 @@ func TestTampering(t *testing.T) {
 		"two are swapped": func(key string) map[string][]byte {
 			i := slices.Index(v.parts, key)
 			other := v.parts[(i+1)%len(v.parts)]
-			if bytes.Equal(v.objects[key], v.objects[other]) {
-				return nil
+			if bytes.Equal(v.objects[key], v.objects[other]) || strings.HasPrefix(key, "signatures/") && strings.HasPrefix(other, "signatures/") {
+				return nil // their numbers mean nothing
 			}
 			return map[string][]byte{key: v.objects[other], other: v.objects[key]}
 		},
@@ -310,10 +350,20 @@ func (v *victim) resealed(changed map[string][]byte) map[string][]byte {
 	return all
 }
 
+// unsigned also takes every signature away.
+func (v *victim) unsigned(changed map[string][]byte) map[string][]byte {
+	all := maps.Clone(changed)
+	for key := range v.objects {
+		if strings.HasPrefix(key, "signatures/small-1/") {
+			all[key] = nil
+		}
+	}
+	return all
+}
+
 // signed has another key sign the run as it is now, in place of the signature.
 func (v *victim) signed(changed map[string][]byte) map[string][]byte {
-	all := maps.Clone(changed)
-	all["signatures/small-1/1.json"] = nil
+	all := v.unsigned(changed)
 	st := v.copied(all)
 	if _, _, err := sign.Run(v.Context(), st, "small-1", ed25519.NewKeyFromSeed(bytes.Repeat([]byte{8}, 32))); err != nil {
 		v.Fatal(err)
@@ -344,9 +394,7 @@ func TestTamperingWithoutTheKey(t *testing.T) {
 		}
 		data, _ := json.MarshalIndent(record, "", " ")
 		changed := v.resealed(map[string][]byte{key: append(data, '\n')})
-		bare := maps.Clone(changed)
-		bare["signatures/small-1/1.json"] = nil
-		if len(v.problems(v.copied(bare), false)) > 0 {
+		if len(v.problems(v.copied(v.unsigned(changed)), false)) > 0 {
 			byAnybody++
 		}
 		if list := v.problems(v.copied(changed), true); tells(list, "runs/small-1/seal.json") {
@@ -370,7 +418,7 @@ func TestTamperingWithoutTheKey(t *testing.T) {
 			continue
 		}
 		data = bytes.ReplaceAll(data, []byte(`"small-2"`), []byte(`"small-1"`))
-		changed := v.resealed(map[string][]byte{own: data, "signatures/small-1/1.json": nil})
+		changed := v.unsigned(v.resealed(map[string][]byte{own: data}))
 		if list := v.problems(v.copied(changed), false); !tells(list, own) {
 			t.Errorf("%s, grafted: %+v", own, list)
 		}

@@ -56,6 +56,7 @@ const (
 	Retried = "retried" // another run goes on where it ended
 	Put     = "put"     // a checkpoint
 	Signed  = "signed"
+	Stamped = "time-stamped" // a signature of it
 )
 
 func (a Act) key() (string, error) {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,4 +48,13 @@ func (s *Store) SignatureKeys(ctx context.Context, id RunID) (keys []string, err
 	}
 	slices.Sort(keys)
 	return keys, nil
+}
+
+// SignatureNumber is the number that a signature's key ends on; 0: none.
+func SignatureNumber(key string) int {
+	n, err := strconv.Atoi(strings.TrimSuffix(path.Base(key), ".json"))
+	if err != nil {
+		return 0
+	}
+	return n
 }

@@ -59,6 +59,15 @@ func Read(data []byte) (*Envelope, []byte, error) {
 	return &e, payload, nil
 }
 
+// Raw is the signature's bytes, which a time stamp is over; nil: they cannot be read.
+func (e *Envelope) Raw() []byte {
+	sig, err := base64.StdEncoding.DecodeString(e.Signatures[0].Sig)
+	if err != nil {
+		return nil
+	}
+	return sig
+}
+
 // By reports whether a key signed the envelope.
 func (e *Envelope) By(key crypto.PublicKey, payload []byte) bool {
 	for _, s := range e.Signatures {

@@ -27,22 +27,28 @@ func Run(ctx context.Context, st *store.Store, id store.RunID, key crypto.Signer
 	if err != nil {
 		return "", false, err
 	}
-	by = e.Signatures[0].KeyID
+	added, err = Add(ctx, st, id, data)
+	return e.Signatures[0].KeyID, added, err
+}
+
+// Add puts a signature among a run's, unless it is there: the same key and text give the
+// same one.
+func Add(ctx context.Context, st *store.Store, id store.RunID, data []byte) (added bool, err error) {
 	keys, err := st.SignatureKeys(ctx, id)
 	if err != nil {
-		return by, false, err
+		return false, err
 	}
 	for _, at := range keys {
 		there, err := st.ReadObject(ctx, at)
-		if err != nil || bytes.Equal(there, data) { // the same key and text give the same signature
-			return by, false, err
+		if err != nil || bytes.Equal(there, data) {
+			return false, err
 		}
 	}
-	return by, true, st.AddSignature(ctx, id, data)
+	return true, st.AddSignature(ctx, id, data)
 }
 
-// Claimed are the IDs of the keys that a run's signatures say they are by.
-func Claimed(ctx context.Context, st *store.Store, id store.RunID) (by []string, err error) {
+// Envelopes are a run's signatures that can be read, of the run itself.
+func Envelopes(ctx context.Context, st *store.Store, id store.RunID) (list []*Envelope, err error) {
 	keys, err := st.SignatureKeys(ctx, id)
 	if err != nil {
 		return nil, err
@@ -53,8 +59,17 @@ func Claimed(ctx context.Context, st *store.Store, id store.RunID) (by []string,
 			return nil, err
 		}
 		if e, _, err := Read(data); err == nil {
-			by = append(by, e.Signatures[0].KeyID)
+			list = append(list, e)
 		}
 	}
-	return by, nil
+	return list, nil
+}
+
+// Claimed are the IDs of the keys that a run's signatures say they are by.
+func Claimed(ctx context.Context, st *store.Store, id store.RunID) (by []string, err error) {
+	list, err := Envelopes(ctx, st, id)
+	for _, e := range list {
+		by = append(by, e.Signatures[0].KeyID)
+	}
+	return by, err
 }

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/gymline/gymline/internal/audit/oms"
 	"github.com/gymline/gymline/internal/audit/sign"
+	"github.com/gymline/gymline/internal/audit/stamp"
 	"github.com/gymline/gymline/internal/run"
 )
 
@@ -26,13 +28,23 @@ func (v *verifier) signed() error {
 			now = nil // what it follows from is told of by itself
 		}
 	}
-	found := make([]bool, len(v.opt.Keys))
+	found, models, stamps := make([]bool, len(v.opt.Keys)), v.newModels(), &stamps{verifier: v}
 	for _, key := range keys {
 		data, err := v.st.ReadObject(v.ctx, key)
 		if err != nil {
 			if err := v.bad(key, err, "a signature is lost"); err != nil {
 				return err
 			}
+			continue
+		}
+		if oms.IsBundle(data) {
+			if err := models.bundle(key, data); err != nil {
+				return err
+			}
+			continue
+		}
+		if stamp.IsRecord(data) {
+			stamps.read(key, data)
 			continue
 		}
 		e, payload, err := sign.Read(data)
@@ -46,6 +58,7 @@ func (v *verifier) signed() error {
 				known, found[i] = true, true
 			}
 		}
+		stamps.over(e, known)
 		by := e.Signatures[0].KeyID
 		switch {
 		case known:
@@ -68,7 +81,8 @@ func (v *verifier) signed() error {
 	if len(keys) == 0 && len(v.opt.Keys) == 0 {
 		v.remark("%s", v.unsigned())
 	}
-	return nil
+	stamps.hold()
+	return models.whole(found)
 }
 
 // unsigned says that nobody signed the run, and who was to.

@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"context"
 	"crypto"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -41,6 +42,8 @@ type Result struct {
 	Seal     store.Digest
 	Bound    bool
 	SignedBy []string // the IDs of those keys
+	Models   []string // the steps whose files those keys signed as models
+	Stamped  []string // when time stamps say that those signatures were there, and by whom
 	Chain    int      // how many sealed runs before it were followed
 	Objects  int64
 	Bytes    int64 // decoded
@@ -57,6 +60,9 @@ type Options struct {
 	Formats map[string]int
 	// Keys are those that each run has to be signed by.
 	Keys []crypto.PublicKey
+	// Roots are the time-stamping authorities' certificates, one of whose time stamps each
+	// run wants; nil: none is wanted.
+	Roots *x509.CertPool
 	// Whole says that the store has every run: an earlier one that is gone, without a word of
 	// its removal, is a problem. Else it may have stayed where this one was packed.
 	Whole bool
