@@ -16,7 +16,7 @@ COMMIT = $(shell git rev-parse HEAD 2>/dev/null)$(shell test -z "$$(git status -
 STAMP  = -X main.commit=$(COMMIT)
 PAPERS := -sbom bin/gymline.cdx.json -licences bin/gymline.licences.txt
 
-.PHONY: vulnerabilities licences pages build test lint portable bench bench-peers fuzz simulations docs minio kubernetes argo image e2e clean
+.PHONY: tampering vulnerabilities licences pages build test lint portable bench bench-peers fuzz simulations docs minio kubernetes argo image e2e clean
 
 build: ## the gymline binary
 	go build -ldflags "$(STAMP)" -o bin/gymline ./orchestrator
@@ -25,6 +25,9 @@ build: ## the gymline binary
 # begin first, several at once, and the others fill the processors.
 test: $(MINIO) ## unit, fuzz seeds, command scripts and integration with real servers
 	$(GOTEST) ./orchestrator ./...
+
+tampering: ## every attack on every object of runs of the shipped experiments, with counts
+	GYMLINE_TAMPERING=1 go test ./orchestrator -run 'TestTamperingShipped' -v -timeout 30m
 
 lint: $(LINTER) ## vet, golangci-lint with the arrows of the design, tidy modules
 	go vet ./...

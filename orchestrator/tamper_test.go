@@ -6,7 +6,6 @@ import (
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -49,37 +48,12 @@ spec:
 // A victim is a sealed and signed run, all of whose store is at hand.
 type victim struct {
 	*testing.T
+	name    string // of its experiment; the run is the first, and the second one has another seed
 	objects map[string][]byte
 	key     ed25519.PrivateKey
 	models  crypto.Signer // signs the run too, and its export as a model
 	roots   *x509.CertPool
 	parts   []string // keys of what the run is made of, its memos included
-}
-
-// copied is the store with some objects replaced; nil takes one away.
-func (v *victim) copied(changed map[string][]byte) *store.Store {
-	b := store.NewMem()
-	for key, data := range v.objects {
-		if now, there := changed[key]; there {
-			data = now
-		}
-		if data != nil {
-			v.put(b, key, data)
-		}
-	}
-	for key, data := range changed {
-		if _, there := v.objects[key]; !there && data != nil {
-			v.put(b, key, data)
-		}
-	}
-	return store.New(b)
-}
-
-func (v *victim) put(b store.Bucket, key string, data []byte) {
-	v.Helper()
-	if err := b.Put(v.Context(), key, bytes.NewReader(data), int64(len(data))); err != nil {
-		v.Fatal(err)
-	}
 }
 
 // problems verifies the run in a store, by its key or by none.
@@ -89,7 +63,7 @@ func (v *victim) problems(st *store.Store, keyed bool) []verify.Problem {
 	if keyed {
 		opt.Keys, opt.Roots = []crypto.PublicKey{v.key.Public(), v.models.Public()}, v.roots
 	}
-	r, err := verify.Run(v.Context(), st, "small-1", opt)
+	r, err := verify.Run(v.Context(), st, v.run(), opt)
 	if err != nil {
 		return []verify.Problem{{Key: "the whole", Found: err.Error()}}
 	}
@@ -97,17 +71,24 @@ func (v *victim) problems(st *store.Store, keyed bool) []verify.Problem {
 }
 
 func newVictim(t *testing.T) *victim {
-	l := lab{t: t, dir: t.TempDir()}
-	config := filepath.Join(l.dir, "small.yaml")
+	dir := t.TempDir()
+	config := filepath.Join(dir, "small.yaml")
 	if err := os.WriteFile(config, []byte(tampered), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.CopyFS(filepath.Join(l.dir, "samples"), os.DirFS(filepath.Join(repo(t), "configs", "samples"))); err != nil {
+	if err := os.CopyFS(filepath.Join(dir, "samples"), os.DirFS(filepath.Join(repo(t), "configs", "samples"))); err != nil {
 		t.Fatal(err)
 	}
+	return victimOf(t, "small", config)
+}
+
+// victimOf runs an experiment twice and signs the first run.
+func victimOf(t *testing.T, name, config string) *victim {
+	t.Helper()
+	l := lab{t: t, dir: t.TempDir()}
 	l.output("run", config)
 	l.output("run", config, "--set", "seed=8") // the versions of another run
-	v := &victim{T: t, objects: map[string][]byte{}, key: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32))}
+	v := &victim{T: t, name: name, objects: map[string][]byte{}, key: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32))}
 	root := os.DirFS(filepath.Join(l.dir, ".gymline", "objects"))
 	err := fs.WalkDir(root, ".", func(key string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -125,16 +106,19 @@ func newVictim(t *testing.T) *victim {
 		t.Fatal(keyErr)
 	}
 	for _, key := range []crypto.Signer{v.key, v.models} {
-		if _, _, err := signRun(t.Context(), run.Registry{Store: st, Now: time.Now}, "small-1", key); err != nil {
+		if _, _, err := signRun(t.Context(), run.Registry{Store: st, Now: time.Now}, v.run(), key); err != nil {
 			t.Fatal(err)
 		}
 	}
 	v.stamp(st)
-	for n := range 4 { // two of the run, the bundle over its export, and a time stamp
-		key := fmt.Sprintf("signatures/small-1/%d.json", n+1)
+	signatures, err := st.SignatureKeys(t.Context(), v.run()) // of the run, bundles over exports, and a time stamp
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range signatures {
 		v.objects[key] = v.read(st, key)
 	}
-	err = closure.Of(t.Context(), st, "small-1", func(o closure.Object) error {
+	err = closure.Of(t.Context(), st, v.run(), func(o closure.Object) error {
 		if _, there := v.objects[o.Key]; there {
 			v.parts = append(v.parts, o.Key)
 		}
@@ -144,7 +128,7 @@ func newVictim(t *testing.T) *victim {
 		t.Fatal(err)
 	}
 	for key, data := range v.objects {
-		if strings.HasPrefix(key, "memo/") && bytes.Contains(data, []byte(`"small-1"`)) {
+		if strings.HasPrefix(key, "memo/") && bytes.Contains(data, []byte(`"`+v.run()+`"`)) {
 			v.parts = append(v.parts, key)
 		}
 	}
@@ -155,7 +139,7 @@ func newVictim(t *testing.T) *victim {
 // stamp adds a time stamp over the first signature, by an authority of this test's.
 func (v *victim) stamp(st *store.Store) {
 	v.Helper()
-	list, err := sign.Envelopes(v.Context(), st, "small-1")
+	list, err := sign.Envelopes(v.Context(), st, v.run())
 	if err != nil {
 		v.Fatal(err)
 	}
@@ -166,7 +150,7 @@ func (v *victim) stamp(st *store.Store) {
 	}
 	record, err := t.RecordOf(list[0].Raw())
 	if err == nil {
-		_, err = sign.Add(v.Context(), st, "small-1", record)
+		_, err = sign.Add(v.Context(), st, v.run(), record)
 	}
 	if err != nil {
 		v.Fatal(err)
@@ -185,7 +169,7 @@ func (v *victim) read(st *store.Store, key string) []byte {
 
 // other is the object of another run in the place of one.
 func (v *victim) other(key string) []byte {
-	if data := v.objects[strings.ReplaceAll(key, "small-1", "small-2")]; data != nil && strings.Contains(key, "small-1") {
+	if data := v.objects[strings.ReplaceAll(key, v.name+"-1", v.name+"-2")]; data != nil && strings.Contains(key, v.name+"-1") {
 		return data
 	}
 	folder := key[:strings.IndexByte(key, '/')+1]
@@ -209,8 +193,15 @@ func tells(list []verify.Problem, key string) bool {
 func TestTampering(t *testing.T) {
 	t.Parallel()
 	v := newVictim(t)
+	v.edits()
+	v.attacked(40)
+}
+
+// attacked attacks every object in every way.
+func (v *victim) attacked(least int) {
+	v.Helper()
 	if list := v.problems(v.copied(nil), true); len(list) > 0 {
-		t.Fatalf("as it was: %+v", list)
+		v.Fatalf("as it was: %+v", list)
 	}
 	attacks := map[string]func(key string) map[string][]byte{
 		"a byte is flipped": func(key string) map[string][]byte {
@@ -237,7 +228,6 @@ func TestTampering(t *testing.T) {
 			return map[string][]byte{key: v.objects[other], other: v.objects[key]}
 		},
 	}
-	v.edits()
 	for name, attack := range attacks {
 		found, harmless := 0, 0
 		for _, key := range v.parts {
@@ -255,66 +245,14 @@ func TestTampering(t *testing.T) {
 			} else if v.decodesAlike(st, key) {
 				harmless++ // another encoding of the same bytes
 			} else {
-				t.Errorf("%s: %s: %+v", name, key, list)
+				v.Errorf("%s: %s: %+v", name, key, list)
 			}
 		}
-		t.Logf("%s: %d objects, found %d, harmless %d", name, len(v.parts), found, harmless)
-		if found < 40 {
-			t.Errorf("%s: found but %d", name, found)
+		v.Logf("%s: %s: %d objects, found %d, harmless %d", v.name, name, len(v.parts), found, harmless)
+		if found < least {
+			v.Errorf("%s: found but %d", name, found)
 		}
 	}
-}
-
-// edits makes records other valid JSON, which is found without any key.
-func (v *victim) edits() {
-	v.Helper()
-	first := func(prefix string) (string, []byte) {
-		for _, key := range v.parts {
-			if strings.HasPrefix(key, prefix) && bytes.Contains(v.objects[key], []byte(`"usage"`)) {
-				return key, v.objects[key]
-			}
-		}
-		v.Fatal("no " + prefix)
-		return "", nil
-	}
-	memo, was := first("memo/")
-	seal := "runs/small-1/seal.json"
-	alone := func(key, field string, to any) map[string][]byte {
-		return map[string][]byte{key: edited(v.T, v.objects[key], field, to)}
-	}
-	for name, c := range map[string]struct {
-		changed map[string][]byte
-		told    string
-	}{
-		"a memo's time":      {alone(memo, "started", "1926-11-29T11:55:42.841Z"), memo},
-		"a memo's account":   {alone(memo, "usage", map[string]int{"calls": 1}), memo},
-		"a memo's blobs":     {alone(memo, "stored", map[string]int{}), memo},
-		"a memo of no run":   {map[string][]byte{memo: bytes.Replace(was, []byte(`"small-1"`), []byte(`"evil-1"`), 1)}, memo},
-		"the binding is out": {alone(seal, "binding", nil), seal},
-		"when it ended":      {alone(seal, "finished", "2020-01-01T00:00:00.000Z"), seal},
-	} {
-		if !tells(v.problems(v.copied(c.changed), false), c.told) {
-			v.Errorf("%s is not found", name)
-		}
-	}
-}
-
-// edited is a record with another value of a field; nil takes it out.
-func edited(t *testing.T, data []byte, field string, to any) []byte {
-	t.Helper()
-	var record map[string]any
-	if err := json.Unmarshal(data, &record); err != nil {
-		t.Fatal(err)
-	}
-	record[field] = to
-	if to == nil {
-		delete(record, field)
-	}
-	data, err := json.MarshalIndent(record, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return append(data, '\n')
 }
 
 func (v *victim) decodesAlike(st *store.Store, key string) bool {
