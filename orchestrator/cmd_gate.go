@@ -39,9 +39,11 @@ code is 66. What is compared is read from the store alone; docs/gate.md tells mo
 			for _, of := range []struct {
 				flag string
 				rule plan.GateRule
-			}{{"min-f1", plan.GateRule{MinF1: &minF1}}, {"max-drop", plan.GateRule{MaxDrop: &maxDrop}}, {"significant-drop", plan.GateRule{SignificantDrop: true}}, {"max-verdict-change", plan.GateRule{MaxVerdictChange: &maxVerdictChange}}} {
-				if given(of.flag) && (of.flag != "significant-drop" || rest.SignificantDrop) {
-					of.rule.Candidate, of.rule.Against = rest.Candidate, rest.Against
+			}{{"min-f1", plan.GateRule{MinF1: &minF1}}, {"max-drop", plan.GateRule{MaxDrop: &maxDrop}}, {"significant-drop", plan.GateRule{SignificantDrop: true}}, {"max-verdict-change", plan.GateRule{MaxVerdictChange: &maxVerdictChange}}, {"drift", plan.GateRule{Drift: true}}} {
+				if given(of.flag) && (of.flag != "significant-drop" || rest.SignificantDrop) && (of.flag != "drift" || rest.Drift) {
+					if of.rule.Candidate = rest.Candidate; of.rule.Compares() {
+						of.rule.Against = rest.Against
+					}
 					o.rules = append(o.rules, of.rule)
 				}
 			}
@@ -60,6 +62,7 @@ code is 66. What is compared is read from the store alone; docs/gate.md tells mo
 	cmd.Flags().Float64Var(&maxDrop, "max-drop", 0, "`POINTS` that F1 may be below that of the run it is compared with")
 	cmd.Flags().BoolVar(&rest.SignificantDrop, "significant-drop", false, "F1 may be lower only as far as that may be chance")
 	cmd.Flags().Float64Var(&maxVerdictChange, "max-verdict-change", 0, "`SHARE` of equal answers on which the verdict may be another")
+	cmd.Flags().BoolVar(&rest.Drift, "drift", false, "the series of nights up to the run gives no alarm of drift")
 	cmd.Flags().StringVar(&rest.Candidate, "candidate", "", "only the candidate `NAME`")
 	cmd.Flags().StringVar(&rest.Against, "against", plan.AgainstPrevious, "`WHICH` to compare with: previous, best:N, or a run or tag")
 	return cmd

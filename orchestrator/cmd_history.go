@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gymline/gymline/internal/cli"
+	"github.com/gymline/gymline/internal/drift"
 	"github.com/gymline/gymline/internal/fault"
 	"github.com/gymline/gymline/internal/report"
 	"github.com/gymline/gymline/internal/series"
@@ -35,7 +36,8 @@ func newHistory(edge *cli.Edge) *cobra.Command {
 		Long: `Show the scores of an experiment's runs in the order of time: F1 with its interval,
 the change against the run before, and what else changed with it, such as the
 version that a provider names beside its answers. A run that failed or was cut off
-is a gap. Whether a change is chance is not said here: the interval is of one run.
+is a gap. The interval is of one run; where the experiment watches for drift, each
+night has its verdict (none, system, judge or provider), with its evidence.
 
 With -o html it writes a page with a chart to a file and prints its path.`,
 		Args: cobra.ExactArgs(1),
@@ -121,10 +123,28 @@ func writeHistory(edge *cli.Edge, o historyOptions, lines []series.Line) error {
 // printLine prints a candidate's line; scores of all its points are on one scale.
 func printLine(edge *cli.Edge, l series.Line) error {
 	fmt.Fprintln(edge.Stdout, text.Line(l.Candidate))
-	tw := edge.NewTable("WHEN\tRUN\tF1\t[CI]\tCHANGE\t\t")
+	head, watched := "WHEN\tRUN\tF1\t[CI]\tCHANGE\t\t", l.Watched()
+	if watched {
+		head = "WHEN\tRUN\tF1\t[CI]\tCHANGE\t\tDRIFT\t"
+	}
+	tw := edge.NewTable(head)
 	scores := l.Scores()
-	for _, p := range l.Points {
+	put := func(p *series.Point, more []string, cells ...any) {
+		if watched {
+			verdict := ""
+			if p.Drift != nil {
+				verdict = p.Drift.Verdict
+			}
+			cells = append(cells, verdict)
+		}
+		row(tw, append(cells, strings.Join(more, "; "))...)
+	}
+	for i := range l.Points {
+		p := &l.Points[i]
 		more := append(slices.Clone(p.News), p.Tags...)
+		if d := p.Drift; d != nil && (d.Verdict != drift.None || len(d.Evidence) > 0 && i == len(l.Points)-1) {
+			more = append([]string{d.String()}, more...)
+		}
 		if p.Note != "" {
 			more = append(more, p.Note)
 		}
@@ -137,20 +157,20 @@ func printLine(edge *cli.Edge, l series.Line) error {
 				state = "not scored"
 			}
 			more = append([]string{state}, more...)
-			row(tw, whenOf(p), p.Run, "–", "", "", "", strings.Join(more, "; "))
+			put(p, more, whenOf(p), p.Run, "–", "", "", "")
 			continue
 		}
 		change := ""
 		if p.Change != nil {
 			change = fmt.Sprintf("%+.1f", 100**p.Change)
 		}
-		row(tw, whenOf(p), p.Run, text.Mean(p.Score.F1, p.Score.F1SD), text.Interval(p.Score.F1CI), change, spark(p.Score.F1, scores), strings.Join(more, "; "))
+		put(p, more, whenOf(p), p.Run, text.Mean(p.Score.F1, p.Score.F1SD), text.Interval(p.Score.F1CI), change, spark(p.Score.F1, scores))
 	}
 	return tw.Flush()
 }
 
 // whenOf is a point's occasion, or the minute that its run opened.
-func whenOf(p series.Point) string {
+func whenOf(p *series.Point) string {
 	if at, err := store.ParseStamp(p.When()); err == nil {
 		return at.UTC().Format("2006-01-02 15:04")
 	}
@@ -169,11 +189,11 @@ func spark(v float64, all []float64) string {
 
 func writeHistoryCSV(w io.Writer, lines []series.Line) error {
 	c := csv.NewWriter(w)
-	_ = c.Write([]string{"candidate", "run", "created", "asOf", "state", "f1", "f1Low", "f1High", "change", "recall", "precision", "answeredBy", "judge", "judgedBy", "usd", "tags", "note", "f1SD"})
+	_ = c.Write([]string{"candidate", "run", "created", "asOf", "state", "f1", "f1Low", "f1High", "change", "recall", "precision", "answeredBy", "judge", "judgedBy", "usd", "tags", "note", "f1SD", "drift", "driftEvidence"})
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	for _, l := range lines {
 		for _, p := range l.Points {
-			cells := []string{l.Candidate, string(p.Run), p.Created, p.AsOf, p.State, "", "", "", "", "", "", "", p.Judge, strings.Join(p.JudgedBy, " "), number(p.USD), strings.Join(p.Tags, " "), p.Note, ""}
+			cells := []string{l.Candidate, string(p.Run), p.Created, p.AsOf, p.State, "", "", "", "", "", "", "", p.Judge, strings.Join(p.JudgedBy, " "), number(p.USD), strings.Join(p.Tags, " "), p.Note, "", "", ""}
 			if s := p.Score; s != nil {
 				cells[5] = number(s.F1)
 				if s.F1CI != nil {
@@ -183,6 +203,9 @@ func writeHistoryCSV(w io.Writer, lines []series.Line) error {
 					cells[17] = number(*s.F1SD)
 				}
 				cells[9], cells[10], cells[11] = number(s.Recall), number(s.Precision), strings.Join(s.AnsweredBy, " ")
+			}
+			if d := p.Drift; d != nil {
+				cells[18], cells[19] = d.Verdict, strings.Join(d.Evidence, "; ")
 			}
 			if p.Change != nil {
 				cells[8] = number(*p.Change)

@@ -27,6 +27,7 @@ var jobs = map[string]job.Func{
 	plan.JobExport:   finetuneexport.Run,
 	plan.JobTrain:    train.Run,
 	plan.JobPredict:  evaluate.Predict,
+	plan.JobAnchors:  evaluate.Anchors,
 	plan.JobEvaluate: evaluate.Run,
 	plan.JobReport:   report.Run,
 }
@@ -39,6 +40,7 @@ var formats = map[string]int{
 	plan.JobExport:   finetuneexport.Format,
 	plan.JobTrain:    train.Format,
 	plan.JobPredict:  evaluate.PredictFormat,
+	plan.JobAnchors:  evaluate.AnchorsFormat,
 	plan.JobEvaluate: evaluate.Format,
 	plan.JobReport:   report.Format,
 }

@@ -155,7 +155,7 @@ func open(ctx context.Context, st *store.Store, id store.RunID) (*reader, error)
 		return nil, err
 	}
 	for _, step := range found.Steps {
-		if step.Job != plan.JobGenerate && step.Job != plan.JobPredict {
+		if !slices.Contains([]string{plan.JobGenerate, plan.JobPredict, plan.JobAnchors}, step.Job) {
 			continue
 		}
 		for i, shard := range step.Shards {

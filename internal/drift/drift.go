@@ -39,6 +39,9 @@ type Night struct {
 	// Accepted and Agreed are shares of anchors: that the judge accepts, and on which
 	// it agrees with people.
 	Accepted, Agreed *float64
+	// Among is how many candidates are watched together, who share the budget of false
+	// alarms.
+	Among int
 	// Failed is the share of the candidate's answers that could not be used.
 	Failed float64
 	// AnsweredBy and JudgedBy are the versions that providers reported.
@@ -68,20 +71,18 @@ type State struct {
 
 // A watch is a series as far as it is read.
 type watch struct {
-	candidates int
-	name       string
-	score      test
-	anchors    [3]test // accepted, rejected, agreed
-	nights     []Night
-	from       int    // since when the score is watched
-	alarmed    string // the night of an alarm that the judge may still have caused
-	left       int    // for so many nights
+	name    string
+	score   test
+	anchors [3]test // accepted, rejected, agreed
+	nights  []Night
+	from    int    // since when the score is watched
+	alarmed string // the night of an alarm that the judge may still have caused
+	left    int    // for so many nights
 }
 
-// Watch returns the states of a candidate's nights, which are in the order of time. The
-// budget of false alarms is that of all candidates that are watched together.
-func Watch(name string, candidates int, nights []Night) []State {
-	w := &watch{candidates: max(1, candidates), name: name}
+// Watch returns the states of a candidate's nights, which are in the order of time.
+func Watch(name string, nights []Night) []State {
+	w := &watch{name: name}
 	w.anewScore()
 	w.anewAnchors()
 	states := make([]State, len(nights))
@@ -92,7 +93,7 @@ func Watch(name string, candidates int, nights []Night) []State {
 }
 
 func (w *watch) anewScore() {
-	w.score, w.from = test{limit: limitOf(budgetScore / float64(w.candidates))}, len(w.nights)
+	w.score, w.from = test{}, len(w.nights)
 }
 
 func (w *watch) anewAnchors() {
@@ -151,7 +152,7 @@ func (w *watch) judge(s *State, why ...string) {
 
 // measure hands a night's numbers to the tests, and returns what alarms.
 func (w *watch) measure(n *Night) (worse *found, judged []*found) {
-	if n.Score != nil {
+	if w.score.limit = limitOf(budgetScore / float64(max(1, n.Among))); n.Score != nil {
 		worse = w.score.add(*n.Score)
 	}
 	if n.Accepted == nil || n.Agreed == nil {

@@ -56,7 +56,7 @@ func alarms(states []State) string {
 // TestVerdicts: who changed is named, with evidence, and a calm series is none.
 func TestVerdicts(t *testing.T) {
 	t.Run("none", func(t *testing.T) {
-		if got := alarms(Watch("c", 1, calm(200))); got != "" {
+		if got := alarms(Watch("c", calm(200))); got != "" {
 			t.Error(got)
 		}
 	})
@@ -108,7 +108,7 @@ func TestVerdicts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			nights := calm(45)
 			tt.change(nights)
-			states := Watch("c", 1, nights)
+			states := Watch("c", nights)
 			if got := alarms(states); got != tt.want {
 				t.Fatalf("%q, want %q", got, tt.want)
 			}
@@ -124,9 +124,9 @@ func TestLaterNightsChangeNothing(t *testing.T) {
 	nights := calm(120)
 	from(nights, 40, .1, score)
 	from(nights, 70, .1, accepted)
-	all := Watch("c", 1, nights)
+	all := Watch("c", nights)
 	for n := range nights {
-		if got := Watch("c", 1, nights[:n]); !reflect.DeepEqual(got, all[:n]) {
+		if got := Watch("c", nights[:n]); !reflect.DeepEqual(got, all[:n]) {
 			t.Fatalf("the first %d nights alone are %+v", n, got)
 		}
 	}
@@ -139,7 +139,7 @@ func TestAnew(t *testing.T) {
 	from(nights, 40, .1, score)
 	from(nights, 100, .1, score)
 	from(nights, 150, -.2, score)
-	if got := alarms(Watch("c", 1, nights)); got != "system 44, system 104" {
+	if got := alarms(Watch("c", nights)); got != "system 44, system 104" {
 		t.Error(got)
 	}
 	for name, change := range map[string]func(*Night){
@@ -151,13 +151,13 @@ func TestAnew(t *testing.T) {
 		for i := 40; i < len(nights); i++ {
 			change(&nights[i])
 		}
-		states := Watch("c", 1, nights)
+		states := Watch("c", nights)
 		if got := alarms(states); got != "" || name == "a judge known as so" && states[44].Nights != 5 {
 			t.Errorf("%s: %q, night %d of its watch", name, got, states[44].Nights)
 		}
 	}
 	year := calm(2*horizon + 10)
-	if s := Watch("c", 1, year); s[horizon-1].Nights != horizon || s[horizon].Nights != 1 {
+	if s := Watch("c", year); s[horizon-1].Nights != horizon || s[horizon].Nights != 1 {
 		t.Errorf("after a year: %+v, %+v", s[horizon-1], s[horizon])
 	}
 }
@@ -169,7 +169,7 @@ func TestJudgeNamesTheAlarmBefore(t *testing.T) {
 		nights := calm(60)
 		from(nights, 40, .1, score)
 		from(nights, at, .1, accepted)
-		states := Watch("c", 1, nights)
+		states := Watch("c", nights)
 		var got []string
 		for i, name := range Names(nights, states) {
 			if name != None {
@@ -195,7 +195,7 @@ func TestKnownJudge(t *testing.T) {
 		}
 	}
 	from(nights, 50, .1, score)
-	states := Watch("c", 1, nights)
+	states := Watch("c", nights)
 	if got := alarms(states); got != "judge 50" || states[50].Evidence[0] != "the judge is another by its digest: fedcba987654 (was 0123456789ab)" || states[50].Nights != 1 {
 		t.Errorf("%q: %+v", got, states[50])
 	}
@@ -207,17 +207,20 @@ func TestTooEarlyIsSaid(t *testing.T) {
 	for k := 1; k < len(nights); k++ {
 		fell := calm(60)
 		from(fell, k, 1, score)
-		for i, s := range Watch("c", 1, fell) {
+		for i, s := range Watch("c", fell) {
 			if s.Verdict != None && i < 18 {
 				t.Fatalf("a drop on night %d alarms on %d", k+1, i+1)
 			}
 		}
 	}
-	states := Watch("c", 1, nights)
+	states := Watch("c", nights)
 	if said := states[17].Evidence; len(said) != 1 || said[0] != "night 18 of this watch; before night 19 no drop can be told from chance" || states[18].Evidence != nil {
 		t.Errorf("%q, then %q", said, states[18].Evidence)
 	}
-	if many := Watch("c", 8, nights)[18].Evidence; len(many) != 1 || !strings.Contains(many[0], "before night 2") {
+	for i := range nights {
+		nights[i].Among = 8
+	}
+	if many := Watch("c", nights)[18].Evidence; len(many) != 1 || !strings.Contains(many[0], "before night 2") {
 		t.Errorf("of eight candidates: %q", many)
 	}
 }

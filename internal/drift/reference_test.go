@@ -89,7 +89,7 @@ func TestVerdictAsReference(t *testing.T) {
 			}
 		}
 		nights := nightsOf(s.Score, s.Accepted, s.Agreed)
-		names, at := Names(nights, Watch("c", 1, nights)), -1
+		names, at := Names(nights, Watch("c", nights)), -1
 		for i := range names {
 			if names[i] != None {
 				at = i

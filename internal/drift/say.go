@@ -7,6 +7,18 @@ import (
 	"strings"
 )
 
+// String is a state in words.
+func (s *State) String() string {
+	parts := append([]string{"drift: " + s.Verdict}, s.Evidence...)
+	if s.Provisional > 0 {
+		parts = append(parts, fmt.Sprintf("an alarm of the judge within %d nights would say that it was the judge", s.Provisional))
+	}
+	if s.Renames != "" {
+		parts = append(parts, "it is the cause of the alarm of "+s.Renames+", too")
+	}
+	return strings.Join(parts, "; ")
+}
+
 // worse says how far the score fell.
 func (w *watch) worse(f *found) string {
 	return fmt.Sprintf("in the last %d nights %s scored %.1f points less, against the frozen answers, than in the %d before (%s)", f.window, w.name, 100*(f.was-f.is), f.nights-f.window, f.chance())

@@ -83,7 +83,7 @@ func (w *world) play(nights, at int, change func(*world)) (string, int) {
 		}
 		list = append(list, w.night(i))
 	}
-	for i, name := range Names(list, Watch("c", 1, list)) {
+	for i, name := range Names(list, Watch("c", list)) {
 		if name != None {
 			return name, i
 		}
@@ -186,7 +186,7 @@ func TestSimulatedFalseAlarms(t *testing.T) {
 				now := last
 				nights[n] = Night{Name: fmt.Sprint(n), Score: &now[0], Accepted: &now[1], Agreed: &now[2]}
 			}
-			if alarms(Watch("c", 1, nights)) != "" {
+			if alarms(Watch("c", nights)) != "" {
 				alarmed++
 			}
 		}

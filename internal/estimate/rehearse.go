@@ -55,6 +55,8 @@ func (r *rehearsal) run(ctx context.Context) ([][]unit, error) {
 			err = r.generate(step, &strata)
 		case plan.JobPredict:
 			err = r.predict(step, &strata)
+		case plan.JobAnchors:
+			err = r.anchors(step, &strata)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("step %s: %w", step.Name, err)

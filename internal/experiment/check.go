@@ -205,7 +205,8 @@ func (l *loader) checkEvaluate(s *Spec) {
 			l.wrong(checkpoint, "is served by a model, and there is none", "remove it, or give model instead of recorded")
 		}
 	}
-	l.checkGate(e.Gate)
+	l.checkGate(e.Gate, e.Drift != nil)
+	l.checkDrift(e)
 	if judge := "spec.evaluate.judge.rewardModel"; e.Judge.RewardModel && s.Reward == nil {
 		l.wrong(judge, "needs the section reward, which is not there", "add reward, or use another judge")
 	}

@@ -233,6 +233,7 @@ type Evaluate struct {
 	Repeats    int         `json:"repeats,omitempty" min:"1" max:"100" doc:"Times that each model answers the whole benchmark, each answer asked for and paid apart; once unless given. Scores are means over the repeats (docs/evaluation.md)."`
 	Baseline   string      `json:"baseline,omitempty" ref:"candidate" doc:"The candidate that all others are compared with, by name. Unless given every pair is compared, which takes more traces to find anything."`
 	Need       *File       `json:"need,omitempty" is:"folder" doc:"Where people said at which events of the benchmark help was wanted: the folder that holds reward_data/. Candidates are then scored by when they offer, too, and no judge has part in that."`
+	Drift      *Drift      `json:"drift,omitempty" doc:"What a series of nights is watched by; without it no drift is looked for."`
 	Gate       []GateRule  `json:"gate,omitempty" doc:"What the result must come to. A run that breaks a rule has succeeded, and gymline ends with exit code 66. No part of the digest. docs/gate.md tells more."`
 }
 

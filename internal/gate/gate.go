@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gymline/gymline/internal/drift"
 	"github.com/gymline/gymline/internal/metrics"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/store"
@@ -43,6 +44,9 @@ type Finding struct {
 	P         *float64      `json:"p,omitempty"` // of significantDrop, adjusted for all tests of the gate
 	F1        float64       `json:"f1"`          // that the rule looked at; 0 where it is open
 
+	// Drift is what the series says, of a rule that asks it.
+	Drift *drift.State `json:"drift,omitempty"`
+
 	rule       int // its index
 	comparison *Comparison
 }
@@ -59,6 +63,9 @@ func (f *Finding) check() {
 		if c != nil {
 			f.Found = "shares no judged event with " + string(c.Against)
 		}
+	case r.Drift:
+		f.Found = "has " + f.Drift.String()
+		f.breaks(f.Drift.Verdict != drift.None)
 	case r.MinF1 != nil:
 		f.Found = fmt.Sprintf("has an F1 of %s, where %.1f is the least", text.Percent(f.F1), *r.MinF1)
 		f.breaks(100*f.F1 < *r.MinF1-hair)
@@ -77,7 +84,10 @@ func (f *Finding) check() {
 
 // open reports whether a rule compares, and has nothing to compare with.
 func (f *Finding) open() bool {
-	return f.Rule.MinF1 == nil && (f.comparison == nil || f.comparison.Events == 0)
+	if f.Rule.Drift {
+		return f.Drift == nil
+	}
+	return f.Rule.Compares() && (f.comparison == nil || f.comparison.Events == 0)
 }
 
 func (f *Finding) breaks(broken bool) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gymline/gymline/internal/drift"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/trace"
 )
@@ -261,5 +262,26 @@ func TestRepeatsArePaired(t *testing.T) {
 	}
 	if once := paired(t, of([]string{"AAsm", "Rsm"}), later); once.Repeats != 0 || once.Events != 7 || once.Delta != 0 {
 		t.Errorf("against a run without repeats: %+v", once)
+	}
+}
+
+// A night on which the series gives an alarm breaks the rule, and its sentence is the verdict
+// with its evidence; where no drift is watched for the rule is open.
+func TestDrift(t *testing.T) {
+	rule := plan.GateRule{Drift: true}
+	for _, test := range []struct {
+		state *drift.State
+		want  string
+	}{
+		{nil, "gate passed: there is nothing to compare with"},
+		{&drift.State{Verdict: drift.None}, "gate passed: 1 rule holds"},
+		{&drift.State{Verdict: drift.System, Evidence: []string{"c fell"}, Provisional: 5}, "gate failed: c has drift: system; c fell; an alarm of the judge within 5 nights would say that it was the judge"},
+		{&drift.State{Verdict: drift.Judge, Evidence: []string{"it accepts less"}, Renames: "x-1"}, "gate failed: c has drift: judge; it accepts less; it is the cause of the alarm of x-1, too"},
+	} {
+		f := []Finding{{Rule: rule, Candidate: "c", Drift: test.state}}
+		f[0].check()
+		if r := result("x-2", f, 1); r.Sentence != test.want {
+			t.Errorf("%q, want %q", r.Sentence, test.want)
+		}
 	}
 }

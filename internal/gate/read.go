@@ -31,7 +31,12 @@ func Of(ctx context.Context, st *store.Store, id store.RunID, rules []plan.GateR
 		}
 		for _, name := range candidates {
 			f := Finding{Rule: rule, Candidate: name, F1: g.night.Candidate(name).F1, rule: i}
-			if rule.MinF1 == nil {
+			switch {
+			case rule.Drift:
+				if f.Drift = series.DriftOf(g.before, &g.night, name); f.Drift == nil {
+					f.Found = "is not watched for drift in " + string(id)
+				}
+			case rule.Compares():
 				if err := g.against(ctx, &f); err != nil {
 					return nil, err
 				}
@@ -114,7 +119,8 @@ func open(ctx context.Context, st *store.Store, id store.RunID, now time.Time) (
 // candidates are those that a rule is of.
 func (g *asked) candidates(r plan.GateRule) (names []string, err error) {
 	for _, c := range g.night.Scores().Candidates {
-		if r.Candidate == "" || r.Candidate == c.Name {
+		frozen := r.Drift && g.night.Scores().Watched != nil && g.night.Scores().Watched.Frozen == c.Name
+		if r.Candidate == "" && !frozen || r.Candidate == c.Name {
 			names = append(names, c.Name)
 		}
 	}

@@ -29,6 +29,9 @@ func Inputs(ctx context.Context, e *experiment.Experiment, open func(folder stri
 	if x := e.Spec.Export; x != nil {
 		i.data(x.Data.ProactiveBench)
 	}
+	if v := e.Spec.Evaluate; v != nil && v.Drift != nil && v.Drift.Anchors != nil {
+		i.data(v.Drift.Anchors.ProactiveBench)
+	}
 	i.evaluate(e.Spec.Evaluate)
 	switch len(i.wrong) {
 	case 0:

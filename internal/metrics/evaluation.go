@@ -57,7 +57,11 @@ type Evaluation struct {
 	// of them has none.
 	Detectable *float64 `json:"detectable,omitempty"`
 	// Timing tells of need labels, where there are any: then candidates have timings, too.
-	Timing      *Timing      `json:"timing,omitempty"`
+	Timing *Timing `json:"timing,omitempty"`
+	// Frozen is the recorded candidate that nights are held against, and Anchors how the
+	// judge rules on what people labelled; both only where drift is watched for.
+	Frozen      string       `json:"frozen,omitempty"`
+	Anchors     *Anchors     `json:"anchors,omitempty"`
 	Warnings    []string     `json:"warnings"`
 	Candidates  []Candidate  `json:"candidates"`  // as the experiment lists them
 	Comparisons []Comparison `json:"comparisons"` // pairs in that order, or with the baseline first

@@ -65,6 +65,8 @@ func (a *Anew) share(job string, s *Share) error {
 			a.model(AnewCandidates, p.Candidate.Model)
 			a.model(AnewJudge, p.Judge.Model)
 		})
+	case JobAnchors:
+		return change(s, func(p *Anchors) { a.model(AnewJudge, p.Judge.Model) })
 	case JobReport:
 		return change(s, func(p *Report) { p.Anew = a })
 	}

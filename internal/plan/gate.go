@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// A GateRule is what a candidate's result must come to; exactly one of the first four
+// A GateRule is what a candidate's result must come to; exactly one of the first five
 // is set. It is no part of a plan: it changes no work.
 type GateRule struct {
 	MinF1            *float64 `json:"minF1,omitempty"`   // in points
 	MaxDrop          *float64 `json:"maxDrop,omitempty"` // in points
 	SignificantDrop  bool     `json:"significantDrop,omitempty"`
 	MaxVerdictChange *float64 `json:"maxVerdictChange,omitempty"` // a share
+	Drift            bool     `json:"drift,omitempty"`            // an alarm breaks it
 	// Candidate is whom it is of; "": every one.
 	Candidate string `json:"candidate,omitempty"`
 	// Against is the run to compare with: previous (or ""), best:N, or a run or tag.
@@ -39,11 +40,14 @@ func BestOf(against string) (n int, ok bool) {
 
 // Named is the run or tag that the rule compares with, "" where it names none.
 func (r *GateRule) Named() string {
-	if _, best := BestOf(r.Against); best || r.Against == AgainstPrevious || r.MinF1 != nil {
+	if _, best := BestOf(r.Against); best || r.Against == AgainstPrevious || !r.Compares() {
 		return ""
 	}
 	return r.Against
 }
+
+// Compares reports whether the rule holds a run against another one.
+func (r *GateRule) Compares() bool { return r.MinF1 == nil && !r.Drift }
 
 // String is the rule as the config has it.
 func (r *GateRule) String() string {
@@ -57,6 +61,8 @@ func (r *GateRule) String() string {
 		return number("maxDrop", *r.MaxDrop)
 	case r.MaxVerdictChange != nil:
 		return number("maxVerdictChange", *r.MaxVerdictChange)
+	case r.Drift:
+		return "drift: true"
 	}
 	return fmt.Sprintf("significantDrop: %t", r.SignificantDrop)
 }

@@ -35,6 +35,11 @@ func (s *Step) Asks(shard int) (map[string]llm.Model, error) {
 			add("candidate", p.Candidate.Model)
 			add("judge", p.Judge.Model)
 		}
+	case JobAnchors:
+		var p Anchors
+		if err = json.Unmarshal(params, &p); err == nil {
+			add("judge", p.Judge.Model)
+		}
 	}
 	if err != nil {
 		err = fmt.Errorf("step %s: parameters: %w", s.Name, err)

@@ -26,9 +26,9 @@ const (
 	EpisodesOutput   = "episodes.jsonl"  // generate, curate: trace.Episode, ordered by scene and session
 	CurationOutput   = "curation.json"   // curate: what was left out, and why
 	StatsOutput      = "stats.json"      // generate: trace.Stats
-	CallsOutput      = "calls.jsonl"     // generate, predict: rows.Calls, what was asked for each row
-	RowsOutput       = "rows.jsonl"      // generate, curate, reward, finetune-export, predict: rows.Row
-	FailuresOutput   = "failures.jsonl"  // generate, predict: what could not be used of a row that failed
+	CallsOutput      = "calls.jsonl"     // generate, predict, anchors: rows.Calls, what was asked for each row
+	RowsOutput       = "rows.jsonl"      // generate, curate, reward, finetune-export, predict, anchors: rows.Row
+	FailuresOutput   = "failures.jsonl"  // generate, predict, anchors: what could not be used of a row that failed
 	ModelOutput      = "model.json"      // reward: rewardmodel.Model
 	MetricsOutput    = "metrics.json"    // reward, evaluate
 	ManifestOutput   = "manifest.json"   // finetune-export: what was exported, file by file
@@ -284,6 +284,8 @@ type Evaluate struct {
 	Adjust string `json:"adjust,omitempty"`
 	// Need is the folder that holds reward_data/, where people said when help was wanted.
 	Need *File `json:"need,omitempty"`
+	// Frozen is the recorded candidate that nights are held against; "": none.
+	Frozen string `json:"frozen,omitempty"`
 }
 
 // AdjustRate bounds the share of findings that are false, after Benjamini and Hochberg.

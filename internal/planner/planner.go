@@ -267,9 +267,10 @@ func (b *builder) evaluate(v *experiment.Evaluate) {
 	oneModel, ownJudge := b.shared(v)
 	need := file(v.Need)
 	b.step(plan.JobEvaluate, 1, b.share(plan.Evaluate{
+		Frozen:     frozen(v),
 		Candidates: names, OneModel: oneModel, OwnJudge: ownJudge, Prompts: b.candidatePrompts(v), JudgePrompt: b.prompt(v.Judge.Prompt), Resamples: b.e.Spec.Statistics.Resamples, Confidence: b.e.Spec.Statistics.Confidence,
 		Baseline: v.Baseline, Adjust: b.e.Spec.Statistics.Adjust, Need: need,
-	}, []*plan.File{need}), from("judged", plan.JobPredict, plan.JudgedOutput))
+	}, []*plan.File{need}), append([]plan.Input{from("judged", plan.JobPredict, plan.JudgedOutput)}, b.anchors(v, p.Judge)...)...)
 }
 
 // candidate is one pass of a candidate over the benchmark.

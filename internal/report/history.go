@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gymline/gymline/internal/drift"
 	"github.com/gymline/gymline/internal/series"
 	"github.com/gymline/gymline/internal/store"
 	"github.com/gymline/gymline/internal/text"
@@ -30,6 +31,7 @@ type course struct {
 	Dots     []courseDot
 	Gaps     []courseGap
 	News     []courseGap // where a model changed
+	Alarms   []courseAlarm
 	Title    string
 }
 
@@ -47,6 +49,11 @@ type courseDot struct {
 	X         string
 	Y, Lo, Hi float64
 	Title     string
+}
+
+// A courseAlarm marks a night on which drift was found.
+type courseAlarm struct {
+	X, Verdict, Title string
 }
 
 type courseGap struct{ X, Title string }
@@ -91,6 +98,9 @@ func courseOf(l series.Line) *course {
 		}
 		if p.News != nil {
 			c.News = append(c.News, courseGap{x, fmt.Sprintf("%s: %s", p.Run, strings.Join(p.News, "; "))})
+		}
+		if d := p.Drift; d != nil && d.Verdict != drift.None {
+			c.Alarms = append(c.Alarms, courseAlarm{x, d.Verdict, fmt.Sprintf("%s: %s", p.Run, d)})
 		}
 		c.Dots = append(c.Dots, dot)
 		last = &c.Dots[len(c.Dots)-1]

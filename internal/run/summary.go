@@ -39,6 +39,8 @@ type Scores struct {
 	Events      int              `json:"events"`
 	Confidence  float64          `json:"confidence"`
 	Candidates  []Scored         `json:"candidates"` // as the experiment lists them
+	// Watched is what drift is found by; nil where the experiment watches for none.
+	Watched *Watched `json:"watched,omitempty"`
 }
 
 // Scored is a candidate's head.
@@ -137,7 +139,7 @@ func summaryOf(ctx context.Context, st *store.Store, id store.RunID, most int, w
 		s.AsOf = p.Anew.AsOf
 	}
 	if p.Step(plan.JobEvaluate) != nil {
-		if s.Scores, err = scores(ctx, st, id); err != nil {
+		if s.Scores, err = scores(ctx, st, id, p); err != nil {
 			return nil, err
 		}
 	}
@@ -204,7 +206,7 @@ func usedInVain(ctx context.Context, st *store.Store, id store.RunID) (sum llm.U
 }
 
 // scores are those of a run, nil where evaluate was not done.
-func scores(ctx context.Context, st *store.Store, id store.RunID) (*Scores, error) {
+func scores(ctx context.Context, st *store.Store, id store.RunID, p *plan.Plan) (*Scores, error) {
 	rec, err := Record(ctx, st, id, plan.JobEvaluate, 0)
 	if err != nil || rec == nil {
 		return nil, err
@@ -221,5 +223,7 @@ func scores(ctx context.Context, st *store.Store, id store.RunID) (*Scores, erro
 	if err := json.Unmarshal(data, &e); err != nil {
 		return nil, err
 	}
-	return ScoresOf(&e, a.Digest), nil
+	s := ScoresOf(&e, a.Digest)
+	s.Watched, err = watched(ctx, st, id, p, &e)
+	return s, err
 }

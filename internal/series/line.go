@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gymline/gymline/internal/drift"
 	"github.com/gymline/gymline/internal/plan"
 	"github.com/gymline/gymline/internal/run"
 	"github.com/gymline/gymline/internal/store"
@@ -35,7 +36,10 @@ type Point struct {
 	// provider named them, or the number of events.
 	News []string `json:"news,omitempty"`
 	Tags []string `json:"tags,omitempty"`
-	Note string   `json:"note,omitempty"`
+	// Drift is what the series says on this night; nil of a run that is no night of its
+	// own, and where no drift is watched for.
+	Drift *drift.State `json:"drift,omitempty"`
+	Note  string       `json:"note,omitempty"`
 }
 
 // When is the occasion of a point, or the time that its run opened.
@@ -69,6 +73,7 @@ func Lines(nights []Night) []Line {
 func lineOf(name string, nights []Night) Line {
 	line := Line{Candidate: name}
 	var before *Night // the last with a score
+	found := Drift(nights, name)
 	for i := range nights {
 		n := &nights[i]
 		if n.State == store.Succeeded && n.Summary != nil && n.Summary.Scores == nil {
@@ -77,6 +82,9 @@ func lineOf(name string, nights []Night) Line {
 		p := Point{Run: n.ID, Created: n.Created, State: n.Standing, ContinuedBy: n.ContinuedBy, Score: n.Candidate(name), Tags: n.Tags}
 		if n.Summary != nil {
 			p.AsOf, p.USD = n.Summary.AsOf, n.Summary.USD
+		}
+		if s, watched := found[n.ID]; watched {
+			p.Drift = &s
 		}
 		if n.Note != nil {
 			p.Note = n.Note.Text
@@ -139,4 +147,9 @@ func (l *Line) Scores() (list []float64) {
 		}
 	}
 	return list
+}
+
+// Watched reports whether drift is watched for on any of a line's nights.
+func (l *Line) Watched() bool {
+	return slices.ContainsFunc(l.Points, func(p Point) bool { return p.Drift != nil })
 }

@@ -179,27 +179,35 @@ func (n *Night) Candidate(name string) *run.Scored {
 // fired: so one that is fired again, or replayed later, never meets itself, nor stands
 // between others. A run that is not among nights comes after all.
 func Before(nights []Night, id store.RunID) (list []*Night) {
-	occasion := func(n *Night) string {
-		switch {
-		case n.Summary != nil && n.Summary.AsOf != "":
-			return "as of " + n.Summary.AsOf
-		case n.Plan != "":
-			return "plan " + string(n.Plan)
-		}
-		return "run " + string(n.ID)
-	}
 	end := slices.IndexFunc(nights, func(n Night) bool { return n.ID == id })
 	if end < 0 {
 		end = len(nights)
 	} else {
-		own := occasion(&nights[end])
-		end = slices.IndexFunc(nights, func(n Night) bool { return occasion(&n) == own })
+		own := nights[end].occasion()
+		end = slices.IndexFunc(nights, func(n Night) bool { return n.occasion() == own })
 	}
+	return occasions(nights[:end])
+}
+
+// occasion is what a run is one night's with.
+func (n *Night) occasion() string {
+	switch {
+	case n.Summary != nil && n.Summary.AsOf != "":
+		return "as of " + n.Summary.AsOf
+	case n.Plan != "":
+		return "plan " + string(n.Plan)
+	}
+	return "run " + string(n.ID)
+}
+
+// occasions are the last runs of each that succeeded and have scores, in the order in
+// which they were first fired.
+func occasions(nights []Night) (list []*Night) {
 	var order []string
 	scored := map[string]*Night{}
-	for i := range nights[:end] {
+	for i := range nights {
 		n := &nights[i]
-		of := occasion(n)
+		of := n.occasion()
 		if _, seen := scored[of]; !seen {
 			order, scored[of] = append(order, of), nil
 		}

@@ -37,6 +37,9 @@ func Run(ctx context.Context, t *job.Task) error {
 	t.Plan(len(answers))
 	e := evaluation(t, params, answers)
 	timings(t, params, answers, needs, &e)
+	if err := watched(ctx, t, params, &e); err != nil {
+		return err
+	}
 	return t.WriteJSON(plan.MetricsOutput, e)
 }
 

@@ -245,6 +245,9 @@ func peopleOf(s *run.Step) (*plan.File, error) {
 	case s.Job == plan.JobReward:
 		p, err := params[plan.Reward](s, 0)
 		return p.ProactiveBench, err
+	case s.Job == plan.JobAnchors:
+		p, err := params[plan.Anchors](s, 0)
+		return &p.Data, err
 	}
 	return nil, nil
 }

@@ -53,6 +53,10 @@ func calls(s *plan.Step) bool {
 			var p plan.Predict
 			err = json.Unmarshal(share.Params, &p)
 			models = []*llm.Model{p.Candidate.Model, p.Judge.Model}
+		case plan.JobAnchors:
+			var p plan.Anchors
+			err = json.Unmarshal(share.Params, &p)
+			models = []*llm.Model{p.Judge.Model}
 		default:
 			return true // whatever they are
 		}
