@@ -16,8 +16,9 @@ func newRoot(edge *cli.Edge) *cobra.Command {
 		Use:   "gymline",
 		Short: "From one experiment file to datasets, reward model, trainer files and scores of proactive agents",
 		Long: `Gymline runs one versioned experiment file as a line of jobs: generate → curate →
-reward → finetune-export → train → predict → evaluate → report. Every artifact is
-kept by its digest, so running again does only what is missing.
+reward → finetune-export → train → predict → evaluate → report; anchors, rows that
+people judged, watch the judge of nights. Every artifact is kept by its digest, so
+running again does only what is missing.
 
 ` + fault.Help(),
 		Version:       made().String(),
