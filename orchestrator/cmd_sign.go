@@ -61,13 +61,14 @@ func runKeygen(edge *cli.Edge, kind, file string) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range []struct {
-		name string
-		data []byte
-	}{{file, private}, {file + ".pub", public}} {
-		if err := writeNew(f.name, f.data); err != nil {
-			return fault.New(fault.Usage, err, "give a file that is not there, in a folder that you may write to")
+	err = writeNew(file, private)
+	if err == nil {
+		if err = writeNew(file+".pub", public); err != nil {
+			err = errors.Join(err, os.Remove(file))
 		}
+	}
+	if err != nil {
+		return fault.New(fault.Usage, err, "give a file that is not there, in a folder that you may write to")
 	}
 	id, err := sign.ID(key.Public())
 	if err != nil {

@@ -120,7 +120,7 @@ func runVerify(ctx context.Context, edge *cli.Edge, o verifyOptions) error {
 
 func (o verifyOptions) ids(ctx context.Context, st *store.Store) (ids []store.RunID, err error) {
 	if o.all {
-		if ids, err = st.Runs(ctx); err == nil && len(ids) == 0 {
+		if ids, err = runsToVerify(ctx, st); err == nil && len(ids) == 0 {
 			err = fault.New(fault.Usage, errors.New("this store has no run: nothing was verified"), "verify where the runs are: in the folder that has .gymline, or with --profile FILE")
 		}
 		return ids, err
@@ -133,6 +133,32 @@ func (o verifyOptions) ids(ctx context.Context, st *store.Store) (ids []store.Ru
 		ids = append(ids, id)
 	}
 	return ids, nil
+}
+
+// runsToVerify are all runs but those that were removed, of which a bucket may have a folder
+// still: the runs after them are held against their tombstones.
+func runsToVerify(ctx context.Context, st *store.Store) (ids []store.RunID, err error) {
+	all, err := st.Runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	removed := make([]bool, len(all))
+	err = store.SideBySide(ctx, len(all), func(i int) error {
+		if _, err := st.ReadRun(ctx, all[i]); !errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		_, err := st.ReadTombstone(ctx, all[i])
+		if removed[i] = err == nil; removed[i] || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUnreadable) {
+			return nil
+		}
+		return err
+	})
+	for i, id := range all {
+		if !removed[i] {
+			ids = append(ids, id)
+		}
+	}
+	return ids, err
 }
 
 func printVerified(edge *cli.Edge, r *verify.Result) error {

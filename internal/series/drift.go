@@ -37,6 +37,10 @@ func states(nights []*Night, candidate string) map[store.RunID]drift.State {
 	return found
 }
 
+// mostUnjudged is the share of anchors without a verdict from which a night says nothing of its
+// judge: a share of the few that were judged would have an extreme rank for no other reason.
+const mostUnjudged = 0.1
+
 // measure is what a night measured of a candidate. The frozen answers themselves are not
 // watched.
 func measure(n *Night, candidate string) (m drift.Night, watched bool) {
@@ -53,7 +57,7 @@ func measure(n *Night, candidate string) (m drift.Night, watched bool) {
 		score := c.F1 - frozen.F1
 		m.Score = &score
 	}
-	if a := w.Anchors; a != nil && a.Rows > 0 {
+	if a := w.Anchors; a != nil && a.Rows > 0 && float64(a.Unjudged) <= mostUnjudged*float64(a.Rows+a.Unjudged) {
 		accepted, agreed := float64(a.Accepted)/float64(a.Rows), float64(a.Agreed)/float64(a.Rows)
 		m.Accepted, m.Agreed = &accepted, &agreed
 	}

@@ -48,7 +48,7 @@ func reachable(ctx context.Context, st *store.Store) (*closure.Set, error) {
 	}
 	withdrawn, err := st.Withdrawals(ctx)
 	for _, w := range withdrawn {
-		seen.Add(store.BlobKey(w.Affected))
+		keep(seen, w.Affected, w.Signed)
 	}
 	return seen, errors.Join(err, stones(ctx, st, seen))
 }
@@ -66,9 +66,18 @@ func stones(ctx context.Context, st *store.Store, seen *closure.Set) error {
 		if err != nil {
 			return err
 		}
-		seen.Add(store.BlobKey(t.Binding))
+		keep(seen, t.Binding)
 	}
 	return nil
+}
+
+// keep has blobs reached that a record names, where it names one.
+func keep(seen *closure.Set, list ...store.Digest) {
+	for _, d := range list {
+		if d.Valid() {
+			seen.Add(store.BlobKey(d))
+		}
+	}
 }
 
 func removedRun(key string) store.RunID {

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/digitorus/pkcs7"
@@ -54,16 +55,24 @@ func Request(signature []byte) ([]byte, error) {
 	return timestamp.CreateRequest(bytes.NewReader(signature), &timestamp.RequestOptions{Hash: crypto.SHA256, Certificates: true})
 }
 
+// parsing is held while pkcs7 parses, which counts the depth of its nesting in a global variable.
+var parsing sync.Mutex
+
+func parse(der []byte) (info *timestamp.Timestamp, token *pkcs7.PKCS7, err error) {
+	parsing.Lock()
+	defer parsing.Unlock()
+	if info, err = timestamp.ParseResponse(der); err == nil {
+		token, err = pkcs7.Parse(info.RawToken)
+	}
+	return info, token, err
+}
+
 // Parse reads a response, DER as application/timestamp-reply, and holds it against itself.
 func Parse(der []byte) (*Stamp, error) {
 	if len(der) > maxBytes {
 		return nil, fmt.Errorf("no time stamp: it has more than %d bytes", maxBytes)
 	}
-	info, err := timestamp.ParseResponse(der)
-	if err != nil {
-		return nil, fmt.Errorf("no time stamp: %w", err)
-	}
-	token, err := pkcs7.Parse(info.RawToken)
+	info, token, err := parse(der)
 	if err != nil {
 		return nil, fmt.Errorf("no time stamp: %w", err)
 	}
