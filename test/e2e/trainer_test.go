@@ -175,8 +175,8 @@ func TestContainerThatNeverStarts(t *testing.T) {
 	w.must(t, "stop", run, "--profile", profile)
 
 	profile = w.profile(t, "trainer-late", "")
-	stdout, stderr, code := w.run(t, "submit", w.config("handoff.yaml"), "--set", strings.Replace(w.trains(t, "stay"), "={", "={deadline: 20s, ", 1), "--profile", profile, "--wait", "-o", "json")
-	if code != 65 || !strings.Contains(stdout, "the command was stopped at its deadline: 20s") {
+	stdout, stderr, code := w.run(t, "submit", w.config("handoff.yaml"), "--set", strings.Replace(w.trains(t, "stay"), "={", "={deadline: 45s, ", 1), "--profile", profile, "--wait", "-o", "json")
+	if code != 65 || !strings.Contains(stdout, "the command was stopped at its deadline: 45s") {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 }
