@@ -88,17 +88,21 @@ func TestAnEarlierRunIsGone(t *testing.T) {
 	}
 }
 
-// Runs that overlapped are missed, in whatever order they ended, and the word of a removal
-// counts where it is of what was there.
-func TestARunThatOverlappedIsGone(t *testing.T) {
+// newRuns is an empty store, its runs, and what ends a test at an error.
+func newRuns(t *testing.T) (*store.Store, run.Registry, func(error)) {
 	st := store.New(store.NewMem())
-	r := run.Registry{Store: st, Now: func() time.Time { return time.Unix(1000, 0) }}
-	ok := func(err error) {
+	return st, run.Registry{Store: st, Now: func() time.Time { return time.Unix(1000, 0) }}, func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// Runs that overlapped are missed, in whatever order they ended, and the word of a removal
+// counts where it is of what was there.
+func TestARunThatOverlappedIsGone(t *testing.T) {
+	st, r, ok := newRuns(t)
 	d, err := run.NewDraft(&plan.Plan{Version: plan.Version, Experiment: "x"}, nil, run.Execution{}, false)
 	ok(err)
 	var ids []store.RunID
@@ -234,14 +238,7 @@ func TestAnotherPlan(t *testing.T) {
 // TestMakers: a run that took work over binds the record of whoever did it, so that one that is
 // altered later is told of, and one that is gone is a remark.
 func TestMakers(t *testing.T) {
-	st := store.New(store.NewMem())
-	r := run.Registry{Store: st, Now: func() time.Time { return time.Unix(1000, 0) }}
-	ok := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	st, r, ok := newRuns(t)
 	p := &plan.Plan{Version: plan.Version, Experiment: "x", Steps: []plan.Step{{Name: "make", Job: "make", Format: 1, Shards: 1}}}
 	d, err := run.NewDraft(p, nil, run.Execution{}, false)
 	ok(err)
